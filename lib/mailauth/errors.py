@@ -1,0 +1,68 @@
+"""The errors that a caller can act on.
+
+```text
+MailauthError            everything below; its text is one that a person can act on
+├── ConfigurationError   a file's field or a parameter: names it, what was found, what would be right
+│   └── SecretError      a secret reference that cannot be read; never holds the secret
+├── SourceError          a log source that cannot be used at all
+│   ├── AccessError      … because it refused us (401, 403, no licence); `remedy` says who can change that
+│   └── UnreachableError … because nothing answered
+├── QueryError           an engine refused a query's text
+└── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
+```
+"""
+
+__all__ = [
+    "AccessError",
+    "ConfigurationError",
+    "EvidenceError",
+    "MailauthError",
+    "QueryError",
+    "SecretError",
+    "SourceError",
+    "UnreachableError",
+]
+
+
+class MailauthError(Exception):
+    """An error whose text a person can act on.
+
+    Args:
+        message: What went wrong, with the field or file named.
+        remedy: What to do next; empty where the message says it already.
+        code: The service's own code (AADSTS number, HTTP status, error name), as text.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", code: str = "") -> None:
+        super().__init__(f"{message} {remedy}".rstrip())
+        self.message = message
+        self.remedy = remedy
+        self.code = code
+
+
+class ConfigurationError(MailauthError):
+    """A field of a file or a parameter is wrong."""
+
+
+class SecretError(ConfigurationError):
+    """A secret reference cannot be read; the text never holds the secret."""
+
+
+class SourceError(MailauthError):
+    """A log source cannot be used at all."""
+
+
+class AccessError(SourceError):
+    """A log source refused us."""
+
+
+class UnreachableError(SourceError):
+    """Nothing answered."""
+
+
+class QueryError(MailauthError):
+    """An engine refused a query's text."""
+
+
+class EvidenceError(MailauthError):
+    """A record does not fit its own schema."""

@@ -1,0 +1,69 @@
+"""Notebook parameters: what a notebook declares, and what somebody passed that it does not.
+
+papermill only warns about a parameter that the notebook does not declare and runs on with the
+default, so a misspelt ``tenant`` would report on the wrong tenant. The injected cell stands in the
+kernel's input history, where this can be seen.
+"""
+
+import ast
+import difflib
+from collections.abc import Sequence
+
+from .errors import ConfigurationError
+
+__all__ = ["declared", "refuse_unknown"]
+
+# papermill's own first line of the cell that it injects; its source calls it the comment of the parameters cell.
+_INJECTED = "# Parameters"
+
+
+def declared(cell: str) -> dict[str, object]:
+    """Return the names that a parameters cell assigns, with their literal values.
+
+    Raises:
+        ConfigurationError: The cell is not Python, or a value is not a literal.
+    """
+    try:
+        lines = ast.parse(cell).body
+    except SyntaxError as error:
+        raise ConfigurationError(f"parameters cell, line {error.lineno}: not Python ({error.msg}).") from None
+    found: dict[str, object] = {}
+    for line in lines:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+            found[line.target.id] = _literal(line.target.id, line.value)
+        elif isinstance(line, ast.Assign):
+            for target in line.targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = _literal(target.id, line.value)
+    return found
+
+
+def refuse_unknown(history: Sequence[str]) -> None:
+    """Raise where an injected cell assigns what the cell before it does not declare.
+
+    Args:
+        history: The cells as they ran, in order (IPython's ``In``).
+
+    Raises:
+        ConfigurationError: Names each unknown parameter and the nearest declared one.
+    """
+    for position, cell in enumerate(history):
+        if not cell.startswith(_INJECTED) or position == 0:
+            continue
+        known = declared(history[position - 1])
+        unknown = [name for name in declared(cell) if name not in known]
+        if unknown:
+            raise ConfigurationError(" ".join(_complaint(name, list(known)) for name in unknown))
+
+
+def _literal(name: str, value: ast.expr) -> object:
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        raise ConfigurationError(f"parameter {name}: found {ast.unparse(value)!r}; expected a literal.") from None
+
+
+def _complaint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    return f"This notebook has no parameter {name!r}; it has {', '.join(known)}.{meant}"
