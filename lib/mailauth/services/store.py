@@ -1,0 +1,250 @@
+"""What is kept on this machine: written whole or not at all, readable by its owner only.
+
+Reports go where the user says. Caches, the archive of fetched sign-ins and notes for resuming go under
+`home`, one folder per tenant name and directory id: a practice tenant and a customer of the same name
+never share a row.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+
+from mailauth.errors import EvidenceError, MailauthError
+
+__all__ = [
+    "archive_dir",
+    "cache_dir",
+    "forget",
+    "home",
+    "lock",
+    "private_folder",
+    "state_dir",
+    "write_bytes",
+    "write_evidence",
+    "write_text",
+]
+
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DIRECTORY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+_REPORT = re.compile(r"\d\d-[a-z0-9-]+\.(html|ipynb|json)")
+# Windows refuses to replace a file for as long as a reader or a virus scanner has it open.
+_REPLACE_WAITS_S = (0.05, 0.2, 0.5)
+
+
+def home() -> Path:
+    """Return the folder for what outlives a run: ``MAILAUTH_HOME``, else the platform's place for user data."""
+    chosen = os.environ.get("MAILAUTH_HOME", "")
+    return Path(chosen).absolute() if chosen else Path(platformdirs.user_data_dir("mailauth", appauthor=False))
+
+
+def cache_dir(tenant: str, tenant_id: str = "") -> Path:
+    """Return the folder for what can be made again from the logs; made if need be."""
+    return private_folder(_kept(tenant, tenant_id) / "cache")
+
+
+def archive_dir(tenant: str, tenant_id: str = "") -> Path:
+    """Return the folder for sign-ins that were fetched and will leave the service's log; made if need be."""
+    return private_folder(_kept(tenant, tenant_id) / "archive")
+
+
+def state_dir(tenant: str, tenant_id: str = "") -> Path:
+    """Return the folder for notes about how far a long task came; made if need be."""
+    return private_folder(_kept(tenant, tenant_id) / "state")
+
+
+def _kept(tenant: str, tenant_id: str) -> Path:
+    directory_id = tenant_id.lower() or "unnamed"
+    if not _DIRECTORY_ID.fullmatch(directory_id):
+        raise MailauthError(f"tenant_id: found {tenant_id!r}; expected a GUID or a domain.")
+    return _all_kept(tenant) / directory_id
+
+
+def _all_kept(tenant: str) -> Path:
+    # A name becomes a folder, and folders get removed: nothing that walks out of `home` may pass.
+    if not _TENANT.fullmatch(tenant):
+        raise MailauthError(f"tenant: found {tenant!r}; expected lower-case letters, digits and hyphens.")
+    return home() / "tenants" / tenant
+
+
+def private_folder(path: Path) -> Path:
+    """Return *path* as a folder; it and the parents that it lacks are made for their owner only.
+
+    Raises:
+        MailauthError: It is a file, or cannot be made.
+    """
+    try:
+        for folder in reversed((path, *path.parents)):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise MailauthError(f"{path} cannot be made: {error.strerror}.") from None
+    if not path.is_dir():
+        raise MailauthError(f"{path} is a file; expected a folder.")
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write *text* as UTF-8, line ends as they are, and return *path*.
+
+    Raises:
+        MailauthError: Another program holds the file open (Windows).
+    """
+    # Logs hold halves of surrogate pairs, which UTF-8 cannot; one of them must not cost the page.
+    return write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write *content* so that a reader finds the old file or the new one, never a part; return *path*.
+
+    Raises:
+        MailauthError: It cannot be written: no room, no permission, or another program has it open.
+    """
+    private_folder(path.parent)
+    try:
+        _write_whole(path, content)
+    except PermissionError:
+        raise MailauthError(
+            f"{path} cannot be written.", remedy="Close the program that has it open, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise MailauthError(f"{path} cannot be written: {error.strerror}.") from None
+    return path
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=".part", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    for wait_s in _REPLACE_WAITS_S:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            time.sleep(wait_s)
+    temporary.replace(path)
+
+
+def write_evidence(path: Path, record: Mapping[str, object]) -> Path:
+    """Write *record* as JSON and return *path*.
+
+    Raises:
+        EvidenceError: It holds something that JSON has no word for; nothing was written.
+    """
+    try:
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise EvidenceError(f"{path.name} cannot be written as JSON: {error}") from None
+    return write_text(path, text + "\n")
+
+
+def forget(tenant: str, *, reports: Path | None = None) -> tuple[Path, ...]:
+    """Remove what is kept of a tenant and return the folders that are gone.
+
+    Args:
+        tenant: Its name in the tenants file.
+        reports: The folder of all reports, to remove the tenant's there too. A folder of that name which
+            holds no report is left alone: it is somebody else's.
+
+    Raises:
+        MailauthError: The name is none, a run of the tenant is under way, or a folder cannot be removed.
+    """
+    wanted = [_all_kept(tenant)]
+    if reports is not None and _holds_reports(reports / tenant):
+        wanted.append(reports / tenant)
+    with lock(tenant):
+        return tuple(folder for folder in wanted if _remove(folder))
+
+
+def _holds_reports(folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    made = [*folder.iterdir(), *folder.glob("evidence/*")]
+    return any(_REPORT.fullmatch(path.name) for path in made)
+
+
+def _remove(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise MailauthError(f"{folder} was not removed whole: {error.strerror}: {error.filename}") from None
+    return True
+
+
+@contextlib.contextmanager
+def lock(tenant: str) -> Iterator[None]:
+    """Hold a tenant for the length of the block: one run of it at a time.
+
+    The operating system holds the lock, so it ends with the process that took it, however that dies. A
+    process that holds it and asks again is refused too.
+
+    Raises:
+        MailauthError: Another run holds it; the text says which process and since when.
+    """
+    path = private_folder(home() / "locks") / f"{_all_kept(tenant).name}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not _taken(handle):
+            raise MailauthError(
+                f"{tenant} is being run already{_holder(handle)}.", remedy="Wait for it to end, or stop it."
+            )
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} since {now}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def _holder(handle: int) -> str:
+    os.lseek(handle, 0, os.SEEK_SET)
+    text = os.read(handle, 100).decode(errors="replace")
+    return f" by {text}" if text else ""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Beyond the text, because nobody else can read a range that is locked.
+    _LOCKED_BYTE = 1024
+
+    def _taken(handle: int) -> bool:
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        os.lseek(handle, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _taken(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
