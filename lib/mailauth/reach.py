@@ -1,0 +1,296 @@
+"""How far the records reach, in sentences that a manager understands.
+
+The engines say what they could not fetch. What the records themselves show (where they begin, days without any,
+columns that were empty, codes that nobody knows) and what no sign-in log can show is added here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from . import protocols, results
+from .calendar import BusinessDates, days_of, spoken
+from .coverage import Coverage, Window
+from .summary import Answers, TableDay
+
+__all__ = ["USER_TABLES", "coverage", "held", "missing_days", "sites_known"]
+
+USER_TABLES = {"SigninLogs": "interactive sign-ins", "AADNonInteractiveUserSignInLogs": "non-interactive sign-ins"}
+"""The tables in which people's sign-ins stand, and what a page calls them. Passwords for mail show in the first."""
+
+# A live reading asks for mail clients by name, so a day without a record is a day without a sign-in: how far it
+# reaches is in its own coverage, which speaks of a table's sign-ins with these words at the end.
+_LIVE = " by legacy mail clients"
+_SHOWN = 8  # names of codes or clients in one sentence
+
+# What holds for every tenant and every log.
+_NEVER_SHOWN = (
+    Coverage(
+        "passwords refused by Exchange",
+        "unknown",
+        "tenant",
+        reason="An Exchange authentication policy, or a protocol that is off, refuses a password before it is checked: "
+        "that leaves no sign-in record.",
+        remedy="Ask for the mail report in the Exchange admin center, or test a mailbox on the wire.",
+    ),
+    Coverage(
+        "sign-ins that Exchange remembers",
+        "unknown",
+        "tenant",
+        reason="Exchange may remember a good password for up to 24 hours: numbers are password checks, not messages.",
+        remedy="After a change, wait a day before a missing record means anything.",
+    ),
+    Coverage(
+        "federated domains and mailboxes on premises",
+        "unknown",
+        "tenant",
+        reason="Wrong passwords of a federated domain stay with its own login server, and a mailbox on premises leaves "
+        "no record here. Which domains and mailboxes those are was not read.",
+        remedy="Read each domain's authentication type and the mailboxes' locations.",
+    ),
+)
+
+
+def held(answers: Answers, asked: Window | None = None) -> Window | None:
+    """Return the span that was looked at: from the first to the last record of people's sign-ins, and live readings.
+
+    None where nothing was there to look at. A live reading reaches beyond *asked* at times, and is cut to it.
+    """
+    days = [(day.first, day.last) for day in answers.tables if day.table in USER_TABLES and day.rows]
+    spans = [*days, *((span.start, span.end) for span in _live(answers.coverage, asked))]
+    spans = spans or [(row.first, row.last) for row in answers.mail]
+    if not spans:
+        return None
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    # One event alone is a moment; a window has a length.
+    return Window(first, max(last, first + timedelta(seconds=1)))
+
+
+def missing_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
+    """Return the days of *span* of which no user table holds a record; none where the tables were not asked."""
+    if span is None or not answers.tables:
+        return ()
+    present = {_day(day.day) for day in answers.tables if day.table in USER_TABLES and day.rows}
+    present.update(day for live in _live(answers.coverage) for day in days_of(live))
+    return tuple(day for day in days_of(span) if day not in present)
+
+
+def sites_known(answers: Answers) -> bool:
+    """Whether a known site could have been recognised: some record said if MFA was required, or one was."""
+    if any(row.fact == "site" for row in answers.networks):
+        return True
+    return not answers.tables or any(day.with_requirement for day in answers.tables if day.table in USER_TABLES)
+
+
+def coverage(
+    answers: Answers,
+    *,
+    tenant_id: str,
+    asked: Window | None,
+    held: Window | None,
+    business: BusinessDates,
+    now: datetime,
+) -> tuple[Coverage, ...]:
+    """Return everything that limits the numbers: the engines' own records first, then what the rows show.
+
+    Args:
+        answers: From all sources.
+        tenant_id: The tenant's id; where it is a domain, ids in the records are not compared with it.
+        asked: The window asked for, or None.
+        held: From `held`.
+        business: The business dates in it.
+        now: The moment of the run.
+    """
+    found = (
+        *_told(answers, asked),
+        *_tables(answers, asked),
+        *_columns(answers.tables),
+        *_newest(answers, asked, now),
+        *_strangers(answers.tables, tenant_id),
+        *_unknown_codes(answers),
+        *_unknown_clients(answers),
+        business.coverage(held),
+        *_NEVER_SHOWN,
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _live(records: Sequence[Coverage], asked: Window | None = None, what: str = "") -> Iterator[Window]:
+    for record in records:
+        if not record.what.endswith(_LIVE) or not record.what.startswith(what) or not (record.start and record.end):
+            continue
+        start = max(record.start, asked.start) if asked else record.start
+        end = min(record.end, asked.end) if asked else record.end
+        if record.state in ("complete", "partial") and start < end:
+            yield Window(start, end)
+
+
+def _told(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
+    """Yield the engines' own records, but none that calls complete what the rows show to be partial."""
+    partial = {(each.what, each.source) for each in _read(answers, asked) if each.state == "partial"}
+    for record in answers.coverage:
+        if record.state != "complete" or (record.what, record.source) not in partial:
+            yield record
+
+
+def _tables(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
+    """Yield what the rows show of each table, where no engine has said the same."""
+    told = {(each.what, each.source, each.state) for each in answers.coverage}
+    lacking = {(each.what, each.source) for each in answers.coverage if each.state in ("absent", "unknown")}
+    for record in _read(answers, asked):
+        here = (record.what, record.source)
+        if (*here, "complete") in told and record.state == "complete":
+            continue
+        if here not in lacking or record.state == "partial":
+            yield record
+
+
+def _read(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
+    for source in sorted({day.source for day in answers.tables}):
+        for table, what in USER_TABLES.items():
+            days = [day for day in answers.tables if (day.source, day.table) == (source, table) and day.rows]
+            live = list(_live(answers.coverage, asked, what))
+            if days:
+                yield _table(what, source, days, live, asked)
+            elif not live:
+                yield _empty(what, source)
+
+
+def _table(what: str, source: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None) -> Coverage:
+    first = min([day.first for day in days] + [span.start for span in live])
+    last = max([day.last for day in days] + [span.end for span in live])
+    wrong = [*_edges(first, last, asked)]
+    present = {_day(day.day) for day in days}.union(*(days_of(span) for span in live))
+    if gaps := len(set(days_of(Window(first, last + timedelta(seconds=1)))) - present):
+        wrong.append(f"{gaps} {'day' if gaps == 1 else 'days'} in between hold no record.")
+    if not wrong:
+        return Coverage(what, "complete", source, first, last)
+    remedy = "Keep an archive from now on; older records cannot be fetched any more." if "begin" in wrong[0] else ""
+    return Coverage(what, "partial", source, first, last, reason=" ".join(wrong), remedy=remedy)
+
+
+def _edges(first: datetime, last: datetime, asked: Window | None) -> Iterator[str]:
+    if asked is None:
+        return
+    if first - asked.start > timedelta(days=1):
+        yield f"The records begin on {spoken(_day(first))}, not on {spoken(_day(asked.start))}."
+    if asked.end - last > timedelta(days=1):
+        yield f"The last record is of {spoken(_day(last))}."
+
+
+def _empty(what: str, source: str) -> Coverage:
+    return Coverage(
+        what,
+        "absent",
+        source,
+        reason=f"No record of {what} was there to read.",
+        remedy="Check that they are exported, or routed to the workspace, and that the account may read them.",
+    )
+
+
+def _columns(tables: Sequence[TableDay]) -> Iterator[Coverage]:
+    for source in sorted({day.source for day in tables}):
+        days = [day for day in tables if day.source == source and day.table in USER_TABLES and day.rows]
+        if not days:
+            continue
+        if not any(day.with_requirement for day in days):
+            yield Coverage(
+                "known sites",
+                "unknown",
+                source,
+                reason="No record says whether MFA was required, so no network is recognised as one of your sites.",
+                remedy="Name your offices' networks in the decisions file.",
+            )
+        if not any(day.with_steps for day in days):
+            yield Coverage(
+                "certificates",
+                "unknown",
+                source,
+                reason="No record holds its authentication steps, so certificates cannot be told from passwords.",
+                remedy="Add the authentication details to the export, or read the sign-ins live.",
+            )
+
+
+def _newest(answers: Answers, asked: Window | None, now: datetime) -> Iterator[Coverage]:
+    what = "the newest sign-ins"
+    lag = timedelta(seconds=max((day.lag_s for day in answers.tables), default=0))
+    end = min(asked.end, now) if asked else now
+    if lag and end > now - lag and all(record.what != what for record in answers.coverage):
+        yield Coverage(
+            what,
+            "partial",
+            "tenant",
+            start=now - lag,
+            end=end,
+            reason=f"Records arrived up to {_spoken_lag(lag)} after the sign-in: the end of the window is not whole.",
+            remedy="Run again later.",
+        )
+
+
+def _strangers(tables: Sequence[TableDay], tenant_id: str) -> Iterator[Coverage]:
+    rows: dict[str, int] = defaultdict(int)
+    for day in tables:
+        rows[day.tenant_id.strip().lower()] += day.rows
+    wanted = tenant_id.strip().lower()
+    if not _is_guid(wanted):
+        # A domain names no id; the tenant that most records belong to is taken for it.
+        wanted = min(rows, key=lambda each: (-rows[each], each), default="")
+    foreign = sorted(rows.keys() - {"", wanted})
+    if foreign:
+        lost = sum(rows[each] for each in foreign)
+        yield Coverage(
+            "records of other tenants",
+            "partial",
+            "tenant",
+            lost=lost,
+            reason=f"{lost:,} records carry the id of another tenant ({_some(foreign)}).",
+            remedy="Check that the files and the workspace belong to this tenant.",
+        )
+
+
+def _unknown_codes(answers: Answers) -> Iterator[Coverage]:
+    counts: dict[str, int] = defaultdict(int)
+    for row in answers.mail:
+        if not results.read(row.result).known:
+            counts[row.result.strip() or "blank"] += row.sign_ins
+    if counts:
+        yield Coverage(
+            "result codes",
+            "partial",
+            "tenant",
+            lost=sum(counts.values()),
+            reason=f"{sum(counts.values()):,} sign-ins have a result code that this tool does not know "
+            f"({_some(sorted(counts))}): they count as failures, and nothing is said about their password.",
+            remedy="Look the codes up at https://login.microsoftonline.com/error.",
+        )
+
+
+def _unknown_clients(answers: Answers) -> Iterator[Coverage]:
+    names = sorted({row.client_app.strip() for row in answers.mail if not protocols.is_known(row.client_app)})
+    if names:
+        yield Coverage(
+            "names of clients",
+            "partial",
+            "tenant",
+            reason=f"Client names that this tool does not know count as other clients: {_some(names)}.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:60] for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def _spoken_lag(lag: timedelta) -> str:
+    minutes = -(-int(lag.total_seconds()) // 60)
+    if minutes < 120:
+        return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+    return f"{-(-minutes // 60)} hours"
+
+
+def _is_guid(text: str) -> bool:
+    return len(text) == 36 and text.count("-") == 4
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()

@@ -1,0 +1,262 @@
+"""Where a tenant stands: one word, one sentence, and what cannot wait.
+
+Four words say what was found, ``cannot know`` that nobody looked. It outranks all of them but a compromise, because
+"nothing found" over an empty log misleads more than any wrong number. ``closed`` needs proof from outside a log
+(refused on the wire, every sender seen with the new method), so this module never says it.
+"""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from . import reference, verdicts
+from .calendar import spoken
+from .coverage import Coverage, Window
+from .findings import ACTIVE_SENDER, ATTENTION, Adoption, Attention, Group, Headline, State
+from .protocols import UNNAMED
+from .verdicts import Thresholds
+
+__all__ = ["Standing", "attention", "of"]
+
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+# What an engine calls the query that finds senders, where it could not answer it.
+_QUESTION = "password sign-ins"
+
+_TRYING = ("stale_sender", "blocked_by_policy")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A tenant's state with its sentence and the numbers behind it."""
+
+    state: State
+    sentence: str
+    headline: Headline
+
+
+def of(
+    groups: Sequence[Group],
+    oauth: Adoption,
+    coverage: Sequence[Coverage],
+    *,
+    engines: Set[str],
+    held: Window | None,
+    moment: datetime,
+    limits: Thresholds,
+) -> Standing:
+    """Return where the tenant stands.
+
+    Args:
+        groups: All groups.
+        oauth: OAuth for mail.
+        coverage: What limits the numbers; its reasons explain why nobody could look.
+        engines: The engines that were asked.
+        held: From the first to the last record, or None.
+        moment: The time to judge from: now, or the end of a window that lies in the past.
+        limits: The numbers behind the verdicts.
+    """
+    headline = _headline(groups)
+    blind = _blind(headline, coverage, engines, held, moment, limits)
+    hurt = any(group.verdict == "suspected_compromise" for group in groups)
+    if blind and not hurt:
+        return Standing("cannot know", " ".join(filter(None, (blind, _today(headline)))), headline)
+    state = _state(groups, oauth, headline)
+    said = (
+        _what_ends(headline, moment.date()),
+        _else(groups, coverage, held, headline),
+        _moved(groups),
+        _today(headline),
+        blind,
+    )
+    return Standing(state, " ".join(filter(None, said)), headline)
+
+
+def attention(groups: Sequence[Group]) -> tuple[Attention, ...]:
+    """Return what needs somebody today, the worst first and the tenant's own accounts before others."""
+    urgent = [group for group in groups if group.verdict in ATTENTION]
+    ranked = sorted(urgent, key=lambda group: (_rank(group), not group.member))
+    return tuple(
+        Attention(
+            group,
+            verdicts.title(group.verdict),
+            _evidence(group),
+            verdicts.steps(group.verdict, member=group.member),
+        )
+        for group in ranked
+    )
+
+
+def _rank(group: Group) -> int:
+    return ("suspected_compromise", "password_known", "confirm_today").index(group.verdict)
+
+
+def _headline(groups: Sequence[Group]) -> Headline:
+    ending = [group for group in groups if group.ends_in_2026]
+    senders = [group for group in ending if group.verdict != "certificate"]
+    return Headline(
+        senders=len(senders),
+        accounts=len({group.user for group in senders}),
+        unconfirmed=sum(group.verdict == "basic_unconfirmed" for group in senders),
+        unnamed=sum(_is_unnamed(group) for group in groups),
+        certificate_users=len({group.user for group in ending if group.verdict == "certificate"}),
+        attention=len({group.user for group in groups if group.verdict in ATTENTION}),
+    )
+
+
+def _is_unnamed(group: Group) -> bool:
+    return group.member and not group.moved and group.protocol == UNNAMED and group.verdict in ACTIVE_SENDER
+
+
+def _found(headline: Headline) -> bool:
+    return bool(headline.senders or headline.certificate_users or headline.unnamed)
+
+
+def _state(groups: Sequence[Group], oauth: Adoption, headline: Headline) -> State:
+    if not _found(headline):
+        return "exposed" if headline.attention else "quiet"
+    begun = any(group.oauth_days for group in groups if group.ends_in_2026 or group.moved)
+    return "moving" if begun or any(user.registered for user in oauth.users) else "exposed"
+
+
+def _blind(
+    headline: Headline,
+    coverage: Sequence[Coverage],
+    engines: Set[str],
+    held: Window | None,
+    moment: datetime,
+    limits: Thresholds,
+) -> str:
+    """Return why nobody could look, or an empty text."""
+    if held is None:
+        return f"We could not look. {_why(coverage)}"
+    if moment - held.end > timedelta(days=limits.fresh_days):
+        seen = _count(headline.senders, "password sender") if headline.senders else "no password sender"
+        day = held.end.date()
+        return (
+            f"We could not look at the time since {spoken(day)}: there are no records of it. "
+            f"The last good look showed {seen}."
+        )
+    if _found(headline):
+        return ""
+    unanswered = [each for each in coverage if each.what == _QUESTION and each.state == "unknown"]
+    if unanswered and not engines - {each.source for each in unanswered}:
+        return f"We could not look. {unanswered[0].reason}"
+    shown = [each.state for each in coverage if each.what.startswith("interactive sign-ins")]
+    if "absent" in shown and not {"complete", "partial"} & set(shown):
+        return "We could not look where passwords show: there are no records of interactive sign-ins."
+    return ""
+
+
+def _why(coverage: Sequence[Coverage]) -> str:
+    reasons = [each.reason for each in coverage if each.source != "tenant" and each.state != "complete"]
+    return next(iter(reasons), "No sign-in record was there to read, which does not mean that nobody signed in.")
+
+
+def _what_ends(headline: Headline, today: date) -> str:
+    ends: dict[str, date] = dict(reference.table("verdicts")["ends"])
+    said = (
+        _senders(headline, ends["password"], today),
+        _unnamed(headline),
+        _phones(headline, ends["certificate"], today),
+    )
+    text = "; ".join(filter(None, said))
+    return f"{_capital(text)}." if text else ""
+
+
+def _senders(headline: Headline, end: date, today: date) -> str:
+    if not headline.senders:
+        return ""
+    more = headline.accounts != headline.senders
+    what = _count(headline.senders, "sender") + (f" of {_count(headline.accounts, 'account')}" if more else "")
+    if today > end:
+        return f"{what} signed in with a password, which Microsoft switches off since the end of {_month(end)}"
+    return f"{what} will stop sending mail when Microsoft switches off password sign-in at the end of {_month(end)}"
+
+
+def _unnamed(headline: Headline) -> str:
+    if not headline.unnamed:
+        return ""
+    what = _count(headline.unnamed, "more sender" if headline.senders else "sender")
+    return f"{what} signed in with a password by a protocol that the records do not name, and may stop as well"
+
+
+def _phones(headline: Headline, end: date, today: date) -> str:
+    if not headline.certificate_users:
+        return ""
+    what = _count(headline.certificate_users, "account")
+    if today > end:
+        return f"{what} signed in to ActiveSync with a certificate, which ends since {_month(end)}"
+    return f"mail on the phones of {what} that sign in with a certificate stops with {end.year}"
+
+
+def _else(groups: Sequence[Group], coverage: Sequence[Coverage], held: Window | None, headline: Headline) -> str:
+    """Return what an empty headline does not mean, with the span that was looked at."""
+    if _found(headline) or held is None:
+        return ""
+    span = f"the records reach from {spoken(held.start.date())} to {spoken(held.end.date())}"
+    trying = len(
+        {group.user for group in groups if group.member and group.verdict in ("stale_sender", "blocked_by_policy")}
+    )
+    tries = (
+        f" {_capital(_count(trying, 'account'))} still {'tries' if trying == 1 else 'try'} in vain." if trying else ""
+    )
+    gaps = any(each.what == _QUESTION and each.state != "complete" for each in coverage)
+    torn = ", and a part of them could not be read" if gaps else ""
+    return f"No working password sender was seen, but we cannot say that there is none: {span}{torn}.{tries}"
+
+
+def _moved(groups: Sequence[Group]) -> str:
+    count = len({group.user for group in groups if group.moved and group.member})
+    return f"{_capital(_count(count, 'account'))} moved to OAuth, as it seems; that is not proven." if count else ""
+
+
+def _today(headline: Headline) -> str:
+    count = headline.attention
+    return f"{_capital(_count(count, 'account'))} {'needs' if count == 1 else 'need'} attention today." if count else ""
+
+
+def _evidence(group: Group) -> str:
+    right = group.successes or group.right_password_blocks
+    did = "signed in" if group.successes else "was stopped after the right password"
+    network = group.network
+    about = ", ".join(filter(None, (network.country, f"AS{network.asn}" if network.asn else "")))
+    place = (
+        f"from {network.address}{f' ({about})' if about else ''}"
+        if network.address
+        else "from a network that no record names"
+    )
+    times = "once" if right == 1 else f"{right:,} times"
+    who = group.user or "an account without a name"
+    return f"{who} {did} {times} by {group.protocol} {place}, {_when(group)}. {_doubt(group)}"
+
+
+def _doubt(group: Group) -> str:
+    network = group.network
+    said = (
+        "" if network.confirmed else "Nobody has confirmed that network",
+        f"accounts that failed there: {network.victims}" if network.victims > 1 else "",
+        f"Entra ID Protection rated a sign-in {group.risk}" if group.risk else "",
+        f"failures beside it: {group.failures:,}" if group.failures else "",
+    )
+    return _capital("; ".join(filter(None, said))) + "."
+
+
+def _when(group: Group) -> str:
+    days = [day.day for day in group.by_day if day.successes or day.right_password_blocks]
+    first, last = min(days), max(days)
+    return f"on {spoken(first)}" if first == last else f"between {spoken(first)} and {spoken(last)}"
+
+
+def _count(number: int, noun: str) -> str:
+    word = _WORDS[number] if 0 < number < len(_WORDS) else f"{number:,}"
+    return f"{'one' if number == 1 else word} {noun}{'' if number == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _month(day: date) -> str:
+    return spoken(day).partition(" ")[2]
