@@ -1,0 +1,275 @@
+"""What a notebook leaves for machines: one JSON record, checked against a schema that ships with the library.
+
+A record says which tenant, which cloud, when, by which version, and how far the eye reached; what was found stands
+under ``data``. Two runs over the same input differ in ``made_at`` alone. Text from a log stands as it came, without
+the halves of characters that JSON cannot carry: who shows a record escapes it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
+
+import fastjsonschema
+
+from . import escape
+from .advice import Advice
+from .cases import Case, Reported
+from .checks import Check, worst
+from .coverage import Coverage, Window
+from .deadlines import Deadline
+from .errors import EvidenceError
+from .findings import Attention, Group
+from .tenants import Source, Tenant
+
+__all__ = ["findings", "schema", "start"]
+
+_TOOL = "mailauth-runbook"
+_SCHEMAS = resources.files("mailauth") / "schemas"
+
+# Far above what any log holds in one field, far below what makes a record unreadable.
+_LONGEST = 20_000
+
+Record = dict[str, Any]
+
+
+def start(tenant: Tenant, checks: Sequence[Check], versions: Iterable[tuple[str, str]], *, made_at: datetime) -> Record:
+    """Return the record of notebook 00: what is configured, what runs here, and what each checkpoint said.
+
+    Args:
+        tenant: The tenant.
+        checks: The checkpoints, in the order in which they were asked.
+        versions: Pairs of a program's name and its version.
+        made_at: The moment, aware.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    data = {
+        "tenant_id": tenant.tenant_id,
+        "outcome": worst(checks),
+        "checks": [_plain(check) for check in checks],
+        "versions": [{"name": name, "version": version} for name, version in versions],
+        "configured": {
+            "signin_logs": [_source(source) for source in tenant.sources],
+            "admin": tenant.admin.flow if tenant.admin else None,
+            "mail_apps": [{"name": app.name, "client_id": app.client_id} for app in tenant.mail_apps],
+            "mailboxes": len(tenant.mailboxes),
+            "decisions": tenant.decisions is not None,
+        },
+    }
+    return _record("start", tenant, filter(None, map(_of_check, checks)), data, made_at)
+
+
+def findings(case: Case) -> Record:
+    """Return the record of notebook 10: who still signs in with a password, and what is to be done about each.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    found = case.findings
+    data = {
+        "tenant_id": found.tenant_id,
+        "asked": _window(found.asked),
+        "held": _window(found.held),
+        "state": {"word": case.state, "sentence": case.sentence},
+        "headline": {**_plain(found.headline), "only_reported": len(case.only_reported)},
+        "attention": [_attention(each) for each in found.attention],
+        "groups": [_group(group, own) for group, own in zip(found.groups, case.advice, strict=True)],
+        **{name: _plain(getattr(found, name)) for name in _AS_FOUND},
+        "reported": [_reported(each) for each in case.reported],
+        "unreported": [group.sender_id for group in case.unreported],
+        "deadlines": [_deadline(each) for each in case.deadlines],
+        "marks": _plain(case.marks),
+        "unmatched": _plain(case.unmatched),
+        # Whole, because a query that was cut cannot be pasted.
+        "queries": {name: _writable(text) for name, text in sorted(case.queries.items())},
+    }
+    return _record("findings", case.tenant, case.coverage, data, found.made_at)
+
+
+def schema(name: str) -> Mapping[str, Any]:
+    """Return the JSON schema of a record: ``start`` or ``findings``.
+
+    Raises:
+        LookupError: No such schema ships with the library.
+    """
+    try:
+        found: Mapping[str, Any] = json.loads((_SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise LookupError(f"no schema {name!r}") from None
+    return found
+
+
+_AS_FOUND = (
+    "protocols",
+    "users",
+    "apps",
+    "reasons",
+    "trend",
+    "missing_days",
+    "activesync",
+    "ropc",
+    "attacks",
+    "not_mail",
+    "adoption",
+    "business",
+)
+
+
+def _record(
+    name: str, tenant: Tenant, coverage: Iterable[Coverage], data: Mapping[str, object], made_at: datetime
+) -> Record:
+    record = {
+        "schema": f"mailauth/{name}/1",
+        "tenant": tenant.name,
+        "cloud": tenant.cloud.name,
+        "rehearsal": tenant.cloud.rehearsal,
+        "made_at": _time(made_at),
+        "tool": {"name": _TOOL, "version": _version()},
+        "coverage": [_plain(each.as_record()) for each in coverage],
+        "data": data,
+    }
+    _check(name, record)
+    return record
+
+
+def _of_check(check: Check) -> Coverage | None:
+    """Return what a checkpoint that is not ok takes from the numbers."""
+    if check.outcome == "ok":
+        return None
+    said = f"{check.outcome}: {check.found}" if check.found else f"{check.outcome}."
+    state: Any = "unknown" if check.outcome == "cannot know" else "absent"
+    return Coverage(check.name, state, "tenant", reason=said, remedy=check.remedy)
+
+
+def _source(source: Source) -> Record:
+    # The folders of a user's machine are nobody's business who receives the record.
+    return {"kind": source.kind, "workspace_id": source.workspace_id, "database": source.database}
+
+
+def _attention(each: Attention) -> Record:
+    group = each.group
+    about = {"sender_id": group.sender_id, "user": group.user, "protocol": group.protocol, "verdict": group.verdict}
+    return {**_plain(about), "title": each.title, "evidence": _cut(each.evidence), "steps": list(each.steps)}
+
+
+def _group(group: Group, own: Advice) -> Record:
+    return {**_plain(group), "ends_in_2026": group.ends_in_2026, "decision": _decision(own)}
+
+
+def _decision(own: Advice) -> Record:
+    plain: Record = _plain(own)
+    del plain["sender_id"]
+    plain["roads"] = [road.id for road in own.roads]
+    return plain
+
+
+def _reported(each: Reported) -> Record:
+    more = {"messages": each.messages, "authentication": each.authentication, "known": each.known, "note": each.note}
+    return {**_plain(each), **more}
+
+
+def _deadline(each: Deadline) -> Record:
+    plain: Record = _plain(each)
+    return plain
+
+
+def _window(window: Window | None) -> Record | None:
+    return {"from": _time(window.start), "to": _time(window.end)} if window else None
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* in the words of JSON."""
+    if isinstance(value, str):
+        return _cut(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, datetime):
+        return _time(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(inside) for key, inside in value.items()}
+    return [_plain(inside) for inside in (sorted(value) if isinstance(value, AbstractSet) else value)]
+
+
+def _cut(text: str) -> str:
+    return _writable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+
+
+def _writable(text: str) -> str:
+    # Logs hold halves of surrogate pairs, which no UTF-8 file can.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@cache
+def _version() -> str:
+    try:
+        return metadata.version(_TOOL)
+    except metadata.PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"
+
+
+def _check(name: str, record: Mapping[str, object]) -> None:
+    """Compare *record* with its schema.
+
+    Raises:
+        EvidenceError: It does not fit.
+    """
+    try:
+        _validator(name)(record)
+    except fastjsonschema.JsonSchemaValueException:
+        wrong = _explained(name, record)
+        raise EvidenceError(f"evidence {name}: {_place(wrong.absolute_path)}: {_complaint(wrong)}.") from None
+
+
+@cache
+def _validator(name: str) -> Any:
+    return fastjsonschema.compile(dict(schema(name)))
+
+
+def _explained(name: str, record: Mapping[str, object]) -> Any:
+    # The slower validator says more. It is imported where it is used: that costs a second where its format
+    # checkers are installed, and none is asked for.
+    from jsonschema import Draft202012Validator
+
+    return next(Draft202012Validator(schema(name)).iter_errors(record))
+
+
+def _place(path: Iterable[object]) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return place.removeprefix(".") or "the record"
+
+
+def _complaint(wrong: Any) -> str:
+    """Return what was found and what would be right; *wrong* is jsonschema's error."""
+    wanted, found = wrong.validator_value, wrong.instance
+    match wrong.validator:
+        case "required":
+            return f"lacks the fields {_listed(set(wanted) - set(found))}"
+        case "additionalProperties":
+            return (
+                f"found the fields {_listed(set(found) - set(wrong.schema['properties']))}; expected none but its own"
+            )
+        case "enum":
+            said = f"one of {', '.join(map(str, wanted))}"
+        case "type":
+            said = " or ".join([wanted] if isinstance(wanted, str) else wanted)
+        case _:
+            said = f"{wrong.validator} {wanted}"
+    return f"found {escape.line(repr(found), limit=120)}; expected {said}"
+
+
+def _listed(names: Iterable[object]) -> str:
+    return escape.line(", ".join(sorted(map(str, names))))
