@@ -599,6 +599,8 @@ class TestStanding:
         moved = next(group for group in found.groups if group.user == noreply)
         assert (moved.moved, moved.oauth_days, moved.ends_in_2026) == (True, 1, False)
         assert (found.state, found.headline.senders) == ("moving", 1)
+        stolen = [*rows, mail("carl@woodgrove.example", "192.0.2.1")]
+        assert assess(stolen, adoption=(token(noreply, 10),)).state == "exposed"
         assert "One account moved to OAuth, as it seems; that is not proven." in found.sentence
         assert assess(rows[:5], adoption=(token("amy@woodgrove.example", 1),)).state == "exposed"
         assert assess(rows[5:], adoption=(token(noreply, 10),)).state == "quiet"

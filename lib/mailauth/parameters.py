@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .errors import ConfigurationError
 
-__all__ = ["declared", "refuse_unknown"]
+__all__ = ["declared", "injected", "refuse_unknown"]
 
 # papermill's own first line of the cell that it injects; its source calls it the comment of the parameters cell.
 _INJECTED = "# Parameters"
@@ -38,6 +38,11 @@ def declared(cell: str) -> dict[str, object]:
     return found
 
 
+def injected(history: Sequence[str]) -> bool:
+    """Return whether papermill put a parameters cell into the cells that ran."""
+    return any(cell.startswith(_INJECTED) for cell in history)
+
+
 def refuse_unknown(history: Sequence[str]) -> None:
     """Raise where an injected cell assigns what the cell before it does not declare.
 
@@ -48,7 +53,7 @@ def refuse_unknown(history: Sequence[str]) -> None:
         ConfigurationError: Names each unknown parameter and the nearest declared one.
     """
     for position, cell in enumerate(history):
-        if not cell.startswith(_INJECTED) or position == 0:
+        if position == 0 or not injected([cell]):
             continue
         known = declared(history[position - 1])
         unknown = [name for name in declared(cell) if name not in known]

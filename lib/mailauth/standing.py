@@ -114,8 +114,10 @@ def _found(headline: Headline) -> bool:
 
 
 def _state(groups: Sequence[Group], oauth: Adoption, headline: Headline) -> State:
+    if headline.attention:
+        return "exposed"
     if not _found(headline):
-        return "exposed" if headline.attention else "quiet"
+        return "quiet"
     begun = any(group.oauth_days for group in groups if group.ends_in_2026 or group.moved)
     return "moving" if begun or any(user.registered for user in oauth.users) else "exposed"
 

@@ -1,0 +1,172 @@
+"""The ``mailauth`` command: the same session methods as the notebooks' cells."""
+
+import os
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from . import fleet, session, tenants
+from .errors import MailauthError
+from .services import store
+from .views import pages
+
+__all__ = ["main"]
+
+_FAIL_ON = ("basic", "attention")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="mailauth-runbook", prog_name="mailauth")
+def commands() -> None:
+    """From passwords to OAuth for mail in Microsoft 365."""
+
+
+def main() -> NoReturn:
+    """Run the command line: our own errors become one sentence and exit status 2, Ctrl-C becomes 130."""
+    try:
+        status = commands.main(standalone_mode=False)
+    except MailauthError as error:
+        click.echo(f"mailauth: {error}", err=True)
+        status = 2
+    except click.ClickException as error:
+        error.show()
+        status = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nmailauth: interrupted; what was finished is kept.", err=True)
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
+@click.option("--notebooks", default=",".join(fleet.NOTEBOOKS), show_default=True, help="Which ones, with commas.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages go.")
+@click.option("--days", default=0, show_default=True, type=click.IntRange(min=0), help="0: all that each source holds.")
+@click.option("--jobs", default=0, type=click.IntRange(min=0), help="Tenants at a time; 0 chooses by the machine.")
+@click.option("--shard", default="", metavar="I/N", help="Only every Nth tenant, beginning with the Ith.")
+@click.option("--fail-on", default="", help=f"End with 1 on a finding; any of: {', '.join(_FAIL_ON)}.")
+@click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
+def report(
+    config: str,
+    names: tuple[str, ...],
+    notebooks: str,
+    out: str,
+    days: int,
+    jobs: int,
+    shard: str,
+    fail_on: str,
+    no_open: bool,
+) -> int:
+    """Run the notebooks headless and leave a page for each tenant. Changes nothing in any tenant."""
+    wanted_findings = _listed(fail_on, "--fail-on", _FAIL_ON)
+    project = session.project()
+    chosen = _listed(notebooks, "--notebooks", _notebooks(project)) or fleet.NOTEBOOKS
+    path = tenants.locate(config, Path.cwd())
+    configuration = tenants.load(path)
+    selected = _shard([configuration.tenant(name) for name in names or configuration.names], shard)
+    target = Path(out).resolve()
+    plan = [
+        fleet.Job(
+            tenant=tenant.name,
+            config=str(path),
+            out=str(target),
+            project=str(project),
+            notebooks=chosen,
+            rehearsal=tenant.cloud.rehearsal,
+            parameters={"days": days},
+        )
+        for tenant in selected
+    ]
+    outcomes = fleet.run(plan, workers=jobs or min(len(plan), os.cpu_count() or 1), say=_say)
+    shown = _index(outcomes, target)
+    click.echo(str(shown))
+    if not no_open and sys.stdout.isatty() and _has_display():
+        webbrowser.open(shown.as_uri())
+    return _status(outcomes, wanted_findings)
+
+
+@commands.command()
+@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@click.option("--port", default=8888, show_default=True, type=click.IntRange(1, 65535))
+def lab(no_browser: bool, port: int) -> int:
+    """Open JupyterLab on the notebooks, with the practice tenants ready."""
+    project = session.project()
+    tenants.locate("practice", project)
+    start = project / "notebooks" / "00-start.ipynb"
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={project}", f"--port={port}", str(start)]
+    return subprocess.call(command + (["--no-browser"] if no_browser else []))
+
+
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file.")
+def check(config: str) -> None:
+    """Read the tenants file and say what it asks for, or what is wrong with it."""
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    for name in configuration.names:
+        tenant = configuration.tenant(name)
+        kinds = ", ".join(source.kind for source in tenant.sources) or "no sign-in logs"
+        click.echo(f"{name}: {tenant.tenant_id}, cloud {tenant.cloud.name}, {kinds}")
+
+
+@commands.command()
+@click.option("--tenant", required=True, help="Its name in the tenants file.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
+@click.option("--keep-reports", is_flag=True, help="Remove only cached log data.")
+def forget(tenant: str, out: str, keep_reports: bool) -> None:
+    """Remove what is kept of a tenant on this machine: cached logs, its archive, its pages."""
+    removed = store.forget(tenant, reports=None if keep_reports else Path(out).resolve())
+    for path in removed:
+        click.echo(f"removed {path}")
+    if not removed:
+        click.echo(f"nothing is kept of {tenant!r}")
+
+
+def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    wanted = tuple(part.strip() for part in text.split(",") if part.strip())
+    wrong = [part for part in wanted if part not in allowed]
+    if wrong:
+        raise click.UsageError(f"{option}: found {wrong[0]!r}; expected any of {', '.join(allowed)}.")
+    return wanted
+
+
+def _notebooks(project: Path) -> list[str]:
+    return sorted(path.stem for path in (project / "notebooks").glob("*.ipynb"))
+
+
+def _shard(items: list[tenants.Tenant], shard: str) -> list[tenants.Tenant]:
+    if not shard:
+        return items
+    first, _, count = shard.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise click.UsageError(f"--shard: found {shard!r}; expected I/N with 1 <= I <= N, such as 3/8.")
+    return items[int(first) - 1 :: int(count)]
+
+
+def _index(outcomes: list[fleet.Outcome], out: Path) -> Path:
+    """Write the page over all tenants of this run and return the path worth opening."""
+    page = out / "index.html"
+    store.write_text(page, pages.index(outcomes))
+    single = len(outcomes) == 1 and outcomes[0].page
+    return Path(outcomes[0].page) if single else page
+
+
+def _status(outcomes: list[fleet.Outcome], wanted: tuple[str, ...]) -> int:
+    unassessed = any(not outcome.assessed for outcome in outcomes)
+    found = ("basic" in wanted and any(o.state in ("exposed", "moving") for o in outcomes)) or (
+        "attention" in wanted and any(o.attention for o in outcomes)
+    )
+    return int(unassessed or found)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _has_display() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,425 @@
+"""Opens a tenant: configuration and credentials in, services out; what a notebook's cell or the command line calls.
+
+This is the one place that decides which services a tenant has. Everything that can be said without asking
+anybody is left to the core; everything that can be shown is left to the views.
+"""
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from azure.core.credentials import TokenCredential
+
+from . import advice, answers, cases, decisions, evidence, kinds, kql, parameters, signins, smtp_report, tables, tenants
+from .cases import Case
+from .checks import Check, Outcome
+from .coverage import Coverage, Window
+from .decisions import Decisions
+from .engines import Engine, Reply
+from .errors import AccessError, ConfigurationError, MailauthError, SourceError
+from .services import archive, audit, exports, graph, identity, kusto, progress, store, workspace
+from .summary import Answers
+from .tenants import Configuration, Source, Tenant
+from .verdicts import Thresholds
+
+__all__ = ["Run", "open", "project", "versions"]
+
+# Packages whose version decides what a run does; the user meets their names in errors.
+_PACKAGES = (
+    "mailauth-runbook",
+    "jupyterlab",
+    "ipywidgets",
+    "papermill",
+    "plotly",
+    "msal",
+    "azure-monitor-query",
+    "duckdb",
+    "duckdb-kql",
+)
+
+# Further back than any log that a tenant is likely to keep; what a source really holds is in the coverage.
+_WIDEST = timedelta(days=730)
+
+# A page and its evidence need a few megabytes; an archive of a large tenant needs this and more.
+_DISK_FLOOR = 1 << 30
+
+
+def open(tenant: str = "", *, config: str = "practice", out: str = "reports") -> "Run":
+    """Return a run on one tenant.
+
+    Args:
+        tenant: Its name in the tenants file; empty for the file's own default.
+        config: The tenants file, relative to the project folder, or the name of a configuration.
+        out: Where pages, evidence and tables go, relative to the project folder.
+
+    Raises:
+        ConfigurationError: The file or a decision in it is wrong, there is no such tenant, or the notebook was given a
+            parameter that it does not declare.
+    """
+    parameters.refuse_unknown(_history())
+    root = project()
+    configuration = tenants.load(tenants.locate(config, root))
+    chosen = configuration.tenant(tenant)
+    return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name)
+
+
+def project() -> Path:
+    """Return the folder that holds the notebooks: the nearest one at or above the working directory, or the clone's."""
+    here = Path.cwd()
+    candidates = [here, *here.parents, Path(os.environ.get("MAILAUTH_ROOT", here)), Path(__file__).parents[2]]
+    for folder in candidates:
+        if (folder / "notebooks" / "00-start.ipynb").is_file():
+            return folder
+    raise ConfigurationError(
+        f"No notebooks folder at or above {here}.", remedy="Start in the cloned project, or through its run.py."
+    )
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Return what runs here, as pairs of name and version; ``missing`` where a package is not installed."""
+    return (("Python", sys.version.split()[0]), *((name, _version(name)) for name in _PACKAGES))
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _history() -> Sequence[str]:
+    """Return the cells that this kernel has run; empty outside a kernel."""
+    if "IPython" not in sys.modules:
+        return ()
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return () if shell is None else tuple(shell.user_ns.get("In", ()))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One tenant, opened.
+
+    Args:
+        configuration: The tenants file it is from.
+        tenant: The tenant.
+        folder: Where its pages, evidence and tables go.
+        tell: Called with a line of progress.
+        now: The clock.
+    """
+
+    configuration: Configuration
+    tenant: Tenant
+    folder: Path
+    tell: Callable[[str], None] = field(default_factory=progress.teller)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __repr__(self) -> str:
+        return f"Run({self.tenant.name!r}, cloud {self.tenant.cloud.name!r})"
+
+    def preflight(self) -> tuple[Check, ...]:
+        """Look whether this machine can do what the notebooks ask; changes nothing."""
+        return (
+            _packages(),
+            _disk(store.home()),
+            _writable(self.folder),
+            self._decisions_check(),
+            *self._source_checks(),
+        )
+
+    def find(self, *, days: int = 0) -> Case:
+        """Ask every source of the tenant and return what they say, with a road for each sender.
+
+        Args:
+            days: How many days back; 0 for all that each source holds.
+
+        Raises:
+            ConfigurationError: `days` is negative, or a decision is wrong.
+        """
+        if days < 0:
+            raise ConfigurationError(f"days: found {days}; expected 0 or more.")
+        now = self.now()
+        window = Window(now - (timedelta(days=days) if days else _WIDEST), now)
+        decided = self._decided()
+        with self._alone():
+            heard, reports = self._listen(window, decided, now, whole=not days)
+        findings = signins.assess(
+            heard,
+            tenant_id=self.tenant.tenant_id,
+            now=now,
+            window=window if days else None,
+            decisions=decided,
+            registered_apps=self._registered(),
+            small_tenant=self._is_small(),
+        )
+        rhythms = kinds.rhythms(heard.mail)
+        return cases.build(self.tenant, findings, heard.queries, decided, reports, today=now.date(), rhythms=rhythms)
+
+    def ask(self, text: str) -> Reply:
+        """Answer one's own KQL from wherever the tenant's sign-ins are; the first source that can answer does.
+
+        Without such a source, or where it refuses, the reply is empty and says why.
+
+        Raises:
+            QueryError: The engine refuses the text.
+        """
+        why = f"{self.tenant.name} has no source that answers KQL."
+        for source, start in self._engines():
+            try:
+                with start() as engine:
+                    return engine.run(text)
+            except (SourceError, ConfigurationError) as error:
+                why = f"{source.kind}: {error}"
+        return Reply([], partial=why)
+
+    def keep_start(self, checked: Sequence[Check]) -> Path:
+        """Write notebook 00's evidence and return where it is."""
+        record = evidence.start(self.tenant, checked, versions(), made_at=self.now())
+        return store.write_evidence(self.folder / "evidence" / "00-start.json", record)
+
+    def keep_findings(self, case: Case) -> tuple[Path, ...]:
+        """Write notebook 10's evidence and its tables, and return where they are."""
+        record = evidence.findings(case)
+        return (
+            store.write_evidence(self.folder / "evidence" / "10-find-basic-auth.json", record),
+            *(
+                store.write_bytes(self.folder / "tables" / f"{name}.csv", text)
+                for name, text in tables.of(case).items()
+            ),
+        )
+
+    def _decided(self) -> Decisions | None:
+        path = self.tenant.decisions
+        return decisions.load(path, actions=tuple(advice.roads())) if path else None
+
+    def _registered(self) -> list[str]:
+        return [app.client_id for app in self.tenant.mail_apps if app.client_id]
+
+    def _is_small(self) -> bool:
+        people = self.tenant.members_hint
+        return people is not None and people < Thresholds.standard().small_tenant
+
+    def _of(self, kind: str) -> list[Source]:
+        return [source for source in self.tenant.sources if source.kind == kind]
+
+    def _kept(self, folder: Callable[[str, str], Path]) -> Path:
+        return folder(self.tenant.name, self.tenant.tenant_id)
+
+    def _credential(self) -> TokenCredential:
+        """Return who signs in to read.
+
+        Raises:
+            ConfigurationError: Nobody is configured.
+        """
+        if self.tenant.admin is None:
+            raise ConfigurationError(
+                f"{self.tenant.name} names nobody who signs in.",
+                remedy="Add admin: to the tenant, for example admin: {flow: interactive, client_id: …}.",
+            )
+        return identity.credential(
+            self.tenant.admin, tenant_id=self.tenant.tenant_id, cloud=self.tenant.cloud, attended=_attended()
+        )
+
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other runs of the tenant away while its archive changes; a headless run holds that lock already."""
+        held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
+        return contextlib.nullcontext() if held else store.lock(self.tenant.name)
+
+    def _listen(
+        self, window: Window, decided: Decisions | None, now: datetime, *, whole: bool
+    ) -> tuple[Answers, list[smtp_report.Report]]:
+        """Return what every source says, put together, and the mail reports among them."""
+        parts, lost = self._fetch(None if whole else window)
+        asked = answers.Parameters.standard(
+            Thresholds.standard(),
+            small_tenant=self._is_small(),
+            named_networks=[network.network for network in decided.networks] if decided else (),
+            registered_apps=self._registered(),
+        )
+        reports: list[Path] = []
+        with contextlib.ExitStack() as stack:
+            for source, start in self._engines():
+                try:
+                    engine = stack.enter_context(start())
+                    self.tell(f"asking {engine.name}")
+                    parts.append(answers.ask(engine, window=window, parameters=asked, now=now))
+                    reports.extend(getattr(engine, "smtp_reports", ()))
+                except (SourceError, ConfigurationError) as error:
+                    lost.append(_unheard(source, error))
+        for source in self._of("smtp_report"):
+            found = exports.find(source.patterns, source.base)
+            reports.extend(path for path, _ in found.files)
+        heard = answers.together([*parts, Answers(coverage=tuple(lost))])
+        return heard, [_report(path) for path in dict.fromkeys(reports)]
+
+    def _fetch(self, window: Window | None) -> tuple[list[Answers], list[Coverage]]:
+        """Bring the archives of live sources up to date; a log that refuses is coverage."""
+        parts: list[Answers] = []
+        lost: list[Coverage] = []
+        for source in self.tenant.sources:
+            try:
+                if source.kind == "graph":
+                    lost += graph.fetch(
+                        self.tenant.cloud,
+                        self._credential(),
+                        self.tenant.tenant_id,
+                        self._kept(store.archive_dir) / "graph",
+                        window=window,
+                        registered=self._registered(),
+                        people=Thresholds.standard().site(small_tenant=self._is_small()),
+                        progress=self.tell,
+                    )
+                elif source.kind == "audit":
+                    folder = self._kept(store.archive_dir) / "audit"
+                    lost += audit.fetch(
+                        self.tenant.cloud,
+                        self._credential(),
+                        self.tenant.tenant_id,
+                        folder,
+                        window=window,
+                        progress=self.tell,
+                    )
+                    parts.append(Answers(mail=audit.rows(folder, window)))
+            except (SourceError, ConfigurationError) as error:
+                lost.append(_unheard(source, error))
+        return parts, lost
+
+    def _engines(self) -> Iterator[tuple[Source, Callable[[], "_Opened"]]]:
+        """Yield what answers KQL for this tenant, as its source and the function that opens it."""
+        local = [source for source in self.tenant.sources if source.kind in ("files", "graph")]
+        if local:
+            yield local[0], self._archive
+        for source in self.tenant.sources:
+            if source.kind == "workspace":
+                yield source, partial(self._workspace, source)
+            elif source.kind == "kusto":
+                yield source, partial(self._kusto, source)
+
+    def _archive(self) -> archive.Archive:
+        files = self._of("files")
+        return archive.open(
+            self.tenant.tenant_id,
+            [pattern for source in files for pattern in source.patterns],
+            base=files[0].base if files else self.configuration.path.parent,
+            cache=self._kept(store.cache_dir),
+            fetched=self._kept(store.archive_dir) / "graph",
+            progress=self.tell,
+        )
+
+    def _workspace(self, source: Source) -> workspace.Workspace:
+        return workspace.Workspace(self.tenant.cloud, self._credential(), source.workspace_id)
+
+    def _kusto(self, source: Source) -> kusto.Kusto:
+        return kusto.Kusto(self.tenant.cloud, self._credential(), source.cluster, source.database)
+
+    def _decisions_check(self) -> Check:
+        path = self.tenant.decisions
+        if path is None:
+            remedy = "A decisions file keeps names of networks, owners and dates; decisions.example.yaml explains it."
+            return Check("decisions file", "not configured", "none", remedy)
+        try:
+            decided = self._decided()
+        except MailauthError as error:
+            return Check("decisions file", "wrong", str(error), error.remedy)
+        assert decided is not None
+        found = f"{len(decided.networks)} networks, {len(decided.senders)} senders, {len(decided.vendors)} vendors"
+        return Check("decisions file", "ok", found)
+
+    def _source_checks(self) -> Iterator[Check]:
+        if not self.tenant.sources:
+            remedy = "Add signin_logs: to the tenant; tenants.example.yaml explains the six kinds."
+            yield Check("sign-in logs", "not configured", "no source", remedy)
+        for source in self.tenant.sources:
+            name = f"sign-in logs: {source.kind.replace('_', ' ')}"
+            try:
+                yield Check(name, *self._look(source))
+            except ConfigurationError as error:
+                yield Check(name, "wrong", error.message, error.remedy)
+            except AccessError as error:
+                yield Check(name, "wrong", error.message, error.remedy)
+            except SourceError as error:
+                yield Check(name, "cannot know", error.message, error.remedy)
+
+    def _look(self, source: Source) -> tuple[Outcome, str, str]:
+        """Return what one source answers to the smallest question there is."""
+        if source.kind in ("files", "smtp_report"):
+            found = exports.find(source.patterns, source.base)
+            if not found.files:
+                return "wrong", "; ".join(found.troubles), "Compare the pattern with where the export lies."
+            size = sum(status.st_size for _, status in found.files)
+            return "ok", f"{len(found.files):,} files, {size / 1e6:,.1f} MB", ""
+        if source.kind == "graph":
+            graph.check(self.tenant.cloud, self._credential())
+            return "ok", "Microsoft Graph answers", ""
+        if source.kind == "audit":
+            self._credential().get_token(f"{self.tenant.cloud.graph}/.default")
+            return "ok", "signed in; whether the audit log may be read shows when it is asked", ""
+        start = self._workspace if source.kind == "workspace" else self._kusto
+        with start(source) as engine:
+            missing = [table for table in kql.TABLES if table not in engine.schema()]
+        if missing:
+            remedy = "Add the missing categories to the tenant's diagnostic setting."
+            return "cannot know", f"no table {', '.join(missing)}", remedy
+        return "ok", "all tables are there", ""
+
+
+class _Opened(Engine, Protocol):
+    """An engine that is closed by leaving its block."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def _packages() -> Check:
+    missing = [name for name, version in versions() if version == "missing"]
+    if missing:
+        return Check(
+            "packages", "wrong", f"missing: {', '.join(missing)}", "Start through run.py, which installs them."
+        )
+    return Check("packages", "ok", f"Python {sys.version.split()[0]}")
+
+
+def _disk(folder: Path) -> Check:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{free / 1e9:,.1f} GB free at {there}"
+    if free < _DISK_FLOOR:
+        return Check("disk", "wrong", found, "Make room, or set MAILAUTH_HOME to a folder on a larger disk.")
+    return Check("disk", "ok", found)
+
+
+def _writable(folder: Path) -> Check:
+    try:
+        store.private_folder(folder)
+        store.write_text(folder / ".preflight", "")
+        (folder / ".preflight").unlink()
+    except (OSError, MailauthError) as error:
+        return Check("reports folder", "wrong", str(error), "Choose another folder with out.")
+    return Check("reports folder", "ok", str(folder))
+
+
+def _attended() -> bool:
+    """Whether a person sits there: a headless run names its progress file, papermill injects a cell."""
+    return not os.environ.get("MAILAUTH_PROGRESS") and not parameters.injected(_history())
+
+
+def _report(path: Path) -> smtp_report.Report:
+    return smtp_report.parse(smtp_report.decode(path.read_bytes()), path.name)
+
+
+def _unheard(source: Source, error: MailauthError) -> Coverage:
+    what = f"sign-in records ({source.kind.replace('_', ' ')})"
+    return Coverage(what, "unknown", source.kind, reason=error.message, remedy=error.remedy)

@@ -1,0 +1,381 @@
+"""What the notebooks show, one function per step: a case in, a view out.
+
+The words of a table's caption always say which window and which sources its numbers are from.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from .. import kql
+from ..advice import Advice
+from ..cases import Case
+from ..checks import Check
+from ..engines import Reply
+from ..findings import ACTIVE_SENDER, Group
+from ..tenants import Configuration, Source, Tenant
+from . import figures, listings
+from .controls import Filter
+from .figures import Chart
+from .markup import Badge, Cell, Link, text
+from .tables import Callout, Code, Facts, Headline, Step, Table
+
+__all__ = [
+    "activesync",
+    "adoption",
+    "apps",
+    "attacks",
+    "attention",
+    "coverage",
+    "deadlines",
+    "explore",
+    "first_screen",
+    "preflight",
+    "protocols",
+    "queries",
+    "reasons",
+    "reported",
+    "ropc",
+    "rows",
+    "senders",
+    "trend",
+    "unmatched",
+    "users",
+    "versions",
+    "where",
+]
+
+# The first screen is one screen; the tables below it hold the rest.
+_FIRST_ROWS = 12
+_LIMITS = 4
+_FEW = 2
+
+
+def where(tenant: Tenant, configuration: Configuration) -> Facts:
+    """Return which tenant is about to be worked on, and where its sign-ins are read from."""
+    others = [name for name in configuration.names if name != tenant.name]
+    cloud = f"{tenant.cloud.name}{' (rehearsal: nothing here is real)' if tenant.cloud.rehearsal else ''}"
+    items: list[tuple[str, Cell]] = [
+        ("Tenant", tenant.name),
+        ("Directory", tenant.tenant_id),
+        ("Cloud", cloud),
+        ("Sign-ins from", tuple(_source(source) for source in tenant.sources) or "no source is configured"),
+        ("Decisions", tenant.decisions.name if tenant.decisions else "no decisions file"),
+        ("Tenants file", configuration.path.name),
+        ("Also in it", ", ".join(others) or "no other tenant"),
+    ]
+    return Facts(items, caption="You are about to look at")
+
+
+def _source(source: Source) -> str:
+    detail = source.workspace_id or ", ".join(source.patterns) or source.database
+    return f"{source.kind.replace('_', ' ')}{f': {detail}' if detail else ''}"
+
+
+def versions(found: Sequence[tuple[str, str]]) -> Table:
+    """Return what runs here."""
+    return Table(("Package", "Version"), found, "What runs here")
+
+
+def preflight(checked: Sequence[Check]) -> Table:
+    """Return each check with its remedy."""
+    return listings.checks(checked, caption="Preflight")
+
+
+def first_screen(case: Case) -> Headline:
+    """Return what a manager reads first: the sentence, today, what stops, what ends when, how far the eye reached."""
+    lead, _, more = case.sentence.partition(". ")
+    ahead = [each for each in case.deadlines if each.day and not each.passed(case.findings.made_at.date())]
+    return Headline(
+        state=case.state,
+        sentence=f"{lead.rstrip('.')}.",
+        reach=_reach(case),
+        today=_today(case),
+        dates=tuple(Step(_capital(deadline.when), deadline.title) for deadline in ahead),
+        decisions=_stopping(case),
+        lines=[*([("Also", more)] if more else []), *_progress(case)],
+    )
+
+
+def _today(case: Case) -> tuple[Callout, ...]:
+    """Return one callout with a line per account; everything else about it stands in the section below."""
+    worst = {one.group.user: one for one in reversed(case.findings.attention)}
+    if not worst:
+        return ()
+    title = f"{_some(len(worst), 'account')} {'needs' if len(worst) == 1 else 'need'} somebody today"
+    lines = [f"{one.title}: {_sentences(one.evidence)[0]} {one.steps[0]}" for one in reversed(worst.values())]
+    return (Callout("attention", title, lines),)
+
+
+def _stopping(case: Case) -> Table | None:
+    """Return what ends with 2026, for the tenant's own accounts, with its decision, owner and day."""
+    shown = [group for group in case.senders() if group.ends_in_2026]
+    phones = [group for group in shown if group.verdict == "certificate"]
+    cells = [_stops((group.user, group.protocol), [group], case) for group in shown if group.verdict != "certificate"]
+    if phones:
+        accounts = len({group.user for group in phones})
+        cells.append(_stops((_some(accounts, "account"), "ActiveSync with a certificate"), phones, case))
+    columns = ("What stops", "What it is", "From", "Last seen", "Decision", "Owner", "By")
+    caption = f"What stops ({_window(case)})"
+    return Table(columns, cells, caption, limit=_FIRST_ROWS, rest="tables/senders.csv") if cells else None
+
+
+def _stops(who: Sequence[str], groups: Sequence[Group], case: Case) -> tuple[Cell, ...]:
+    """Return a row for senders that share what they are and what becomes of them."""
+    advised = case.advice_for(groups[0])
+    places = list(dict.fromkeys(" ".join(listings.place(group)) for group in groups))
+    return (
+        who,
+        advised.kind,
+        places if len(places) <= _FEW else f"{len(places)} networks",
+        max(group.last_seen for group in groups).date(),
+        _decision(advised),
+        advised.owner or "open",
+        _due(advised),
+    )
+
+
+def _decision(advised: Advice) -> Sequence[str | Badge]:
+    if advised.decided:
+        return (advised.title, Badge("decided", "ok"))
+    return (advised.title, Badge("open", "warn")) if advised.questions else (advised.title, Badge("proposal", "info"))
+
+
+def _kind(advised: Advice) -> str:
+    return f"{advised.kind}, by inference" if advised.kind_is_inferred else advised.kind
+
+
+def _due(advised: Advice) -> Cell:
+    day = advised.due or advised.exception_until
+    if day:
+        return (text(day), Badge("exception" if day == advised.exception_until else "decided", "ok"))
+    return (text(advised.by), Badge("proposal", "info")) if advised.by else None
+
+
+def _progress(case: Case) -> list[tuple[str, str]]:
+    """Return the further sentences of the first screen, each under a bold word."""
+    own = [group for group in case.findings.groups if group.member]
+    moved = sum(bool(group.moved) for group in own)
+    now = sum(1 for group in own if group.verdict in ACTIVE_SENDER and not group.moved)
+    undecided = sum(bool(case.advice_for(group).questions) for group in case.senders())
+    lines = [("Progress", f"{_some(now, 'password sender')} now; {_some(moved, 'sender')} moved, not proven yet.")]
+    if undecided:
+        lines.append(("Open", f"{_some(undecided, 'sender')} cannot be decided: an answer is missing for each."))
+    if any(group.ends_in_2026 for group in own):
+        lines.append(("If nothing is done", _NOTHING_DONE))
+    return lines
+
+
+_NOTHING_DONE = (
+    "mail from these senders is refused without a message to your staff, and the phones stop. An administrator can "
+    "switch passwords on again for a time; how, and until when, Microsoft has not said. The final date is to be "
+    "announced in the second half of 2027."
+)
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _reach(case: Case) -> list[str]:
+    """Return how far we looked, in sentences: the window, then what limits it most."""
+    limits = [row for row in case.coverage if row.state != "complete"]
+    held = case.findings.held
+    first = f"Sign-in records from {text(held.start)} to {text(held.end)}." if held else "No sign-in record was read."
+    worst = sorted(limits, key=lambda row: ("unknown", "absent", "partial").index(row.state))
+    return [first, *dict.fromkeys(row.reason for row in worst[:_LIMITS])]
+
+
+def attention(case: Case) -> Table:
+    """Return the accounts that somebody has to look at today, with the evidence."""
+    cells = [
+        (
+            one.group.user or "a name that does not exist",
+            listings.verdict_badge(one.group.verdict),
+            _sentences(one.evidence),
+            one.steps,
+        )
+        for one in case.findings.attention
+    ]
+    columns = ("Account", "What", "Evidence", "First steps")
+    return Table(columns, cells, f"Needs attention today ({_window(case)})", limit=200, empty="Nothing was seen.")
+
+
+def _sentences(words: str) -> Sequence[str]:
+    """Return a paragraph as its sentences: a cell is cut where one of them is too long, not where all are."""
+    return [f"{part.rstrip('.')}." for part in words.split(". ") if part]
+
+
+def coverage(case: Case) -> Table:
+    """Return how far the eye reached, what limits the numbers first."""
+    return listings.coverage(case.coverage)
+
+
+def deadlines(case: Case) -> Table:
+    """Return the dates that touch this tenant."""
+    cells = [
+        (_capital(d.when), d.title, _sentences(d.shows), _sentences(d.note), f"{d.source} ({d.confidence})")
+        for d in case.deadlines
+    ]
+    columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
+    return Table(columns, cells, "What ends, and when", limit=100, empty="No date known to us touches what was found.")
+
+
+def protocols(case: Case) -> Chart:
+    """Return the protocol summary."""
+    return figures.protocols(case.findings.protocols, window=_window(case))
+
+
+def trend(case: Case) -> Chart:
+    """Return successes by day and protocol."""
+    found = case.findings
+    return figures.trend(found.trend, missing=found.missing_days, marks=case.marks, window=_window(case))
+
+
+def senders(case: Case) -> Table:
+    """Return every sender with its decision or its proposal; attacks apart."""
+    cells = [(*listings.group_cells(group), *_next(case.advice_for(group))) for group in case.senders()]
+    columns = (*listings.GROUP_COLUMNS, "Decision", "Why, and what is missing", "Owner", "By")
+    caption = f"Senders and what is to be done about each ({_window(case)})"
+    return Table(columns, cells, caption, limit=200, rest="tables/senders.csv", empty="No sender was seen.")
+
+
+def _next(advised: Advice) -> tuple[Cell, ...]:
+    asked = (f"Open: {question.text}" for question in advised.questions)
+    why = tuple(filter(None, (*_sentences(advised.why), *asked, advised.note)))
+    return (*_decision(advised), _kind(advised)), why, advised.owner or "open", _due(advised)
+
+
+_NO_SENDER = ("attack_noise", "not_mail", "modern")
+
+
+def users(case: Case) -> Table:
+    """Return accounts, the worst and the sender side by side; accounts that were only attacked are left out."""
+    rows = [user for user in case.findings.users if user.worst not in _NO_SENDER]
+    return listings.users(rows, window=_window(case), rest="tables/users.csv")
+
+
+def apps(case: Case) -> Table:
+    """Return client applications."""
+    return listings.apps(case.findings.apps, window=_window(case))
+
+
+def activesync(case: Case) -> Table:
+    """Return ActiveSync by account, certificates and passwords apart."""
+    return listings.activesync(case.findings.activesync, window=_window(case), rest="tables/activesync.csv")
+
+
+def ropc(case: Case) -> Table:
+    """Return password grants by whose fault they are."""
+    found = case.findings.ropc
+    cells: list[tuple[Cell, ...]] = [
+        ("Exchange hands the password over", found.basic, "a legacy protocol: this is Basic authentication"),
+        ("A mail app trades it for a token", found.mail_app, "the app's vendor has to change it; MFA breaks it"),
+        ("PowerShell with a stored password", found.powershell, "a certificate or a managed identity instead"),
+        ("Password grants elsewhere", found.elsewhere, "not mail, counted apart"),
+        ("Records without a client name", found.blank_client, "answered by a modern resource: not mail"),
+    ]
+    return Table(("Whose", "Sign-ins", "What it means"), cells, f"Password grants by cause ({_window(case)})")
+
+
+def reasons(case: Case) -> Chart:
+    """Return why sign-ins failed."""
+    return figures.reasons(case.findings.reasons, window=_window(case))
+
+
+def attacks(case: Case) -> Facts:
+    """Return what strangers tried."""
+    found = case.findings.attacks
+    return Facts(
+        [
+            ("Failed sign-ins", found.sign_ins),
+            ("Accounts aimed at", found.accounts),
+            ("Networks, at least", found.networks),
+            ("Names that do not exist, at least", found.names),
+        ],
+        caption=f"Attack noise, left out everywhere else ({_window(case)})",
+    )
+
+
+def adoption(case: Case) -> Chart:
+    """Return OAuth for mail beside passwords, in senders by day."""
+    found = case.findings
+    return figures.adoption(found.adoption, found.groups, missing=found.missing_days, window=_window(case))
+
+
+def reported(case: Case) -> Table:
+    """Return what the Exchange admin center's report knows, and which of it no sign-in log does."""
+    cells = [
+        (
+            row.address,
+            row.authentication,
+            row.messages,
+            row.first,
+            row.last,
+            Badge("also in the sign-in log", "ok") if row.known else Badge("only in this report", "warn"),
+        )
+        for row in case.reported
+    ]
+    columns = ("Sender address", "Authentication", "Messages", "First", "Last", "Second witness")
+    note = "Messages that were accepted, by sender address, which need not be the account that signed in."
+    empty = "No SMTP AUTH clients report was given: it is the second witness, needs no licence, and looks back 90 days."
+    return Table(columns, cells, "The Exchange admin center's report of SMTP AUTH clients", note=note, empty=empty)
+
+
+def explore(case: Case) -> Filter:
+    """Return the filter over all groups."""
+    return Filter(case.findings.groups)
+
+
+def queries(case: Case) -> "_Stack":
+    """Return the text of each query as it ran, and a link that opens the portal."""
+    tenant = case.tenant
+    shown = []
+    for name, query in case.queries.items():
+        address = kql.portal_link(tenant.cloud, query, tenant_id=tenant.tenant_id)
+        link = (
+            Link("Open Log Analytics in the portal, choose the workspace, paste the text", address) if address else None
+        )
+        shown.append(Code(name, query, link))
+    return _Stack(tuple(shown))
+
+
+def unmatched(case: Case) -> Callout:
+    """Return the decisions that match nothing any more."""
+    if not case.unmatched:
+        return Callout("info", "Every decision matches a sender or a network that was seen.")
+    return Callout("info", "Decisions that match nothing any more", case.unmatched)
+
+
+def rows(reply: Reply, *, caption: str = "Your own question") -> Table:
+    """Return the rows of one's own query, or why there are none."""
+    columns = tuple(reply.rows[0]) if reply.rows else ("Answer",)
+    cells = [tuple(_plain(row[name]) for name in columns) for row in reply.rows]
+    return Table(columns, cells, caption, note=reply.partial, empty="The query answered no row.")
+
+
+def _plain(value: object) -> Cell:
+    return value if isinstance(value, str | int | float | date) or value is None else str(value)
+
+
+def _window(case: Case) -> str:
+    held = case.findings.held
+    span = f"{text(held.start.date())} to {text(held.end.date())} UTC" if held else "no records"
+    sources = ", ".join(sorted({name.replace("_", " ") for group in case.findings.groups for name in group.sources}))
+    return f"{span}{f'; {sources}' if sources else ''}"
+
+
+class _Stack:
+    """Several views of one cell."""
+
+    def __init__(self, views: Sequence[Code]) -> None:
+        self.views = views
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for view in self.views:
+            display(view)  # type: ignore[no-untyped-call]

@@ -1,0 +1,17 @@
+"""Every test run keeps its caches, archives and practice tenants in a folder of its own, removed at the end."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    home = tempfile.mkdtemp(prefix="mailauth-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["MAILAUTH_HOME"] = str(Path(home, "data"))
+    os.environ["MAILAUTH_PRACTICE_HOME"] = str(Path(home, "practice"))
+    # What a kernel prints about its debugger is not for a test to judge.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
