@@ -91,16 +91,18 @@ def report(
     return _status(outcomes, wanted_findings)
 
 
-@commands.command()
-@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
-@click.option("--port", default=8888, show_default=True, type=click.IntRange(1, 65535))
-def lab(no_browser: bool, port: int) -> int:
-    """Open JupyterLab on the notebooks, with the practice tenants ready."""
+@commands.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> int:
+    """Open JupyterLab on the notebooks, with the practice tenants ready.
+
+    ARGUMENTS go to JupyterLab as they are, such as --no-browser or --port=9999.
+    """
     project = session.project()
     tenants.locate("practice", project)
     start = project / "notebooks" / "00-start.ipynb"
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={project}", f"--port={port}", str(start)]
-    return subprocess.call(command + (["--no-browser"] if no_browser else []))
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={project}", str(start), *arguments]
+    return subprocess.call(command)
 
 
 @commands.command()

@@ -1,0 +1,407 @@
+"""Signing in: the flow that a tenants file names, as a credential that azure-core's clients take.
+
+People and apps sign in through msal, silently where they can; machines that need no secret
+through azure-identity. Nothing here prints, logs or keeps a token outside the cache, and the
+cache is in memory unless the platform can encrypt it.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
+
+import msal
+import requests
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import AzureError
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from mailauth.clouds import Cloud
+from mailauth.errors import AccessError, ConfigurationError, SecretError, UnreachableError
+from mailauth.secretrefs import SecretRef
+
+from . import http, secrets
+
+__all__ = ["SignIn", "credential"]
+
+# A person has so long to answer the browser or to type a code.
+_ATTENDED_S: Final = 300
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    "AADSTS50034": "Sign in with an account of this tenant.",
+    "AADSTS500011": "The tenant does not have the service that the token is for: nothing of it was ever set up there.",
+    "AADSTS50076": "Sign in with the flow interactive, which can answer MFA.",
+    "AADSTS50079": "Enrol the account for MFA, then sign in with the flow interactive.",
+    "AADSTS53003": "A Conditional Access policy blocks this sign-in; its administrator can say which (sign-in log, by "
+    "correlation id). Device code is often blocked: use interactive.",
+    "AADSTS65001": "Nobody consented to this for the app: an administrator consents, then sign in again.",
+    "AADSTS700016": "The app is not in this tenant: compare admin.client_id and tenant_id with its overview page.",
+    "AADSTS700027": "The certificate is not, or no longer, on the app: upload its public part there.",
+    "AADSTS700213": "No federated credential of the app matches this machine's subject: compare it letter by letter.",
+    "AADSTS7000215": "The value is not a secret of this app: often the secret's ID was copied instead of its value.",
+    "AADSTS7000218": 'Switch on "Allow public client flows" in the app\'s authentication settings.',
+    "AADSTS7000222": "The secret has expired: make a new one, and put it where the reference points.",
+    "AADSTS90002": "There is no such tenant in this cloud: compare tenant_id and cloud.",
+}
+
+_CODE = re.compile(r"AADSTS\d+")
+
+
+class SignIn(Protocol):
+    """What `credential` needs to know of who signs in; `tenants.Admin` is one.
+
+    Attributes:
+        flow: ``interactive``, ``device-code``, ``secret``, ``certificate``, ``federated`` or ``managed-identity``.
+        client_id: The app that signs in.
+        account: The person who is expected.
+        secret, certificate, password, assertion: References, as the flow needs them.
+    """
+
+    @property
+    def flow(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def secret(self) -> SecretRef | None: ...
+    @property
+    def certificate(self) -> SecretRef | None: ...
+    @property
+    def password(self) -> SecretRef | None: ...
+    @property
+    def assertion(self) -> SecretRef | None: ...
+
+
+class _Who(NamedTuple):
+    """A sign-in in its tenant and cloud."""
+
+    admin: SignIn
+    tenant_id: str
+    cloud: Cloud
+
+    @property
+    def authority(self) -> str:
+        return f"{self.cloud.login.rstrip('/')}/{self.tenant_id}"
+
+    def __str__(self) -> str:
+        return f"sign-in to {self.tenant_id} ({self.admin.flow}, app {self.admin.client_id or 'of the platform'})"
+
+
+def credential(
+    admin: SignIn,
+    *,
+    tenant_id: str,
+    cloud: Cloud,
+    attended: bool,
+    show: Callable[[str], None] = print,
+    remember: Path | None = None,
+    plain: bool = False,
+) -> TokenCredential:
+    """Return a credential; nobody is asked and nothing is sent before the first token is wanted.
+
+    Args:
+        admin: Who signs in, and how.
+        tenant_id: The directory to sign in to.
+        cloud: Where Entra is, and how to reach it.
+        attended: Whether a person sits there who can use a browser; without one, flows that need one fail at once.
+        show: Receives the code and address of a device-code sign-in.
+        remember: A file for the token cache of people's sign-ins; None keeps it in memory. Where the platform cannot
+            encrypt the file, memory it is.
+        plain: Keep that file unencrypted where there is no other way; only when the user asks for it.
+
+    Raises:
+        ConfigurationError: The flow lacks something.
+        SecretError: A reference cannot be read.
+    """
+    who = _Who(admin, tenant_id, cloud)
+    if admin.flow == "managed-identity" or (admin.flow == "federated" and admin.assertion is None):
+        return _Platform(who)
+    if admin.flow in ("interactive", "device-code"):
+        return _Person(who, attended=attended, show=show, cache=_cache(remember, plain=plain))
+    return _App(who)
+
+
+class _Shown(AccessToken):
+    """An access token that shows only its length, whoever prints it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<access token of {len(self.token)} characters>"
+
+    __str__ = __repr__
+
+
+class _Msal:
+    """What people and apps have in common."""
+
+    def __init__(self, who: _Who) -> None:
+        self._who = who
+
+    def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,  # noqa: ARG002  one tenant is all that this credential is for
+        enable_cae: bool = False,  # noqa: ARG002
+        **_options: Any,
+    ) -> AccessToken:
+        """Return a token for *scopes*.
+
+        Raises:
+            AccessError: Entra refuses, or nobody is there to sign in; `code` is the AADSTS number.
+            UnreachableError: Entra does not answer.
+        """
+        try:
+            answer = self._acquire(list(scopes), claims)
+        except (requests.RequestException, ValueError) as error:
+            _unreachable(self._who, error)
+        if "access_token" not in answer:
+            raise _refusal(self._who, answer)
+        # msal counts from its own clock, and so must the moment of expiry.
+        return _Shown(answer["access_token"], _now() + int(answer.get("expires_in", 0)))
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def __repr__(self) -> str:
+        return f"<{self._who}>"
+
+    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+
+class _App(_Msal):
+    """An app that signs in as itself, with a secret, a certificate or another provider's token."""
+
+    def __init__(self, who: _Who) -> None:
+        super().__init__(who)
+        self._app: Any = None
+
+    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        if self._app is None:
+            self._app = _confidential(self._who)
+        answer: Mapping[str, Any] = self._app.acquire_token_for_client(scopes, claims_challenge=claims)
+        return answer
+
+
+class _Person(_Msal):
+    """A person in a browser, here or on another device; asked once, then silent as long as Entra allows."""
+
+    def __init__(self, who: _Who, *, attended: bool, show: Callable[[str], None], cache: msal.TokenCache) -> None:
+        super().__init__(who)
+        if not who.admin.client_id:
+            raise ConfigurationError(
+                f"admin.client_id: found nothing; flow {who.admin.flow} expects the id of an app registration of your "
+                "own. A borrowed id of Microsoft's looks like phishing, and policies block it."
+            )
+        self._attended = attended
+        self._show = show
+        self._cache = cache
+        self._app: Any = None
+
+    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        if self._app is None:
+            self._app = _public(self._who, self._cache)
+        account = next(iter(self._app.get_accounts(self._who.admin.account or None)), None)
+        if account and (found := self._app.acquire_token_silent(scopes, account, claims_challenge=claims)):
+            return _object(found)
+        if not self._attended:
+            raise _nobody_there(self._who)
+        if self._who.admin.flow == "device-code":
+            return self._by_code(scopes, claims)
+        return _object(
+            self._app.acquire_token_interactive(
+                scopes, login_hint=self._who.admin.account or None, claims_challenge=claims, timeout=_ATTENDED_S
+            )
+        )
+
+    def _by_code(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        flow = self._app.initiate_device_flow(scopes, claims_challenge=claims)
+        if "user_code" not in flow:
+            return _object(flow)
+        # msal waits until this moment; the service's own is fifteen minutes away.
+        flow["expires_at"] = min(flow["expires_at"], _now() + _ATTENDED_S)
+        self._show(
+            f"Open {flow['verification_uri']} and enter {flow['user_code']} to sign in to {self._who.tenant_id}. "
+            "A policy may block this kind of sign-in, and it may alert your security team."
+        )
+        return _object(self._app.acquire_token_by_device_flow(flow, claims_challenge=claims))
+
+
+class _Platform:
+    """The identity that the machine brings: managed, or federated through the environment."""
+
+    def __init__(self, who: _Who) -> None:
+        self._who = who
+        self._credential: Any = None
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """Return a token for *scopes*; raises as `_Msal.get_token` does."""
+        if self._credential is None:
+            self._credential = _platform(self._who)
+        try:
+            found = self._credential.get_token(*scopes, **options)
+        except AzureError as error:
+            said = " ".join(str(error).split())
+            code = _CODE.search(said)
+            raise AccessError(
+                f"{self._who}: {said[:300]}",
+                remedy=_REMEDIES.get(code[0], "")
+                if code
+                else "Run this where the identity is, or choose another flow.",
+                code=code[0] if code else "no platform identity",
+            ) from None
+        return _Shown(found.token, found.expires_on)
+
+    def close(self) -> None:
+        """Give connections back."""
+        if self._credential is not None:
+            self._credential.close()
+
+    def __repr__(self) -> str:
+        return f"<{self._who}>"
+
+
+def _confidential(who: _Who) -> Any:
+    return msal.ConfidentialClientApplication(
+        who.admin.client_id,
+        client_credential=_client_credential(who),
+        authority=who.authority,
+        # The authority is a fact or the user's own word; nobody else needs to be asked about it.
+        instance_discovery=False,
+        http_client=http.session(who.cloud),
+    )
+
+
+def _public(who: _Who, cache: msal.TokenCache) -> Any:
+    return msal.PublicClientApplication(
+        who.admin.client_id,
+        authority=who.authority,
+        instance_discovery=False,
+        http_client=http.session(who.cloud),
+        token_cache=cache,
+    )
+
+
+def _client_credential(who: _Who) -> Any:
+    admin = who.admin
+    match admin.flow:
+        case "secret" if admin.secret:
+            return secrets.read(admin.secret).reveal()
+        case "certificate" if admin.certificate:
+            return _key(admin.certificate, admin.password)
+        case "federated" if admin.assertion:
+            assertion = admin.assertion
+            return {"client_assertion": lambda: secrets.read(assertion).reveal()}
+    raise ConfigurationError(f"admin.flow: {admin.flow} lacks its reference; see tenants.example.yaml.")
+
+
+def _key(certificate: SecretRef, password: SecretRef | None) -> dict[str, str]:
+    """Return a PEM with a certificate and its key in msal's form."""
+    pem = secrets.read(certificate).reveal()
+    missing = next((part for part in ("CERTIFICATE", "PRIVATE KEY") if f"{part}-----" not in pem), "")
+    if missing:
+        raise SecretError(f"{certificate} holds no {missing}; expected a PEM with the certificate and its private key.")
+    passphrase = secrets.read(password).reveal() if password else ""
+    try:
+        load_pem_private_key(pem.encode(), passphrase.encode() or None)
+    except (ValueError, TypeError):
+        # Their texts are about the encoding, and may quote what stands in the file.
+        pass
+    else:
+        found = {"private_key": pem, "public_certificate": pem}
+        return {**found, "passphrase": passphrase} if passphrase else found
+    raise SecretError(f"{certificate}: its private key cannot be read; is admin.password right, or missing?")
+
+
+def _platform(who: _Who) -> Any:
+    # Imported late: it costs a quarter of a second, and most runs do without.
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+    client_id = who.admin.client_id or None
+    if who.admin.flow == "managed-identity":
+        return ManagedIdentityCredential(client_id=client_id)
+    # Only what a machine has: a developer's own sign-in would read the tenant as somebody nobody named.
+    return DefaultAzureCredential(
+        authority=who.cloud.login,
+        workload_identity_tenant_id=who.tenant_id,
+        workload_identity_client_id=client_id,
+        managed_identity_client_id=client_id,
+        transport=http.transport(who.cloud),
+        **dict.fromkeys(_DEVELOPERS, True),
+    )
+
+
+_DEVELOPERS: Final = (
+    "exclude_environment_credential",
+    "exclude_shared_token_cache_credential",
+    "exclude_visual_studio_code_credential",
+    "exclude_cli_credential",
+    "exclude_powershell_credential",
+    "exclude_developer_cli_credential",
+    "exclude_interactive_browser_credential",
+    "exclude_broker_credential",
+)
+
+
+def _cache(remember: Path | None, *, plain: bool) -> msal.TokenCache:
+    if remember is None:
+        return msal.TokenCache()
+    import msal_extensions
+
+    try:
+        persistence = msal_extensions.build_encrypted_persistence(str(remember))
+    except Exception:
+        # What is missing differs by platform (a library, a keyring, a session); the answer is the same.
+        if not plain:
+            return msal.TokenCache()
+        persistence = msal_extensions.FilePersistence(str(remember))
+    return msal_extensions.PersistedTokenCache(persistence)
+
+
+def _object(answer: Any) -> Mapping[str, Any]:
+    return answer if isinstance(answer, Mapping) else {}
+
+
+def _nobody_there(who: _Who) -> AccessError:
+    return AccessError(
+        f"{who}: a person has to sign in, and this run has nobody to ask.",
+        remedy="Sign in once in notebook 00, or choose certificate, federated or managed-identity for runs like this.",
+        code="interaction_required",
+    )
+
+
+def _refusal(who: _Who, answer: Mapping[str, Any]) -> AccessError:
+    said = str(answer.get("error_description") or answer.get("error") or "no reason given")
+    code = _CODE.search(said)
+    # After the first line come ids and a time, which make two equal refusals look different.
+    first = re.split(r"\r?\n| Trace ID:", said, maxsplit=1)[0].strip()
+    return AccessError(
+        f"{who}: {first[:300]}",
+        remedy=_REMEDIES.get(code[0], "") if code else "",
+        code=code[0] if code else str(answer.get("error") or ""),
+    )
+
+
+def _unreachable(who: _Who, error: Exception) -> NoReturn:
+    if isinstance(error, requests.RequestException):
+        kind = (
+            "its certificate is not trusted"
+            if isinstance(error, requests.exceptions.SSLError)
+            else "it does not answer"
+        )
+    else:
+        # msal raises ValueError where the authority's metadata is no metadata, its text naming the address.
+        kind = f"it does not answer as Entra does ({' '.join(str(error).split())[:200]})"
+    raise UnreachableError(
+        f"{who}: {who.cloud.login}: {kind}.",
+        remedy="Check login, proxy and ca_file of the cloud, and tenant_id.",
+        code="unreachable",
+    ) from None
+
+
+def _now() -> int:
+    return int(time.time())

@@ -1,0 +1,36 @@
+"""The measurements say the truth: the same invented sign-ins each time, and a limit that is missed is called so."""
+
+from pathlib import Path
+
+import pytest
+
+from mailauth import bench
+from mailauth.services import archive
+
+
+def _blobs(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.json")}
+
+
+def test_invented_sign_ins_are_the_same_every_time_and_read_whole(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        bench.invent(tmp_path / name, seed=7, size=2_000_000, hours=240)
+    assert _blobs(tmp_path / "one") == _blobs(tmp_path / "two")
+    assert len(_blobs(tmp_path / "one")) == 6
+    with archive.open(bench.TENANT, ["one"], base=tmp_path, cache=tmp_path / "cache") as found:
+        assert sum(reading.rows for reading in found.readings) > 300
+        assert not any(reading.trouble for reading in found.readings)
+
+
+@pytest.mark.parametrize(
+    ("found", "judged", "verdict"),
+    [(1.5, True, "ok"), (2.5, True, "MISSED"), (2.5, False, "")],
+    ids=["held", "missed", "not judged"],
+)
+def test_a_figure_says_whether_its_limit_held(
+    found: float, judged: bool, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.show([bench.limited("opening", found, 2.0, "times", judged=judged)])
+    line = capsys.readouterr().out.strip()
+    assert f"{found:.2f} times" in line
+    assert line.endswith(verdict or "at most 2 times")
