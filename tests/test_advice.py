@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.groups import LEEDS, group
 
 from mailauth import advice, decisions, reference
 from mailauth.advice import Advice
 from mailauth.decisions import Vendor
 from mailauth.documents import Mark
 from mailauth.findings import VERDICTS, Group, Network
+from tests.groups import LEEDS, group
 
 TODAY = date(2026, 11, 23)
 FREEZE = (date(2026, 12, 14), date(2027, 1, 6))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exported import OTHER, TENANT, envelope, graph, lines, write
 
 from mailauth.errors import MailauthError, QueryError
 from mailauth.services import archive, segments
+from tests.exported import OTHER, TENANT, envelope, graph, lines, write
 
 COUNT = "SigninLogs | summarize rows = count()"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.graphserver import EXCHANGE, NOW, TENANT, Credential, Fault, World, cloud, days_ago, serving
 
 from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, Window
 from mailauth.errors import SourceError
 from mailauth.services import audit
+from tests.graphserver import EXCHANGE, NOW, TENANT, Credential, Fault, World, cloud, days_ago, serving
 
 ANNA = "0b7a6b8e-8f0e-4c52-9f2c-0d9f6f0c1a11"
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from tests.case_invented import NOW, SCANNER, TENANT, case, decided, find, mail, report
-
 from mailauth.coverage import Coverage
 from mailauth.tenants import Mailbox, Source
+from tests.case_invented import NOW, SCANNER, TENANT, case, decided, find, mail, report
 
 DAILY = [mail(ago=ago) for ago in range(1, 20)]
 

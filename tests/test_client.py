@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from tests.graphserver import Clock, Credential, Fault, World, cloud, days_ago, serving, sign_in
 
 from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, SourceError, UnreachableError
 from mailauth.services.client import Graph, Pace, status
+from tests.graphserver import Clock, Credential, Fault, World, cloud, days_ago, serving, sign_in
 
 SIGN_INS = "/beta/auditLogs/signIns"
 

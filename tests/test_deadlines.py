@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from tests.groups import group
 
 from mailauth import deadlines, signins
 from mailauth.findings import Adoption, AdoptionUser, Findings, Group
 from mailauth.summary import Answers
+from tests.groups import group
 
 TODAY = date(2026, 11, 23)
 FREEZE = (date(2026, 12, 14), date(2027, 1, 6))

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.case_invented import NOW, OFFICE, SCANNER, TENANT, case, decided, find, mail, report
 
 from mailauth import evidence
 from mailauth.cases import Case
@@ -20,6 +19,7 @@ from mailauth.errors import EvidenceError
 from mailauth.findings import Findings
 from mailauth.services import store
 from mailauth.tenants import Admin, MailApp, Source
+from tests.case_invented import NOW, OFFICE, SCANNER, TENANT, case, decided, find, mail, report
 
 DAILY = [mail(ago=ago) for ago in range(1, 20)]
 CHECKS = (

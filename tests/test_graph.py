@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.graphserver import NOW, TENANT, Clock, Credential, Fault, World, cloud, days_ago, serving, sign_in
 
 from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, Window
 from mailauth.errors import AccessError, SourceError, UnreachableError
 from mailauth.services import graph, segments
+from tests.graphserver import NOW, TENANT, Clock, Credential, Fault, World, cloud, days_ago, serving, sign_in
 
 INTERACTIVE = "interactive sign-ins by legacy mail clients"
 NON_INTERACTIVE = "non-interactive sign-ins by legacy mail clients"

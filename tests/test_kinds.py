@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.groups import EXCHANGE, group
 
 from mailauth import decisions, kinds
 from mailauth.documents import Mark
 from mailauth.kinds import Guess, Rhythm, Sender
 from mailauth.summary import MailRow
+from tests.groups import EXCHANGE, group
 
 
 def _decision(what: str) -> decisions.Sender:

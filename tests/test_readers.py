@@ -12,6 +12,9 @@ from typing import Any
 
 import duckdb
 import pytest
+
+from mailauth.services import archive, exports
+from mailauth.services.readers import Reading
 from tests.exported import (
     OTHER,
     PORTAL_HEADER,
@@ -27,9 +30,6 @@ from tests.exported import (
     table_sheet,
     write,
 )
-
-from mailauth.services import archive, exports
-from mailauth.services.readers import Reading
 
 Rows = list[dict[str, Any]]
 

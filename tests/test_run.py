@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 import run
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,10 +5,10 @@ import io
 from dataclasses import replace
 
 import pytest
-from tests.case_invented import SCANNER, TENANT, case, decided, find, mail, report
 
 from mailauth import tables
 from mailauth.cases import Case
+from tests.case_invented import SCANNER, TENANT, case, decided, find, mail, report
 
 DAILY = [mail(ago=ago) for ago in range(1, 20)]
 NAMES = [

@@ -331,7 +331,7 @@ def _generate(folder: Path, gb: float) -> None:
 
 def invent(folder: Path, *, seed: int, size: int, hours: int) -> None:
     """Write about *size* bytes of a month's sign-ins to *folder*, a blob for every *hours* and category."""
-    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    rng = random.Random(seed)
     spans = range(0, _DAYS * 24, hours)
     per_blob = size // len(spans) // len(_MIX)
     for hour in spans:

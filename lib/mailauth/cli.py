@@ -84,7 +84,7 @@ def report(
         for tenant in selected
     ]
     outcomes = fleet.run(plan, workers=jobs or min(len(plan), os.cpu_count() or 1), say=_say)
-    shown = _index(outcomes, target)
+    shown = _index(outcomes, target, rehearsal=all(job.rehearsal for job in plan))
     click.echo(str(shown))
     if not no_open and sys.stdout.isatty() and _has_display():
         webbrowser.open(shown.as_uri())
@@ -150,10 +150,10 @@ def _shard(items: list[tenants.Tenant], shard: str) -> list[tenants.Tenant]:
     return items[int(first) - 1 :: int(count)]
 
 
-def _index(outcomes: list[fleet.Outcome], out: Path) -> Path:
+def _index(outcomes: list[fleet.Outcome], out: Path, *, rehearsal: bool) -> Path:
     """Write the page over all tenants of this run and return the path worth opening."""
     page = out / "index.html"
-    store.write_text(page, pages.index(outcomes))
+    store.write_text(page, pages.index(outcomes, rehearsal=rehearsal))
     single = len(outcomes) == 1 and outcomes[0].page
     return Path(outcomes[0].page) if single else page
 

@@ -67,7 +67,7 @@ class Outcome:
         assessed: Whether every notebook ran whole.
         state: The tenant's state in the evidence, empty where none was written.
         sentence: The state as a sentence, or why it stopped.
-        attention: How many findings need somebody today.
+        attention: How many accounts need somebody today.
         page: The tenant's page, empty where none was written.
         made_at: When, RFC 3339.
         seconds: How long it took.
@@ -219,7 +219,7 @@ def work(job: Job) -> Outcome:
         assessed=not failures,
         state=str(state.get("word", "")),
         sentence="; ".join(failures) or str(state.get("sentence", "")),
-        attention=len(data.get("attention", [])),
+        attention=int(data.get("headline", {}).get("attention", 0)),
         page=str(folder / "index.html"),
         made_at=str(record.get("made_at", "")),
         seconds=round(time.monotonic() - began, 1),

@@ -153,6 +153,7 @@ class Run:
         decided = self._decided()
         with self._alone():
             heard, reports = self._listen(window, decided, now, whole=not days)
+            self.tell("")
         findings = signins.assess(
             heard,
             tenant_id=self.tenant.tenant_id,

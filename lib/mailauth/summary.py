@@ -21,7 +21,8 @@ class MailRow:
 
     Args:
         day: UTC midnight of the day.
-        user: The user principal name in lower case; empty for names that do not exist.
+        user: The user principal name in lower case; empty for names that do not exist, and for accounts that
+            were only attacked where those are too many to be listed.
         user_id: The directory's id of the user; empty where the row had none.
         population: ``member``, ``guest``, ``partner`` (a service provider's own people) or ``nobody``.
         client_app: ClientAppUsed as sent, trimmed.
@@ -43,7 +44,7 @@ class MailRow:
         last: Time of the last event.
         user_agent: One user agent among them, at most 200 characters. Hostile text.
         networks: 1 for a row with its network; for a collapsed row the number of networks in it.
-        names: For a collapsed row of ``nobody``: how many different names were tried; else 0.
+        names: For a collapsed row without a user: how many different names or accounts were tried; else 0.
         source: The witness that the row comes from; the engine fills it.
     """
 

@@ -175,7 +175,7 @@ class Archive:
             table: {name: _KUSTO[kind] for name, kind in columns.items()} for table, columns in segments.TABLES.items()
         }
 
-    def run(self, text: str, window: Window | None = None) -> Reply:  # noqa: ARG002 - nothing to narrow here
+    def run(self, text: str, window: Window | None = None) -> Reply:
         """Answer a KQL text.
 
         Raises:

@@ -212,7 +212,7 @@ class _Retries(RetryPolicy[Any, Any]):
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         return response.http_response.status_code != 504 and bool(super().is_retry(settings, response))
 
-    def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:  # noqa: ARG002
+    def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
         told = self.get_retry_after(response) if response else None
         self._sleep(told or self.get_backoff_time(settings))
 
@@ -223,7 +223,7 @@ class _Paced(SansIOHTTPPolicy[Any, Any]):
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
 
-    def on_request(self, request: PipelineRequest[Any]) -> None:  # noqa: ARG002
+    def on_request(self, request: PipelineRequest[Any]) -> None:
         self._pace.wait()
 
 

@@ -34,7 +34,7 @@ class _OwnCertificates(HTTPAdapter):
         # requests merges REQUESTS_CA_BUNDLE into `verify`, which would take part in choosing the connection.
         return super().send(request, *args, **{**kwargs, "verify": True})
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the connection to the context: what requests adds here widens the trust."""
         conn.cert_reqs = "CERT_REQUIRED"
 

@@ -95,7 +95,7 @@ def credential(
     tenant_id: str,
     cloud: Cloud,
     attended: bool,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], object] = print,
     remember: Path | None = None,
     plain: bool = False,
 ) -> TokenCredential:
@@ -144,8 +144,8 @@ class _Msal:
         self,
         *scopes: str,
         claims: str | None = None,
-        tenant_id: str | None = None,  # noqa: ARG002  one tenant is all that this credential is for
-        enable_cae: bool = False,  # noqa: ARG002
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
         **_options: Any,
     ) -> AccessToken:
         """Return a token for *scopes*.
@@ -190,7 +190,7 @@ class _App(_Msal):
 class _Person(_Msal):
     """A person in a browser, here or on another device; asked once, then silent as long as Entra allows."""
 
-    def __init__(self, who: _Who, *, attended: bool, show: Callable[[str], None], cache: msal.TokenCache) -> None:
+    def __init__(self, who: _Who, *, attended: bool, show: Callable[[str], object], cache: msal.TokenCache) -> None:
         super().__init__(who)
         if not who.admin.client_id:
             raise ConfigurationError(

@@ -84,7 +84,7 @@ class Kusto:
             self._schema = {table: columns for table, columns in found if columns}
         return self._schema
 
-    def run(self, text: str, window: Window | None = None) -> Reply:  # noqa: ARG002
+    def run(self, text: str, window: Window | None = None) -> Reply:
         """Answer *text*, which holds its window itself; see `engines.Engine`.
 
         Raises:

@@ -7,7 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 __all__ = ["teller"]
 
@@ -15,7 +17,7 @@ _QUIET_S = 0.5  # a line more often than that only flickers
 
 
 def teller() -> Callable[[str], None]:
-    """Return what to call with a line of progress.
+    """Return what to call with a line of progress, and with an empty one when the work is over.
 
     A headless run names a file in MAILAUTH_PROGRESS and reads it as it grows; a person at a terminal or in
     JupyterLab sees one line that changes; everybody else sees nothing.
@@ -32,23 +34,26 @@ def teller() -> Callable[[str], None]:
 
 def _appender(path: Path) -> Callable[[str], None]:
     def tell(line: str) -> None:
-        with path.open("a", encoding="utf-8") as log:
-            log.write(" ".join(line.split()) + "\n")
+        if line:
+            with path.open("a", encoding="utf-8") as log:
+                log.write(" ".join(line.split()) + "\n")
 
     return tell
 
 
 def _cell_line() -> Callable[[str], None]:
-    from IPython.display import clear_output, display
-
+    notebook: Any = import_module("IPython.display")
     last = 0.0
 
     def tell(line: str) -> None:
         nonlocal last
+        if not line:
+            notebook.clear_output()
+            return
         if time.monotonic() - last < _QUIET_S:
             return
         last = time.monotonic()
-        clear_output(wait=True)
-        display({"text/plain": " ".join(line.split())}, raw=True)
+        notebook.clear_output(wait=True)
+        notebook.display({"text/plain": " ".join(line.split())}, raw=True)
 
     return tell

@@ -10,13 +10,14 @@ from .. import kql
 from ..advice import Advice
 from ..cases import Case
 from ..checks import Check
+from ..coverage import Coverage
 from ..engines import Reply
-from ..findings import ACTIVE_SENDER, Group
+from ..findings import Group
 from ..tenants import Configuration, Source, Tenant
 from . import figures, listings
 from .controls import Filter
 from .figures import Chart
-from .markup import Badge, Cell, Link, text
+from .markup import Badge, Cell, Link, sentences, text
 from .tables import Callout, Code, Facts, Headline, Step, Table
 
 __all__ = [
@@ -46,7 +47,7 @@ __all__ = [
 
 # The first screen is one screen; the tables below it hold the rest.
 _FIRST_ROWS = 12
-_LIMITS = 4
+_LIMITS = 5
 _FEW = 2
 
 
@@ -102,7 +103,7 @@ def _today(case: Case) -> tuple[Callout, ...]:
     if not worst:
         return ()
     title = f"{_some(len(worst), 'account')} {'needs' if len(worst) == 1 else 'need'} somebody today"
-    lines = [f"{one.title}: {_sentences(one.evidence)[0]} {one.steps[0]}" for one in reversed(worst.values())]
+    lines = [f"{one.title}: {sentences(one.evidence)[0]} {one.steps[0]}" for one in reversed(worst.values())]
     return (Callout("attention", title, lines),)
 
 
@@ -153,14 +154,14 @@ def _due(advised: Advice) -> Cell:
 
 def _progress(case: Case) -> list[tuple[str, str]]:
     """Return the further sentences of the first screen, each under a bold word."""
-    own = [group for group in case.findings.groups if group.member]
-    moved = sum(bool(group.moved) for group in own)
-    now = sum(1 for group in own if group.verdict in ACTIVE_SENDER and not group.moved)
+    now = case.findings.headline.senders
+    moved = len({group.user for group in case.findings.groups if group.member and group.moved})
     undecided = sum(bool(case.advice_for(group).questions) for group in case.senders())
-    lines = [("Progress", f"{_some(now, 'password sender')} now; {_some(moved, 'sender')} moved, not proven yet.")]
+    then = f"; {_some(moved, 'account')} moved, not proven yet" if moved else ""
+    lines = [("Progress", f"{_some(now, 'SMTP AUTH sender')} with a password now{then}.")]
     if undecided:
         lines.append(("Open", f"{_some(undecided, 'sender')} cannot be decided: an answer is missing for each."))
-    if any(group.ends_in_2026 for group in own):
+    if any(group.ends_in_2026 for group in case.findings.groups):
         lines.append(("If nothing is done", _NOTHING_DONE))
     return lines
 
@@ -182,11 +183,15 @@ def _capital(words: str) -> str:
 
 def _reach(case: Case) -> list[str]:
     """Return how far we looked, in sentences: the window, then what limits it most."""
-    limits = [row for row in case.coverage if row.state != "complete"]
     held = case.findings.held
     first = f"Sign-in records from {text(held.start)} to {text(held.end)}." if held else "No sign-in record was read."
-    worst = sorted(limits, key=lambda row: ("unknown", "absent", "partial").index(row.state))
-    return [first, *dict.fromkeys(row.reason for row in worst[:_LIMITS])]
+    limits = sorted((row for row in case.coverage if row.state != "complete"), key=_weight)
+    return [first, *list(dict.fromkeys(row.reason for row in limits))[:_LIMITS]]
+
+
+def _weight(row: Coverage) -> tuple[bool, int]:
+    """Return what orders limits: what is wrong with this tenant's sources before what no log can show."""
+    return row.source == "tenant", ("unknown", "absent", "partial", "complete").index(row.state)
 
 
 def attention(case: Case) -> Table:
@@ -195,18 +200,13 @@ def attention(case: Case) -> Table:
         (
             one.group.user or "a name that does not exist",
             listings.verdict_badge(one.group.verdict),
-            _sentences(one.evidence),
+            sentences(one.evidence),
             one.steps,
         )
         for one in case.findings.attention
     ]
     columns = ("Account", "What", "Evidence", "First steps")
     return Table(columns, cells, f"Needs attention today ({_window(case)})", limit=200, empty="Nothing was seen.")
-
-
-def _sentences(words: str) -> Sequence[str]:
-    """Return a paragraph as its sentences: a cell is cut where one of them is too long, not where all are."""
-    return [f"{part.rstrip('.')}." for part in words.split(". ") if part]
 
 
 def coverage(case: Case) -> Table:
@@ -217,7 +217,7 @@ def coverage(case: Case) -> Table:
 def deadlines(case: Case) -> Table:
     """Return the dates that touch this tenant."""
     cells = [
-        (_capital(d.when), d.title, _sentences(d.shows), _sentences(d.note), f"{d.source} ({d.confidence})")
+        (_capital(d.when), d.title, sentences(d.shows), sentences(d.note), f"{d.source} ({d.confidence})")
         for d in case.deadlines
     ]
     columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
@@ -245,7 +245,7 @@ def senders(case: Case) -> Table:
 
 def _next(advised: Advice) -> tuple[Cell, ...]:
     asked = (f"Open: {question.text}" for question in advised.questions)
-    why = tuple(filter(None, (*_sentences(advised.why), *asked, advised.note)))
+    why = tuple(filter(None, (*sentences(advised.why), *asked, advised.note)))
     return (*_decision(advised), _kind(advised)), why, advised.owner or "open", _due(advised)
 
 

@@ -1,0 +1,528 @@
+"""Charts whose title is the finding, each with its table and its words for those who do not see it.
+
+The one module that touches plotly. A chart draws no conclusion that its table does not hold.
+"""
+
+import textwrap
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from mailauth import escape, reference
+from mailauth.findings import ACTIVE_SENDER, Adoption, Group, ProtocolSummary, ReasonSummary, TrendRow
+
+from .markup import shortened, show, text
+from .tables import Table
+
+__all__ = ["Chart", "adoption", "protocols", "reasons", "senders", "trend"]
+
+PLOTLY = "application/vnd.plotly.v1+json"
+
+# Each is legible on white and on near black (3:1), and the first five stay apart for the colour-blind.
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#a8589b"
+GREY = "#808080"
+OCHRE = "#a87400"
+TEAL = "#2b8a94"
+_PALETTE = (BLUE, ORANGE, GREEN, PURPLE, OCHRE, TEAL, GREY)
+
+_OTHERS = "other protocols"
+_TITLE = 88  # characters of a title's line
+_BAR_PX = 34  # height of one horizontal bar with its gap
+_LABEL = 60  # characters of a bar's label
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with its finding, its words and its table.
+
+    Args:
+        title: The finding, as a sentence.
+        figure: A plotly figure, or None where there is nothing to draw; the table then stands alone.
+        table: The same numbers.
+        alt: What the figure shows, for those who do not see it.
+    """
+
+    title: str
+    figure: Any
+    table: Table
+    alt: str
+
+    def _ipython_display_(self) -> None:
+        if self.figure is not None:
+            # Sent raw: plotly's own way imports nbformat, which costs a second in every kernel.
+            bundle = {PLOTLY: self.figure.to_plotly_json(), "text/plain": f"{text(self.title)}\n{text(self.alt)}"}
+            show(bundle, {"mailauth": {"view": "chart", "title": self.title, "alt": self.alt}})
+        data, about = self.table._repr_mimebundle_()
+        show(data, {**about, "mailauth_twin": self.figure is not None})
+
+
+def protocols(rows: Sequence[ProtocolSummary], *, window: str = "") -> Chart:
+    """Return the sign-ins of each protocol by what came of them; attacks stand in the table only.
+
+    Args:
+        rows: As in `Findings.protocols`.
+        window: The window and source in words, for the table's caption.
+    """
+    shown = [row for row in rows if row.successes + row.right_password_blocks + row.failures]
+    total = sum(row.successes for row in shown)
+    title = _protocol_title(shown, total)
+    series = {
+        ("Went through", ORANGE): [row.successes for row in shown],
+        ("Right password, then stopped", PURPLE): [row.right_password_blocks for row in shown],
+        ("Refused", GREY): [row.failures for row in shown],
+    }
+    figure = _bars([row.protocol for row in shown], series, title=title, axis="password checks")
+    alt = f"Bar chart of password checks by protocol. {_listed((r.protocol, r.successes) for r in shown)} went through."
+    return Chart(title, figure, _protocol_table(rows, window), alt)
+
+
+def _protocol_title(rows: Sequence[ProtocolSummary], total: int) -> str:
+    if not rows:
+        return "No password sign-in was seen"
+    if not total:
+        return "No password sign-in went through"
+    top = max(rows, key=lambda row: row.successes)
+    if top.successes == total:
+        return f"Every password sign-in that went through used {top.protocol}"
+    return f"{top.protocol} carries most password sign-ins that went through: {top.successes:,} of {total:,}"
+
+
+def _protocol_table(rows: Sequence[ProtocolSummary], window: str) -> Table:
+    columns = (
+        "Protocol",
+        "Senders",
+        "Accounts",
+        "Went through",
+        "Right password, stopped",
+        "Refused",
+        "Attacks",
+        "Last",
+    )
+    cells = [
+        (r.protocol, r.groups, r.users, r.successes, r.right_password_blocks, r.failures, r.attacks, r.last_seen.date())
+        for r in rows
+    ]
+    note = "These are password checks, not messages: Exchange remembers a good password for up to a day."
+    return Table(columns, cells, _caption("Password sign-ins by protocol", window), note=note)
+
+
+def trend(
+    rows: Sequence[TrendRow],
+    *,
+    missing: Collection[date] = (),
+    marks: Mapping[date, str] | None = None,
+    window: str = "",
+) -> Chart:
+    """Return the successes of each day by protocol.
+
+    Args:
+        rows: As in `Findings.trend`.
+        missing: Days that no source holds; drawn as gaps, never as zero.
+        marks: What changed on which day ("default off", a policy).
+        window: As in `protocols`.
+    """
+    days = _span([row.day for row in rows], missing)
+    names = _by_weight((row.protocol, row.successes) for row in rows)
+    # More colours than these nobody tells apart; the table of protocols names the rest.
+    known, rest = names[: len(_PALETTE) - 1], names[len(_PALETTE) - 1 :]
+    counts: Counter[tuple[date, str]] = Counter()
+    for row in rows:
+        counts[row.day, row.protocol if row.protocol in known else _OTHERS] += row.successes
+    names = [*known, _OTHERS] if rest else known
+    title = _trend_title(rows, days, missing)
+    traces = [
+        _bar([_iso(day) for day in days], [counts[day, name] for day in days], name, colour)
+        for name, colour in zip(names, _PALETTE, strict=False)
+    ]
+    figure = _figure(traces, title=title, height=306, y="password checks") if names else None
+    if figure is not None:
+        _mark_days(figure, missing, marks or {}, days)
+    alt = f"Stacked bars for each day from {text(days[0])} to {text(days[-1])}. {title}." if days else title
+    return Chart(title, figure, _trend_table(rows, days, missing, marks or {}, window), alt)
+
+
+def _trend_title(rows: Sequence[TrendRow], days: Sequence[date], missing: Collection[date]) -> str:
+    held = [day for day in days if day not in missing]
+    per_day: Counter[date] = Counter()
+    for row in rows:
+        per_day[row.day] += row.successes
+    if not per_day.total():
+        return "No password sign-in went through on any day of the records"
+    last = max(day for day, count in per_day.items() if count)
+    span = min(7, len(held) // 2)
+    if not span:
+        return f"{per_day.total():,} password sign-ins went through on {text(last)}"
+    before, after = (sum(per_day[day] for day in week) / span for week in (held[:span], held[-span:]))
+    if not after:
+        return f"The last password sign-in that went through was on {text(last)}"
+    change = "fell" if after < 0.8 * before else "rose" if after > 1.25 * before else "held steady"
+    return f"Password sign-ins {change}: about {_rate(before)} a day at first, {_rate(after)} a day at the end"
+
+
+def _rate(per_day: float) -> str:
+    return f"{per_day:,.0f}" if per_day >= 10 or per_day == int(per_day) else f"{per_day:.1f}"
+
+
+def _trend_table(
+    rows: Sequence[TrendRow],
+    days: Sequence[date],
+    missing: Collection[date],
+    marks: Mapping[date, str],
+    window: str,
+) -> Table:
+    sums = {day: [0, 0, 0, 0] for day in days}
+    for row in rows:
+        counts = (row.successes, row.right_password_blocks, row.failures, row.attacks)
+        sums[row.day] = [old + new for old, new in zip(sums[row.day], counts, strict=True)]
+    cells = [
+        (day, *([None] * 4 if day in missing else sums[day]), "no records" if day in missing else marks.get(day, ""))
+        for day in days
+    ]
+    columns = ("Day", "Went through", "Right password, stopped", "Refused", "Attacks", "Remark")
+    note = f"{len(missing)} days without any record are gaps, not zeros." if missing else ""
+    return Table(columns, cells, _caption("Password sign-ins by day (UTC)", window), note=note, limit=400)
+
+
+def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
+    """Return why sign-ins did not go through, attacks apart, coloured by whether the password was right."""
+    refused = sorted((r for r in rows if r.password != "accepted"), key=lambda r: r.attacks - r.sign_ins)  # noqa: S105
+    shown = [row for row in refused if row.sign_ins > row.attacks]
+    title = _reason_title(shown, sum(row.attacks for row in refused))
+    kinds = {kind: colour for _, kind, colour in _PASSWORD.values()}
+    series = {
+        (kind, colour): [r.sign_ins - r.attacks if _PASSWORD[r.password][1] == kind else 0 for r in shown]
+        for kind, colour in kinds.items()
+        if any(_PASSWORD[r.password][1] == kind for r in shown)
+    }
+    figure = _bars([_capital(row.reason) for row in shown], series, title=title, axis="sign-ins, attacks left out")
+    alt = f"Bar chart of refusals by reason. {_listed((r.reason, r.sign_ins - r.attacks) for r in shown)}."
+    cells = [
+        (
+            _capital(r.reason),
+            _PASSWORD[r.password][0],
+            r.users,
+            r.sign_ins - r.attacks,
+            r.attacks,
+            ", ".join(r.codes),
+        )
+        for r in refused
+    ]
+    columns = ("Reason", "Was the password right?", "Accounts", "Sign-ins", "Of attacks", "Result codes")
+    return Chart(title, figure, Table(columns, cells, _caption("Why sign-ins did not go through", window)), alt)
+
+
+# What a result says of the password: in the table, as a colour's name, as a colour.
+_PASSWORD: dict[str, tuple[str, str, str]] = {
+    "accepted": ("yes, accepted", "Password right", PURPLE),
+    "right_then_stopped": ("yes, then stopped", "Password right", PURPLE),
+    "probably": ("probably, expired", "Password right", PURPLE),
+    "no": ("no", "Password wrong", BLUE),
+    "not_evaluated": ("not looked at", "Password not looked at", GREY),
+    "not_password": ("not about a password", "Not about a password", OCHRE),
+}
+
+
+def _reason_title(rows: Sequence[ReasonSummary], attacks: int) -> str:
+    if not rows:
+        return "Nothing but attacks was refused" if attacks else "Nothing was refused"
+    total = sum(row.sign_ins - row.attacks for row in rows)
+    right = sum(row.sign_ins - row.attacks for row in rows if _PASSWORD[row.password][1] == "Password right")
+    top = rows[0]
+    apart = f"{_capital(top.reason)} leads the refusals outside attacks: {top.sign_ins - top.attacks:,} of {total:,}"
+    return f"{apart}; {right:,} came with the right password" if right else apart
+
+
+def adoption(held: Adoption, groups: Sequence[Group], *, missing: Collection[date] = (), window: str = "") -> Chart:
+    """Return senders with OAuth beside senders with a password, by day: people and programs, never sign-ins.
+
+    Args:
+        held: As in `Findings.adoption`.
+        groups: As in `Findings.groups`; those that work with a password today are counted.
+        missing: As in `trend`.
+        window: As in `protocols`.
+    """
+    basic: Counter[date] = Counter()
+    for group in groups:
+        if group.verdict in ACTIVE_SENDER and group.member:
+            basic.update({day.day for day in group.by_day if day.successes})
+    oauth = {day.day: day for day in held.days}
+    days = _span([*basic, *oauth], missing)
+    title = _adoption_title(held, groups)
+    traces = [
+        _line(days, [None if d in missing else basic[d] for d in days], "with a password", ORANGE, "solid"),
+        _line(days, [None if d in missing else _senders(oauth, d) for d in days], "with OAuth", BLUE, "dot"),
+    ]
+    figure = _figure(traces, title=title, height=266, y="senders") if days else None
+    cells = [
+        (d, *((None,) * 5 if d in missing else (basic[d], _senders(oauth, d), *_by_protocol(oauth, d)))) for d in days
+    ]
+    columns = ("Day", "Senders with a password", "Senders with OAuth", "of these IMAP", "POP", "SMTP AUTH")
+    note = "A sender counts once a day, however often it signs in. The two are no shares of one whole."
+    table = Table(columns, cells, _caption("Senders by day (UTC)", window), note=note, limit=400)
+    return Chart(title, figure, table, f"Two lines by day: senders with a password and senders with OAuth. {title}.")
+
+
+def _senders(days: Mapping[date, Any], day: date) -> int:
+    return days[day].senders if day in days else 0
+
+
+def _by_protocol(days: Mapping[date, Any], day: date) -> tuple[int, int, int]:
+    return (days[day].imap, days[day].pop, days[day].smtp) if day in days else (0, 0, 0)
+
+
+def _adoption_title(held: Adoption, groups: Sequence[Group]) -> str:
+    basic = sum(1 for group in groups if group.verdict in ACTIVE_SENDER and group.member)
+    oauth = len({user.user or user.app_id for user in held.users})
+    if not oauth:
+        return f"No sender uses OAuth for mail yet; {basic:,} still send with a password"
+    tokens = f"{_some(oauth, 'user or app', 'users or apps')} held OAuth tokens for mail"
+    return f"{tokens}; {_some(basic, 'sender')} still {'sends' if basic == 1 else 'send'} with a password"
+
+
+def senders(groups: Sequence[Group], *, limit: int = 15, window: str = "") -> Chart:
+    """Return the senders that work with a password by the days on which they did, the most active first."""
+    active = sorted(
+        (g for g in groups if g.verdict in ACTIVE_SENDER), key=lambda g: (-g.days_active, -g.successes, g.user)
+    )
+    shown = active[:limit]
+    title = _sender_title(active)
+    titles = {fact["name"]: fact["title"] for fact in reference.table("verdicts")["verdict"]}
+    series = {
+        (titles[verdict], colour): [g.days_active if g.verdict == verdict else 0 for g in shown]
+        for verdict, colour in (("basic_sender", ORANGE), ("basic_unconfirmed", PURPLE))
+        if any(g.verdict == verdict for g in shown)
+    }
+    figure = _bars(_sender_labels(shown), series, title=title, axis="days active")
+    alt = f"Bar chart of days active by sender. {_listed((g.user, g.days_active) for g in shown[:5])} days."
+    cells = [(g.user, g.protocol, _place(g), g.days_active, g.successes, g.last_seen) for g in active]
+    columns = ("Account", "Protocol", "From", "Days active", "Password checks", "Last seen")
+    return Chart(title, figure, Table(columns, cells, _caption("Senders by days active", window), limit=limit), alt)
+
+
+def _sender_title(active: Sequence[Group]) -> str:
+    if not active:
+        return "No sender works with a password"
+    top = active[0]
+    who, days = shortened(top.user, _LABEL), _some(top.days_active, "day")
+    if len(active) == 1:
+        return f"One sender works with a password: {who}, on {days}"
+    return f"{len(active):,} senders work with a password; {who} did on {days}"
+
+
+def _sender_labels(groups: Sequence[Group]) -> list[str]:
+    """Return account and place, with the protocol where there is more than one."""
+    several = len({group.protocol for group in groups}) > 1
+    return [
+        " · ".join([shortened(g.user, 30), *([g.protocol] if several else []), shortened(_place(g), 18)])
+        for g in groups
+    ]
+
+
+def _place(group: Group) -> str:
+    return group.network.label or group.network.address or "an unknown network"
+
+
+# ---- the shape that all of them share
+
+
+def _bars(labels: Sequence[str], series: Mapping[tuple[str, str], Sequence[int]], *, title: str, axis: str) -> Any:
+    """Return horizontal stacked bars, the first label on top, or None where there is nothing to draw."""
+    if not labels:
+        return None
+    positions = list(range(len(labels)))
+    traces = [
+        _bar(positions, list(values), name, colour, horizontal=True)
+        for (name, colour), values in series.items()
+        if any(values)
+    ]
+    figure = _figure(traces, title=title, height=76 + _BAR_PX * len(labels), x=axis)
+    # Labels come from a log: two that shorten to the same text must stay two bars, so positions are numbers.
+    shown = [_label(label) for label in labels]
+    figure.update_yaxes(tickmode="array", tickvals=positions, ticktext=shown, autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=True, rangemode="tozero", tickformat=",d")
+    return figure
+
+
+def _bar(
+    at: Sequence[object], values: Sequence[int], name: str, colour: str, *, horizontal: bool = False
+) -> dict[str, object]:
+    x, y = (values, at) if horizontal else (at, values)
+    hover = "%{x:,}" if horizontal else "%{x|%a %-d %b}: %{y:,}"
+    return {
+        "type": "bar",
+        "orientation": "h" if horizontal else "v",
+        "x": list(x),
+        "y": list(y),
+        "name": _label(name),
+        "marker": {"color": colour},
+        "hovertemplate": f"{hover} {_label(name)}<extra></extra>",
+    }
+
+
+def _line(days: Sequence[date], values: Sequence[int | None], name: str, colour: str, dash: str) -> dict[str, object]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [_iso(day) for day in days],
+        "y": list(values),
+        "name": name,
+        "line": {"color": colour, "width": 2.5, "dash": dash},
+        "marker": {"size": 5},
+        "connectgaps": False,
+        "hovertemplate": f"%{{x|%a %-d %b}}: %{{y:,}} {name}<extra></extra>",
+    }
+
+
+def _figure(traces: Sequence[Mapping[str, object]], *, title: str, height: int, x: str = "", y: str = "") -> Any:
+    """Return a plotly figure in this library's template, so many pixels high without its title."""
+    from plotly import graph_objects
+
+    lines = textwrap.wrap(title, _TITLE)
+    top = 46 + 22 * len(lines)  # the title's lines and the legend
+    layout: dict[str, object] = {
+        "template": _template(),
+        "title": {"text": "<br>".join(map(escape.html, lines)), "y": 1 - 18 / (height + top)},
+        "height": height + top,
+        "margin": {"l": 8, "r": 16, "t": top, "b": 8},
+        "barmode": "stack",
+        "showlegend": len(traces) > 1,
+        "xaxis": {"title": {"text": x}},
+        "yaxis": {"title": {"text": y}, "rangemode": "tozero"},
+    }
+    return graph_objects.Figure(data=list(traces), layout=layout)
+
+
+def _template() -> dict[str, object]:
+    """Return the look of every chart; a page lays its own ink over it, JupyterLab shows it on white in any theme."""
+    axis = {
+        "title": {"font": {"size": 12}, "standoff": 10},
+        "gridcolor": "#d9dce1",
+        "linecolor": "#9aa1ab",
+        "zeroline": False,
+        "automargin": True,
+        "separatethousands": True,
+    }
+    return {
+        "layout": {
+            "font": {
+                "family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
+                "size": 13,
+                "color": "#1c1e21",
+            },
+            "title": {
+                "font": {"size": 16},
+                "x": 0,
+                "xref": "container",
+                "xanchor": "left",
+                "yref": "container",
+                "yanchor": "top",
+                "pad": {"l": 8},
+            },
+            "paper_bgcolor": "#ffffff",
+            "plot_bgcolor": "#ffffff",
+            "colorway": list(_PALETTE),
+            "autosize": True,
+            "bargap": 0.28,
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "bottom",
+                "traceorder": "normal",
+            },
+            "hoverlabel": {"align": "left"},
+            "xaxis": axis | {"showgrid": False, "tickformat": "%-d %b"},
+            "yaxis": axis,
+        }
+    }
+
+
+def _mark_days(figure: Any, missing: Collection[date], marks: Mapping[date, str], days: Sequence[date]) -> None:
+    """Draw gaps as bands and changes as lines, each with its words."""
+    for first, last in _runs(sorted(set(missing) & set(days))):
+        edges = (_iso(first - timedelta(days=1)) + "T12:00", _iso(last) + "T12:00")
+        figure.add_shape(
+            type="rect", xref="x", yref="paper", x0=edges[0], x1=edges[1], y0=0, y1=1,
+            fillcolor=GREY, opacity=0.18, line={"width": 0}, layer="below",
+        )  # fmt: skip
+        _words(figure, first + (last - first) / 2, 0.5, "no records", angle=-90)
+    for day, words in sorted(marks.items()):
+        if days[0] <= day <= days[-1]:
+            at = _iso(day - timedelta(days=1)) + "T12:00"  # bars stand in the middle of their day
+            figure.add_shape(
+                type="line",
+                xref="x",
+                yref="paper",
+                x0=at,
+                x1=at,
+                y0=0,
+                y1=1,
+                line={"color": GREY, "dash": "dash", "width": 1.5},
+            )
+            _words(figure, day, 0.98, words, angle=0)
+
+
+def _words(figure: Any, day: date, y: float, words: str, *, angle: int) -> None:
+    figure.add_annotation(
+        x=_iso(day), y=y, xref="x", yref="paper", text=_label(words), showarrow=False, textangle=angle,
+        xanchor="center" if angle else "left", yanchor="middle" if angle else "top", font={"size": 11},
+    )  # fmt: skip
+
+
+def _runs(days: Sequence[date]) -> Iterable[tuple[date, date]]:
+    """Yield the first and last day of each unbroken run."""
+    start = previous = None
+    for day in days:
+        if previous is None or day - previous > timedelta(days=1):
+            if start is not None and previous is not None:
+                yield start, previous
+            start = day
+        previous = day
+    if start is not None and previous is not None:
+        yield start, previous
+
+
+def _span(days: Iterable[date], missing: Collection[date]) -> list[date]:
+    """Return every day from the first to the last, those without records included."""
+    known = sorted({*days, *missing})
+    return [known[0] + timedelta(days=n) for n in range((known[-1] - known[0]).days + 1)] if known else []
+
+
+def _by_weight(counts: Iterable[tuple[str, int]]) -> list[str]:
+    """Return the names with a count, the heaviest first, so that it lies at the bottom of the stack."""
+    weights: Counter[str] = Counter()
+    for name, count in counts:
+        weights[name] += count
+    return [name for name, count in sorted(weights.items(), key=lambda item: (-item[1], item[0])) if count]
+
+
+def _label(words: str) -> str:
+    """Return text from a log as plotly may show it: plotly reads tags in its labels, links among them."""
+    return escape.html(text(shortened(words, _LABEL)))
+
+
+def _listed(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{text(shortened(name, _LABEL))} {count:,}" for name, count in counts)
+
+
+def _some(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def _capital(words: str) -> str:
+    """Return *words* with a capital letter in front; capitalize() would take the others away."""
+    return words[:1].upper() + words[1:]
+
+
+def _caption(words: str, window: str) -> str:
+    return f"{words}, {window}" if window else words
+
+
+def _iso(day: date) -> str:
+    return day.isoformat()

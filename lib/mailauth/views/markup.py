@@ -1,0 +1,206 @@
+"""What every view has in common: HTML for a browser, text for a terminal, and the mark that a page trusts.
+
+A view builds its HTML from `escape.html` and its own tags only. The mark in the output's metadata says so, and the
+page drops any other HTML that a cell printed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from mailauth import escape
+
+__all__ = [
+    "MARK",
+    "STYLE",
+    "Badge",
+    "Cell",
+    "Link",
+    "Tone",
+    "View",
+    "html",
+    "sentences",
+    "shortened",
+    "show",
+    "sort_key",
+    "text",
+]
+
+MARK = "html"
+"""The value of the output metadata ``mailauth`` on HTML that a view of ours made."""
+
+Tone = Literal["bad", "warn", "ok", "know", "info", "quiet"]
+
+# What JupyterLab needs to show a view decently; a page has its own style sheet and takes this one out.
+STYLE = (
+    "<style>.mailauth table{border-collapse:collapse;margin:.5em 0}"
+    ".jp-RenderedHTMLCommon .mailauth :is(th,td){text-align:left;vertical-align:top;white-space:normal}"
+    ".jp-RenderedHTMLCommon .mailauth :is(th,td).num{text-align:right}"
+    ".mailauth caption{text-align:left;font-weight:600;padding:.25em 0}.mailauth .note{opacity:.75;margin:.25em 0}"
+    ".mailauth .badge{font-weight:600}.mailauth .bad{color:var(--jp-error-color1,#b3261e)}"
+    ".mailauth .warn{color:var(--jp-warn-color0,#8a5300)}.mailauth .ok{color:var(--jp-success-color0,#1b6e3c)}"
+    ".mailauth.callout,.mailauth.headline{border-left:4px solid currentColor;padding:.1em 1em;margin:.5em 0}"
+    ".mailauth.callout.bad{color:inherit;border-color:var(--jp-error-color1,#b3261e)}"
+    ".mailauth .lead{font-size:1.25em;line-height:1.4}.mailauth dt{font-weight:600}"
+    ".jp-RenderedHTMLCommon .mailauth dl{display:block;margin:0}.mailauth dl>div{display:flex;gap:1em;margin:.2em 0}"
+    ".jp-RenderedHTMLCommon .mailauth :is(dt,dd){display:block;float:none;margin:0;padding:0}"
+    ".mailauth dl>div>dt{flex:0 0 14em}"
+    ".mailauth pre{max-height:24em;overflow:auto}</style>"
+)
+
+# A user agent of five megabytes is a log's idea of a joke; the CSV file has the rest.
+_LONGEST = 240
+_LINE = 10_000  # characters of a whole line
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state in words, with a colour that only repeats them."""
+
+    text: str
+    tone: Tone = "quiet"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link that this library made; text from a log never becomes one.
+
+    Args:
+        text: What is shown.
+        url: ``https://…``, ``#part`` of the same page, or a relative path of plain characters.
+
+    Raises:
+        ValueError: The address is of another kind.
+    """
+
+    text: str
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        near = re.fullmatch(r"#?[A-Za-z0-9_][A-Za-z0-9._/-]*", self.url) and "//" not in self.url
+        if not near and not (parts.scheme == "https" and parts.hostname and not re.search(r"[\s\"'<>\\]", self.url)):
+            raise ValueError(f"link {self.text!r}: the address is neither https nor a plain relative path")
+
+
+Cell = str | int | float | date | Badge | Link | None | Sequence["str | Badge | Link"]
+"""What may stand in a table: several values are shown one below the other, None as a dash."""
+
+
+class View:
+    """A value that shows itself in a notebook, a terminal and a page."""
+
+    def html(self) -> str:
+        """Return the view as an HTML fragment, complete with its own escaping."""
+        raise NotImplementedError
+
+    def spoken(self) -> Iterable[str]:
+        """Return the view's lines for a terminal, not escaped yet."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """Return the view as text for a terminal."""
+        return "\n".join(escape.line(line, limit=_LINE) for line in self.spoken())
+
+    def _repr_html_(self) -> str:
+        return STYLE + self.html()
+
+    def _repr_mimebundle_(self, **_asked: object) -> tuple[dict[str, str], dict[str, object]]:
+        return {"text/html": self._repr_html_(), "text/plain": self.text()}, self.about()
+
+    def about(self) -> dict[str, object]:
+        """Return the output's metadata: the mark, and what else a page has to know."""
+        return {"mailauth": MARK}
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def show(bundle: Mapping[str, object], about: Mapping[str, object], **more: object) -> Any:
+    """Show a finished bundle of types in a notebook; what comes back can show another in its place.
+
+    Args:
+        bundle: Content by type.
+        about: The output's metadata.
+        **more: ``display_id`` where the place is wanted again.
+    """
+    from IPython import display
+
+    return display.display(bundle, raw=True, metadata=about, **more)  # type: ignore[no-untyped-call]
+
+
+def html(cell: Cell) -> str:
+    """Return one cell's HTML."""
+    if isinstance(cell, Badge):
+        return f'<span class="badge {cell.tone}">{escape.html(cell.text)}</span>'
+    if isinstance(cell, Link):
+        return f'<a href="{escape.html(cell.url)}" rel="noreferrer">{escape.html(cell.text)}</a>'
+    if isinstance(cell, Sequence) and not isinstance(cell, str):
+        return "".join(map(_part, cell)) or _NONE
+    if cell is None or cell == "":
+        return _NONE
+    if isinstance(cell, str):
+        # An address may be broken after its at sign, and nowhere else.
+        return escape.html(shortened(cell)).replace("@", "@<wbr>")
+    return escape.html(text(cell))
+
+
+def _part(part: "str | Badge | Link") -> str:
+    """Return one of several values on a line of its own; a short one, such as an address, is not broken."""
+    short = isinstance(part, str) and len(part) <= _ONE_LINE
+    return f'<div class="part{" line" if short else ""}">{html(part)}</div>'
+
+
+_ONE_LINE = 20  # characters
+
+# A dash alone says nothing to a screen reader.
+_DASH = "\N{EN DASH}"
+_NONE = f'<span class="none" aria-label="none">{_DASH}</span>'
+
+
+def text(cell: Cell) -> str:
+    """Return one cell as words, on one line and without control characters."""
+    if isinstance(cell, Badge | Link):
+        return text(cell.text)
+    if cell is None or cell == "":
+        return _DASH
+    if isinstance(cell, str):
+        return escape.line(cell)
+    if isinstance(cell, Sequence):
+        return ", ".join(text(part) for part in cell) or _DASH
+    if isinstance(cell, datetime):
+        moment = cell.astimezone(UTC)
+        return f"{_day(moment)} {moment:%H:%M} UTC"
+    if isinstance(cell, date):
+        return _day(cell)
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.1f}"
+
+
+def sort_key(cell: Cell) -> str:
+    """Return what a reader's sorting compares, or nothing where the words themselves do."""
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC).isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return str(cell) if isinstance(cell, int | float) else ""
+
+
+def sentences(words: str) -> Sequence[str]:
+    """Return a paragraph as its sentences: a cell is cut where one of them is too long, not where all are."""
+    return [f"{part.rstrip('.')}." for part in words.split(". ") if part]
+
+
+def shortened(words: str, longest: int = _LONGEST) -> str:
+    """Return *words*, cut with an ellipsis where they are longer than a page can bear."""
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+# strftime's names follow the machine's language.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -1,0 +1,135 @@
+"""A notebook that was run, made fit to be given away: no paths, no environment, no secrets, no widgets.
+
+What stays is what the run showed, so it opens in JupyterLab beside the page and runs again. Nobody is meant to write
+a secret into a parameter; this is the net for those who did.
+"""
+
+import ast
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["WIDGET_VIEW", "cleaned", "parameters", "scrub", "without_paths"]
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_REMOVED = "(removed)"
+
+# Names that hold a secret more often than not, and values that look like one whatever their name is.
+_SECRET_NAME = re.compile(r"secret|passw|pwd|token|credential|api_?key|private|client_assertion|\bsas\b", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.|-----BEGIN|[\w~+/=.-]{32,}$")
+# A reference to a secret, an id, a flag or nothing may stand under any name.
+_HARMLESS = re.compile(r"(env|file|keyring):|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|(True|False|None|)$")
+
+# An absolute path of two parts or more, or one in a home folder; a web address or a fraction is none.
+_PATH = re.compile(
+    r"(?<![\w:/.>\\-])(?:file://)?(?:[A-Za-z]:)?(?:/|\\{1,2}(?=\w))"
+    r"(?:[^\s/\\:\"'<>|*?&;,()\[\]{}]+(?:/|\\{1,2})){1,}(?P<last>[^\s/\\:\"'<>|*?&;,()\[\]{}]*)"
+)
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+def scrub(notebook: Any) -> Any:
+    """Return a copy of *notebook* (a node or its dictionary) without what must not leave the machine."""
+    clean = copy.deepcopy(notebook)
+    clean["metadata"] = {name: clean["metadata"][name] for name in _KEPT if name in clean["metadata"]}
+    for cell in clean["cells"]:
+        cell["metadata"] = _cell_metadata(cell["metadata"])
+        if cell["cell_type"] == "code":
+            _scrub_code(cell)
+        else:
+            cell["source"] = without_paths(cell["source"])
+    clean["cells"] = [cell for cell in clean["cells"] if _ERROR_TAG not in cell["metadata"].get("tags", [])]
+    return clean
+
+
+_KEPT = ("kernelspec", "language_info", "mailauth")
+_ERROR_TAG = "papermill-error-cell-tag"  # papermill's own red line; the error itself says more
+
+
+def parameters(notebook: Any) -> dict[str, str]:
+    """Return the parameters that a run was given, by name, as text without secrets and paths.
+
+    Args:
+        notebook: As papermill left it; a notebook that was run by hand has none.
+    """
+    given = notebook["metadata"].get("papermill", {}).get("parameters", {})
+    return {str(name): cleaned(str(name), value) for name, value in sorted(given.items())}
+
+
+def cleaned(name: str, value: object) -> str:
+    """Return a parameter's value as text: a secret is not shown, a path shows its last part only."""
+    words = str(value)
+    rooted = re.match(r"/|\\|[A-Za-z]:[\\/]|~|\.\.?[\\/]", words) is not None
+    if _SECRET_NAME.search(name) and not _HARMLESS.match(words):
+        return _REMOVED
+    if rooted:
+        return re.split(r"[/\\]", words.rstrip("/\\"))[-1]
+    return _REMOVED if _SECRET_VALUE.match(words) and not _HARMLESS.match(words) else words
+
+
+def without_paths(words: str) -> str:
+    """Return *words* with each absolute path cut down to its last part."""
+    return _PATH.sub(lambda found: "…/" + found["last"], words)
+
+
+def _cell_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: metadata[name] for name in ("tags", "jupyter", "mailauth") if name in metadata}
+
+
+def _scrub_code(cell: Any) -> None:
+    tags = cell["metadata"].get("tags", [])
+    cell["source"] = _assignments(cell["source"]) if "injected-parameters" in tags else without_paths(cell["source"])
+    cell["outputs"] = [output for output in map(_output, cell["outputs"]) if output]
+
+
+def _assignments(source: str) -> str:
+    """Return the injected parameters written again, one literal a line; anything else is left out."""
+    lines = ["# Parameters"]
+    for statement in _statements(source):
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+            try:
+                value = ast.literal_eval(statement.value)
+            except ValueError:
+                continue
+            lines.append(f"{name} = {_literal(name, value)}")
+    return "\n".join(lines)
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []
+
+
+def _literal(name: str, value: object) -> str:
+    """Return a literal; whatever is not a plain number or flag passes through `cleaned`."""
+    return repr(value) if isinstance(value, bool | int | float | None) else repr(cleaned(name, value))
+
+
+def _output(output: Any) -> Any:
+    """Return one output fit to be given away, or None for one that is not for readers."""
+    kind = output["output_type"]
+    if kind == "stream":
+        # Warnings go to stderr, with the path of the module that warns.
+        return None if output["name"] == "stderr" else _changed(output, text=_plain(output["text"]))
+    if kind == "error":
+        return _changed(output, evalue=_plain(output["evalue"]), traceback=[])
+    if WIDGET_VIEW in output["data"]:
+        return None
+    for mime in {"text/plain", "text/html"} & set(output["data"]):
+        output["data"][mime] = _plain(output["data"][mime])
+    return output
+
+
+def _changed(output: Any, **fields: object) -> Any:
+    output.update(fields)
+    return output
+
+
+def _plain(words: Any) -> str:
+    joined = words if isinstance(words, str) else "".join(words)
+    return without_paths(_ANSI.sub("", joined))

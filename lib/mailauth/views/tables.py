@@ -1,0 +1,311 @@
+"""Tables, callouts and the first screen: values in, HTML and text out.
+
+Everything is escaped at one place (`markup.html`), has a caption or a title, and says what it left out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from mailauth import escape
+
+from .markup import Badge, Cell, Link, Tone, View, html, sort_key, text
+
+__all__ = ["Badge", "Callout", "Cell", "Code", "Facts", "Headline", "Link", "Step", "Table", "Tone", "state_badge"]
+
+
+@dataclass(frozen=True)
+class Table(View):
+    """Rows with a caption; the first column names the row.
+
+    Args:
+        columns: The columns' titles.
+        rows: As many cells each as there are columns.
+        caption: What the table answers, with its window where it counts something.
+        note: A sentence under the table: source, what is not in it.
+        limit: How many rows are shown; the rest is counted in words.
+        rest: Where the rest stands ("tables/senders.csv"), or empty.
+        empty: What is said in place of a table without rows.
+
+    Raises:
+        ValueError: A row has too many or too few cells.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str
+    note: str = ""
+    limit: int = 50
+    rest: str = ""
+    empty: str = "Nothing to show."
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows, start=1):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"table {self.caption!r}: row {number} has {len(row)} cells for {len(self.columns)} columns"
+                )
+
+    @property
+    def left_out(self) -> str:
+        """How many rows are not shown and where they are; empty when all are."""
+        if len(self.rows) <= self.limit:
+            return ""
+        where = f"; all of them are in {self.rest}" if self.rest else ""
+        return f"Showing {self.limit:,} of {len(self.rows):,}{where}."
+
+    def html(self) -> str:
+        """Return an HTML table with caption, scopes and keys to sort by."""
+        if not self.rows:
+            said = f"<strong>{escape.html(self.caption)}</strong> {escape.html(self.empty)}"
+            return f'<div class="mailauth empty"><p>{said}</p>{self._notes()}</div>'
+        numeric = self._numeric()
+        head = "".join(_head(*column) for column in zip(self.columns, numeric, strict=True))
+        body = "".join(f"<tr>{self._row(row, numeric)}</tr>" for row in self.rows[: self.limit])
+        return (
+            f'<div class="mailauth table{self._width()}">'
+            f"<table><caption>{escape.html(self.caption)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{self._notes()}</div>"
+        )
+
+    def spoken(self) -> Iterable[str]:
+        """Return the table in columns of equal width."""
+        if not self.rows:
+            return self.caption, self.empty
+        shown = [[text(cell) for cell in row] for row in self.rows[: self.limit]]
+        widths = [max(map(len, column)) for column in zip(self.columns, *shown, strict=True)]
+        lines = [_columned(row, widths) for row in [self.columns, *shown]]
+        return self.caption, *lines, *(note for note in (self.left_out, self.note) if note)
+
+    def _width(self) -> str:
+        count = len(self.columns)
+        return " wide widest" if count > _WIDE else " wide" if count > _NARROW else ""
+
+    def _numeric(self) -> list[bool]:
+        """Return which columns hold numbers, and dashes, only."""
+        columns = zip(*self.rows, strict=True)
+        return [
+            any(_is_number(cell) for cell in column) and all(cell is None or _is_number(cell) for cell in column)
+            for column in map(list, columns)
+        ]
+
+    def _row(self, row: Sequence[Cell], numeric: Sequence[bool]) -> str:
+        first, *others = (_cell(*parts) for parts in zip(row, self.columns, numeric, strict=True))
+        return "".join([f'<th scope="row"{first}</th>', *(f"<td{cell}</td>" for cell in others)])
+
+    def _notes(self) -> str:
+        return "".join(f'<p class="note">{escape.html(note)}</p>' for note in (self.left_out, self.note) if note)
+
+
+# So many columns still fit a telephone side by side.
+_NARROW = 3
+# More than so many fit a desk's screen in smaller letters only.
+_WIDE = 8
+
+
+_SENTENCE = 60  # characters; from here on a cell is read and not glanced at
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float)
+
+
+_NUMBERS = ' class="num"'
+
+
+def _head(column: str, numeric: bool) -> str:
+    return f'<th scope="col"{_NUMBERS if numeric else ""}>{escape.html(column)}</th>'
+
+
+def _columned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _cell(cell: Cell, column: str, numeric: bool) -> str:
+    """Return attributes and content of one cell; on a telephone the label stands in place of the head."""
+    key = sort_key(cell)
+    sort = f' data-key="{escape.html(key)}"' if key else ""
+    kind = "num" if numeric else "when" if isinstance(cell, date) else "words" if len(text(cell)) > _SENTENCE else ""
+    named = f' class="{kind}"' if kind else ""
+    return f'{named} data-label="{escape.html(column)}"{sort}>{html(cell)}'
+
+
+@dataclass(frozen=True)
+class Callout(View):
+    """Something a reader must not miss.
+
+    Args:
+        kind: ``attention`` (somebody must act), ``cannot know`` (we could not look) or ``info``.
+        title: The message in a few words.
+        body: Its sentences, a paragraph each.
+        steps: What to do, in order.
+    """
+
+    kind: Literal["attention", "cannot know", "info"]
+    title: str
+    body: Sequence[str] = ()
+    steps: Sequence[str] = ()
+
+    def html(self) -> str:
+        """Return the callout as an aside."""
+        kind = _CALLOUTS[self.kind]
+        body = "".join(f"<p>{escape.html(sentence)}</p>" for sentence in self.body)
+        steps = "".join(f"<li>{escape.html(step)}</li>" for step in self.steps)
+        return (
+            f'<div class="mailauth callout {kind[0]}" role="note"><p class="title">'
+            f"{html(Badge(kind[1], kind[0]))} <strong>{escape.html(self.title)}</strong></p>"
+            f"{body}{f'<ol>{steps}</ol>' if steps else ''}</div>"
+        )
+
+    def spoken(self) -> Iterable[str]:
+        """Return title, sentences and steps."""
+        steps = [f"  {number}. {step}" for number, step in enumerate(self.steps, start=1)]
+        return f"{_CALLOUTS[self.kind][1]}: {self.title}", *self.body, *steps
+
+
+_CALLOUTS: dict[str, tuple[Tone, str]] = {
+    "attention": ("bad", "Today"),
+    "cannot know": ("know", "Cannot know"),
+    "info": ("info", "Good to know"),
+}
+
+
+@dataclass(frozen=True)
+class Facts(View):
+    """A few named values: which tenant, which window, how many.
+
+    Args:
+        items: Name and value.
+        caption: What they are about.
+    """
+
+    items: Sequence[tuple[str, Cell]]
+    caption: str = ""
+
+    def html(self) -> str:
+        """Return a description list."""
+        rows = "".join(f"<div><dt>{escape.html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in self.items)
+        title = f'<p class="title"><strong>{escape.html(self.caption)}</strong></p>' if self.caption else ""
+        return f'<div class="mailauth facts">{title}<dl>{rows}</dl></div>'
+
+    def spoken(self) -> Iterable[str]:
+        """Return a line for each value."""
+        width = max((len(name) for name, _ in self.items), default=0)
+        lines = (f"{name.ljust(width)}  {text(value)}" for name, value in self.items)
+        return (self.caption, *lines) if self.caption else lines
+
+
+@dataclass(frozen=True)
+class Code(View):
+    """Text to read or copy, such as a query; folded on a page.
+
+    Args:
+        title: What it is.
+        source: The text, shown as it is.
+        link: Where it can be run, or None.
+        note: A sentence above the text.
+    """
+
+    title: str
+    source: str
+    link: Link | None = None
+    note: str = ""
+
+    def html(self) -> str:
+        """Return the text in a fold that opens without scripts."""
+        note = f"<p>{escape.html(self.note)}</p>" if self.note else ""
+        link = f"<p>{html(self.link)}</p>" if self.link else ""
+        return (
+            f'<details class="mailauth code"><summary>{escape.html(self.title)}</summary>{note}{link}'
+            f'<pre tabindex="0"><code>{escape.html(self.source)}</code></pre></details>'
+        )
+
+    def spoken(self) -> Iterable[str]:
+        """Return title, link and text."""
+        return self.title, *([self.link.url] if self.link else []), *self.source.splitlines()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing of the first screen with its day: something that ends, or something to do.
+
+    Args:
+        when: The day in words ("end of December 2026"), as nobody may have published one.
+        what: What happens, or what to do.
+    """
+
+    when: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Headline(View):
+    """The first screen: the sentence, what happens when, what to do, how far the eye reached.
+
+    Args:
+        state: The tenant in one word: exposed, moving, quiet, closed or cannot know.
+        sentence: The tenant in a sentence or two, for somebody who has never seen a log.
+        today: What cannot wait; stands right under the sentence.
+        dates: What ends, and when.
+        decisions: What stops, and who decides what until when.
+        lines: Further sentences under a bold word each ("Progress", "If nothing is done").
+        reach: How far we looked, in sentences; the last thing on the first screen, never absent.
+    """
+
+    state: str
+    sentence: str
+    reach: Sequence[str]
+    today: Sequence[Callout] = ()
+    dates: Sequence[Step] = ()
+    decisions: Table | None = None
+    lines: Sequence[tuple[str, str]] = ()
+
+    def html(self) -> str:
+        """Return the first screen as one section."""
+        parts = [
+            f'<p class="state">{html(state_badge(self.state))}</p><p class="lead">{escape.html(self.sentence)}</p>',
+            *(callout.html() for callout in self.today),
+            self._dates(),
+            self.decisions.html() if self.decisions else "",
+            *(_said(*line) for line in self.lines),
+            "".join(_said("How far we looked" if not index else "", said) for index, said in enumerate(self.reach)),
+        ]
+        return f'<section class="mailauth headline" aria-label="In short">{"".join(parts)}</section>'
+
+    def spoken(self) -> Iterable[str]:
+        """Return the first screen in its order."""
+        yield f"{self.state.upper()}: {self.sentence}"
+        for callout in self.today:
+            yield from callout.spoken()
+        yield from (f"{step.when}: {step.what}" for step in self.dates)
+        yield from self.decisions.spoken() if self.decisions else ()
+        yield from (f"{name}: {said}" for name, said in self.lines)
+        yield f"How far we looked: {' '.join(self.reach)}"
+
+    def about(self) -> dict[str, object]:
+        """Return the mark, and that this stands on top of a page."""
+        return {**super().about(), "mailauth_first": True}
+
+    def _dates(self) -> str:
+        rows = (f"<div><dt>{escape.html(s.when)}</dt><dd>{escape.html(s.what)}</dd></div>" for s in self.dates)
+        return f'<dl class="dates">{"".join(rows)}</dl>' if self.dates else ""
+
+
+def state_badge(state: str) -> Badge:
+    """Return the badge of a tenant's state; a state that is not proven says so."""
+    return _STATES.get(state, Badge(state or "not assessed", "know"))
+
+
+_STATES = {
+    "exposed": Badge("Exposed", "bad"),
+    "moving": Badge("Moving", "warn"),
+    "quiet": Badge("Quiet, not proven", "info"),
+    "closed": Badge("Closed, proven", "ok"),
+    "cannot know": Badge("Cannot know", "know"),
+}
+
+
+def _said(name: str, sentence: str) -> str:
+    title = f"<strong>{escape.html(name)}:</strong> " if name else ""
+    return f'<p class="said">{title}{escape.html(sentence)}</p>'

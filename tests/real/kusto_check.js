@@ -1,0 +1,32 @@
+// Reads {"tables": {name: {column: type}}, "queries": {name: text}} from standard input and writes
+// {name: [{severity, message, text}]} with what Kusto's own parser has to say about each query.
+const path = require("path");
+const packageFolder = path.join(process.argv[2], "@kusto", "language-service-next");
+require(path.join(packageFolder, "bridge.min.js"));
+require(path.join(packageFolder, "Kusto.Language.Bridge.min.js"));
+
+const { KustoCode, GlobalState } = Kusto.Language;
+const { TableSymbol, DatabaseSymbol } = Kusto.Language.Symbols;
+
+function globalsFor(tables) {
+  const symbols = Object.entries(tables).map(([name, columns]) => {
+    const types = Object.entries(columns).map(([column, type]) => `['${column}']:${type}`);
+    return TableSymbol.From(`(${types.join(", ")})`).WithName(name);
+  });
+  return GlobalState.Default.WithDatabase(new DatabaseSymbol.ctor("workspace", symbols));
+}
+
+function diagnostics(text, globals) {
+  const found = KustoCode.ParseAndAnalyze(text, globals).GetDiagnostics();
+  return Array.from({ length: found.Count }, (_, index) => found.getItem(index)).map((item) => ({
+    severity: item.Severity,
+    message: item.Message,
+    text: text.substr(item.Start, Math.min(item.Length, 120)),
+  }));
+}
+
+const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const globals = globalsFor(input.tables);
+const answer = {};
+for (const [name, text] of Object.entries(input.queries)) answer[name] = diagnostics(text, globals);
+process.stdout.write(JSON.stringify(answer));

@@ -1,0 +1,149 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from mailauth.checks import Check
+from mailauth.views import listings
+from mailauth.views.markup import MARK, STYLE
+from mailauth.views.tables import Badge, Callout, Code, Facts, Headline, Link, Step, Table
+from tests import views_invented as world
+
+HOSTILE = world.HOSTILE
+DASH = "\N{EN DASH}"
+
+
+def test_a_table_has_a_caption_scopes_and_row_headers() -> None:
+    shown = Table(("Account", "Days"), (("a@fabrikam.example", 3),), "Who, and how often").html()
+    assert "<caption>Who, and how often</caption>" in shown
+    assert '<th scope="col">Account</th><th scope="col" class="num">Days</th>' in shown
+    assert '<th scope="row" data-label="Account">a@<wbr>fabrikam.example</th>' in shown
+    assert '<td class="num" data-label="Days" data-key="3">3</td>' in shown
+
+
+def test_numbers_dates_and_absence_are_shown_in_words() -> None:
+    cells = (12431, 1.25, date(2026, 11, 4), datetime(2026, 11, 4, 9, 5, tzinfo=UTC), None, "", ("one", "two"))
+    shown = Table(tuple("abcdefg"), (cells,), "x").text().splitlines()[2]
+    assert shown.split("  ") == ["12,431", "1.2", "4 Nov 2026", "4 Nov 2026 09:05 UTC", DASH, DASH, "one, two"]
+
+
+def test_a_row_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^table 'Who': row 2 has 1 cells for 2 columns$"):
+        Table(("a", "b"), (("x", 1), ("y",)), "Who")
+
+
+def test_a_long_table_says_what_it_leaves_out_and_where_it_is() -> None:
+    table = Table(("Account",), tuple((f"u{n}",) for n in range(12_431)), "Accounts", rest="tables/users.csv")
+    assert table.left_out == "Showing 50 of 12,431; all of them are in tables/users.csv."
+    assert table.left_out in table.html()
+    assert table.left_out in table.text()
+    assert table.html().count("<tr>") == 51
+
+
+def test_a_table_without_rows_says_so_in_words() -> None:
+    table = Table(("Account",), (), "Senders", empty="Nobody was seen.")
+    assert "Nobody was seen." in table.html()
+    assert table.text() == "Senders\nNobody was seen."
+    assert "<table" not in table.html()
+
+
+def _hostile_views() -> list[Table | Callout | Facts | Code | Headline]:
+    return [
+        Table((HOSTILE, "b"), ((HOSTILE, (HOSTILE, Badge(HOSTILE))),), HOSTILE, note=HOSTILE, rest=HOSTILE, limit=0),
+        Table((HOSTILE,), ((HOSTILE,),), HOSTILE),
+        Table((HOSTILE,), (), HOSTILE, empty=HOSTILE),
+        Callout("attention", HOSTILE, (HOSTILE,), (HOSTILE,)),
+        Facts(((HOSTILE, HOSTILE),), HOSTILE),
+        Code(HOSTILE, HOSTILE, Link(HOSTILE, "https://portal.azure.com/"), HOSTILE),
+        Headline(HOSTILE, HOSTILE, (HOSTILE,), dates=(Step(HOSTILE, HOSTILE),), lines=((HOSTILE, HOSTILE),)),
+    ]
+
+
+@pytest.mark.parametrize("view", _hostile_views(), ids=lambda view: type(view).__name__)
+def test_hostile_text_never_becomes_markup_nor_a_link_nor_a_terminal_command(
+    view: Table | Callout | Facts | Code | Headline,
+) -> None:
+    shown = view.html()
+    assert "<script" not in shown
+    assert "href='https" not in shown
+    assert 'href="https://evil' not in shown
+    assert "&lt;script&gt;" in shown
+    assert "\x1b" not in shown + view.text()
+
+
+def test_a_user_agent_of_megabytes_is_cut() -> None:
+    shown = Table(("Agent",), (("x" * 5_000_000,),), "Agents")
+    assert len(shown.html()) < 1_000
+    assert len(shown.text()) < 1_000
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://portal.example/",
+        "javascript:alert(1)",
+        "//evil.example/x",
+        "https://evil.example/\"onclick='x'",
+        "data:text/html,x",
+        "a b",
+        "",
+    ],
+)
+def test_a_link_leads_to_https_or_a_plain_relative_path_only(address: str) -> None:
+    with pytest.raises(ValueError, match="neither https nor a plain relative path"):
+        Link("here", address)
+
+
+@pytest.mark.parametrize("address", ["https://portal.azure.com/#blade/a/b%2Fc", "woodgrove/index.html", "#part"])
+def test_links_of_our_own_are_admitted(address: str) -> None:
+    assert Link("here", address).url == address
+
+
+def test_a_view_shows_itself_with_the_mark_that_a_page_trusts() -> None:
+    data, about = Table(("a",), (("x",),), "t")._repr_mimebundle_()
+    assert data["text/html"].startswith(STYLE)
+    assert data["text/plain"].startswith("t\n")
+    assert about == {"mailauth": MARK}
+
+
+def test_the_first_screen_goes_sentence_today_dates_decisions_reach() -> None:
+    headline = world.headline()
+    order = ["Exposed", "Three systems", "Suspected compromise", "11 December 2026", "What stops", "How far we looked"]
+    for shown in (headline.html(), headline.text().replace("EXPOSED", "Exposed")):
+        places = [shown.index(words) for words in order]
+        assert places == sorted(places)
+    assert headline.about()["mailauth_first"] is True
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("exposed", "Exposed"), ("quiet", "Quiet, not proven"), ("closed", "Closed, proven"), ("", "not assessed")],
+)
+def test_a_state_is_a_word_and_says_when_it_is_not_proven(state: str, words: str) -> None:
+    assert words in Headline(state, "Sentence.", ("30 days.",)).html()
+
+
+def test_what_limits_the_numbers_most_stands_first_in_the_coverage() -> None:
+    rows = listings.coverage(world.COVERAGE).rows
+    assert [row[1] for row in rows] == [
+        Badge("cannot know", "know"),
+        Badge("partial", "warn"),
+        Badge("complete", "ok"),
+    ]
+
+
+def test_a_group_names_its_place_and_what_it_is() -> None:
+    compromised, scanner, _, attack = (listings.group_cells(group) for group in world.GROUPS)
+    assert scanner[2] == ("Leeds office", "203.0.113.10 GB")
+    assert compromised[1] == Badge("Suspected compromise", "bad")
+    assert attack[0] == ("96 names that do not exist", "SMTP AUTH")
+    assert attack[2] == ("at least 1,380 networks",)
+
+
+def test_further_columns_are_filled_by_sender_and_blank_elsewhere() -> None:
+    table = listings.groups(world.GROUPS[:2], more={"d0": ("Reset",)}, columns=("Decision",))
+    assert [row[-1] for row in table.rows] == ["Reset", None]
+
+
+def test_checkpoints_show_outcome_and_remedy() -> None:
+    row = listings.checks((Check("packages", "wrong", "duckdb is missing", "Start with run.py."),)).rows[0]
+    assert row == ("packages", Badge("wrong", "bad"), "duckdb is missing", "Start with run.py.")
