@@ -55,6 +55,8 @@ CHECKS = (
     ("lint", ["-m", "ruff", "check", "."]),
     ("format", ["-m", "ruff", "format", "--check", "."]),
     ("types", ["-m", "mypy"]),
+    ("types on Windows", ["-m", "mypy", "--platform", "win32"]),
+    ("types on macOS", ["-m", "mypy", "--platform", "darwin"]),
     ("import contracts", ["-c", "from importlinter.cli import lint_imports_command as run; run()"]),
     ("tests", ["-m", "pytest"]),
 )

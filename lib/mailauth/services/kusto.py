@@ -153,7 +153,8 @@ def _library() -> Any:
         return importlib.import_module("azure.kusto.data")
     except ImportError:
         raise ConfigurationError(
-            "signin_logs: kusto needs the package azure-kusto-data.", remedy='Install "mailauth-runbook[kusto]".'
+            "signin_logs: kusto needs the package azure-kusto-data.",
+            remedy="Install it beside the runbook: .venv/bin/python -m pip install azure-kusto-data",
         ) from None
 
 

@@ -79,7 +79,8 @@ def _from_keyring(ref: SecretRef, _environ: Mapping[str, str]) -> str:
         from keyring.errors import KeyringError
     except ImportError:
         raise SecretError(
-            f"{ref}: the package keyring is not installed.", remedy='Install "mailauth-runbook[keyring]".'
+            f"{ref}: the package keyring is not installed.",
+            remedy="Install it beside the runbook: .venv/bin/python -m pip install keyring",
         ) from None
     service, _, user = ref.name.partition("/")
     try:
