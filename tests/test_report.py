@@ -87,14 +87,26 @@ class TestPractice:
         headless = {row["sender_id"]: row["successes"] for row in json.loads(text)["data"]["groups"]}
         assert {group.sender_id: group.successes for group in case.findings.groups} == headless
 
-    def test_the_notebook_beside_the_page_tells_nothing_of_the_machine(
+    def test_nothing_that_a_run_leaves_tells_of_the_machine(
+        self, reports: tuple[subprocess.CompletedProcess[str], Path]
+    ) -> None:
+        told = [str(ROOT), str(reports[1]), os.environ["MAILAUTH_HOME"], os.environ["MAILAUTH_PRACTICE_HOME"]]
+        for path in reports[1].rglob("*.*"):
+            text = path.read_text(encoding="utf-8")
+            assert [path.name for place in told if place in text] == []
+
+    def test_the_notebook_beside_the_page_opens_in_jupyterlab(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
     ) -> None:
         path = reports[1] / "contoso" / "10-find-basic-auth.ipynb"
-        text = path.read_text(encoding="utf-8")
-        nbformat.validate(json.loads(text))
-        assert str(ROOT) not in text
-        assert str(reports[1]) not in text
+        nbformat.validate(json.loads(path.read_text(encoding="utf-8")))
+
+    def test_findings_end_with_1_only_when_asked(self, reports: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+        rows = json.loads((reports[1] / "fleet.json").read_text(encoding="utf-8"))["tenants"]
+        assert {row["tenant"]: (row["senders"] > 0, row["state"]) for row in rows} == {
+            "contoso": (True, "exposed"),
+            "fabrikam": (True, "cannot know"),
+        }
 
 
 def test_a_tenant_that_fails_does_not_stop_the_others_and_leaves_its_page(tmp_path: Path) -> None:
@@ -113,6 +125,21 @@ def test_a_tenant_that_fails_does_not_stop_the_others_and_leaves_its_page(tmp_pa
     assert "Traceback" not in page
     record = json.loads((tmp_path / "out/empty/evidence/10-find-basic-auth.json").read_text(encoding="utf-8"))
     assert record["data"]["state"]["word"] == "cannot know"
+
+
+def test_a_tenant_that_nobody_could_look_at_ends_with_1(tmp_path: Path) -> None:
+    text = "tenants:\n  - {name: a, tenant_id: a.example, signin_logs: [{files: none/*}], decisions: none.yaml}\n"
+    (tmp_path / "tenants.yaml").write_text(text, encoding="utf-8")
+    checked = mailauth("check", "--config", "tenants.yaml", cwd=tmp_path)
+    assert checked.returncode == 1
+    assert "none.yaml" in checked.stdout
+    assert "none/*: no such file" in checked.stdout
+    (tmp_path / "tenants.yaml").write_text(text.replace(", decisions: none.yaml", ""), encoding="utf-8")
+    done = mailauth("report", "--no-open", "--config", "tenants.yaml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    page = (tmp_path / "out" / "a" / "index.html").read_text(encoding="utf-8")
+    assert "No sign-in record was read" in page
+    assert "SMTP AUTH senders with a password now" not in page
 
 
 def test_a_parameter_that_the_notebook_does_not_declare_stops_it(tmp_path: Path) -> None:
@@ -137,6 +164,7 @@ def test_a_parameter_that_the_notebook_does_not_declare_stops_it(tmp_path: Path)
         pytest.param(["report", "--fail-on", "rain"], "--fail-on: found 'rain'", id="unknown finding"),
         pytest.param(["report", "--shard", "9/3"], "--shard: found '9/3'", id="impossible shard"),
         pytest.param(["report", "--days", "-1"], "-1 is not in the range", id="negative days"),
+        pytest.param(["report", "--limit", "-1"], "-1 is not in the range", id="negative limit"),
         pytest.param(["reprot"], "No such command 'reprot'", id="unknown command"),
     ],
 )
@@ -168,7 +196,9 @@ def test_an_interrupted_run_ends_with_130_and_leaves_nothing_half_written(tmp_pa
 
 def test_forgetting_a_tenant_removes_what_is_kept_of_it(tmp_path: Path) -> None:
     session.open("fabrikam").find()
+    kept = Path(os.environ["MAILAUTH_HOME"], "tenants", "fabrikam")
+    assert kept.is_dir()
     done = mailauth("forget", "--tenant", "fabrikam", "--out", str(tmp_path))
-    assert done.returncode == 0
-    assert "removed" in done.stdout
+    assert (done.returncode, done.stdout) == (0, f"removed {kept}\n")
+    assert not kept.exists()
     assert "nothing is kept" in mailauth("forget", "--tenant", "fabrikam", "--out", str(tmp_path)).stdout

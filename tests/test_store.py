@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,6 @@ def test_two_directories_of_one_name_share_nothing(home: Path) -> None:
     assert practice != customer
     assert customer == home / "tenants" / "contoso" / GUID / "cache"
     assert store.archive_dir("contoso", GUID) == customer.parent / "archive"
-    assert store.state_dir("contoso") == home / "tenants" / "contoso" / "unnamed" / "state"
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "A", "/etc", "a\\b", "-a", "a" * 64, "a\n"])
@@ -167,3 +167,25 @@ def test_the_lock_of_a_process_that_died_is_free() -> None:
         assert process.wait(10) == 9
     with store.lock("contoso"):
         pass
+
+
+def test_evidence_of_an_earlier_run_goes_to_history_and_leaves_it_in_time(tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence" / "10-find-basic-auth.json"
+    store.write_evidence(evidence, {"made_at": "2026-11-01T00:00:00Z"})
+    store.retire(tmp_path, "10-find-basic-auth", keep=timedelta(days=90))
+    [kept] = (tmp_path / "history").iterdir()
+    assert not evidence.exists()
+    assert json.loads(kept.read_text(encoding="utf-8")) == {"made_at": "2026-11-01T00:00:00Z"}
+    long_ago = (datetime.now(UTC) - timedelta(days=91)).timestamp()
+    os.utime(kept, (long_ago, long_ago))
+    store.retire(tmp_path, "10-find-basic-auth", keep=timedelta(days=90))
+    assert list((tmp_path / "history").iterdir()) == []
+
+
+def test_forgetting_the_cache_leaves_the_archive(tmp_path: Path) -> None:
+    cache, archive = store.cache_dir("woodgrove", "a.example"), store.archive_dir("woodgrove", "a.example")
+    assert store.forget("woodgrove", cache_only=True) == (cache,)
+    assert archive.is_dir()
+    assert not cache.exists()
+    store.forget("woodgrove")
+    assert not archive.exists()

@@ -13,11 +13,10 @@ import click
 from . import fleet, session, tenants
 from .errors import MailauthError
 from .services import store
-from .views import pages
 
 __all__ = ["main"]
 
-_FAIL_ON = ("basic", "attention")
+_FAIL_ON = ("basic", "attention", "unknown")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -47,8 +46,15 @@ def main() -> NoReturn:
 @click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
 @click.option("--notebooks", default=",".join(fleet.NOTEBOOKS), show_default=True, help="Which ones, with commas.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages go.")
-@click.option("--days", default=0, show_default=True, type=click.IntRange(min=0), help="0: all that each source holds.")
+@click.option(
+    "--days",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, session.MOST_DAYS),
+    help="0: all that each source holds.",
+)
 @click.option("--jobs", default=0, type=click.IntRange(min=0), help="Tenants at a time; 0 chooses by the machine.")
+@click.option("--limit", default=0, type=click.IntRange(min=0), help="Minutes per tenant; 0 for no limit.")
 @click.option("--shard", default="", metavar="I/N", help="Only every Nth tenant, beginning with the Ith.")
 @click.option("--fail-on", default="", help=f"End with 1 on a finding; any of: {', '.join(_FAIL_ON)}.")
 @click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
@@ -59,6 +65,7 @@ def report(
     out: str,
     days: int,
     jobs: int,
+    limit: int,
     shard: str,
     fail_on: str,
     no_open: bool,
@@ -69,7 +76,11 @@ def report(
     chosen = _listed(notebooks, "--notebooks", _notebooks(project)) or fleet.NOTEBOOKS
     path = tenants.locate(config, Path.cwd())
     configuration = tenants.load(path)
-    selected = _shard([configuration.tenant(name) for name in names or configuration.names], shard)
+    wanted = dict.fromkeys(names or configuration.names)
+    selected = _shard([configuration.tenant(name) for name in wanted], shard)
+    if not selected:
+        click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
+        return 0
     target = Path(out).resolve()
     plan = [
         fleet.Job(
@@ -79,12 +90,17 @@ def report(
             project=str(project),
             notebooks=chosen,
             rehearsal=tenant.cloud.rehearsal,
+            has_sources=bool(tenant.sources),
+            keep_days=tenant.defaults.keep.days,
             parameters={"days": days},
         )
         for tenant in selected
     ]
-    outcomes = fleet.run(plan, workers=jobs or min(len(plan), os.cpu_count() or 1), say=_say)
-    shown = _index(outcomes, target, rehearsal=all(job.rehearsal for job in plan))
+    workers = jobs or min(len(plan), os.cpu_count() or 1)
+    outcomes = fleet.run(plan, workers=workers, say=_say, limit_s=limit * 60 or None)
+    fleet.remember(target, outcomes)
+    alone = len(outcomes) == 1 and bool(outcomes[0].page)
+    shown = target / (outcomes[0].page if alone else "index.html")
     click.echo(str(shown))
     if not no_open and sys.stdout.isatty() and _has_display():
         webbrowser.open(shown.as_uri())
@@ -107,26 +123,39 @@ def lab(arguments: tuple[str, ...]) -> int:
 
 @commands.command()
 @click.option("--config", default="practice", show_default=True, help="The tenants file.")
-def check(config: str) -> None:
-    """Read the tenants file and say what it asks for, or what is wrong with it."""
+def check(config: str) -> int:
+    """Read the tenants file and what it names on this machine, and say what it asks for, or what is wrong with it."""
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    wrong = 0
     for name in configuration.names:
         tenant = configuration.tenant(name)
         kinds = ", ".join(source.kind for source in tenant.sources) or "no sign-in logs"
         click.echo(f"{name}: {tenant.tenant_id}, cloud {tenant.cloud.name}, {kinds}")
+        for found in session.Run(configuration, tenant, Path()).look_here():
+            if found.outcome == "wrong":
+                wrong += 1
+                click.echo(f"  {found}")
+    return int(wrong > 0)
 
 
 @commands.command()
 @click.option("--tenant", required=True, help="Its name in the tenants file.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
-@click.option("--keep-reports", is_flag=True, help="Remove only cached log data.")
-def forget(tenant: str, out: str, keep_reports: bool) -> None:
-    """Remove what is kept of a tenant on this machine: cached logs, its archive, its pages."""
-    removed = store.forget(tenant, reports=None if keep_reports else Path(out).resolve())
+@click.option("--keep-reports", is_flag=True, help="Leave its pages and evidence.")
+@click.option("--cache-only", is_flag=True, help="Remove only what can be made again from the logs.")
+def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
+    """Remove what is kept of a tenant on this machine: cached logs, the archive of fetched sign-ins, its pages.
+
+    The archive may hold sign-ins that the service has dropped from its own log; --cache-only leaves it.
+    """
+    reports = Path(out).resolve()
+    removed = store.forget(tenant, reports=None if keep_reports or cache_only else reports, cache_only=cache_only)
     for path in removed:
         click.echo(f"removed {path}")
     if not removed:
         click.echo(f"nothing is kept of {tenant!r}")
+    if reports / tenant in removed:
+        fleet.remember(reports, ())
 
 
 def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -150,20 +179,14 @@ def _shard(items: list[tenants.Tenant], shard: str) -> list[tenants.Tenant]:
     return items[int(first) - 1 :: int(count)]
 
 
-def _index(outcomes: list[fleet.Outcome], out: Path, *, rehearsal: bool) -> Path:
-    """Write the page over all tenants of this run and return the path worth opening."""
-    page = out / "index.html"
-    store.write_text(page, pages.index(outcomes, rehearsal=rehearsal))
-    single = len(outcomes) == 1 and outcomes[0].page
-    return Path(outcomes[0].page) if single else page
-
-
 def _status(outcomes: list[fleet.Outcome], wanted: tuple[str, ...]) -> int:
-    unassessed = any(not outcome.assessed for outcome in outcomes)
-    found = ("basic" in wanted and any(o.state in ("exposed", "moving") for o in outcomes)) or (
-        "attention" in wanted and any(o.attention for o in outcomes)
-    )
-    return int(unassessed or found)
+    unassessed = any(outcome.blind or not outcome.assessed for outcome in outcomes)
+    found = {
+        "basic": any(outcome.senders or outcome.certificates for outcome in outcomes),
+        "attention": any(outcome.attention for outcome in outcomes),
+        "unknown": any(outcome.state == "cannot know" for outcome in outcomes),
+    }
+    return int(unassessed or any(found[name] for name in wanted))
 
 
 def _say(line: str) -> None:

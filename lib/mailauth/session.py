@@ -25,13 +25,13 @@ from .checks import Check, Outcome
 from .coverage import Coverage, Window
 from .decisions import Decisions
 from .engines import Engine, Reply
-from .errors import AccessError, ConfigurationError, MailauthError, SourceError
+from .errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
 from .services import archive, audit, exports, graph, identity, kusto, progress, store, workspace
 from .summary import Answers
 from .tenants import Configuration, Source, Tenant
 from .verdicts import Thresholds
 
-__all__ = ["Run", "open", "project", "versions"]
+__all__ = ["MOST_DAYS", "Run", "open", "project", "versions"]
 
 # Packages whose version decides what a run does; the user meets their names in errors.
 _PACKAGES = (
@@ -45,6 +45,9 @@ _PACKAGES = (
     "duckdb",
     "duckdb-kql",
 )
+
+MOST_DAYS = 3_650
+"""The most days that a run looks back; no log is kept for longer."""
 
 # Further back than any log that a tenant is likely to keep; what a source really holds is in the coverage.
 _WIDEST = timedelta(days=730)
@@ -73,9 +76,10 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
 
 
 def project() -> Path:
-    """Return the folder that holds the notebooks: the nearest one at or above the working directory, or the clone's."""
+    """Return the folder that holds the notebooks: what run.py names, else the nearest one, else the clone's own."""
     here = Path.cwd()
-    candidates = [here, *here.parents, Path(os.environ.get("MAILAUTH_ROOT", here)), Path(__file__).parents[2]]
+    named = os.environ.get("MAILAUTH_ROOT", "")
+    candidates = [*([Path(named)] if named else []), here, *here.parents, Path(__file__).parents[2]]
     for folder in candidates:
         if (folder / "notebooks" / "00-start.ipynb").is_file():
             return folder
@@ -134,8 +138,13 @@ class Run:
             _disk(store.home()),
             _writable(self.folder),
             self._decisions_check(),
-            *self._source_checks(),
+            *self._source_checks(self.tenant.sources),
         )
+
+    def look_here(self) -> tuple[Check, ...]:
+        """Look at what the tenants file names on this machine, and ask nobody: the decisions file, files, reports."""
+        local = [source for source in self.tenant.sources if source.kind in ("files", "smtp_report")]
+        return (self._decisions_check(), *(self._source_checks(local) if local else ()))
 
     def find(self, *, days: int = 0) -> Case:
         """Ask every source of the tenant and return what they say, with a road for each sender.
@@ -144,10 +153,10 @@ class Run:
             days: How many days back; 0 for all that each source holds.
 
         Raises:
-            ConfigurationError: `days` is negative, or a decision is wrong.
+            ConfigurationError: `days` is out of range, or a decision is wrong.
         """
-        if days < 0:
-            raise ConfigurationError(f"days: found {days}; expected 0 or more.")
+        if not 0 <= days <= MOST_DAYS:
+            raise ConfigurationError(f"days: found {days}; expected 0 to {MOST_DAYS}.")
         now = self.now()
         window = Window(now - (timedelta(days=days) if days else _WIDEST), now)
         decided = self._decided()
@@ -166,20 +175,22 @@ class Run:
         rhythms = kinds.rhythms(heard.mail)
         return cases.build(self.tenant, findings, heard.queries, decided, reports, today=now.date(), rhythms=rhythms)
 
-    def ask(self, text: str) -> Reply:
+    def ask(self, text: str, *, days: int = 30) -> Reply:
         """Answer one's own KQL from wherever the tenant's sign-ins are; the first source that can answer does.
 
-        Without such a source, or where it refuses, the reply is empty and says why.
+        Where there is no such source, or it refuses, the reply is empty and says why: a report goes on.
 
-        Raises:
-            QueryError: The engine refuses the text.
+        Args:
+            text: The query.
+            days: How far back a workspace looks; the local archive answers from all that it holds.
         """
+        now = self.now()
         why = f"{self.tenant.name} has no source that answers KQL."
         for source, start in self._engines():
             try:
                 with start() as engine:
-                    return engine.run(text)
-            except (SourceError, ConfigurationError) as error:
+                    return engine.run(text, Window(now - timedelta(days=days), now))
+            except (SourceError, QueryError, ConfigurationError) as error:
                 why = f"{source.kind}: {error}"
         return Reply([], partial=why)
 
@@ -246,6 +257,7 @@ class Run:
             small_tenant=self._is_small(),
             named_networks=[network.network for network in decided.networks] if decided else (),
             registered_apps=self._registered(),
+            tenant_id=self.tenant.tenant_id,
         )
         reports: list[Path] = []
         with contextlib.ExitStack() as stack:
@@ -281,18 +293,19 @@ class Run:
                         progress=self.tell,
                     )
                 elif source.kind == "audit":
-                    folder = self._kept(store.archive_dir) / "audit"
                     lost += audit.fetch(
                         self.tenant.cloud,
                         self._credential(),
                         self.tenant.tenant_id,
-                        folder,
+                        self._kept(store.archive_dir) / "audit",
                         window=window,
                         progress=self.tell,
                     )
-                    parts.append(Answers(mail=audit.rows(folder, window)))
             except (SourceError, ConfigurationError) as error:
                 lost.append(_unheard(source, error))
+        # What earlier runs fetched counts whether or not the log answered today.
+        if self._of("audit"):
+            parts.append(Answers(mail=audit.rows(self._kept(store.archive_dir) / "audit", window)))
         return parts, lost
 
     def _engines(self) -> Iterator[tuple[Source, Callable[[], "_Opened"]]]:
@@ -336,11 +349,11 @@ class Run:
         found = f"{len(decided.networks)} networks, {len(decided.senders)} senders, {len(decided.vendors)} vendors"
         return Check("decisions file", "ok", found)
 
-    def _source_checks(self) -> Iterator[Check]:
-        if not self.tenant.sources:
+    def _source_checks(self, sources: Sequence[Source]) -> Iterator[Check]:
+        if not sources:
             remedy = "Add signin_logs: to the tenant; tenants.example.yaml explains the six kinds."
             yield Check("sign-in logs", "not configured", "no source", remedy)
-        for source in self.tenant.sources:
+        for source in sources:
             name = f"sign-in logs: {source.kind.replace('_', ' ')}"
             try:
                 yield Check(name, *self._look(source))
@@ -357,8 +370,7 @@ class Run:
             found = exports.find(source.patterns, source.base)
             if not found.files:
                 return "wrong", "; ".join(found.troubles), "Compare the pattern with where the export lies."
-            size = sum(status.st_size for _, status in found.files)
-            return "ok", f"{len(found.files):,} files, {size / 1e6:,.1f} MB", ""
+            return _recognised(source, found)
         if source.kind == "graph":
             graph.check(self.tenant.cloud, self._credential())
             return "ok", "Microsoft Graph answers", ""
@@ -393,23 +405,48 @@ def _packages() -> Check:
     return Check("packages", "ok", f"Python {sys.version.split()[0]}")
 
 
+def _recognised(source: Source, found: exports.Found) -> tuple[Outcome, str, str]:
+    """Return what the files are, as far as a look at the beginning of some of them can tell."""
+    odd = [path.name for path, status in found.files[:_LOOKED_AT] if not _is_source(source, path, status)]
+    count, size = len(found.files), sum(status.st_size for _, status in found.files)
+    said = f"{count:,} {'file' if count == 1 else 'files'}, {size / 1e6:,.1f} MB"
+    if not odd:
+        return "ok", said, ""
+    names = ", ".join(odd[:3])
+    remedy = "Compare them with the list of formats in the README; the rest is used."
+    return "wrong", f"{said}; not recognised: {names}{' and more' if len(odd) > len(odd[:3]) else ''}", remedy
+
+
+def _is_source(source: Source, path: Path, status: os.stat_result) -> bool:
+    shape = exports.recognise(path, status).shape
+    return shape == "smtp" if source.kind == "smtp_report" else shape is not None
+
+
+# Opening thousands of files only to look at them would make the preflight the slowest notebook.
+_LOOKED_AT = 200
+
+
 def _disk(folder: Path) -> Check:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
-    found = f"{free / 1e9:,.1f} GB free at {there}"
+    # No path: this ends on a page that travels.
+    found = f"{free / 1e9:,.1f} GB free where cached data is kept"
     if free < _DISK_FLOOR:
         return Check("disk", "wrong", found, "Make room, or set MAILAUTH_HOME to a folder on a larger disk.")
     return Check("disk", "ok", found)
 
 
 def _writable(folder: Path) -> Check:
+    shown = f"{folder.parent.name}/{folder.name}"
     try:
         store.private_folder(folder)
         store.write_text(folder / ".preflight", "")
         (folder / ".preflight").unlink()
-    except (OSError, MailauthError) as error:
-        return Check("reports folder", "wrong", str(error), "Choose another folder with out.")
-    return Check("reports folder", "ok", str(folder))
+    except OSError as error:
+        return Check("reports folder", "wrong", f"{shown}: {error.strerror}", "Choose another folder with out.")
+    except MailauthError:
+        return Check("reports folder", "wrong", f"{shown} is in use or is a file", "Choose another folder with out.")
+    return Check("reports folder", "ok", shown)
 
 
 def _attended() -> bool:

@@ -183,8 +183,9 @@ class Archive:
         """
         try:
             with readers.interruptible():
-                answer = duckdb_kql.query(self._connection, text, allow_write=False)
-                names, rows = answer.columns, answer.fetchall()
+                # Not `query`: its relation is bound once for its columns and once more for its rows.
+                answer = duckdb_kql.execute(self._connection, text, allow_write=False)
+                names, rows = [column[0] for column in answer.description or ()], answer.fetchall()
         except (duckdb.Error, duckdb_kql.KqlError) as error:
             raise QueryError(f"the local engine refuses the query: {_said(error)}") from None
         return Reply([_row(names, row) for row in rows])

@@ -193,7 +193,7 @@ def _matches(pattern: str, base: Path, troubles: list[str]) -> Iterator[Path]:
         rooted = str(whole) if Path(pattern).expanduser().is_absolute() else str(Path(glob.escape(str(base))) / pattern)
         # Path.glob knows no patterns that begin at a drive or the root.
         for path in sorted(map(Path, glob.iglob(rooted, recursive=True))):  # noqa: PTH207
-            if not path.is_dir():
+            if not path.is_dir() and os.path.lexists(path):  # "none/**" names "none" though it is not there
                 yield path
             elif not pattern.rstrip("/\\").endswith("**"):
                 yield from _walk(path, base, troubles)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
@@ -28,7 +28,7 @@ __all__ = [
     "home",
     "lock",
     "private_folder",
-    "state_dir",
+    "retire",
     "write_bytes",
     "write_evidence",
     "write_text",
@@ -55,11 +55,6 @@ def cache_dir(tenant: str, tenant_id: str = "") -> Path:
 def archive_dir(tenant: str, tenant_id: str = "") -> Path:
     """Return the folder for sign-ins that were fetched and will leave the service's log; made if need be."""
     return private_folder(_kept(tenant, tenant_id) / "archive")
-
-
-def state_dir(tenant: str, tenant_id: str = "") -> Path:
-    """Return the folder for notes about how far a long task came; made if need be."""
-    return private_folder(_kept(tenant, tenant_id) / "state")
 
 
 def _kept(tenant: str, tenant_id: str) -> Path:
@@ -158,18 +153,37 @@ def write_evidence(path: Path, record: Mapping[str, object]) -> Path:
     return write_text(path, text + "\n")
 
 
-def forget(tenant: str, *, reports: Path | None = None) -> tuple[Path, ...]:
+def retire(folder: Path, name: str, *, keep: timedelta) -> None:
+    """Move a notebook's evidence from an earlier run to ``history``, and remove what lies there for longer than *keep*.
+
+    Args:
+        folder: The tenant's folder of reports.
+        name: The notebook.
+        keep: How long evidence stays.
+    """
+    held = folder / "evidence" / f"{name}.json"
+    if held.exists():
+        made = datetime.fromtimestamp(held.stat().st_mtime, UTC)
+        held.replace(private_folder(folder / "history") / f"{name}.{made:%Y%m%dT%H%M%SZ}.json")
+    oldest = (datetime.now(UTC) - keep).timestamp()
+    for past in (folder / "history").glob(f"{name}.*.json"):
+        if past.stat().st_mtime < oldest:
+            past.unlink(missing_ok=True)
+
+
+def forget(tenant: str, *, reports: Path | None = None, cache_only: bool = False) -> tuple[Path, ...]:
     """Remove what is kept of a tenant and return the folders that are gone.
 
     Args:
         tenant: Its name in the tenants file.
         reports: The folder of all reports, to remove the tenant's there too. A folder of that name which
             holds no report is left alone: it is somebody else's.
+        cache_only: Only what can be made again from the logs; the archive of fetched sign-ins stays.
 
     Raises:
         MailauthError: The name is none, a run of the tenant is under way, or a folder cannot be removed.
     """
-    wanted = [_all_kept(tenant)]
+    wanted = sorted(_all_kept(tenant).glob("*/cache")) if cache_only else [_all_kept(tenant)]
     if reports is not None and _holds_reports(reports / tenant):
         wanted.append(reports / tenant)
     with lock(tenant):

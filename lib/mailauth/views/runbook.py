@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from datetime import date
 
 from .. import kql
-from ..advice import Advice
+from ..advice import Advice, mail_to_vendor
 from ..cases import Case
 from ..checks import Check
 from ..coverage import Coverage
+from ..deadlines import read_on
 from ..engines import Reply
 from ..findings import Group
 from ..tenants import Configuration, Source, Tenant
 from . import figures, listings
 from .controls import Filter
 from .figures import Chart
-from .markup import Badge, Cell, Link, sentences, text
+from .markup import Badge, Cell, Link, View, sentences, text
 from .tables import Callout, Code, Facts, Headline, Step, Table
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "deadlines",
     "explore",
     "first_screen",
+    "letters",
     "preflight",
     "protocols",
     "queries",
@@ -49,6 +51,7 @@ __all__ = [
 _FIRST_ROWS = 12
 _LIMITS = 5
 _FEW = 2
+_LETTERS = 20
 
 
 def where(tenant: Tenant, configuration: Configuration) -> Facts:
@@ -158,7 +161,8 @@ def _progress(case: Case) -> list[tuple[str, str]]:
     moved = len({group.user for group in case.findings.groups if group.member and group.moved})
     undecided = sum(bool(case.advice_for(group).questions) for group in case.senders())
     then = f"; {_some(moved, 'account')} moved, not proven yet" if moved else ""
-    lines = [("Progress", f"{_some(now, 'SMTP AUTH sender')} with a password now{then}.")]
+    seen = case.findings.held is not None
+    lines = [("Progress", f"{_some(now, 'SMTP AUTH sender')} with a password now{then}.")] if seen else []
     if undecided:
         lines.append(("Open", f"{_some(undecided, 'sender')} cannot be decided: an answer is missing for each."))
     if any(group.ends_in_2026 for group in case.findings.groups):
@@ -221,7 +225,9 @@ def deadlines(case: Case) -> Table:
         for d in case.deadlines
     ]
     columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
-    return Table(columns, cells, "What ends, and when", limit=100, empty="No date known to us touches what was found.")
+    note = f"As read from their sources on {text(read_on())}."
+    empty = "No date known to us touches what was found."
+    return Table(columns, cells, "What ends, and when", note=note, limit=100, empty=empty)
 
 
 def protocols(case: Case) -> Chart:
@@ -252,6 +258,16 @@ def _next(advised: Advice) -> tuple[Cell, ...]:
 _NO_SENDER = ("attack_noise", "not_mail", "modern")
 
 
+def letters(case: Case) -> "_Stack":
+    """Return a mail to send for each sender whose road waits for the answer of whoever makes it."""
+    shown = []
+    for group in case.senders():
+        advised = case.advice_for(group)
+        if any(question.id == "oauth" for question in advised.questions):
+            shown.append(Code(f"{group.user}: {advised.kind}", mail_to_vendor(advised.kind, advised)))
+    return _Stack(tuple(shown[:_LETTERS]) or (Callout("info", "No sender waits for a vendor's answer."),))
+
+
 def users(case: Case) -> Table:
     """Return accounts, the worst and the sender side by side; accounts that were only attacked are left out."""
     rows = [user for user in case.findings.users if user.worst not in _NO_SENDER]
@@ -268,8 +284,10 @@ def activesync(case: Case) -> Table:
     return listings.activesync(case.findings.activesync, window=_window(case), rest="tables/activesync.csv")
 
 
-def ropc(case: Case) -> Table:
+def ropc(case: Case) -> Table | Callout:
     """Return password grants by whose fault they are."""
+    if case.findings.held is None:
+        return _NOTHING_READ
     found = case.findings.ropc
     cells: list[tuple[Cell, ...]] = [
         ("Exchange hands the password over", found.basic, "a legacy protocol: this is Basic authentication"),
@@ -281,13 +299,18 @@ def ropc(case: Case) -> Table:
     return Table(("Whose", "Sign-ins", "What it means"), cells, f"Password grants by cause ({_window(case)})")
 
 
+_NOTHING_READ = Callout("cannot know", "No sign-in record was read, so nothing can be counted here.")
+
+
 def reasons(case: Case) -> Chart:
     """Return why sign-ins failed."""
     return figures.reasons(case.findings.reasons, window=_window(case))
 
 
-def attacks(case: Case) -> Facts:
+def attacks(case: Case) -> Facts | Callout:
     """Return what strangers tried."""
+    if case.findings.held is None:
+        return _NOTHING_READ
     found = case.findings.attacks
     return Facts(
         [
@@ -345,6 +368,8 @@ def queries(case: Case) -> "_Stack":
 
 def unmatched(case: Case) -> Callout:
     """Return the decisions that match nothing any more."""
+    if case.decisions is None:
+        return Callout("info", "There is no decisions file; decisions.example.yaml explains one.")
     if not case.unmatched:
         return Callout("info", "Every decision matches a sender or a network that was seen.")
     return Callout("info", "Decisions that match nothing any more", case.unmatched)
@@ -371,7 +396,7 @@ def _window(case: Case) -> str:
 class _Stack:
     """Several views of one cell."""
 
-    def __init__(self, views: Sequence[Code]) -> None:
+    def __init__(self, views: Sequence[View]) -> None:
         self.views = views
 
     def _ipython_display_(self) -> None:

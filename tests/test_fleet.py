@@ -1,0 +1,94 @@
+"""Notebooks in, pages and outcomes out: what a run leaves when a notebook fails, and what it leaves alone."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from mailauth import fleet
+from mailauth.fleet import Job, Outcome
+
+OUTCOME = Outcome("woodgrove", True, "quiet", "Nothing was seen.", made_at="2026-11-23T10:00:00Z", rehearsal=True)
+
+WRITES = (
+    "import json, pathlib\n"
+    "folder = pathlib.Path(out, tenant, 'evidence')\n"
+    "folder.mkdir(parents=True, exist_ok=True)\n"
+    "data = {'state': {'word': 'exposed', 'sentence': 'Two senders.'}, 'headline': {'senders': 2, 'attention': 1}}\n"
+    "text = json.dumps({'made_at': '2026-11-23T10:00:00Z', 'data': data})\n"
+    "_ = (folder / '10-find-basic-auth.json').write_text(text)"
+)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tenant="woodgrove", config="none", out=str(tmp_path / "out"), project=str(tmp_path))
+
+
+def notebook(project: str, name: str, code: str) -> None:
+    """Write a notebook with a title, the usual parameters and one cell."""
+
+    def cell(source: str, *tags: str) -> dict[str, object]:
+        known: dict[str, object] = {"execution_count": None, "outputs": [], "id": f"c{len(source)}"}
+        return {"cell_type": "code", "metadata": {"tags": list(tags)}, "source": source, **known}
+
+    cells = [cell('tenant: str = ""  # who\nout: str = ""  # where', "parameters"), cell(code)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path = Path(project, "notebooks", f"{name}.ipynb")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
+    notebook(job.project, "00-start", "1 + 1")
+    notebook(job.project, "10-find-basic-auth", WRITES)
+    found = fleet.work(job)
+    assert (found.assessed, found.state, found.sentence) == (True, "exposed", "Two senders.")
+    assert (found.senders, found.attention) == (2, 1)
+    folder = Path(job.out) / "woodgrove"
+    assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
+    again = fleet.work(dataclasses.replace(job, notebooks=("00-start",)))
+    assert (again.state, again.sentence) == ("", "ran 00-start")
+    assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
+
+
+def test_an_old_finding_never_stands_for_a_run_that_failed(job: Job) -> None:
+    notebook(job.project, "10-find-basic-auth", WRITES)
+    only = dataclasses.replace(job, notebooks=("10-find-basic-auth",))
+    fleet.work(only)
+    notebook(job.project, "10-find-basic-auth", "raise ValueError('the log is <b>gone</b>')")
+    found = fleet.work(only)
+    assert (found.assessed, found.state, found.senders) == (False, "", 0)
+    assert found.sentence == "10-find-basic-auth stopped: ValueError: the log is <b>gone</b>"
+    folder = Path(job.out) / "woodgrove"
+    assert not (folder / "evidence" / "10-find-basic-auth.json").exists()
+    assert len(list((folder / "history").iterdir())) == 1
+    assert "&lt;b&gt;gone" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_kernel_that_dies_leaves_a_page_that_says_so_and_the_next_notebook_runs(job: Job) -> None:
+    notebook(job.project, "00-start", "import os; os._exit(9)")
+    notebook(job.project, "10-find-basic-auth", WRITES)
+    found = fleet.work(job)
+    assert (found.assessed, found.state) == (False, "exposed")
+    assert "the kernel died" in found.sentence
+    assert "the kernel died" in (Path(job.out) / "woodgrove" / "00-start.html").read_text(encoding="utf-8")
+
+
+def test_tenants_of_earlier_runs_stay_in_the_index_until_they_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "woodgrove").mkdir()
+    (tmp_path / "northwind").mkdir()
+    fleet.remember(tmp_path, [OUTCOME])
+    both = fleet.remember(tmp_path, [dataclasses.replace(OUTCOME, tenant="northwind", state="exposed")])
+    assert [row.tenant for row in both] == ["northwind", "woodgrove"]
+    assert "woodgrove" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    (tmp_path / "woodgrove").rmdir()
+    assert [row.tenant for row in fleet.remember(tmp_path, [])] == ["northwind"]
+    assert "woodgrove" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"tenants": [{"name": 1}]}'], ids=["empty", "no mapping", "foreign"])
+def test_a_fleet_file_that_is_none_is_begun_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "fleet.json").write_text(text, encoding="utf-8")
+    assert fleet.recall(tmp_path) == {}

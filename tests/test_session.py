@@ -1,0 +1,80 @@
+"""A tenant, opened: what can be said of it before anything is asked, and what a source that fails becomes."""
+
+from pathlib import Path
+
+import pytest
+
+from mailauth import session, tenants
+from mailauth.errors import ConfigurationError
+from mailauth.session import Run
+
+TENANT = "{name: woodgrove, tenant_id: 11111111-1111-1111-1111-111111111111"
+
+
+def run(folder: Path, more: str = "") -> Run:
+    path = folder / "tenants.yaml"
+    path.write_text(f"tenants:\n  - {TENANT}{more}}}\n", encoding="utf-8")
+    configuration = tenants.load(path)
+    return Run(configuration, configuration.tenant("woodgrove"), folder / "reports" / "woodgrove", tell=lambda _: None)
+
+
+def test_an_unknown_tenant_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"tenant: found 'cantoso'.*contoso"):
+        session.open("cantoso")
+
+
+@pytest.mark.parametrize("days", [-1, 3_651, 99_999_999])
+def test_days_out_of_range_are_refused_before_anything_is_asked(tmp_path: Path, days: int) -> None:
+    with pytest.raises(ConfigurationError, match=rf"days: found {days}; expected 0 to 3650"):
+        run(tmp_path).find(days=days)
+
+
+def test_a_tenant_without_a_source_is_not_configured_and_its_state_cannot_be_known(tmp_path: Path) -> None:
+    opened = run(tmp_path)
+    assert {check.name: check.outcome for check in opened.preflight()}["sign-in logs"] == "not configured"
+    assert opened.find().state == "cannot know"
+    assert opened.ask("SigninLogs | count").partial == "woodgrove has no source that answers KQL."
+
+
+def test_files_that_are_not_there_are_wrong_and_named_as_they_were_written(tmp_path: Path) -> None:
+    opened = run(tmp_path, ', signin_logs: [{files: ["exports/*.json"]}]')
+    check = {check.name: check for check in opened.preflight()}["sign-in logs: files"]
+    assert check.outcome == "wrong"
+    assert "exports/*.json" in check.found
+    assert any("exports/*.json" in row.reason for row in opened.find().coverage)
+
+
+def test_a_file_of_no_known_kind_is_wrong_and_named(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_bytes(bytes(range(256)) * 16)
+    opened = run(tmp_path, ", signin_logs: [{smtp_report: report.csv}]")
+    check = {check.name: check for check in opened.preflight()}["sign-in logs: smtp report"]
+    assert (check.outcome, "not recognised: report.csv" in check.found) == ("wrong", True)
+
+
+def test_a_source_that_nobody_signs_in_to_is_coverage_and_not_the_end_of_the_run(tmp_path: Path) -> None:
+    opened = run(tmp_path, ", signin_logs: [{workspace: 22222222-2222-2222-2222-222222222222}, {graph: {}}]")
+    case = opened.find()
+    reasons = {row.source: row.reason for row in case.coverage if row.state == "unknown"}
+    assert "names nobody who signs in" in reasons["workspace"]
+    assert "names nobody who signs in" in reasons["graph"]
+    outcomes = {check.name: check.outcome for check in opened.preflight()}
+    assert outcomes["sign-in logs: workspace"] == outcomes["sign-in logs: graph"] == "wrong"
+
+
+def test_a_query_that_names_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    (tmp_path / "one.json").write_text("{}\n", encoding="utf-8")
+    opened = run(tmp_path, ", signin_logs: [{files: one.json}]")
+    reply = opened.ask(f"['{(tmp_path / 'secret.csv').as_posix()}']")
+    assert (reply.rows, bool(reply.partial)) == ([], True)
+
+
+def test_what_the_preflight_keeps_tells_nothing_of_the_machine(tmp_path: Path) -> None:
+    opened = run(tmp_path)
+    path = opened.keep_start(opened.preflight())
+    assert str(tmp_path) not in path.read_text(encoding="utf-8")
+
+
+def test_a_pattern_below_a_folder_that_is_not_there_is_said_to_match_nothing(tmp_path: Path) -> None:
+    [_, check] = run(tmp_path, ', signin_logs: [{files: ["none/**"]}]').look_here()
+    assert (check.outcome, check.found) == ("wrong", "none/**: no such file")
