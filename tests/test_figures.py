@@ -43,6 +43,16 @@ def _protocols(*rows: tuple[str, int, int]) -> tuple[ProtocolSummary, ...]:
             "SMTP AUTH carries most password sign-ins that went through: 212 of 344",
             id="two",
         ),
+        pytest.param(
+            (("ActiveSync with a certificate", 500, 0), ("SMTP AUTH", 5, 0)),
+            "Every password sign-in that went through used SMTP AUTH",
+            id="certificates are no passwords",
+        ),
+        pytest.param(
+            (("ActiveSync with a certificate", 500, 0),),
+            "No password sign-in was seen, only certificates",
+            id="certificates only",
+        ),
     ],
 )
 def test_the_protocol_chart_states_its_finding(rows: tuple[tuple[str, int, int], ...], title: str) -> None:
@@ -76,6 +86,33 @@ def test_a_day_without_records_is_a_band_and_a_dash_and_never_a_zero() -> None:
     row = next(row for row in chart.table.rows if row[0] == world.MISSING[0])
     assert row[1:] == (None, None, None, None, "no records")
     assert next(row for row in chart.table.rows if row[0] == date(2026, 11, 16))[-1] == "policy on noreply@"
+
+
+def test_certificates_are_shown_and_never_called_passwords() -> None:
+    phones = ProtocolSummary("ActiveSync with a certificate", 14, 14, 120, 2, 6, 0, NOON)
+    chart = figures.protocols([*_protocols(("SMTP AUTH", 5, 1)), phones])
+    series = {trace["name"]: trace["x"] for trace in _data(chart)}
+    assert series == {
+        "Went through": [5, 0],
+        "Went through with a certificate": [0, 120],
+        "Certificate, then stopped": [0, 2],
+        "Refused": [1, 6],
+    }
+    assert chart.table.caption == "Sign-ins with a password or a certificate by protocol"
+    assert figures.protocols(world.PROTOCOLS).table.caption == "Password sign-ins by protocol"
+
+
+def test_the_trend_counts_passwords_and_shows_certificates_beside_them() -> None:
+    phones = [TrendRow(date(2026, 11, day), "ActiveSync with a certificate", 50 * day, 1, 2, 0) for day in range(1, 5)]
+    chart = figures.trend([*_trend(4, 4, 4, 4), *phones])
+    assert chart.title == "Password sign-ins held steady: about 4 a day at first, 4 a day at the end"
+    assert {trace["name"]: sum(trace["y"]) for trace in _data(chart)} == {
+        "ActiveSync with a certificate": 500,
+        "IMAP": 16,
+    }
+    assert chart.table.columns[5:7] == ("Certificate, went through", "Certificate, stopped or refused")
+    assert chart.table.rows[0] == (date(2026, 11, 1), 4, 0, 0, 0, 50, 3, "")
+    assert chart.table.caption == "Sign-ins with a password or a certificate by day (UTC)"
 
 
 def test_more_protocols_than_colours_become_one_series_and_no_count_is_lost() -> None:

@@ -302,6 +302,11 @@ def test_a_parameter_is_shown_but_for_secrets_and_folders(name: str, value: obje
         ("2001:db8:0:1::/64", "2001:db8:0:1::/64"),
         ("exports/y=2026/m=11/PT1H.json", "exports/y=2026/m=11/PT1H.json"),
         ("</td><td>a/b</td>", "</td><td>a/b</td>"),
+        ("<td>/home/anna/x/y.json</td><td>1</td>", "<td>…/y.json</td><td>1</td>"),
+        ("<td>C:\\Users\\anna\\y.json</td><td>1</td>", "<td>…/y.json</td><td>1</td>"),
+        ("<td>\\\\server\\anna\\y.json</td>", "<td>…/y.json</td>"),
+        ("<td></td></tr></table><br/><p></p>", "<td></td></tr></table><br/><p></p>"),
+        ("<b>IMAP</b>/<b>POP</b>", "<b>IMAP</b>/<b>POP</b>"),
     ],
 )
 def test_paths_lose_their_folders_and_nothing_else_changes(words: str, shown: str) -> None:

@@ -17,6 +17,7 @@ from mailauth.coverage import Coverage, Window
 from mailauth.findings import ATTENTION, VERDICTS, Findings, Group
 from mailauth.summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, TableDay
 from mailauth.verdicts import Thresholds
+from mailauth.views import figures
 
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 SHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
@@ -605,6 +606,29 @@ class TestStanding:
         assert assess(rows[:5], adoption=(token("amy@woodgrove.example", 1),)).state == "exposed"
         assert assess(rows[5:], adoption=(token(noreply, 10),)).state == "quiet"
 
+    def test_a_success_that_nobody_has_confirmed_is_not_passed_over_in_the_first_sentence(self) -> None:
+        found = assess([mail("carl@woodgrove.example", ABROAD)])
+        assert only(found).verdict == "confirm_today"
+        assert found.sentence == (
+            "No password sender was confirmed, but one account signed in with a password from a place that nobody has "
+            "confirmed; the records reach from 24 October 2026 to 23 November 2026. One account needs attention today."
+        )
+        two = [mail(f"{name}@woodgrove.example", ABROAD) for name in ("carl", "dora")]
+        assert "two accounts signed in with a password from a place" in assess(two, spraying(ABROAD)).sentence
+        stopped = assess([mail("amy@woodgrove.example", ABROAD, "53003")]).sentence
+        assert stopped.startswith("No working password sender was seen, but")
+        named = decided(f"networks: {{{HOSTED}: {{name: Invoice service, kind: hosted}}}}")
+        risky = assess([mail(network=HOSTED, risk="high")], decisions=named).sentence
+        assert "one account signed in with a password in a way that nobody has confirmed" in risky
+
+    def test_the_last_good_look_does_not_pass_over_what_signed_in(self) -> None:
+        def said(**more: Any) -> str:
+            return assess([mail(ago=25, **more)], tables=tables(last=21)).sentence
+
+        assert "The last good look showed no confirmed password sender." in said(network=ABROAD)
+        assert "The last good look showed one password sender." in said(client_app="")
+        assert "The last good look showed no password sender." in said(network=ABROAD, result="50126")
+
     def test_attention_shows_the_worst_first_with_evidence_and_steps(self) -> None:
         rows = [
             mail("carl@woodgrove.example", "192.0.2.1"),
@@ -645,6 +669,33 @@ class TestSummaries:
         assert sum(row.attacks for row in found.trend) == 1000
         assert [row.day for row in found.trend] == sorted(row.day for row in found.trend)
         assert sum(row.sign_ins for row in found.reasons) == sum(group.sign_ins for group in found.groups)
+
+    def test_certificates_are_rows_of_their_own_by_protocol_and_by_day(self) -> None:
+        phone: dict[str, Any] = {"client_app": "Exchange ActiveSync"}
+        rows = [
+            *daily(3, "ida@woodgrove.example", step="certificate", **phone),
+            *daily(2, "jon@woodgrove.example", step="password", **phone),
+        ]
+        found = assess(rows)
+        counted = {row.protocol: (row.groups, row.users, row.successes) for row in found.protocols}
+        assert counted == {"ActiveSync with a certificate": (1, 1, 3), "ActiveSync": (1, 1, 2)}
+        assert [row.protocol for row in found.trend if row.day == date(2026, 11, 22)] == [
+            "ActiveSync",
+            "ActiveSync with a certificate",
+        ]
+        assert figures.protocols(found.protocols).title == "Every password sign-in that went through used ActiveSync"
+        alone = assess(rows[:3])
+        assert figures.protocols(alone.protocols).title == "No password sign-in was seen, only certificates"
+        assert figures.trend(alone.trend).title == "No password sign-in went through on any day of the records"
+
+    def test_tokens_and_what_is_no_mail_are_no_password_sign_ins(self) -> None:
+        graph: dict[str, Any] = {"app_id": RELAY, "resource": "Microsoft Graph", "client_app": "Browser"}
+        token, other = mail(result="700082"), mail("amy@woodgrove.example", **graph)
+        shell = mail("ops@woodgrove.example", app_id=SHELL, client_app="Mobile Apps and Desktop clients")
+        found = assess([token, other, shell])
+        assert {group.verdict for group in found.groups} == {"modern", "not_mail", "powershell_password"}
+        assert [(row.protocol, row.successes) for row in found.protocols] == [("Exchange PowerShell", 1)]
+        assert [(row.protocol, row.successes) for row in found.trend] == [("Exchange PowerShell", 1)]
 
     def test_a_group_names_its_codes_agents_and_times(self) -> None:
         rows = [*daily(2), mail(result="53003", ago=3, interactive=False), mail(result="50126", ago=4, user_agent="")]

@@ -20,7 +20,7 @@ from mailauth.findings import (
     TrendRow,
 )
 from mailauth.views import listings
-from mailauth.views.tables import Badge, Headline, Step, Table
+from mailauth.views.tables import Badge, Callout, Headline, Step, Table
 
 HOSTILE = "<script>alert(1)</script><a href='https://evil.example'>click</a>\x1b[31m=1+1"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -211,7 +211,7 @@ def headline() -> Headline:
             "Sign-in records of 25 October to 23 November 2026. A job that runs once a year would not show.",
             "Two addresses use your own login server; their failures are not visible to us.",
         ),
-        today=listings.attention(ATTENTION),
+        today=tuple(Callout("attention", one.title, (one.evidence,), one.steps) for one in ATTENTION),
         dates=(
             Step(
                 "11 December 2026",

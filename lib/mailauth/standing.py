@@ -58,7 +58,7 @@ def of(
         limits: The numbers behind the verdicts.
     """
     headline = _headline(groups)
-    blind = _blind(headline, coverage, engines, held, moment, limits)
+    blind = _blind(groups, headline, coverage, engines, held, moment, limits)
     hurt = any(group.verdict == "suspected_compromise" for group in groups)
     if blind and not hurt:
         return Standing("cannot know", " ".join(filter(None, (blind, _today(headline)))), headline)
@@ -123,6 +123,7 @@ def _state(groups: Sequence[Group], oauth: Adoption, headline: Headline) -> Stat
 
 
 def _blind(
+    groups: Sequence[Group],
     headline: Headline,
     coverage: Sequence[Coverage],
     engines: Set[str],
@@ -134,11 +135,10 @@ def _blind(
     if held is None:
         return f"We could not look. {_why(coverage)}"
     if moment - held.end > timedelta(days=limits.fresh_days):
-        seen = _count(headline.senders, "password sender") if headline.senders else "no password sender"
         day = held.end.date()
         return (
             f"We could not look at the time since {spoken(day)}: there are no records of it. "
-            f"The last good look showed {seen}."
+            f"The last good look showed {_last_seen(groups, headline)}."
         )
     if _found(headline):
         return ""
@@ -149,6 +149,18 @@ def _blind(
     if "absent" in shown and not {"complete", "partial"} & set(shown):
         return "We could not look where passwords show: there are no records of interactive sign-ins."
     return ""
+
+
+def _last_seen(groups: Sequence[Group], headline: Headline) -> str:
+    senders = headline.senders + headline.unnamed
+    if senders:
+        return _count(senders, "password sender")
+    return "no confirmed password sender" if _suspects(groups) else "no password sender"
+
+
+def _suspects(groups: Sequence[Group]) -> list[Group]:
+    """Return what signed in with a password and may be a stranger, or a sender that nobody has named yet."""
+    return [group for group in groups if group.verdict in ATTENTION and group.successes]
 
 
 def _why(coverage: Sequence[Coverage]) -> str:
@@ -206,7 +218,18 @@ def _else(groups: Sequence[Group], coverage: Sequence[Coverage], held: Window | 
     )
     gaps = any(each.what == _QUESTION and each.state != "complete" for each in coverage)
     torn = ", and a part of them could not be read" if gaps else ""
+    suspects = _suspects(groups)
+    if suspects:
+        return f"No password sender was confirmed, but {_suspicion(suspects)}; {span}{torn}.{tries}"
     return f"No working password sender was seen, but we cannot say that there is none: {span}{torn}.{tries}"
+
+
+def _suspicion(suspects: Sequence[Group]) -> str:
+    who = _count(len({group.user for group in suspects}), "account")
+    # A service that a person named is confirmed, and the risk that Entra saw there is not.
+    named = any(group.network.confirmed for group in suspects)
+    how = "in a way that nobody has confirmed" if named else "from a place that nobody has confirmed"
+    return f"{who} signed in with a password {how}"
 
 
 def _moved(groups: Sequence[Group]) -> str:

@@ -1,7 +1,8 @@
 """Groups to the tables of a page: by protocol, account, app, reason, day.
 
 Attack noise is counted apart in every one of them, so that the traffic of strangers
-never hides, or looks like, a sender.
+never hides, or looks like, a sender. By protocol and by day, certificates are apart from
+passwords, and what is no mail or a token is left out.
 """
 
 from collections import defaultdict
@@ -25,7 +26,17 @@ from .findings import (
 )
 from .summary import NoiseTotal
 
-__all__ = ["activesync", "attacks", "by_app", "by_protocol", "by_reason", "by_user", "ropc", "trend"]
+__all__ = [
+    "activesync",
+    "attacks",
+    "by_app",
+    "by_protocol",
+    "by_reason",
+    "by_user",
+    "is_certificate",
+    "ropc",
+    "trend",
+]
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -41,10 +52,23 @@ _SENDERS: tuple[Verdict, ...] = (
 )
 
 
+_CERTIFICATE = " with a certificate"
+_NO_CHECK = ("modern", "not_mail")
+
+
+def is_certificate(protocol: str) -> bool:
+    """Whether a row of `by_protocol` or `trend` counts certificates, which are no passwords.
+
+    Args:
+        protocol: The row's protocol: "ActiveSync with a certificate".
+    """
+    return protocol.endswith(_CERTIFICATE)
+
+
 def by_protocol(groups: Sequence[Group]) -> tuple[ProtocolSummary, ...]:
-    """Return one row per protocol, the one with most successes first."""
+    """Return one row per protocol, certificates in rows of their own, the one with most successes first."""
     rows = []
-    for protocol, found in _by(groups, lambda group: group.protocol).items():
+    for protocol, found in _by(_checked(groups), _series).items():
         own = _own(found)
         rows.append(
             ProtocolSummary(
@@ -101,12 +125,12 @@ def by_reason(groups: Sequence[Group]) -> tuple[ReasonSummary, ...]:
 
 
 def trend(groups: Sequence[Group]) -> tuple[TrendRow, ...]:
-    """Return one row per day and protocol with a sign-in, in order."""
+    """Return one row per day and protocol with a sign-in, certificates in rows of their own, in order."""
     found: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for group in groups:
+    for group in _checked(groups):
         noise = group.verdict == "attack_noise"
         for day in group.by_day:
-            row = found[day.day, group.protocol]
+            row = found[day.day, _series(group)]
             row[0] += day.successes
             row[1] += day.right_password_blocks
             row[3 if noise else 2] += day.failures
@@ -223,6 +247,14 @@ def _by(groups: Iterable[Group], key: Callable[[Group], _K]) -> dict[_K, list[Gr
     for group in groups:
         found[key(group)].append(group)
     return dict(found)
+
+
+def _checked(groups: Iterable[Group]) -> list[Group]:
+    return [group for group in groups if group.verdict not in _NO_CHECK]
+
+
+def _series(group: Group) -> str:
+    return group.protocol + (_CERTIFICATE if group.verdict == "certificate" else "")
 
 
 def _own(groups: Iterable[Group]) -> list[Group]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from mailauth import escape, reference
+from mailauth import escape, reference, summaries
 from mailauth.findings import ACTIVE_SENDER, Adoption, Group, ProtocolSummary, ReasonSummary, TrendRow
 
 from .markup import shortened, show, text
@@ -64,26 +64,45 @@ class Chart:
 def protocols(rows: Sequence[ProtocolSummary], *, window: str = "") -> Chart:
     """Return the sign-ins of each protocol by what came of them; attacks stand in the table only.
 
+    The title counts passwords. Certificates are rows and colours of their own.
+
     Args:
         rows: As in `Findings.protocols`.
         window: The window and source in words, for the table's caption.
     """
     shown = [row for row in rows if row.successes + row.right_password_blocks + row.failures]
-    total = sum(row.successes for row in shown)
-    title = _protocol_title(shown, total)
+    certified = [summaries.is_certificate(row.protocol) for row in shown]
+    title = _protocol_title([row for row, strong in zip(shown, certified, strict=True) if not strong], any(certified))
     series = {
-        ("Went through", ORANGE): [row.successes for row in shown],
-        ("Right password, then stopped", PURPLE): [row.right_password_blocks for row in shown],
+        ("Went through", ORANGE): _where(certified, False, (row.successes for row in shown)),
+        ("Went through with a certificate", BLUE): _where(certified, True, (row.successes for row in shown)),
+        ("Right password, then stopped", PURPLE): _where(certified, False, (r.right_password_blocks for r in shown)),
+        ("Certificate, then stopped", OCHRE): _where(certified, True, (r.right_password_blocks for r in shown)),
         ("Refused", GREY): [row.failures for row in shown],
     }
-    figure = _bars([row.protocol for row in shown], series, title=title, axis="password checks")
-    alt = f"Bar chart of password checks by protocol. {_listed((r.protocol, r.successes) for r in shown)} went through."
+    axis = _checks(any(certified))
+    figure = _bars([row.protocol for row in shown], series, title=title, axis=axis)
+    alt = f"Bar chart of {axis} by protocol. {_listed((r.protocol, r.successes) for r in shown)} went through."
     return Chart(title, figure, _protocol_table(rows, window), alt)
 
 
-def _protocol_title(rows: Sequence[ProtocolSummary], total: int) -> str:
+def _where(flags: Sequence[bool], wanted: bool, counts: Iterable[int]) -> list[int]:
+    """Return *counts* with zero wherever the flag is not as *wanted*."""
+    return [count if flag is wanted else 0 for flag, count in zip(flags, counts, strict=True)]
+
+
+def _checks(certificates: bool) -> str:
+    return "password and certificate checks" if certificates else "password checks"
+
+
+def _sign_ins(certificates: bool) -> str:
+    return "Sign-ins with a password or a certificate" if certificates else "Password sign-ins"
+
+
+def _protocol_title(rows: Sequence[ProtocolSummary], certificates: bool) -> str:
+    total = sum(row.successes for row in rows)
     if not rows:
-        return "No password sign-in was seen"
+        return "No password sign-in was seen, only certificates" if certificates else "No password sign-in was seen"
     if not total:
         return "No password sign-in went through"
     top = max(rows, key=lambda row: row.successes)
@@ -93,12 +112,13 @@ def _protocol_title(rows: Sequence[ProtocolSummary], total: int) -> str:
 
 
 def _protocol_table(rows: Sequence[ProtocolSummary], window: str) -> Table:
+    certificates = any(summaries.is_certificate(row.protocol) for row in rows)
     columns = (
         "Protocol",
         "Senders",
         "Accounts",
         "Went through",
-        "Right password, stopped",
+        f"Right password{' or certificate' if certificates else ''}, stopped",
         "Refused",
         "Attacks",
         "Last",
@@ -107,8 +127,8 @@ def _protocol_table(rows: Sequence[ProtocolSummary], window: str) -> Table:
         (r.protocol, r.groups, r.users, r.successes, r.right_password_blocks, r.failures, r.attacks, r.last_seen.date())
         for r in rows
     ]
-    note = "These are password checks, not messages: Exchange remembers a good password for up to a day."
-    return Table(columns, cells, _caption("Password sign-ins by protocol", window), note=note)
+    note = f"These are {_checks(certificates)}, not messages: Exchange remembers a good password for up to a day."
+    return Table(columns, cells, _caption(f"{_sign_ins(certificates)} by protocol", window), note=note)
 
 
 def trend(
@@ -118,7 +138,7 @@ def trend(
     marks: Mapping[date, str] | None = None,
     window: str = "",
 ) -> Chart:
-    """Return the successes of each day by protocol.
+    """Return the successes of each day by protocol; the title counts passwords, certificates are their own series.
 
     Args:
         rows: As in `Findings.trend`.
@@ -139,7 +159,8 @@ def trend(
         _bar([_iso(day) for day in days], [counts[day, name] for day in days], name, colour)
         for name, colour in zip(names, _PALETTE, strict=False)
     ]
-    figure = _figure(traces, title=title, height=306, y="password checks") if names else None
+    axis = _checks(any(summaries.is_certificate(row.protocol) for row in rows))
+    figure = _figure(traces, title=title, height=306, y=axis) if names else None
     if figure is not None:
         _mark_days(figure, missing, marks or {}, days)
     alt = f"Stacked bars for each day from {text(days[0])} to {text(days[-1])}. {title}." if days else title
@@ -150,7 +171,8 @@ def _trend_title(rows: Sequence[TrendRow], days: Sequence[date], missing: Collec
     held = [day for day in days if day not in missing]
     per_day: Counter[date] = Counter()
     for row in rows:
-        per_day[row.day] += row.successes
+        if not summaries.is_certificate(row.protocol):
+            per_day[row.day] += row.successes
     if not per_day.total():
         return "No password sign-in went through on any day of the records"
     last = max(day for day, count in per_day.items() if count)
@@ -175,17 +197,33 @@ def _trend_table(
     marks: Mapping[date, str],
     window: str,
 ) -> Table:
-    sums = {day: [0, 0, 0, 0] for day in days}
-    for row in rows:
-        counts = (row.successes, row.right_password_blocks, row.failures, row.attacks)
-        sums[row.day] = [old + new for old, new in zip(sums[row.day], counts, strict=True)]
-    cells = [
-        (day, *([None] * 4 if day in missing else sums[day]), "no records" if day in missing else marks.get(day, ""))
-        for day in days
-    ]
-    columns = ("Day", "Went through", "Right password, stopped", "Refused", "Attacks", "Remark")
+    certified = [row for row in rows if summaries.is_certificate(row.protocol)]
+    passwords = _sums([row for row in rows if not summaries.is_certificate(row.protocol)])
+    strong = {day: (went, stopped + refused) for day, (went, stopped, refused, _) in _sums(certified).items()}
+    cells = []
+    for day in days:
+        counts: tuple[int, ...] = passwords.get(day, (0,) * 4) + (strong.get(day, (0, 0)) if certified else ())
+        shown = [None] * len(counts) if day in missing else counts
+        cells.append((day, *shown, "no records" if day in missing else marks.get(day, "")))
+    more = ("Certificate, went through", "Certificate, stopped or refused") if certified else ()
+    columns = ("Day", "Went through", "Right password, stopped", "Refused", "Attacks", *more, "Remark")
     note = f"{len(missing)} days without any record are gaps, not zeros." if missing else ""
-    return Table(columns, cells, _caption("Password sign-ins by day (UTC)", window), note=note, limit=400)
+    caption = _caption(f"{_sign_ins(bool(certified))} by day (UTC)", window)
+    return Table(columns, cells, caption, note=note, limit=400)
+
+
+def _sums(rows: Iterable[TrendRow]) -> dict[date, tuple[int, int, int, int]]:
+    """Return by day what went through, was stopped after the right password, was refused, and attacks."""
+    sums: dict[date, tuple[int, int, int, int]] = {}
+    for row in rows:
+        went, stopped, refused, attacks = sums.get(row.day, (0, 0, 0, 0))
+        sums[row.day] = (
+            went + row.successes,
+            stopped + row.right_password_blocks,
+            refused + row.failures,
+            attacks + row.attacks,
+        )
+    return sums
 
 
 def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:

@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from mailauth import reference
 from mailauth.checks import Check
 from mailauth.coverage import Coverage
-from mailauth.findings import ATTENTION, ActiveSyncUser, AppSummary, Attention, Group, UserSummary, Verdict
+from mailauth.findings import ATTENTION, ActiveSyncUser, AppSummary, Group, UserSummary, Verdict
 
 from .markup import Badge, Cell, Tone, text
-from .tables import Callout, Table
+from .tables import Table
 
 __all__ = [
     "GROUP_COLUMNS",
     "activesync",
     "apps",
-    "attention",
     "checks",
     "coverage",
     "group_cells",
@@ -23,11 +22,6 @@ __all__ = [
     "users",
     "verdict_badge",
 ]
-
-
-def attention(found: Sequence[Attention]) -> tuple[Callout, ...]:
-    """Return a callout for each finding that needs somebody today."""
-    return tuple(Callout("attention", one.title, (one.evidence,), one.steps) for one in found)
 
 
 def groups(

@@ -22,9 +22,10 @@ _SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.|-----BEGIN|[\w~+/=.-]{32,}$")
 # A reference to a secret, an id, a flag or nothing may stand under any name.
 _HARMLESS = re.compile(r"(env|file|keyring):|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|(True|False|None|)$")
 
-# An absolute path of two parts or more, or one in a home folder; a web address or a fraction is none.
+# An absolute path of two parts or more; a web address or a fraction is none. It may stand right behind a tag; a
+# closing tag is none, for no slash follows its name.
 _PATH = re.compile(
-    r"(?<![\w:/.>\\-])(?:file://)?(?:[A-Za-z]:)?(?:/|\\{1,2}(?=\w))"
+    r"(?<![\w:/.\\-])(?:file://)?(?:[A-Za-z]:)?(?:/|\\{1,2}(?=\w))"
     r"(?:[^\s/\\:\"'<>|*?&;,()\[\]{}]+(?:/|\\{1,2})){1,}(?P<last>[^\s/\\:\"'<>|*?&;,()\[\]{}]*)"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
