@@ -23,13 +23,14 @@ MODERN = {"browser", "mobile apps and desktop clients"}
 NO_ONE = {"", "00000000-0000-0000-0000-000000000000"}
 
 
-def held(rows: Iterable[Row], window: Window) -> list[Row]:
-    """Return the rows whose event is in the window and whose record came in time."""
+def held(rows: Iterable[Row], window: Window, tenant: str = "") -> list[Row]:
+    """Return the rows of the tenant whose event is in the window and whose record came in time."""
     recorded = (window.start - timedelta(hours=1), window.end + timedelta(days=2))
     return [
         row
         for row in rows
         if window.start <= row["CreatedDateTime"] < window.end and recorded[0] <= row["TimeGenerated"] < recorded[1]
+        if not tenant or row["AADTenantId"].lower() in ("", tenant)
     ]
 
 
@@ -39,8 +40,10 @@ def midnight(moment: datetime) -> datetime:
 
 
 def network(address: str) -> str:
-    """Return an IPv4 address as it is, of an IPv6 address its /64, written out."""
+    """Return an IPv4 address as it is, also out of an IPv6 one, and of an IPv6 address its /64, written out."""
     text = address.strip().lower()
+    if inside := re.fullmatch(r"[0:]+:ffff:(\d+\..*)", text):
+        return inside[1]
     if ":" not in text or "." in text or text.startswith("::ffff:"):
         return text
     return ":".join(ipaddress.IPv6Address(text).exploded.split(":")[:4]) + "::/64"
@@ -48,13 +51,13 @@ def network(address: str) -> str:
 
 def mail_signins(tables: Tables, window: Window, parameters: Parameters) -> list[Row]:
     """Return what ``mail_signins.kql`` answers."""
-    signins = _folded(_once(_candidates(tables, window), parameters), parameters)
+    signins = _folded(_once(_candidates(tables, window, parameters), parameters), parameters)
     for one in signins:
         one["reason"] = _reason(one)
     groups = _grouped(signins)
     mail = [group for group in groups if not group["reason"]]
-    sites = _people(_visits(tables, window), {group["network"] for group in mail})
-    failed = _people(((group["network"], _person(group)) for group in mail if group["result"] != "0"), None)
+    sites = _people(_visits(tables, window, parameters), {group["network"] for group in mail})
+    failed = _people(((group["network"], _person(group)) for group in mail if _guessed(group, parameters)), None)
     shown = _shown(mail, sites, failed, parameters)
     detail = [group for group in mail if _pair(group) in shown]
     rest = [group for group in mail if _pair(group) not in shown]
@@ -83,29 +86,29 @@ def mail_signins(tables: Tables, window: Window, parameters: Parameters) -> list
 def adoption(tables: Tables, window: Window, parameters: Parameters) -> list[Row]:
     """Return what ``adoption.kql`` answers."""
     registered = {app_id.lower() for app_id in parameters.registered_apps}
-    groups: dict[tuple[datetime, str, str], list[tuple[str, str]]] = defaultdict(list)
+    groups: dict[tuple[datetime, str, str], list[tuple[str, str, str]]] = defaultdict(list)
     for table in USERS:
-        for row in held(tables.get(table, ()), window):
+        for row in held(tables.get(table, ()), window, parameters.tenant_id):
             if (
                 row["ResultType"] == "0"
                 and row["AuthenticationProtocol"].lower() != "ropc"
-                and row["CrossTenantAccessType"].lower() != "serviceprovider"
+                and _is_member(row)
                 and row["ClientAppUsed"].lower() in {*MODERN, "", "unknown"}
             ):
                 found = re.search(r'(?i)oauth scope info"([^}]*)', row["AuthenticationProcessingDetails"])
                 key = (midnight(row["CreatedDateTime"]), row["UserPrincipalName"].lower(), row["AppId"].lower())
                 scopes = found[1] if found else ""
                 if re.search(r"(IMAP|POP|SMTP)\.", row["AuthenticationProcessingDetails"]) or key[2] in registered:
-                    groups[key].append((scopes, row["AppDisplayName"]))
-    for row in held(tables.get("AADServicePrincipalSignInLogs", ()), window):
+                    groups[key].append((scopes, row["AppDisplayName"], row["Id"]))
+    for row in held(tables.get("AADServicePrincipalSignInLogs", ()), window, parameters.tenant_id):
         exchange = row["ResourceIdentity"] == EXCHANGE or row["ResourceDisplayName"] == "Office 365 Exchange Online"
         if row["AppId"].lower() in registered and row["ResultType"] == "0" and exchange:
             key = (midnight(row["CreatedDateTime"]), "", row["AppId"].lower())
-            groups[key].append(("", row["ServicePrincipalName"]))
+            groups[key].append(("", row["ServicePrincipalName"], row["Id"]))
     rows = []
     for (day, user, app_id), members in groups.items():
         named = {
-            word: any(re.search(rf"\b{word}\.", scopes) for scopes, _ in members) for word in ("IMAP", "POP", "SMTP")
+            word: any(re.search(rf"\b{word}\.", scopes) for scopes, *_ in members) for word in ("IMAP", "POP", "SMTP")
         }
         if any(named.values()) or app_id in registered:
             rows.append(
@@ -113,12 +116,12 @@ def adoption(tables: Tables, window: Window, parameters: Parameters) -> list[Row
                     "day": day,
                     "user": user,
                     "app_id": app_id,
-                    "app": max(app for _, app in members),
+                    "app": max(app for _, app, _ in members),
                     "imap": named["IMAP"],
                     "pop": named["POP"],
                     "smtp": named["SMTP"],
                     "registered": app_id in registered,
-                    "sign_ins": len(members),
+                    "sign_ins": _once_each(number for *_, number in members),
                 }
             )
     return rows
@@ -136,7 +139,7 @@ def coverage(tables: Tables, window: Window) -> list[Row]:
             "day": day,
             "tenant_id": tenant,
             "rows": len(rows),
-            "sign_ins": len({row["Id"] for row in rows if row["Id"]}) + sum(not row["Id"] for row in rows),
+            "sign_ins": _once_each(row["Id"] for row in rows),
             "with_requirement": sum(bool(row.get("AuthenticationRequirement")) for row in rows),
             "with_steps": sum(row.get("AuthenticationDetails", "") not in ("", "[]") for row in rows),
             "first_seen": min(row["CreatedDateTime"] for row in rows),
@@ -147,11 +150,28 @@ def coverage(tables: Tables, window: Window) -> list[Row]:
     ]
 
 
-def _candidates(tables: Tables, window: Window) -> list[Row]:
+def _once_each(ids: Iterable[str]) -> int:
+    """Return how many sign-ins rows with these ids are: copies share one, and a row without is one by itself."""
+    listed = list(ids)
+    return len(set(listed) - {""}) + listed.count("")
+
+
+def _is_member(row: Row) -> bool:
+    home, resource = row["HomeTenantId"].lower(), row["ResourceTenantId"].lower()
+    stranger = row["CrossTenantAccessType"].lower() == "serviceprovider" or row["UserType"].lower() == "guest"
+    return not stranger and (not home or not resource or home == resource)
+
+
+def _guessed(group: Row, parameters: Parameters) -> bool:
+    """Whether a password was tried in vain, as far as the result and the step say."""
+    return group["result"] not in ("0", *parameters.not_password) and group["step"] != "certificate"
+
+
+def _candidates(tables: Tables, window: Window, parameters: Parameters) -> list[Row]:
     return [
         {**row, "interactive": interactive}
         for table, interactive in USERS.items()
-        for row in held(tables.get(table, ()), window)
+        for row in held(tables.get(table, ()), window, parameters.tenant_id)
         if row["ClientAppUsed"].strip().lower() not in MODERN or row["AuthenticationProtocol"].lower() == "ropc"
     ]
 
@@ -174,6 +194,7 @@ def _fullness(row: Row, parameters: Parameters) -> tuple[Any, ...]:
         min(len(row["AuthenticationDetails"]), 16383),
         risk.index(level) if level in risk else 0,
         0 if result == "0" else 1 if result in parameters.right else 2,
+        row["interactive"],
     )
 
 
@@ -278,17 +299,14 @@ def _grouped(signins: list[Row]) -> list[Row]:
     ]
 
 
-def _visits(tables: Tables, window: Window) -> Iterable[tuple[str, str]]:
+def _visits(tables: Tables, window: Window, parameters: Parameters) -> Iterable[tuple[str, str]]:
     for table in USERS:
-        for row in held(tables.get(table, ()), window):
-            home, resource = row["HomeTenantId"].lower(), row["ResourceTenantId"].lower()
+        for row in held(tables.get(table, ()), window, parameters.tenant_id):
             if (
                 row["ResultType"] == "0"
                 and row["AuthenticationRequirement"].lower() == "multifactorauthentication"
                 and row["ClientAppUsed"].lower() in MODERN
-                and row["CrossTenantAccessType"].lower() != "serviceprovider"
-                and row["UserType"].lower() != "guest"
-                and (not home or not resource or home == resource)
+                and _is_member(row)
                 and row["UserId"].lower() not in NO_ONE
                 and row["IPAddress"].strip()
             ):
@@ -333,7 +351,7 @@ def _shown(
 
 def _named(place: str, names: Iterable[str]) -> bool:
     try:
-        found = ipaddress.ip_network(place.removeprefix("::ffff:"), strict=False)
+        found = ipaddress.ip_network(place, strict=False)
     except ValueError:
         return False
     ranges = [ipaddress.ip_network(name, strict=False) for name in names]

@@ -7,6 +7,7 @@ from typing import Any
 
 TENANT = "7c1d3b52-0f6e-4f6d-9a55-2f4f0f9f1a01"
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+STRANGER = "7c1d3b52-0f6e-4f6d-9a55-2f4f0f9f1a02"
 GRAPH = "00000003-0000-0000-c000-000000000000"
 MAIL_APP = "5f5f5f5f-0000-4000-8000-00000000c1c1"
 SHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
@@ -129,7 +130,12 @@ def messy(seed: int, count: int) -> Tables:
         while chance.random() < 0.15:
             tables[table].append(_copy(made, chance))
     tables["AADServicePrincipalSignInLogs"] = [
-        app(chance.choice((MAIL_APP, GRAPH)), _when(chance), ResourceIdentity=chance.choice((EXCHANGE, GRAPH)))
+        app(
+            chance.choice((MAIL_APP, GRAPH)),
+            _when(chance),
+            ResourceIdentity=chance.choice((EXCHANGE, GRAPH)),
+            AADTenantId=chance.choice((TENANT, TENANT, "", STRANGER)),
+        )
         for _ in range(count // 20)
     ]
     for rows in tables.values():
@@ -149,6 +155,7 @@ _NETWORKS = (
     "1::5:6:7:8:9:a",
     "::1",
     "::ffff:203.0.113.10",
+    " ::FFFF:198.51.100.7",
     "::ffff:cb00:7101",
     "",
 )
@@ -166,7 +173,22 @@ _CLIENTS = (
     "browser ",
     "Mobile Apps and Desktop clients",
 )
-_RESULTS = ("0", "0", "0", "50126", "50126", "50053", "50034", "53003", "50074", "50055", "90072", "700016", "")
+_RESULTS = (
+    "0",
+    "0",
+    "0",
+    "50126",
+    "50126",
+    "50053",
+    "50034",
+    "53003",
+    "50074",
+    "50055",
+    "90072",
+    "700016",
+    "50140",
+    "",
+)
 _DETAILS = (
     "",
     "[]",
@@ -216,6 +238,7 @@ def _any(chance: random.Random) -> Row:
         RiskLevelDuringSignIn=chance.choice(("none", "none", "", "Low", "medium", "High")),
         UserAgent=chance.choice(("BAV2ROPC", "CBAInPROD", "", 'x"\\\n;|' * 80, "Ünïcode 🖨")),
         Location=chance.choice(("GB", "DE", "")),
+        AADTenantId=chance.choice((*[TENANT] * 6, TENANT.upper(), "", STRANGER)),
     )
     if chance.random() < 0.1:
         made["CorrelationId"] = f"shared-{chance.randrange(5)}"

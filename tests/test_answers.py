@@ -1,5 +1,6 @@
 """The queries' answers: by hand, against plain Python, on every engine, and in slices."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mailauth import answers, kql
+from mailauth import answers, kql, networks
 from mailauth.answers import Parameters, ask
 from mailauth.coverage import Coverage, Window
 from mailauth.engines import Engine, Reply, Schema
@@ -21,7 +22,7 @@ from mailauth.summary import Answers, MailRow, NetworkRow, NoiseTotal, TableDay
 from tests import reference, signinrows
 from tests.kustocluster import serving as serving_kusto
 from tests.loganalytics import WORKSPACE, Credential, Service, serving
-from tests.signinrows import END, EXCHANGE, GRAPH, MAIL_APP, SHELL, START, app, modern, row, scopes, steps
+from tests.signinrows import END, EXCHANGE, GRAPH, MAIL_APP, SHELL, START, STRANGER, app, modern, row, scopes, steps
 
 WINDOW = Window(START, END)
 NOW = END + timedelta(hours=9)
@@ -33,6 +34,8 @@ PARAMETERS = Parameters(
     spray_victims=3,
     site_people=2,
     registered_apps=(MAIL_APP,),
+    not_password=("50140", "700082"),
+    tenant_id=signinrows.TENANT,
 )
 NOON = START + timedelta(days=3, hours=12)
 
@@ -288,22 +291,116 @@ def test_one_person_with_mfa_is_named_so_that_slices_can_be_united(files: Open) 
     assert found.networks == (NetworkRow("203.0.113.10", "site", "d", 1),)
 
 
-def test_an_ipv6_sender_is_its_64_and_an_ipv4_inside_ipv6_stays_apart(open_engine: Open) -> None:
+def test_an_ipv6_sender_is_its_64_and_an_ipv4_inside_ipv6_is_itself(open_engine: Open) -> None:
     found = asked(
         open_engine(
             tables(
                 row("erp", NOON, "2001:db8:0:5::1"),
                 row("erp", NOON, "2001:DB8:0:5:9:9:9:9"),
                 row("erp", NOON, "::ffff:203.0.113.10"),
-                row("erp", NOON, "::ffff:203.0.113.11"),
+                row("erp", NOON, "::FFFF:203.0.113.11"),
+                modern("dora", NOON, "203.0.113.11", UserId="D"),
             )
         )
     )
     assert {one.network: one.sign_ins for one in found.mail} == {
         "2001:0db8:0000:0005::/64": 2,
-        "::ffff:203.0.113.10": 1,
-        "::ffff:203.0.113.11": 1,
+        "203.0.113.10": 1,
+        "203.0.113.11": 1,
     }
+    assert found.networks == (NetworkRow("203.0.113.11", "site", "d", 1),)
+
+
+ADDRESSES = (
+    "203.0.113.10",
+    " 203.0.113.10 ",
+    "::ffff:203.0.113.10",
+    "::FFFF:203.0.113.11",
+    "0:0:0:0:0:ffff:203.0.113.11",
+    "2001:db8::1",
+    "2001:DB8:0:0:5::9",
+    "2001:db8:1:2:3:4:5:6",
+    "::1",
+)
+
+
+def test_the_query_the_core_and_the_named_networks_agree_on_what_is_one_network(files: Open) -> None:
+    rows = [row(f"user{number}", NOON, address) for number, address in enumerate(ADDRESSES)]
+    found = asked(files(tables(*rows)))
+    spelled = {ADDRESSES[int(one.user.partition("@")[0].removeprefix("user"))]: one.network for one in found.mail}
+    assert set(spelled) == set(ADDRESSES)
+    for address, network in spelled.items():
+        assert networks.canonical(network) == networks.canonical(address)
+        pattern = answers.network_pattern([address])
+        assert {other for other in spelled if re.search(pattern, spelled[other])} == {
+            other for other in spelled if networks.canonical(other) == networks.canonical(address)
+        }
+
+
+def test_another_tenants_rows_are_counted_nowhere_but_in_the_coverage(open_engine: Open) -> None:
+    strange = {"AADTenantId": STRANGER, "HomeTenantId": STRANGER, "ResourceTenantId": STRANGER}
+    token = {"AuthenticationProcessingDetails": scopes("IMAP.AccessAsUser.All")}
+    engine = open_engine(
+        tables(
+            row("erp", NOON),
+            row("erp", NOON, AADTenantId=""),
+            row("erp", NOON, ResultType="50126", **strange),
+            modern("dora", NOON, **strange, **token),
+            modern("dora", NOON, **token),
+            silent=[row("max", NOON, **strange), modern("max", NOON, **strange, **token)],
+            apps=[
+                app(MAIL_APP, NOON, AADTenantId=STRANGER),
+                app(MAIL_APP, NOON, AADTenantId=signinrows.TENANT.upper()),
+            ],
+        )
+    )
+    found = asked(engine)
+    assert [(one.user, one.result, one.sign_ins) for one in found.mail] == [("erp@fabrikam.example", "0", 2)]
+    assert [(one.fact, one.people) for one in found.networks] == [("site", 1)]
+    assert {(one.user, one.sign_ins) for one in found.adoption} == {("", 1), ("dora@fabrikam.example", 1)}
+    assert {one.tenant_id for one in found.tables} == {"", signinrows.TENANT, STRANGER}
+    everybody = asked(engine, replace(PARAMETERS, tenant_id="fabrikam.example"))
+    assert sum(one.sign_ins for one in everybody.mail) == 4
+
+
+def test_certificates_and_tokens_make_nobody_a_victim_of_a_network(open_engine: Open) -> None:
+    phone = {"ClientAppUsed": "Exchange ActiveSync", "AuthenticationDetails": steps("X.509 Certificate")}
+    found = asked(
+        open_engine(
+            tables(
+                row("erp", NOON),
+                row("dora", NOON, ResultType="50126", **phone),
+                row("max", NOON, ResultType="53003", **phone),
+                row("ida", NOON, ResultType="700082"),
+                row("jon", NOON, ResultType="50126", UserId="J"),
+            )
+        )
+    )
+    assert found.networks == (NetworkRow("203.0.113.10", "spray", "j", 1),)
+
+
+def test_of_two_copies_that_say_the_same_the_interactive_one_counts(open_engine: Open) -> None:
+    one = row("erp", NOON, UserAgent="a person")
+    found = asked(open_engine(tables(one, silent=[{**one, "UserAgent": "a token", "IsInteractive": False}])))
+    assert [(row.interactive, row.user_agent, row.sign_ins) for row in found.mail] == [(True, "a person", 1)]
+
+
+def test_adoption_is_of_members_and_counts_a_sign_in_once(open_engine: Open) -> None:
+    token = {"AuthenticationProcessingDetails": scopes("IMAP.AccessAsUser.All")}
+    one = modern("erp", NOON, **token)
+    found = asked(
+        open_engine(
+            tables(
+                one,
+                dict(one),
+                {**one, "Id": ""},
+                modern("ann", NOON, UserType="Guest", **token),
+                modern("bob", NOON, HomeTenantId=GRAPH, **token),
+                modern("cat", NOON, CrossTenantAccessType="serviceProvider", **token),
+            )
+        )
+    )
+    assert [(each.user, each.sign_ins) for each in found.adoption] == [("erp@fabrikam.example", 2)]
 
 
 def test_ropc_and_blank_clients_are_split_by_whose_they_are(open_engine: Open) -> None:

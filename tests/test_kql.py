@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailauth import clouds, kql, reference
+from mailauth.answers import Parameters
 from mailauth.coverage import Window
+from mailauth.verdicts import Thresholds
 
 WINDOW = Window(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
 FULL = {table: dict(reference.columns(table)) for table in kql.TABLES}
@@ -81,6 +83,24 @@ def test_record_time_is_looked_at_beyond_the_window() -> None:
     assert "let _end = datetime(2026-11-23T00:00:00.000000Z);" in text
     assert "let _recorded_from = datetime(2026-10-23T23:00:00.000000Z);" in text
     assert "let _recorded_to = datetime(2026-11-25T00:00:00.000000Z);" in text
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "text"),
+    [
+        ("7C1D3B52-0f6e-4f6d-9a55-2f4f0f9f1a01", '"7c1d3b52-0f6e-4f6d-9a55-2f4f0f9f1a01"'),
+        ("fabrikam.example", '""'),
+        ("", '""'),
+    ],
+)
+def test_only_an_id_tells_tenants_apart_and_every_table_is_asked_for_it(tenant_id: str, text: str) -> None:
+    parameters = Parameters.standard(Thresholds.standard(), tenant_id=tenant_id)
+    assert parameters.not_password
+    for name in ("mail_signins", "adoption"):
+        made = kql.query(name, window=WINDOW, schema=FULL, **parameters.of(name, WINDOW))
+        assert f"let _tenant = {text};" in made
+        tables = re.findall(r"^ +\(\w+Logs$", made, re.MULTILINE)
+        assert made.count('| where _tenant == "" or AADTenantId in~ ("", _tenant)') == len(tables)
 
 
 def test_values_enter_as_let_literals_only() -> None:

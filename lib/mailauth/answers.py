@@ -5,6 +5,7 @@ Nothing is opened here: the engine is handed in, and what it could not answer co
 
 import ipaddress
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ __all__ = ["Parameters", "ask", "network_pattern", "together"]
 
 _Made = TypeVar("_Made")
 
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -77,6 +79,8 @@ class Parameters:
         named_networks: Networks that a person named: addresses and CIDR ranges.
         registered_apps: Application ids of the tenant's own mail apps.
         listed_accounts: Up to so many accounts under attack are listed each by itself.
+        not_password: Result codes about a token or a screen, which make nobody a victim.
+        tenant_id: The tenant whose records count, where an engine holds several; all do where it is a domain or empty.
     """
 
     right: tuple[str, ...]
@@ -88,6 +92,8 @@ class Parameters:
     named_networks: tuple[str, ...] = ()
     registered_apps: tuple[str, ...] = ()
     listed_accounts: int = 200
+    not_password: tuple[str, ...] = ()
+    tenant_id: str = ""
 
     @classmethod
     def standard(
@@ -97,6 +103,7 @@ class Parameters:
         small_tenant: bool = False,
         named_networks: Iterable[str] = (),
         registered_apps: Iterable[str] = (),
+        tenant_id: str = "",
     ) -> "Parameters":
         """Return what the library's facts say of result codes, with *limits* and the tenant's own names."""
         return cls(
@@ -108,18 +115,24 @@ class Parameters:
             site_people=limits.site(small_tenant=small_tenant),
             named_networks=tuple(named_networks),
             registered_apps=tuple(registered_apps),
+            not_password=results.codes("not_password"),
+            tenant_id=tenant_id,
         )
 
     def of(self, name: str, window: Window) -> dict[str, kql.Value]:
         """Return the values that the query *name* takes over *window*."""
+        # Records hold ids: a domain is in none of them.
+        tenant = self.tenant_id.strip().lower() if _GUID.fullmatch(self.tenant_id.strip()) else ""
         if name == "adoption":
-            return {"registered_apps": self.registered_apps}
+            return {"tenant": tenant, "registered_apps": self.registered_apps}
         if name != "mail_signins":
             return {}
         return {
+            "tenant": tenant,
             "right": self.right,
             "interrupted": self.interrupted,
             "nobody": self.nobody,
+            "not_password": self.not_password,
             "named_networks": network_pattern(self.named_networks),
             # A habit of three days cannot show in a slice of one.
             "regular_days": min(self.regular_days, math.ceil(window.days)),
@@ -362,8 +375,9 @@ def _as_int(value: object) -> int:
 
 def _pattern(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
     if isinstance(network, ipaddress.IPv4Network):
-        # An IPv4 address may stand inside an IPv6 one.
-        return rf"(::ffff:)?{_octets(network)}"
+        return _octets(network)
+    if (inside := network.network_address.ipv4_mapped) and network.prefixlen >= 96:
+        return _octets(ipaddress.IPv4Network((inside, network.prefixlen - 96)))
     nibbles = network.supernet(new_prefix=min(network.prefixlen, 64)).network_address.exploded.replace(":", "")[:16]
     whole, rest = divmod(min(network.prefixlen, 64), 4)
     parts = [*nibbles[:whole], *([_nibble(int(nibbles[whole], 16), rest)] if rest else [])]

@@ -232,7 +232,8 @@ def _strangers(tables: Sequence[TableDay], tenant_id: str) -> Iterator[Coverage]
     for day in tables:
         rows[day.tenant_id.strip().lower()] += day.rows
     wanted = tenant_id.strip().lower()
-    if not _is_guid(wanted):
+    named = _is_guid(wanted)
+    if not named:
         # A domain names no id; the tenant that most records belong to is taken for it.
         wanted = min(rows, key=lambda each: (-rows[each], each), default="")
     foreign = sorted(rows.keys() - {"", wanted})
@@ -243,8 +244,11 @@ def _strangers(tables: Sequence[TableDay], tenant_id: str) -> Iterator[Coverage]
             "partial",
             "tenant",
             lost=lost,
-            reason=f"{lost:,} records carry the id of another tenant ({_some(foreign)}).",
-            remedy="Check that the files and the workspace belong to this tenant.",
+            reason=f"{lost:,} records carry the id of another tenant ({_some(foreign)}): "
+            + ("their sign-ins are not counted." if named else "their sign-ins are counted with the rest."),
+            remedy="Check that the files and the workspace belong to this tenant."
+            if named
+            else "Write the tenant's GUID as tenant_id in the tenants file; then only its own records count.",
         )
 
 

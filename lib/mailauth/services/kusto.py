@@ -28,6 +28,10 @@ _TIMEOUT: Final = timedelta(minutes=10)
 # What the service says when a query was too much for it; less of the window may be fine.
 _TOO_MUCH: Final = ("E_QUERY_RESULT_SET_TOO_LARGE", "E_LOW_MEMORY_CONDITION", "E_RUNAWAY_QUERY", "Request timed out")
 
+# A name in the query that the database does not know, as our error's code, and in the service's own words.
+_SEMANTIC: Final = "SemanticError"
+_NAMES: Final = ("SemanticException", "SemanticError", "Semantic error", "SEM0")
+
 
 class Kusto:
     """One database of a cluster, read as one identity.
@@ -112,8 +116,10 @@ class Kusto:
     def _columns(self, table: str) -> Mapping[str, str]:
         try:
             reply = self.run(f"{table} | getschema | project ColumnName, ColumnType")
-        except QueryError:
-            return {}
+        except QueryError as error:
+            if _SEMANTIC in error.code:
+                return {}
+            raise
         return {str(row["ColumnName"]): str(row["ColumnType"]) for row in reply.rows}
 
     def _refusal(self, error: Exception) -> MailauthError:
@@ -129,7 +135,8 @@ class Kusto:
                 remedy = "Compare the name with the cluster's list of databases."
                 return SourceError(f"{here} does not exist.", remedy=remedy, code=str(status))
             case 400:
-                return QueryError(f"{here} does not accept the query: {said}", code="400")
+                code = f"400 {_SEMANTIC}" if _is_about_names(response) else "400"
+                return QueryError(f"{here} does not accept the query: {said}", code=code)
             case 401 | 403:
                 remedy = "Give the account or app the database role Viewer."
                 return AccessError(f"{here} may not be read by this identity.", remedy=remedy, code=str(status))
@@ -165,6 +172,16 @@ def _is_about_database(response: Any) -> bool:
         return False
     told = f"{error.get('code', '')} {error.get('@type', '')}"
     return "DatabaseNotFound" in told or "EntityNotFound" in told
+
+
+def _is_about_names(response: Any) -> bool:
+    """Whether a refusal is about a name that the query uses, such as a table's."""
+    try:
+        error = response.json()["error"]
+        told = f"{error.get('code', '')} {error.get('@type', '')} {error.get('@message', '')}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return any(word in told for word in _NAMES)
 
 
 def _row(kinds: list[tuple[str, str]], row: Any) -> Row:
