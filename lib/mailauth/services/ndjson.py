@@ -25,7 +25,7 @@ DOUBTFUL: Final = 90
 """Added to a table where a record of it has to be read with care."""
 
 _TABLES: Final = tuple(segments.TABLES)
-_OBJECT_LIMIT: Final = 1 << 25
+_OBJECT_LIMIT: Final = 1 << 24
 _UNPACKED_LIMIT: Final = 1 << 26
 _FILE: Final = "mailauth_file"
 _BINARY: Final = getattr(os, "O_BINARY", 0)
