@@ -583,6 +583,13 @@ class TestStanding:
         records = assess([], coverage=(whole,)).coverage
         assert [each.state for each in records if each.what == "interactive sign-ins"] == ["complete"]
 
+    def test_records_dated_in_the_future_are_named_and_not_silently_lost(self) -> None:
+        ahead = Coverage("interactive sign-ins", "complete", "files", WINDOW.start, NOW + timedelta(days=380))
+        records = assess([], coverage=(ahead,)).coverage
+        [named] = [each for each in records if each.what == "interactive sign-ins dated in the future"]
+        assert (named.state, named.start, named.end) == ("partial", NOW, NOW + timedelta(days=380))
+        assert "are not counted" in named.reason
+
     def test_a_compromise_outranks_not_knowing(self) -> None:
         found = assess([mail("dora@woodgrove.example", ABROAD, ago=25)], spraying(ABROAD), tables=tables(last=21))
         assert found.state == "exposed"

@@ -106,6 +106,7 @@ def coverage(
         *_tables(answers, asked),
         *_columns(answers.tables),
         *_newest(answers, asked, now),
+        *_ahead(answers.coverage, now),
         *_strangers(answers.tables, tenant_id),
         *_unknown_codes(answers),
         *_unknown_clients(answers),
@@ -113,6 +114,26 @@ def coverage(
         *_NEVER_SHOWN,
     )
     return tuple(dict.fromkeys(found))
+
+
+def _ahead(records: Sequence[Coverage], now: datetime) -> Iterator[Coverage]:
+    """Yield a record for each source that holds event times later than *now*: no query asks for them."""
+    for record in records:
+        if record.end and record.end > now + _CLOCKS:
+            day = spoken(record.end.astimezone(UTC).date())
+            yield Coverage(
+                f"{record.what} dated in the future",
+                "partial",
+                record.source,
+                start=now,
+                end=record.end,
+                reason=f"Some records carry a time after this run, up to {day}; they are not counted.",
+                remedy="Compare the clock of what exported them, and of this machine.",
+            )
+
+
+# Two clocks never agree to the minute.
+_CLOCKS = timedelta(hours=1)
 
 
 def _live(records: Sequence[Coverage], asked: Window | None = None, what: str = "") -> Iterator[Window]:

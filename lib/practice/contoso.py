@@ -154,11 +154,11 @@ _SENDERS: Final = (
     ),
     Mailer(
         "reports before",
-        "The report server sent with a password until it was moved to OAuth thirteen days ago.",
+        "The report server sent with a password until it was moved to OAuth sixteen days ago.",
         "reports",
         _SMTP,
         "leeds",
-        Rhythm(last=14, per_day=2, hours=(4, 6), weekends=True),
+        Rhythm(last=17, per_day=2, hours=(4, 6), weekends=True),
         "basic_sender",
     ),
     Mailer(
@@ -483,7 +483,7 @@ _MOVED: Final = (
         "reports",
         _NATIVE,
         "leeds",
-        Rhythm(first=13, per_day=3, hours=(4, 6), weekends=True),
+        Rhythm(first=16, per_day=3, hours=(4, 6), weekends=True),
         "modern",
         app="relay",
         protocol="oAuth2",
@@ -667,7 +667,7 @@ CONTOSO: Final = World(
     apps=_APPS,
     mailers=(*_SENDERS, *_SECURITY, *_STALE, *_NOT_OPENED, *_CERTIFICATES, *_ROPC, *_MOVED, *_APART),
     attacks=_ATTACKS,
-    robots=(Robot("relay", "relay", "exchange", "azure", Rhythm(first=13, per_day=4, hours=(0, 24), weekends=True)),),
+    robots=(Robot("relay", "relay", "exchange", "azure", Rhythm(first=16, per_day=4, hours=(0, 24), weekends=True)),),
     reported=(
         Reported("scanner@contoso.example", "Basic", 412),
         Reported("reception@contoso.example", "Basic", 96),

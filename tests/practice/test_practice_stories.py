@@ -109,7 +109,7 @@ def test_the_report_server_has_moved() -> None:
     basic = [event.at.date() for event in happened if event.key == "reports before"]
     oauth = [day for day, user in expected.adoption(CONTOSO, happened) if user == "reports@contoso.example"]
     assert max(basic) < min(oauth)
-    assert len(oauth) == 13
+    assert len(oauth) == 16
 
 
 def test_a_password_for_a_token_is_no_adoption() -> None:

@@ -7,6 +7,7 @@ cache is in memory unless the platform can encrypt it.
 
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
@@ -134,7 +135,7 @@ class _Shown(AccessToken):
     __str__ = __repr__
 
 
-class _Msal:
+class _Msal(ABC):
     """What people and apps have in common."""
 
     def __init__(self, who: _Who) -> None:
@@ -164,13 +165,14 @@ class _Msal:
         return _Shown(answer["access_token"], _now() + int(answer.get("expires_in", 0)))
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Return at once: nothing stays open."""
+        return
 
     def __repr__(self) -> str:
         return f"<{self._who}>"
 
-    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]: ...
 
 
 class _App(_Msal):

@@ -5,6 +5,7 @@ page drops any other HTML that a cell printed.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -90,16 +91,16 @@ Cell = str | int | float | date | Badge | Link | None | Sequence["str | Badge | 
 """What may stand in a table: several values are shown one below the other, None as a dash."""
 
 
-class View:
+class View(ABC):
     """A value that shows itself in a notebook, a terminal and a page."""
 
+    @abstractmethod
     def html(self) -> str:
         """Return the view as an HTML fragment, complete with its own escaping."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spoken(self) -> Iterable[str]:
         """Return the view's lines for a terminal, not escaped yet."""
-        raise NotImplementedError
 
     def text(self) -> str:
         """Return the view as text for a terminal."""
