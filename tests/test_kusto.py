@@ -84,10 +84,18 @@ def test_the_schema_says_what_is_there(cluster: tuple[Cloud, str]) -> None:
     assert schema["SigninLogs"]["CreatedDateTime"] == "datetime"
 
 
-def test_a_refusal_that_is_about_no_name_is_not_taken_for_a_missing_table(tmp_path: Path) -> None:
-    throttled = {"error": {"code": "BadRequest_QueryLimits", "message": "Request is invalid.", "@message": "Too much."}}
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(
+            {"code": "BadRequest_QueryLimits", "message": "Request is invalid.", "@message": "Too much."}, id="limits"
+        ),
+        pytest.param("invalid_request", id="one word"),
+    ],
+)
+def test_a_refusal_that_is_about_no_name_is_not_taken_for_a_missing_table(error: object, tmp_path: Path) -> None:
     with (
-        refusing(throttled, tmp_path) as (cloud, address),
+        refusing({"error": error}, tmp_path) as (cloud, address),
         Kusto(cloud, Credential(), address, "memory") as engine,
         pytest.raises(QueryError, match="does not accept the query"),
     ):

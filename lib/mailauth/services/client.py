@@ -34,7 +34,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, SourceError, UnreachableError
 
-from . import http
+from . import http, refusals
 
 __all__ = ["Graph", "Pace", "status"]
 
@@ -174,21 +174,13 @@ class Graph:
             response = self._pipeline.run(request).http_response
             content = response.json() if response.status_code < 300 else None
         except ClientAuthenticationError as error:
-            raise AccessError(
-                f"No token for Graph at {self.base}: {_first_line(error)}",
-                remedy="Sign in again, or check the credential that the tenants file names under admin.",
-                code="token",
-            ) from error
+            raise refusals.no_token(f"Graph at {self.base}", error) from error
         except ServiceResponseError as error:
             raise UnreachableError(
-                f"Graph at {self.base} broke off: {_first_line(error)}", code="504 no answer"
+                f"Graph at {self.base} broke off: {refusals.first_line(error)}", code="504 no answer"
             ) from error
         except (ServiceRequestError, AzureError) as error:
-            raise UnreachableError(
-                f"Graph at {self.base} cannot be reached: {_first_line(error)}",
-                remedy="Check the network, the proxy and the certificate authority of this cloud in the tenants file.",
-                code="unreachable",
-            ) from error
+            raise refusals.unreachable(f"Graph at {self.base}", error) from error
         except ValueError as error:
             raise SourceError(f"Graph at {self.base} answered something that is not JSON.", code="not JSON") from error
         if not isinstance(content, Mapping):
@@ -269,14 +261,5 @@ _ASK: Final = (
 
 
 def _error_of(response: HttpResponse) -> tuple[str, str]:
-    try:
-        error = response.json().get("error")
-    except (ValueError, AttributeError):
-        return "", ""
-    if not isinstance(error, Mapping):
-        return "", ""
+    error = refusals.body(response)
     return str(error.get("code") or "")[:100], " ".join(str(error.get("message") or "").split())[:300]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -6,9 +6,8 @@ is never used: it is being withdrawn, and does not retry what was throttled insi
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Final, Self
+from datetime import timedelta
+from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
@@ -24,11 +23,11 @@ from azure.monitor.query import LogsQueryClient, LogsQueryPartialResult, LogsTab
 
 from mailauth import kql
 from mailauth.clouds import Cloud
-from mailauth.coverage import Coverage, Window
-from mailauth.engines import Reply, Row, Schema
+from mailauth.coverage import Window
+from mailauth.engines import Reply, Row
 from mailauth.errors import AccessError, MailauthError, QueryError, SourceError, UnreachableError
 
-from . import http
+from . import http, refusals, remote
 
 __all__ = ["Workspace"]
 
@@ -49,11 +48,10 @@ _TOO_MUCH: Final = (
     "QueryTimeout",
 )
 
-_UNREACHABLE: Final = "Check the network, the proxy and the certificate authority of this cloud in the tenants file."
 _READER: Final = "Give the account or app the role Log Analytics Reader on the workspace, then wait a few minutes."
 
 
-class Workspace:
+class Workspace(remote.Remote):
     """One workspace, read as one identity.
 
     Args:
@@ -79,7 +77,6 @@ class Workspace:
         self.endpoint = cloud.logs.rstrip("/")
         self._server_timeout_s = server_timeout_s
         self._patience_s = patience_s
-        self._schema: Schema | None = None
         self._client = LogsQueryClient(
             credential,
             endpoint=self.endpoint,
@@ -87,34 +84,9 @@ class Workspace:
             retry_policy=_Retries(patience_s),
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
-
-    @property
-    def coverage(self) -> tuple[Coverage, ...]:
-        """Nothing of its own: what is missing shows in the schema and in the answers."""
-        return ()
-
-    def schema(self) -> Schema:
-        """Return the workspace's tables and columns, asked once; a table that nothing was ever sent to is absent.
-
-        Raises:
-            AccessError: The workspace refuses us.
-            SourceError: There is no such workspace, or it cannot be reached.
-        """
-        if self._schema is None:
-            found = ((table, self._columns(table)) for table in kql.TABLES)
-            self._schema = {table: columns for table, columns in found if columns}
-        return self._schema
 
     def run(self, text: str, window: Window | None = None) -> Reply:
         """Answer *text*; see `engines.Engine`.
@@ -136,37 +108,21 @@ class Workspace:
             raise self._refusal(error) from error
         except ValueError as error:
             raise UnreachableError(
-                f"{self.endpoint} answered something that is not JSON.", remedy=_UNREACHABLE, code="not JSON"
+                f"{self.endpoint} answered something that is not JSON.", remedy=refusals.CHECK, code="not JSON"
             ) from error
         if isinstance(answer, LogsQueryPartialResult):
             return Reply(_rows(answer.partial_data), f"The workspace gave a part only: {_said(answer.partial_error)}.")
         return Reply(_rows(answer.tables))
-
-    def _columns(self, table: str) -> Mapping[str, str]:
-        try:
-            reply = self.run(f"{table} | getschema | project ColumnName, ColumnType")
-        except QueryError as error:
-            if "SemanticError" in error.code:
-                return {}
-            raise
-        return {str(row["ColumnName"]): str(row["ColumnType"]) for row in reply.rows}
 
     def _refusal(self, error: AzureError) -> MailauthError:
         here = f"Workspace {self.workspace_id} at {self.endpoint}"
         if isinstance(error, HttpResponseError) and error.response is not None:
             return _refused(here, error, self._patience_s)
         if isinstance(error, ClientAuthenticationError):
-            return AccessError(
-                f"No token for {self.endpoint}: {_first_line(error)}",
-                remedy="Sign in again, or check the credential that the tenants file names under admin.",
-                code="token",
-            )
+            return refusals.no_token(self.endpoint, error)
         if isinstance(error, ServiceRequestError | ServiceResponseError):
-            remedy = "Check the network, the proxy and the certificate authority of this cloud in the tenants file."
-            return UnreachableError(
-                f"{here} cannot be reached: {_first_line(error)}", remedy=remedy, code="unreachable"
-            )
-        return SourceError(f"{here}: {_first_line(error)}")
+            return refusals.unreachable(here, error)
+        return SourceError(f"{here}: {refusals.first_line(error)}")
 
 
 class _Retries(RetryPolicy[Any, Any]):
@@ -189,7 +145,7 @@ class _Retries(RetryPolicy[Any, Any]):
 
 
 def _refused(here: str, error: HttpResponseError, patience_s: float) -> MailauthError:
-    status, codes, said = error.status_code or 0, _codes(error), _innermost(_body(error))
+    status, codes, said = error.status_code or 0, _codes(error), _innermost(refusals.body(error.response))
     code = " ".join(filter(None, (str(status), *codes)))
     match status:
         case 400:
@@ -213,7 +169,7 @@ def _too_much(error: AzureError) -> str:
         return ""
     if error.status_code == 504:
         return "The workspace did not answer within its time limit."
-    text = str(_body(error))
+    text = str(refusals.body(error.response))
     found = next((name for name in _TOO_MUCH if name in text), "")
     return f"The workspace gave up on the query ({found})." if found else ""
 
@@ -224,33 +180,14 @@ def _rows(tables: Iterable[LogsTable]) -> list[Row]:
     if table is None:
         return []
     kinds = list(zip(table.columns, table.columns_types, strict=True))
-    return [{name: _value(kind, value) for (name, kind), value in zip(kinds, row, strict=True)} for row in table.rows]
-
-
-def _value(kind: str, value: Any) -> object:
-    if kind == "string":
-        return "" if value is None else str(value)
-    if value is None:
-        return None
-    if kind == "datetime" and isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if kind in ("long", "int"):
-        return int(value)
-    return bool(value) if kind == "bool" else value
-
-
-def _body(error: HttpResponseError) -> Mapping[str, Any]:
-    response: Any = error.response
-    try:
-        found = response.json().get("error")
-    except (ValueError, AttributeError):
-        return {}
-    return found if isinstance(found, Mapping) else {}
+    return [
+        {name: remote.plain(kind, value) for (name, kind), value in zip(kinds, row, strict=True)} for row in table.rows
+    ]
 
 
 def _codes(error: HttpResponseError) -> list[str]:
     """Return the codes from the outside in: ``BadArgumentError``, ``SemanticError``, ``SEM0100``."""
-    codes, level = [], _body(error)
+    codes, level = [], refusals.body(error.response)
     while level:
         codes.append(str(level.get("code") or "")[:80])
         inner = level.get("innererror")
@@ -270,7 +207,3 @@ def _said(error: Any) -> str:
     said = [_innermost(detail) for detail in details if isinstance(detail, Mapping)]
     text = said[0] if said else str(getattr(error, "message", "") or error)
     return " ".join(text.split())[:300].rstrip(".")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
