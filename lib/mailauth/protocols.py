@@ -8,7 +8,7 @@ from typing import Literal
 
 from . import reference
 
-__all__ = ["EXCHANGE", "POWERSHELL", "UNNAMED", "Kind", "is_known", "kind", "legacy_spellings", "name", "names"]
+__all__ = ["EXCHANGE", "POWERSHELL", "UNNAMED", "Kind", "is_known", "kind", "name", "names"]
 
 Kind = Literal["basic", "ropc_mail_app", "powershell_password", "not_mail", "modern"]
 """What a sign-in without a certificate is: rule 2.6 of the practice, whatever its result was."""
@@ -38,11 +38,6 @@ def name(client_app: str, app_id: str = "") -> str:
 def names() -> tuple[str, ...]:
     """Return every protocol name, in the order of the facts."""
     return tuple(_FACTS["protocols"])
-
-
-def legacy_spellings() -> tuple[str, ...]:
-    """Return every known ClientAppUsed that is not modern, folded to lower case, blank left out."""
-    return tuple(spelling for spelling in _by_spelling() if spelling)
 
 
 def is_known(client_app: str) -> bool:
