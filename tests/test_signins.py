@@ -18,50 +18,14 @@ from mailauth.findings import ATTENTION, VERDICTS, Findings, Group
 from mailauth.summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, TableDay
 from mailauth.verdicts import Thresholds
 from mailauth.views import figures
+from tests.mailrows import EXCHANGE, NOW, OFFICE, SCANNER, TENANT_ID, mail, tables
 
-EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 SHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
 RELAY = "99999999-8888-7777-6666-555555555555"
-TENANT = "11111111-1111-1111-1111-111111111111"
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=30), NOW)
 
-OFFICE = "203.0.113.10"
 HOSTED = "198.51.100.20"
 ABROAD = "192.0.2.66"
-SCANNER = "scanner@woodgrove.example"
-
-
-def mail(user: str = SCANNER, network: str = OFFICE, result: str = "0", ago: int = 1, **more: Any) -> MailRow:
-    """Return one row, `ago` days before now."""
-    day = NOW.replace(hour=0) - timedelta(days=ago)
-    row = MailRow(
-        day=day,
-        user=user,
-        user_id=f"id of {user}" if user else "",
-        population="member" if user else "nobody",
-        client_app="Authenticated SMTP",
-        protocol="ropc",
-        app_id=EXCHANGE,
-        app="Office 365 Exchange Online",
-        resource="Office 365 Exchange Online",
-        network=network,
-        asn="64500",
-        country="GB",
-        step="password",
-        result=result,
-        note="",
-        risk="",
-        interactive=True,
-        sign_ins=1,
-        first=day + timedelta(hours=8),
-        last=day + timedelta(hours=9),
-        user_agent="BAV2ROPC",
-        networks=1,
-        names=0,
-        source="files",
-    )
-    return dataclasses.replace(row, **more)
 
 
 def daily(days: int, user: str = SCANNER, network: str = OFFICE, result: str = "0", **more: Any) -> list[MailRow]:
@@ -82,21 +46,10 @@ def spraying(network: str, victims: int = 6) -> NetworkRow:
     return NetworkRow(network, "spray", "", victims)
 
 
-def tables(first: int = 30, last: int = 0, **more: Any) -> tuple[TableDay, ...]:
-    """Return what two user tables hold from `first` to `last` days ago."""
-    days = []
-    for ago in range(last, first + 1):
-        day = NOW.replace(hour=0) - timedelta(days=ago)
-        for table in ("SigninLogs", "AADNonInteractiveUserSignInLogs"):
-            held = TableDay(table, day, TENANT, 900, 880, 900, 870, day, day + timedelta(hours=11), 900, "files")
-            days.append(dataclasses.replace(held, **more))
-    return tuple(days)
-
-
 def assess(rows: Sequence[MailRow], *networks: NetworkRow, **more: Any) -> Findings:
     held = more.pop("tables", tables())
     extra = {name: more.pop(name) for name in ("noise", "not_mail", "adoption", "coverage", "queries") if name in more}
-    options = {"tenant_id": TENANT, "now": NOW, "window": WINDOW, **more}
+    options = {"tenant_id": TENANT_ID, "now": NOW, "window": WINDOW, **more}
     return signins.assess(Answers(mail=tuple(rows), networks=(*SITE, *networks), tables=held, **extra), **options)
 
 
@@ -242,7 +195,7 @@ class TestFieldPractice:
     def test_without_the_column_no_site_is_known_and_the_verdict_says_so(self) -> None:
         rows = [*daily(5), mail("amy@woodgrove.example", OFFICE, "53003")]
         answers = Answers(mail=tuple(rows), tables=tables(with_requirement=0))
-        found = signins.assess(answers, tenant_id=TENANT, now=NOW, window=WINDOW)
+        found = signins.assess(answers, tenant_id=TENANT_ID, now=NOW, window=WINDOW)
         assert {group.verdict for group in found.groups} == {"basic_unconfirmed", "password_known"}
         assert all("no network could be recognised" in group.caveats[0] for group in found.groups)
         assert "known sites" in {record.what for record in found.coverage if record.state == "unknown"}
@@ -526,7 +479,7 @@ class TestStanding:
     def test_after_the_day_the_sentence_no_longer_promises_it(self) -> None:
         later = datetime(2027, 1, 20, tzinfo=UTC)
         window = Window(later - timedelta(days=1), later)
-        day = TableDay("SigninLogs", window.start, TENANT, 5, 5, 5, 5, window.start, later, 0, "files")
+        day = TableDay("SigninLogs", window.start, TENANT_ID, 5, 5, 5, 5, window.start, later, 0, "files")
         found = assess([mail(first=window.start, last=window.start)], tables=(day,), now=later, window=window)
         assert found.sentence.startswith("One sender signed in with a password, which Microsoft switches off since")
 
@@ -738,7 +691,7 @@ class TestSummaries:
     def test_records_of_another_tenant_are_named(self) -> None:
         other = "22222222-2222-2222-2222-222222222222"
         mixed = (*tables(), *tables(last=29, tenant_id=other))
-        for tenant in (TENANT, TENANT.upper(), "woodgrove.example"):
+        for tenant in (TENANT_ID, TENANT_ID.upper(), "woodgrove.example"):
             record = next(
                 each for each in assess([], tables=mixed, tenant_id=tenant).coverage if "other tenants" in each.what
             )
