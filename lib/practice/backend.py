@@ -1,0 +1,40 @@
+"""What every face of the practice cloud is given: the states, the keys, the clock, the faults, the sign-in rows."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .clock import Clock
+from .faults import Faults
+from .ledger import Ledger
+from .states import States
+from .tokens import Keys
+
+__all__ = ["Backend"]
+
+
+@dataclass
+class Backend:
+    """One practice cloud behind its faces.
+
+    Args:
+        states: The tenants.
+        keys: What signs and checks tokens.
+        faults: What is to go wrong; its clock is the cloud's.
+        ledger: The sign-in rows.
+        base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
+    """
+
+    states: States
+    keys: Keys
+    faults: Faults = field(default_factory=Faults)
+    ledger: Ledger = field(default_factory=Ledger)
+    base_url: str = ""
+
+    @property
+    def clock(self) -> Clock:
+        """The cloud's clock."""
+        return self.faults.clock
+
+    def now(self) -> datetime:
+        """Return the cloud's time."""
+        return self.faults.clock.now()

@@ -1,0 +1,21 @@
+"""The practice tenants' sign-in rows: the stories' own, and those that the cloud's faces add."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Sign-in rows by tenant, in the shape that Graph beta gives a ``signIn``."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def record(self, tenant_id: str, row: Mapping[str, Any]) -> None:
+        """Take in a sign-in that happened just now."""
+        with self._lock:
+            self._rows[tenant_id].append(row)

@@ -1,0 +1,636 @@
+"""What a practice tenant is: everything that its faces read and change, as one value that can be kept as JSON.
+
+Directory objects are named and shaped as Microsoft Graph has them (aliases in camelCase, so that
+a model reads and writes the wire form); Exchange objects carry what their cmdlets show. Nothing
+here decides anything: a refusal is worked out by the face that gives it, from what stands here.
+
+Changes spread: a tenant keeps how its directory and its Exchange organization were before a change
+until the change is in force everywhere (`Tenant.change_directory`, `Tenant.directory_in_force`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "AppRole",
+    "AppRoleAssignment",
+    "Application",
+    "AuthenticationPolicy",
+    "CasMailboxPlan",
+    "ConditionalAccessPolicy",
+    "Directory",
+    "Domain",
+    "Exchange",
+    "ExchangePrincipal",
+    "FederatedCredential",
+    "Grant",
+    "Group",
+    "KeyCredential",
+    "Logs",
+    "Mailbox",
+    "MailboxPermission",
+    "ManagementRoleAssignment",
+    "ManagementScope",
+    "MobileDevice",
+    "PasswordCredential",
+    "Policies",
+    "RecipientPermission",
+    "RequiredResource",
+    "ResourceAccess",
+    "RoleAssignment",
+    "Scope",
+    "ServicePrincipal",
+    "Tenant",
+    "TracedMessage",
+    "User",
+    "new_id",
+]
+
+Moment = datetime
+"""Always aware, UTC."""
+
+
+def new_id() -> str:
+    """Return an id for an object made now."""
+    return str(uuid4())
+
+
+class _Record(BaseModel):
+    """Values that may be changed in place; unknown fields are refused, as Graph refuses them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", validate_assignment=True)
+
+
+# --- the directory --------------------------------------------------------------------------------
+
+
+class Domain(_Record):
+    """A domain of the tenant; its ``id`` is its name."""
+
+    id: str
+    authentication_type: Literal["Managed", "Federated"] = "Managed"
+    is_default: bool = False
+    is_initial: bool = False
+    is_verified: bool = True
+
+
+class User(_Record):
+    """A person or another account that can sign in.
+
+    Args:
+        password: In the clear, as nothing here guards anything; the file is readable by its owner only.
+        mfa: Whether a second factor is registered; the practice sign-in page answers it with one click.
+        password_expired: Then a right password is answered with 50055.
+        failed_sign_ins: In a row; ten of them lock the account.
+        locked_until: When a locked account opens again.
+        sessions_valid_from: Refresh tokens issued before this moment are revoked.
+        licensed: Whether a licence gives the account an Exchange mailbox plan.
+    """
+
+    id: str = Field(default_factory=new_id)
+    user_principal_name: str
+    display_name: str
+    mail: str | None = None
+    account_enabled: bool = True
+    user_type: Literal["Member", "Guest"] = "Member"
+    on_premises_sync_enabled: bool | None = None
+    password: str = ""
+    mfa: bool = True
+    password_expired: bool = False
+    failed_sign_ins: int = 0
+    locked_until: Moment | None = None
+    sessions_valid_from: Moment | None = None
+    licensed: bool = True
+
+
+class Group(_Record):
+    """A security group; `members` are ids of users, direct ones only."""
+
+    id: str = Field(default_factory=new_id)
+    display_name: str
+    members: list[str] = []
+
+
+class ResourceAccess(_Record):
+    """A permission that an app asks for: a delegated scope or an app role, by its id."""
+
+    id: str
+    type: Literal["Scope", "Role"]
+
+
+class RequiredResource(_Record):
+    """What an app asks of one resource."""
+
+    resource_app_id: str
+    resource_access: list[ResourceAccess] = []
+
+
+class PasswordCredential(_Record):
+    """A client secret; the text itself is never kept, only `secret_hash` (SHA-256, hex), which no face shows."""
+
+    key_id: str = Field(default_factory=new_id)
+    display_name: str | None = None
+    start_date_time: Moment
+    end_date_time: Moment
+    hint: str | None = None
+    secret_hash: str = ""
+
+
+class KeyCredential(_Record):
+    """The public part of a certificate: `key` is its DER in base64, `custom_key_identifier` its SHA-1 in hex."""
+
+    key_id: str = Field(default_factory=new_id)
+    type: str = "AsymmetricX509Cert"
+    usage: str = "Verify"
+    display_name: str | None = None
+    start_date_time: Moment | None = None
+    end_date_time: Moment | None = None
+    custom_key_identifier: str | None = None
+    key: str | None = None
+
+
+class FederatedCredential(_Record):
+    """Whose token an app accepts in place of a secret."""
+
+    id: str = Field(default_factory=new_id)
+    name: str
+    issuer: str
+    subject: str
+    audiences: list[str] = ["api://AzureADTokenExchange"]
+    description: str | None = None
+
+
+class Redirects(_Record):
+    """The redirect addresses of one platform."""
+
+    redirect_uris: list[str] = []
+
+
+class Scope(_Record):
+    """A delegated permission that a resource offers (``oauth2PermissionScopes``)."""
+
+    id: str
+    value: str
+    type: Literal["User", "Admin"] = "User"
+    is_enabled: bool = True
+    admin_consent_display_name: str = ""
+    admin_consent_description: str = ""
+    user_consent_display_name: str | None = None
+    user_consent_description: str | None = None
+
+
+class AppRole(_Record):
+    """A permission that a resource offers to apps that sign in as themselves."""
+
+    id: str
+    value: str
+    display_name: str = ""
+    description: str = ""
+    is_enabled: bool = True
+    allowed_member_types: list[str] = ["Application"]
+
+
+class Api(_Record):
+    """How an app is called as a resource."""
+
+    requested_access_token_version: int | None = None
+    oauth2_permission_scopes: Annotated[list[Scope], Field(alias="oauth2PermissionScopes")] = []
+
+
+class Application(_Record):
+    """An app registration. Registered by the tenant itself, or (in a catalogue) by a publisher elsewhere."""
+
+    id: str = Field(default_factory=new_id)
+    app_id: str = Field(default_factory=new_id)
+    display_name: str
+    unique_name: str | None = None
+    sign_in_audience: Literal[
+        "AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"
+    ] = "AzureADMyOrg"
+    created_date_time: Moment | None = None
+    required_resource_access: list[RequiredResource] = []
+    public_client: Redirects = Field(default_factory=Redirects)
+    web: Redirects = Field(default_factory=Redirects)
+    spa: Redirects = Field(default_factory=Redirects)
+    is_fallback_public_client: bool | None = None
+    api: Api = Field(default_factory=Api)
+    app_roles: list[AppRole] = []
+    identifier_uris: list[str] = []
+    password_credentials: list[PasswordCredential] = []
+    key_credentials: list[KeyCredential] = []
+    federated_credentials: list[FederatedCredential] = []
+    tags: list[str] = []
+    notes: str | None = None
+    verified_publisher: str | None = None
+    disabled_by_microsoft: bool = False
+
+
+class ServicePrincipal(_Record):
+    """An enterprise application: an app as one tenant knows it."""
+
+    id: str = Field(default_factory=new_id)
+    app_id: str
+    display_name: str
+    app_owner_organization_id: str | None = None
+    account_enabled: bool = True
+    app_role_assignment_required: bool = False
+    service_principal_type: str = "Application"
+    service_principal_names: list[str] = []
+    app_roles: list[AppRole] = []
+    oauth2_permission_scopes: Annotated[list[Scope], Field(alias="oauth2PermissionScopes")] = []
+    reply_urls: list[str] = []
+    tags: list[str] = []
+    assigned_to: list[str] = []
+
+
+class Grant(_Record):
+    """Consent to delegated scopes; `client_id` and `resource_id` are object ids of service principals."""
+
+    id: str = Field(default_factory=new_id)
+    client_id: str
+    consent_type: Literal["AllPrincipals", "Principal"]
+    principal_id: str | None = None
+    resource_id: str
+    scope: str = ""
+
+
+class AppRoleAssignment(_Record):
+    """Consent to an app role: *principal* (an app's service principal) may act as *app_role_id* on *resource*."""
+
+    id: str = Field(default_factory=new_id)
+    app_role_id: str
+    principal_id: str
+    principal_type: str = "ServicePrincipal"
+    principal_display_name: str | None = None
+    resource_id: str
+    resource_display_name: str | None = None
+    created_date_time: Moment | None = None
+
+
+class RoleAssignment(_Record):
+    """A directory role that a user or a service principal holds, by the role's template id."""
+
+    principal_id: str
+    role_template_id: str
+
+
+class ConditionalAccessPolicy(_Record):
+    """A Conditional Access policy; `conditions` and `grant_controls` are shaped as Graph has them."""
+
+    id: str = Field(default_factory=new_id)
+    display_name: str
+    state: Literal["enabled", "disabled", "enabledForReportingButNotEnforced"] = "enabled"
+    created_date_time: Moment | None = None
+    modified_date_time: Moment | None = None
+    conditions: dict[str, Any] = {}
+    grant_controls: dict[str, Any] | None = None
+    session_controls: dict[str, Any] | None = None
+
+
+class Policies(_Record):
+    """The tenant's policies.
+
+    Args:
+        security_defaults: Whether security defaults are on.
+        conditional_access: Its Conditional Access policies.
+        allowed_to_create_apps: Whether every user may register apps.
+        permission_grant_policies: What a user may consent to (``permissionGrantPoliciesAssigned``).
+        admin_consent_requests: Whether users may ask an administrator for consent.
+        app_management: The tenant's default app management policy, shaped as Graph has it.
+        managed_app_policies: Policies for single apps (``appManagementPolicies``); ``appliesTo`` holds object ids.
+    """
+
+    security_defaults: bool = False
+    conditional_access: list[ConditionalAccessPolicy] = []
+    allowed_to_create_apps: bool = True
+    permission_grant_policies: list[str] = ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
+    admin_consent_requests: bool = False
+    app_management: dict[str, Any] = {"isEnabled": False}
+    managed_app_policies: list[dict[str, Any]] = []
+
+
+class Directory(_Record):
+    """The tenant's directory."""
+
+    domains: list[Domain] = []
+    users: list[User] = []
+    groups: list[Group] = []
+    applications: list[Application] = []
+    deleted_applications: list[Application] = []
+    service_principals: list[ServicePrincipal] = []
+    grants: list[Grant] = []
+    app_role_assignments: list[AppRoleAssignment] = []
+    role_assignments: list[RoleAssignment] = []
+    policies: Policies = Field(default_factory=Policies)
+
+    def user(self, name: str) -> User | None:
+        """Return a user by id or sign-in name, without regard to case."""
+        wanted = name.lower()
+        return next((one for one in self.users if wanted in (one.id, one.user_principal_name.lower())), None)
+
+    def application(self, key: str) -> Application | None:
+        """Return an app registration by object id or application id."""
+        return next((one for one in self.applications if key.lower() in (one.id, one.app_id)), None)
+
+    def principal(self, key: str) -> ServicePrincipal | None:
+        """Return a service principal by object id or application id."""
+        return next((one for one in self.service_principals if key.lower() in (one.id, one.app_id)), None)
+
+    def roles_of(self, principal_id: str) -> set[str]:
+        """Return the template ids of the directory roles that a user or service principal holds."""
+        return {one.role_template_id for one in self.role_assignments if one.principal_id == principal_id}
+
+
+# --- Exchange -------------------------------------------------------------------------------------
+
+
+class Mailbox(_Record):
+    """A mailbox, or a mail user whose mailbox is elsewhere.
+
+    Args:
+        guid: ``ExchangeGuid``, which its cmdlets accept as an identity.
+        user_id: The directory's object id of the account it belongs to.
+        display_name: As address books show it.
+        primary_smtp: Its primary address; it may differ from the account's sign-in name.
+        aliases: Further addresses.
+        kind: Shared mailboxes need no licence; a mail user has no mailbox here.
+        imap_enabled: ``Set-CASMailbox -ImapEnabled``.
+        pop_enabled: The same for POP.
+        active_sync_enabled: The same for ActiveSync.
+        smtp_auth_disabled: Three states: None follows the organization.
+        authentication_policy: The name of the user's own policy; empty follows the organization's default.
+        copies_sent: ``MessageCopyForSMTPClientSubmissionEnabled``.
+        plan: The CAS mailbox plan it was made from.
+        messages: What its inbox holds, as whole RFC 5322 messages.
+        quota_mb: ``ProhibitSendQuota``.
+        used_mb: How full it is.
+        soft_deleted: Whether it was removed less than 30 days ago.
+    """
+
+    guid: str = Field(default_factory=new_id)
+    user_id: str
+    display_name: str
+    primary_smtp: str
+    aliases: list[str] = []
+    kind: Literal["UserMailbox", "SharedMailbox", "RoomMailbox", "MailUser"] = "UserMailbox"
+    imap_enabled: bool = True
+    pop_enabled: bool = True
+    active_sync_enabled: bool = True
+    smtp_auth_disabled: bool | None = None
+    authentication_policy: str = ""
+    copies_sent: bool = True
+    plan: str = ""
+    folders: list[str] = ["INBOX", "Archive", "Deleted Items", "Drafts", "Junk Email", "Sent Items"]
+    messages: list[str] = []
+    quota_mb: int = 99 * 1024
+    used_mb: int = 1
+    soft_deleted: bool = False
+
+
+class ExchangePrincipal(_Record):
+    """An app as Exchange knows it (``Get-ServicePrincipal``).
+
+    Args:
+        object_id: What ``New-ServicePrincipal -ObjectId`` was given. Exchange does not check that it is the
+            enterprise application's, which is how the classic mistake is made.
+        app_id: The application id.
+        display_name: As given.
+        sid: What permissions name it by.
+        guid: Exchange's own id of the object, different from both.
+    """
+
+    object_id: str
+    app_id: str
+    display_name: str = ""
+    sid: str
+    guid: str = Field(default_factory=new_id)
+
+
+class MailboxPermission(_Record):
+    """Rights on a mailbox; `trustee` is a user's id or an Exchange principal's SID."""
+
+    mailbox: str
+    trustee: str
+    rights: list[str] = ["FullAccess"]
+    deny: bool = False
+    automapping: bool = True
+
+
+class RecipientPermission(_Record):
+    """The right to send as a recipient; `recipient` is a mailbox's guid, `trustee` as in `MailboxPermission`."""
+
+    recipient: str
+    trustee: str
+    rights: list[str] = ["SendAs"]
+
+
+class AuthenticationPolicy(_Record):
+    """Which protocols take a password: ``AllowBasicAuth...`` by name; in Exchange Online only Smtp has effect."""
+
+    name: str
+    allow_basic: dict[str, bool] = {}
+
+
+class ManagementScope(_Record):
+    """Which recipients a role assignment covers, as an OPATH filter."""
+
+    name: str
+    filter: str
+
+
+class ManagementRoleAssignment(_Record):
+    """A role that an app (by its Exchange principal's object id), a user or a role group holds."""
+
+    name: str
+    role: str
+    assignee: str
+    assignee_type: Literal["ServicePrincipal", "User", "RoleGroup"] = "ServicePrincipal"
+    scope: str = ""
+
+
+class CasMailboxPlan(_Record):
+    """What a new mailbox gets; `name` is the plan's display name."""
+
+    name: str
+    imap_enabled: bool = True
+    pop_enabled: bool = True
+    active_sync_enabled: bool = True
+    is_default: bool = False
+
+
+class MobileDevice(_Record):
+    """A partnership of a phone with a mailbox."""
+
+    guid: str = Field(default_factory=new_id)
+    mailbox: str
+    device_id: str
+    model: str = ""
+    os: str = ""
+    client_type: Literal["EAS", "REST", "MOWA"] = "EAS"
+    client_version: str = "16.1"
+    user_agent: str = ""
+    access_state: Literal["Allowed", "Blocked", "Quarantined"] = "Allowed"
+    first_sync: Moment
+    last_sync: Moment | None = None
+
+
+class TracedMessage(_Record):
+    """A message that went through, as a message trace shows it."""
+
+    message_trace_id: str = Field(default_factory=new_id)
+    received: Moment
+    sender: str
+    recipient: str
+    subject: str
+    status: Literal["Delivered", "Failed", "Pending", "Quarantined"] = "Delivered"
+    from_ip: str = ""
+    size: int = 0
+
+
+class Exchange(_Record):
+    """The tenant's Exchange organization.
+
+    Args:
+        smtp_auth_disabled: ``Set-TransportConfig -SmtpClientAuthenticationDisabled``.
+        legacy_tls: ``-AllowLegacyTLSClients``.
+        default_authentication_policy: A policy's name, or empty.
+        reject_direct_send: ``Set-OrganizationConfig -RejectDirectSend``.
+        ews_enabled: Three states.
+        ews_allowed_app_ids: ``-EwsAllowedAppIDs``.
+        dehydrated: Then ``Enable-OrganizationCustomization`` has to run first.
+        basic_smtp: What Microsoft allows: on as before, off by default (end of December 2026), or removed for good.
+        default_access_level: What happens to a new phone.
+    """
+
+    mailboxes: list[Mailbox] = []
+    principals: list[ExchangePrincipal] = []
+    mailbox_permissions: list[MailboxPermission] = []
+    recipient_permissions: list[RecipientPermission] = []
+    authentication_policies: list[AuthenticationPolicy] = []
+    management_scopes: list[ManagementScope] = []
+    role_assignments: list[ManagementRoleAssignment] = []
+    cas_mailbox_plans: list[CasMailboxPlan] = []
+    mobile_devices: list[MobileDevice] = []
+    traced_messages: list[TracedMessage] = []
+    smtp_auth_disabled: bool = True
+    legacy_tls: bool = False
+    default_authentication_policy: str = ""
+    reject_direct_send: bool = False
+    ews_enabled: bool | None = None
+    ews_allowed_app_ids: list[str] = []
+    dehydrated: bool = False
+    basic_smtp: Literal["on", "off by default", "removed"] = "on"
+    default_access_level: Literal["Allow", "Block", "Quarantine"] = "Allow"
+
+    def mailbox(self, key: str) -> Mailbox | None:
+        """Return a mailbox by guid, account id, or any of its addresses, without regard to case."""
+        wanted = key.lower()
+        for one in self.mailboxes:
+            if wanted in (one.guid, one.user_id, one.primary_smtp.lower(), *map(str.lower, one.aliases)):
+                return one
+        return None
+
+    def principal(self, key: str) -> ExchangePrincipal | None:
+        """Return an Exchange principal by object id, application id, SID or guid."""
+        wanted = key.lower()
+        return next(
+            (one for one in self.principals if wanted in (one.object_id, one.app_id, one.sid.lower(), one.guid)), None
+        )
+
+
+# --- the tenant -----------------------------------------------------------------------------------
+
+
+class Logs(_Record):
+    """What the tenant keeps of its sign-ins.
+
+    Args:
+        workspace_id: Its Log Analytics workspace; empty where it has none.
+        tables: The sign-in tables that its diagnostic setting sends there.
+        missing_columns: Columns that an older workspace lacks.
+        retention_days: How far back Entra and the workspace hold rows.
+        ingestion_s: How long after a sign-in its row can be read, in seconds.
+    """
+
+    workspace_id: str = ""
+    tables: list[str] = ["SigninLogs", "AADNonInteractiveUserSignInLogs", "AADServicePrincipalSignInLogs"]
+    missing_columns: list[str] = []
+    retention_days: int = 30
+    ingestion_s: float = 0
+
+
+class _Former(_Record):
+    """How things were, and until when they are still so for whoever is not an administrator looking at the change."""
+
+    until: Moment
+    directory: Directory | None = None
+    exchange: Exchange | None = None
+
+
+class Tenant(_Record):
+    """One practice tenant.
+
+    Args:
+        name: As the tenants file calls it.
+        tenant_id: The directory's id.
+        title: What its people call it.
+        premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
+        story: What is wrong with it, for trainers: one sentence a fault.
+        seed_edition: Which edition of the stories the tenant was made from.
+    """
+
+    name: str
+    tenant_id: str
+    title: str
+    premium: bool = True
+    directory: Directory = Field(default_factory=Directory)
+    exchange: Exchange = Field(default_factory=Exchange)
+    logs: Logs = Field(default_factory=Logs)
+    story: list[str] = []
+    seed_edition: str = ""
+    former: list[_Former] = []
+
+    @contextmanager
+    def change_directory(self, now: datetime, lag: timedelta) -> Iterator[Directory]:
+        """Give the directory to change; what stood before stays in force for *lag*."""
+        before = _Former(until=now + lag, directory=self.directory.model_copy(deep=True)) if lag else None
+        yield self.directory
+        self._remember(now, before)
+
+    @contextmanager
+    def change_exchange(self, now: datetime, lag: timedelta) -> Iterator[Exchange]:
+        """Give the Exchange organization to change; what stood before stays in force for *lag*."""
+        before = _Former(until=now + lag, exchange=self.exchange.model_copy(deep=True)) if lag else None
+        yield self.exchange
+        self._remember(now, before)
+
+    def directory_in_force(self, now: datetime) -> Directory:
+        """Return the directory as a replica that lags shows it at *now*; not to be changed."""
+        return next((one.directory for one in self.former if one.directory and one.until > now), self.directory)
+
+    def exchange_in_force(self, now: datetime) -> Exchange:
+        """Return the Exchange organization as the mail servers know it at *now*; not to be changed."""
+        return next((one.exchange for one in self.former if one.exchange and one.until > now), self.exchange)
+
+    def owns(self, domain: str) -> bool:
+        """Whether *domain* is one of the tenant's."""
+        return any(one.id == domain.lower() for one in self.directory.domains)
+
+    def _remember(self, now: datetime, before: _Former | None) -> None:
+        kept = [one for one in self.former if one.until > now]
+        self.former = [*kept, before] if before else kept
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Self:
+        """Return a tenant from what `written` gave."""
+        return cls.model_validate_json(text)
+
+    def written(self) -> str:
+        """Return the tenant as JSON."""
+        return self.model_dump_json()

@@ -1,0 +1,88 @@
+"""The practice cloud's tokens: JWTs that its own key signs, and what is wrong with one that is brought back.
+
+One RSA key per practice home, kept in a file for its owner only, so that a token outlives a restart.
+"""
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+__all__ = ["Keys", "TokenError"]
+
+_ALGORITHM = "RS256"
+
+Flaw = Literal["malformed", "signature", "expired", "early"]
+
+
+class TokenError(Exception):
+    """A token that cannot be taken: `flaw` says why."""
+
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(flaw)
+        self.flaw: Flaw = flaw
+
+
+class Keys:
+    """The key that signs every token of one practice cloud."""
+
+    def __init__(self, key: RSAKey) -> None:
+        self._key = key
+        # Entra names its keys by the certificate's SHA-1; here it is the public key's.
+        public = str(key.as_dict(private=False)["n"]).encode()
+        self.kid = urlsafe_b64encode(sha1(public, usedforsecurity=False).digest()).decode().rstrip("=")
+
+    @classmethod
+    def kept(cls, path: Path) -> Self:
+        """Return the key in *path*, made there if it is missing."""
+        if path.is_file():
+            return cls(RSAKey.import_key(path.read_bytes()))
+        made = cls.fresh()
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(made._key.as_pem(private=True))
+        return made
+
+    @classmethod
+    def fresh(cls) -> Self:
+        """Return a new key."""
+        return cls(RSAKey.generate_key(2048))
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public key as a JSON Web Key Set."""
+        return {"keys": [{**self._key.as_dict(private=False), "kid": self.kid, "use": "sig", "alg": _ALGORITHM}]}
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return *claims* as a signed token."""
+        header = {"alg": _ALGORITHM, "typ": "JWT", "kid": self.kid, "x5t": self.kid}
+        return jwt.encode(header, dict(claims), self._key)
+
+    def read(self, token: str, now: datetime) -> dict[str, Any]:
+        """Return the claims of *token*.
+
+        Raises:
+            TokenError: It is no token of this cloud, or not one for this moment.
+        """
+        try:
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            flaw: Flaw = "signature" if token.count(".") == 2 and "signature" in str(error).lower() else "malformed"
+            raise TokenError(flaw) from None
+        moment = now.timestamp()
+        if moment >= _number(claims.get("exp")):
+            raise TokenError("expired")
+        # Five minutes of tolerance, as Microsoft's services allow.
+        if moment + 300 < _number(claims.get("nbf")):
+            raise TokenError("early")
+        return dict(claims)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
