@@ -10,8 +10,12 @@ from mailauth.coverage import Window
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+def moment(year: int, month: int, day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
+
+
 def window(start: tuple[int, ...], end: tuple[int, ...]) -> Window:
-    return Window(datetime(*start, tzinfo=UTC), datetime(*end, tzinfo=UTC))  # type: ignore[misc, arg-type]
+    return Window(moment(*start), moment(*end))
 
 
 def test_thirty_days_in_november_miss_the_quarter_and_the_year() -> None:

@@ -228,7 +228,7 @@ def _sums(rows: Iterable[TrendRow]) -> dict[date, tuple[int, int, int, int]]:
 
 def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
     """Return why sign-ins did not go through, attacks apart, coloured by whether the password was right."""
-    refused = sorted((r for r in rows if r.password != "accepted"), key=lambda r: r.attacks - r.sign_ins)  # noqa: S105
+    refused = sorted((r for r in rows if r.password != _ACCEPTED), key=lambda r: r.attacks - r.sign_ins)
     shown = [row for row in refused if row.sign_ins > row.attacks]
     title = _reason_title(shown, sum(row.attacks for row in refused))
     kinds = {kind: colour for _, kind, colour in _PASSWORD.values()}
@@ -255,8 +255,9 @@ def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
 
 
 # What a result says of the password: in the table, as a colour's name, as a colour.
+_ACCEPTED = "accepted"
 _PASSWORD: dict[str, tuple[str, str, str]] = {
-    "accepted": ("yes, accepted", "Password right", PURPLE),
+    _ACCEPTED: ("yes, accepted", "Password right", PURPLE),
     "right_then_stopped": ("yes, then stopped", "Password right", PURPLE),
     "probably": ("probably, expired", "Password right", PURPLE),
     "no": ("no", "Password wrong", BLUE),

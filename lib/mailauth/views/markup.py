@@ -6,7 +6,7 @@ page drops any other HTML that a cell printed.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -20,6 +20,7 @@ __all__ = [
     "Badge",
     "Cell",
     "Link",
+    "Stack",
     "Tone",
     "View",
     "html",
@@ -120,6 +121,17 @@ class View(ABC):
         return self.text()
 
 
+class Stack:
+    """Several views of one cell, shown one below the other."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self.views = views
+
+    def _ipython_display_(self) -> None:
+        for view in self.views:
+            show(*view._repr_mimebundle_())
+
+
 def show(bundle: Mapping[str, object], about: Mapping[str, object], **more: object) -> Any:
     """Show a finished bundle of types in a notebook; what comes back can show another in its place.
 
@@ -130,7 +142,9 @@ def show(bundle: Mapping[str, object], about: Mapping[str, object], **more: obje
     """
     from IPython import display
 
-    return display.display(bundle, raw=True, metadata=about, **more)  # type: ignore[no-untyped-call]
+    # IPython gives this function no types.
+    publish: Callable[..., Any] = display.display
+    return publish(bundle, raw=True, metadata=about, **more)
 
 
 def html(cell: Cell) -> str:

@@ -18,7 +18,7 @@ from ..tenants import Configuration, Source, Tenant
 from . import figures, listings
 from .controls import Filter
 from .figures import Chart
-from .markup import Badge, Cell, Link, View, sentences, text
+from .markup import Badge, Cell, Link, Stack, sentences, text
 from .tables import Callout, Code, Facts, Headline, Step, Table
 
 __all__ = [
@@ -258,14 +258,14 @@ def _next(advised: Advice) -> tuple[Cell, ...]:
 _NO_SENDER = ("attack_noise", "not_mail", "modern")
 
 
-def letters(case: Case) -> "_Stack":
+def letters(case: Case) -> Stack:
     """Return a mail to send for each sender whose road waits for the answer of whoever makes it."""
     shown = []
     for group in case.senders():
         advised = case.advice_for(group)
         if any(question.id == "oauth" for question in advised.questions):
             shown.append(Code(f"{group.user}: {advised.kind}", mail_to_vendor(advised.kind, advised)))
-    return _Stack(tuple(shown[:_LETTERS]) or (Callout("info", "No sender waits for a vendor's answer."),))
+    return Stack(tuple(shown[:_LETTERS]) or (Callout("info", "No sender waits for a vendor's answer."),))
 
 
 def users(case: Case) -> Table:
@@ -353,7 +353,7 @@ def explore(case: Case) -> Filter:
     return Filter(case.findings.groups)
 
 
-def queries(case: Case) -> "_Stack":
+def queries(case: Case) -> Stack:
     """Return the text of each query as it ran, and a link that opens the portal."""
     tenant = case.tenant
     shown = []
@@ -363,7 +363,7 @@ def queries(case: Case) -> "_Stack":
             Link("Open Log Analytics in the portal, choose the workspace, paste the text", address) if address else None
         )
         shown.append(Code(name, query, link))
-    return _Stack(tuple(shown))
+    return Stack(tuple(shown))
 
 
 def unmatched(case: Case) -> Callout:
@@ -391,16 +391,3 @@ def _window(case: Case) -> str:
     span = f"{text(held.start.date())} to {text(held.end.date())} UTC" if held else "no records"
     sources = ", ".join(sorted({name.replace("_", " ") for group in case.findings.groups for name in group.sources}))
     return f"{span}{f'; {sources}' if sources else ''}"
-
-
-class _Stack:
-    """Several views of one cell."""
-
-    def __init__(self, views: Sequence[View]) -> None:
-        self.views = views
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        for view in self.views:
-            display(view)  # type: ignore[no-untyped-call]
