@@ -89,6 +89,16 @@ _ROPC: Final = "password sign-ins by apps (ropc)"
 _SITES: Final = "networks where members complete MFA"
 _OAUTH: Final = "OAuth sign-ins for mail"
 
+_ROPC_IDS: Final = """
+    SELECT DISTINCT Id FROM read_parquet($files)
+    WHERE AuthenticationProtocol = 'ropc' AND CreatedDateTime >= $start AND CreatedDateTime < $end
+"""
+_BY_NETWORK: Final = """
+    SELECT IPAddress, count(*) FILTER (list_contains($right, ResultType)),
+        count(DISTINCT CAST(CreatedDateTime AS DATE))
+    FROM read_parquet($files) WHERE CreatedDateTime >= $start GROUP BY IPAddress
+"""
+
 Record = Mapping[str, Any]
 Row = dict[str, object]
 
@@ -435,25 +445,21 @@ class _Reader:
         if not days or self._failed[_ROPC]:
             return
         # The passes are minutes apart, so the newest records may stand in one and not yet in the other.
-        start, end = midnight(min(days)), self._now - _DAY
-        same = (
-            "AuthenticationProtocol = 'ropc'"
-            f" AND CreatedDateTime >= '{start.isoformat()}' AND CreatedDateTime < '{end.isoformat()}'"
-        )
-        wanted = {row[0] for row in self._select("DISTINCT Id", same, theirs)}
-        missed = wanted - {row[0] for row in self._select("DISTINCT Id", same, [one.key for one in ours])}
+        span = {"start": midnight(min(days)), "end": self._now - _DAY}
+        wanted = {row[0] for row in self._select(_ROPC_IDS, theirs, **span)}
+        missed = wanted - {row[0] for row in self._select(_ROPC_IDS, [one.key for one in ours], **span)}
         if missed:
             self._failed[_ROPC].append(
                 f"What a filter that Graph does not document found lacks {len(missed)} of {len(wanted)} known records"
             )
 
-    def _select(self, what: str, where: str, keys: Iterable[str], rest: str = "") -> list[tuple[Any, ...]]:
+    def _select(self, text: str, keys: Iterable[str], **values: object) -> list[tuple[Any, ...]]:
+        """Return what *text* finds in the segments of the passes *keys*."""
         files = [str(path) for key in keys for path in sorted(self._folder.glob(f"{key}.*.parquet"))]
         if not files:
             return []
         with segments.connect() as connection:
-            text = f"SELECT {what} FROM read_parquet($files) WHERE {where} {rest}"  # noqa: S608 - our own words only
-            return connection.execute(text, {"files": files}).fetchall()
+            return connection.execute(text, {"files": files, **values}).fetchall()
 
     # Known sites.
 
@@ -505,14 +511,10 @@ class _Reader:
 
     def _networks(self, legacy: Sequence[Pass]) -> list[str]:
         """Return the networks of mail sign-ins: where a password was right first, then the most regular."""
-        right = ", ".join(f"'{code}'" for code in results.codes("accepted", "right_then_stopped", "probably"))
+        right = list(results.codes("accepted", "right_then_stopped", "probably"))
         counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for address, matched, days in self._select(
-            f"IPAddress, count(*) FILTER (ResultType IN ({right})), count(DISTINCT CAST(CreatedDateTime AS DATE))",
-            f"CreatedDateTime >= '{self._log.start.isoformat()}'",
-            [one.key for one in legacy],
-            "GROUP BY IPAddress",
-        ):
+        keys = [one.key for one in legacy]
+        for address, matched, days in self._select(_BY_NETWORK, keys, start=self._log.start, right=right):
             if network := _network(address):
                 counts[network][0] += matched
                 counts[network][1] += days
