@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 __all__ = [
+    "Api",
     "AppRole",
     "AppRoleAssignment",
     "Application",
@@ -41,6 +42,7 @@ __all__ = [
     "PasswordCredential",
     "Policies",
     "RecipientPermission",
+    "Redirects",
     "RequiredResource",
     "ResourceAccess",
     "RoleAssignment",

@@ -1,0 +1,313 @@
+"""Builds a practice tenant's state: what Microsoft sets up in every tenant, and what a firm adds to it.
+
+A builder's methods are the steps that an administrator would take, the wrong ones included; they
+check nothing, so that a tenant can be as broken as a story wants it.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Final, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from .state import (
+    Application,
+    AppRole,
+    AppRoleAssignment,
+    CasMailboxPlan,
+    Domain,
+    ExchangePrincipal,
+    Grant,
+    Logs,
+    Mailbox,
+    MailboxPermission,
+    PasswordCredential,
+    RecipientPermission,
+    RequiredResource,
+    ResourceAccess,
+    RoleAssignment,
+    Scope,
+    ServicePrincipal,
+    Tenant,
+    User,
+)
+
+__all__ = ["EXCHANGE", "GRAPH", "MICROSOFT", "ROLES", "SIGN_IN_WORD", "Estate", "permission"]
+
+Resource = Literal["exchange", "graph"]
+PermissionKind = Literal["scope", "role"]
+
+EXCHANGE: Final = "00000002-0000-0ff1-ce00-000000000000"
+GRAPH: Final = "00000003-0000-0000-c000-000000000000"
+MICROSOFT: Final = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+"""The tenant that Microsoft's own apps belong to."""
+
+SIGN_IN_WORD: Final = "Rehearse-Oauth-2026!"
+"""What every practice account signs in with, as long as nobody changes it; it opens nothing else."""
+
+ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Global Administrator": "62e90394-69f5-4237-9190-012177145e10",
+        "Global Reader": "f2ef992c-3afb-46b9-b7cf-a126ee74c451",
+        "Exchange Administrator": "29232cdf-9323-42fd-ade2-1d097af3e4de",
+        "Cloud Application Administrator": "158c047a-c907-4556-b7ef-446551a6b5f7",
+        "Application Administrator": "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",
+        "Privileged Role Administrator": "e8611ab8-c189-46e8-94e1-60213ab1f814",
+        "Conditional Access Administrator": "b1be1c3e-b65d-4f19-8427-f6fa0d97feb9",
+        "Security Reader": "5d6b6bb7-de71-4623-b4af-96380a352509",
+        "Reports Reader": "4a5d8f65-41da-4de4-8968-e035b65339cf",
+    }
+)
+"""Directory roles by name, with the ids of their templates, which are the same in every tenant."""
+
+_EXCHANGE_NAMES: Final = (
+    "https://outlook.office365.com",
+    "https://outlook.office.com",
+    "https://outlook.com",
+    "https://ps.outlook.com",
+    "https://ps.compliance.protection.outlook.com",
+    "https://outlook.office365.us",
+)
+
+_GRAPH_SCOPES: Final = (
+    "Application.ReadWrite.All",
+    "Application.Read.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "AuditLog.Read.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.Read.All",
+    "Domain.Read.All",
+    "Mail.Read",
+    "Mail.Send",
+    "Organization.Read.All",
+    "Policy.Read.All",
+    "Policy.ReadWrite.ApplicationConfiguration",
+    "Policy.ReadWrite.ConditionalAccess",
+    "User.Read",
+    "User.Read.All",
+    "openid",
+    "profile",
+    "email",
+)
+
+_GRAPH_ROLES: Final = (
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Application.ReadWrite.OwnedBy",
+    "AppRoleAssignment.ReadWrite.All",
+    "AuditLog.Read.All",
+    "AuditLogsQuery-Entra.Read.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.Read.All",
+    "Domain.Read.All",
+    "Mail.Read",
+    "Mail.Send",
+    "Organization.Read.All",
+    "Policy.Read.All",
+    "User.Read.All",
+)
+
+
+@cache
+def _permissions() -> Mapping[str, Any]:
+    return tomllib.loads((resources.files("facts") / "permissions.toml").read_text(encoding="utf-8"))
+
+
+def permission(resource: Resource, value: str, kind: PermissionKind) -> str:
+    """Return the id of a permission: the real one where it is known, an invented one elsewhere."""
+    for one in _permissions()["permission"]:
+        if (one["resource"], one["value"], one["type"]) == (resource, value, kind):
+            return str(one["id"])
+    return str(uuid5(NAMESPACE_URL, f"practice/{resource}/{kind}/{value}"))
+
+
+class Estate:
+    """A tenant under construction.
+
+    Args:
+        name: As the tenants file calls it.
+        title: What its people call it.
+        domain: Its mail domain.
+        tenant_id: The directory's id.
+        now: The moment from which dates are reckoned.
+    """
+
+    def __init__(self, name: str, title: str, domain: str, tenant_id: str, now: datetime) -> None:
+        self.domain = domain
+        self.now = now
+        self.tenant = Tenant(name=name, title=title, tenant_id=tenant_id)
+        directory = self.tenant.directory
+        directory.domains = [
+            Domain(id=domain, is_default=True),
+            Domain(id=f"{name}.onmicrosoft.example", is_initial=True),
+        ]
+        directory.service_principals = [self._exchange_online(), self._graph()]
+        self.tenant.exchange.cas_mailbox_plans = [CasMailboxPlan(name="ExchangeOnlineEnterprise", is_default=True)]
+
+    def id_of(self, what: str) -> str:
+        """Return the id that this tenant has for *what*, the same in every run."""
+        return str(uuid5(NAMESPACE_URL, f"https://{self.domain}/{what}"))
+
+    def user(self, account: str, name: str, *, roles: Iterable[str] = (), **details: Any) -> User:
+        """Add an account; *roles* are names in `ROLES`, *details* further fields of `User`."""
+        address = account if "@" in account else f"{account}@{self.domain}"
+        values = {"id": self.id_of(f"user/{address}"), "mail": address, "password": SIGN_IN_WORD, **details}
+        made = User(user_principal_name=address, display_name=name, **values)
+        self.tenant.directory.users.append(made)
+        for role in roles:
+            self.role(made.id, role)
+        return made
+
+    def role(self, principal_id: str, role: str) -> None:
+        """Give a user or a service principal a directory role."""
+        held = RoleAssignment(principal_id=principal_id, role_template_id=ROLES[role])
+        self.tenant.directory.role_assignments.append(held)
+
+    def mailbox(self, owner: User, **details: Any) -> Mailbox:
+        """Give *owner* a mailbox; *details* are further fields of `Mailbox`."""
+        values = {"guid": self.id_of(f"mailbox/{owner.id}"), "primary_smtp": owner.mail, **details}
+        made = Mailbox(user_id=owner.id, display_name=owner.display_name, **values)
+        self.tenant.exchange.mailboxes.append(made)
+        return made
+
+    def shared(self, account: str, name: str, **details: Any) -> Mailbox:
+        """Add a shared mailbox: its account may not sign in and has no licence."""
+        owner = self.user(account, name, account_enabled=False, licensed=False, mfa=False)
+        return self.mailbox(owner, kind="SharedMailbox", **details)
+
+    def app(
+        self, name: str, *, app_id: str = "", asks: Iterable[tuple[Resource, PermissionKind, str]] = (), **details: Any
+    ) -> Application:
+        """Register an app; *asks* are permissions as (resource, kind, value), *details* fields of `Application`."""
+        wanted: dict[str, list[ResourceAccess]] = {}
+        for resource, kind, value in asks:
+            access = ResourceAccess(id=permission(resource, value, kind), type="Scope" if kind == "scope" else "Role")
+            wanted.setdefault(EXCHANGE if resource == "exchange" else GRAPH, []).append(access)
+        made = Application(
+            id=self.id_of(f"application/{name}"),
+            app_id=app_id or self.id_of(f"app/{name}"),
+            display_name=name,
+            created_date_time=self.now - timedelta(days=40),
+            required_resource_access=[
+                RequiredResource(resource_app_id=resource, resource_access=access)
+                for resource, access in wanted.items()
+            ],
+            **details,
+        )
+        self.tenant.directory.applications.append(made)
+        return made
+
+    def enterprise_app(self, app: Application, **details: Any) -> ServicePrincipal:
+        """Make the enterprise application of *app*."""
+        made = ServicePrincipal(
+            id=self.id_of(f"principal/{app.app_id}"),
+            app_id=app.app_id,
+            display_name=app.display_name,
+            **{"app_owner_organization_id": self.tenant.tenant_id, **details},
+        )
+        self.tenant.directory.service_principals.append(made)
+        return made
+
+    def secret(self, app: Application, text: str, *, days: float = 180, began: float = 10) -> PasswordCredential:
+        """Give *app* a client secret that was made *began* days ago and ends in *days* days."""
+        made = PasswordCredential(
+            display_name="practice",
+            start_date_time=self.now - timedelta(days=began),
+            end_date_time=self.now + timedelta(days=days),
+            hint=text[:3],
+            secret_hash=hashlib.sha256(text.encode()).hexdigest(),
+        )
+        app.password_credentials.append(made)
+        return made
+
+    def consent(self, client: ServicePrincipal, resource: str, *scopes: str, user: User | None = None) -> Grant:
+        """Record consent to delegated scopes, for everybody or for one user; *resource* is an application id."""
+        made = Grant(
+            client_id=client.id,
+            consent_type="Principal" if user else "AllPrincipals",
+            principal_id=user.id if user else None,
+            resource_id=self._of(resource).id,
+            scope=" ".join(scopes),
+        )
+        self.tenant.directory.grants.append(made)
+        return made
+
+    def allow(self, client: ServicePrincipal, resource: str, *roles: str) -> None:
+        """Record consent to app roles; *resource* is an application id."""
+        held = self._of(resource)
+        for value in roles:
+            role = next(one for one in held.app_roles if one.value == value)
+            self.tenant.directory.app_role_assignments.append(
+                AppRoleAssignment(
+                    app_role_id=role.id,
+                    principal_id=client.id,
+                    principal_display_name=client.display_name,
+                    resource_id=held.id,
+                    resource_display_name=held.display_name,
+                    created_date_time=self.now - timedelta(days=39),
+                )
+            )
+
+    def exchange_principal(self, app_id: str, object_id: str, name: str = "") -> ExchangePrincipal:
+        """Mirror an app into Exchange with whatever object id is given."""
+        number = int(hashlib.sha256(f"{self.domain}/{app_id}".encode()).hexdigest()[:8], 16)
+        sid = f"S-1-5-21-1004336348-{number}-682003330-{1000 + len(self.tenant.exchange.principals)}"
+        made = ExchangePrincipal(object_id=object_id, app_id=app_id, display_name=name, sid=sid)
+        self.tenant.exchange.principals.append(made)
+        return made
+
+    def full_access(self, mailbox: Mailbox, trustee: str) -> None:
+        """Let *trustee* (a user's id or an Exchange principal's SID) open *mailbox*."""
+        self.tenant.exchange.mailbox_permissions.append(MailboxPermission(mailbox=mailbox.guid, trustee=trustee))
+
+    def send_as(self, mailbox: Mailbox, trustee: str) -> None:
+        """Let *trustee* send as *mailbox*."""
+        held = RecipientPermission(recipient=mailbox.guid, trustee=trustee)
+        self.tenant.exchange.recipient_permissions.append(held)
+
+    def workspace(self, **details: Any) -> None:
+        """Send sign-ins to a Log Analytics workspace; *details* are further fields of `Logs`."""
+        self.tenant.logs = Logs(**{"workspace_id": self.id_of("workspace"), **details})
+
+    def _of(self, app_id: str) -> ServicePrincipal:
+        found = self.tenant.directory.principal(app_id)
+        assert found is not None, app_id
+        return found
+
+    def _exchange_online(self) -> ServicePrincipal:
+        offered = [one for one in _permissions()["permission"] if one["resource"] == "exchange"]
+        return ServicePrincipal(
+            id=self.id_of("principal/exchange"),
+            app_id=EXCHANGE,
+            display_name="Office 365 Exchange Online",
+            app_owner_organization_id=MICROSOFT,
+            service_principal_names=[EXCHANGE, *_EXCHANGE_NAMES],
+            app_roles=[_role(one["id"], one["value"]) for one in offered if one["type"] == "role"],
+            oauth2_permission_scopes=[_scope(one["id"], one["value"]) for one in offered if one["type"] == "scope"],
+        )
+
+    def _graph(self) -> ServicePrincipal:
+        mail = [one["value"] for one in _permissions()["permission"] if one["resource"] == "graph"]
+        return ServicePrincipal(
+            id=self.id_of("principal/graph"),
+            app_id=GRAPH,
+            display_name="Microsoft Graph",
+            app_owner_organization_id=MICROSOFT,
+            service_principal_names=[GRAPH, "https://graph.microsoft.com"],
+            app_roles=[_role(permission("graph", value, "role"), value) for value in _GRAPH_ROLES],
+            oauth2_permission_scopes=[
+                _scope(permission("graph", value, "scope"), value) for value in (*_GRAPH_SCOPES, *mail)
+            ],
+        )
+
+
+def _role(identity: str, value: str) -> AppRole:
+    return AppRole(id=identity, value=value, display_name=value)
+
+
+def _scope(identity: str, value: str) -> Scope:
+    return Scope(id=identity, value=value, admin_consent_display_name=value)
