@@ -6,6 +6,7 @@ columns that were empty, codes that nobody knows) and what no sign-in log can sh
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from . import protocols, results
@@ -13,7 +14,7 @@ from .calendar import BusinessDates, days_of, spoken
 from .coverage import Coverage, Window
 from .summary import Answers, TableDay
 
-__all__ = ["USER_TABLES", "coverage", "held", "missing_days", "sites_known"]
+__all__ = ["USER_TABLES", "coverage", "held", "missing_days", "own", "sites_known"]
 
 USER_TABLES = {"SigninLogs": "interactive sign-ins", "AADNonInteractiveUserSignInLogs": "non-interactive sign-ins"}
 """The tables in which people's sign-ins stand, and what a page calls them. Passwords for mail show in the first."""
@@ -21,6 +22,8 @@ USER_TABLES = {"SigninLogs": "interactive sign-ins", "AADNonInteractiveUserSignI
 # A live reading asks for mail clients by name, so a day without a record is a day without a sign-in: how far it
 # reaches is in its own coverage, which speaks of a table's sign-ins with these words at the end.
 _LIVE = " by legacy mail clients"
+# What an archive calls records that a domain as the tenant's id cannot tell apart; it names the tenants itself.
+_SEVERAL = "records of several tenants"
 _SHOWN = 8  # names of codes or clients in one sentence
 
 # What holds for every tenant and every log.
@@ -49,6 +52,20 @@ _NEVER_SHOWN = (
         remedy="Read each domain's authentication type and the mailboxes' locations.",
     ),
 )
+
+
+def own(answers: Answers, tenant_id: str) -> Answers:
+    """Return *answers* without the days that a shared workspace holds of other tenants.
+
+    Args:
+        answers: From all sources.
+        tenant_id: The tenant's id; where it is a domain, its days cannot be told from others', and all stay.
+    """
+    wanted = tenant_id.strip().lower()
+    if not _is_guid(wanted):
+        return answers
+    ours = tuple(day for day in answers.tables if day.tenant_id.strip().lower() in ("", wanted))
+    return replace(answers, tables=ours)
 
 
 def held(answers: Answers, asked: Window | None = None) -> Window | None:
@@ -94,20 +111,21 @@ def coverage(
     """Return everything that limits the numbers: the engines' own records first, then what the rows show.
 
     Args:
-        answers: From all sources.
+        answers: From all sources, other tenants' days among them.
         tenant_id: The tenant's id; where it is a domain, ids in the records are not compared with it.
         asked: The window asked for, or None.
         held: From `held`.
         business: The business dates in it.
         now: The moment of the run.
     """
+    ours = own(answers, tenant_id)
+    sources = sorted({day.source for day in answers.tables})
     found = (
-        *_told(answers, asked),
-        *_tables(answers, asked),
-        *_columns(answers.tables),
-        *_newest(answers, asked, now),
+        *_tables(answers.coverage, list(_read(ours, asked, sources))),
+        *_columns(ours.tables),
+        *_newest(ours, asked, now),
         *_ahead(answers.coverage, now),
-        *_strangers(answers.tables, tenant_id),
+        *_strangers(answers, tenant_id),
         *_unknown_codes(answers),
         *_unknown_clients(answers),
         business.coverage(held),
@@ -146,28 +164,39 @@ def _live(records: Sequence[Coverage], asked: Window | None = None, what: str = 
             yield Window(start, end)
 
 
-def _told(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
-    """Yield the engines' own records, but none that calls complete what the rows show to be partial."""
-    partial = {(each.what, each.source) for each in _read(answers, asked) if each.state == "partial"}
-    for record in answers.coverage:
-        if record.state != "complete" or (record.what, record.source) not in partial:
-            yield record
-
-
-def _tables(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
-    """Yield what the rows show of each table, where no engine has said the same."""
-    told = {(each.what, each.source, each.state) for each in answers.coverage}
-    lacking = {(each.what, each.source) for each in answers.coverage if each.state in ("absent", "unknown")}
-    for record in _read(answers, asked):
+def _tables(told: Sequence[Coverage], shown: Sequence[Coverage]) -> Iterator[Coverage]:
+    """Yield the engines' own records and what the rows show: one record for each table and source."""
+    left = {(each.what, each.source): each for each in shown}
+    for record in told:
         here = (record.what, record.source)
-        if (*here, "complete") in told and record.state == "complete":
-            continue
-        if here not in lacking or record.state == "partial":
-            yield record
+        yield _joined(record, left.pop(here)) if here in left and _is_whole(record) else record
+    yield from left.values()
 
 
-def _read(answers: Answers, asked: Window | None) -> Iterator[Coverage]:
-    for source in sorted({day.source for day in answers.tables}):
+def _is_whole(record: Coverage) -> bool:
+    """Whether an engine speaks of a table as a whole; of a single column it gives no span."""
+    return record.state != "partial" or record.start is not None
+
+
+def _joined(told: Coverage, shown: Coverage) -> Coverage:
+    """Return one record of one table; where the rows show some of what an engine says is not there, they are a part."""
+    if told.state == "complete":
+        return shown if shown.state != "complete" else told
+    if told.state == shown.state == "absent":
+        return told
+    return replace(
+        told,
+        state="absent" if shown.state == "absent" else "partial",
+        start=min(filter(None, (told.start, shown.start)), default=None),
+        end=max(filter(None, (told.end, shown.end)), default=None),
+        reason=f"{told.reason} {shown.reason}".rstrip(),
+        remedy=f"{told.remedy} {shown.remedy}".strip(),
+    )
+
+
+def _read(answers: Answers, asked: Window | None, sources: Sequence[str]) -> Iterator[Coverage]:
+    """Yield what the rows show of each table in each source."""
+    for source in sources:
         for table, what in USER_TABLES.items():
             days = [day for day in answers.tables if (day.source, day.table) == (source, table) and day.rows]
             live = list(_live(answers.coverage, asked, what))
@@ -248,10 +277,12 @@ def _newest(answers: Answers, asked: Window | None, now: datetime) -> Iterator[C
         )
 
 
-def _strangers(tables: Sequence[TableDay], tenant_id: str) -> Iterator[Coverage]:
+def _strangers(answers: Answers, tenant_id: str) -> Iterator[Coverage]:
+    told = {record.source for record in answers.coverage if record.what == _SEVERAL}
     rows: dict[str, int] = defaultdict(int)
-    for day in tables:
-        rows[day.tenant_id.strip().lower()] += day.rows
+    for day in answers.tables:
+        if day.source not in told:
+            rows[day.tenant_id.strip().lower()] += day.rows
     wanted = tenant_id.strip().lower()
     named = _is_guid(wanted)
     if not named:

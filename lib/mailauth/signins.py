@@ -72,18 +72,20 @@ def assess(
         decisions=decisions,
     )
     oauth = adoption.summarise(answers.adoption, registered_apps)
-    held = reach.held(answers, window)
+    # Another tenant's days in a shared workspace say nothing of this one.
+    ours = reach.own(answers, tenant_id)
+    held = reach.held(ours, window)
     moment = min(now, window.end) if window else now
     groups = groups_of(
         answers.mail,
         places,
         limits,
         oauth=adoption.days_by_protocol(answers.adoption),
-        sites_known=reach.sites_known(answers),
+        sites_known=reach.sites_known(ours),
         moment=moment,
     )
     engines = {name.partition("/")[0] for name in answers.queries}
-    missing = reach.missing_days(answers, held)
+    missing = reach.missing_days(ours, held)
     business = calendar.business_dates(held, now=now, missing=missing)
     coverage = reach.coverage(answers, tenant_id=tenant_id, asked=window, held=held, business=business, now=now)
     stand = standing.of(groups, oauth, coverage, engines=engines, held=held, moment=moment, limits=limits)
