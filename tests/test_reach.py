@@ -18,8 +18,8 @@ TABLE = "interactive sign-ins"
 
 def told(state: Any, reason: str, days: tuple[TableDay, ...] = ()) -> Coverage:
     """Return what an archive says of a table, with the span of *days*."""
-    span = (days[-1].first, days[0].last) if days else (None, None)
-    return Coverage(TABLE, state, "files", *span, reason=reason, remedy="Export it again." if reason else "")
+    start, end = (days[-1].first, days[0].last) if days else (None, None)
+    return Coverage(TABLE, state, "files", start, end, reason=reason, remedy="Export it again." if reason else "")
 
 
 def limits(answers: Answers, *, tenant_id: str = TENANT_ID, asked: Window | None = ASKED) -> list[Coverage]:
