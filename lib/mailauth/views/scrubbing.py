@@ -23,10 +23,15 @@ _SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.|-----BEGIN|[\w~+/=.-]{32,}$")
 _HARMLESS = re.compile(r"(env|file|keyring):|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|(True|False|None|)$")
 
 # An absolute path of two parts or more; a web address or a fraction is none. It may stand right behind a tag; a
-# closing tag is none, for no slash follows its name.
+# closing tag is none, for no slash follows its name. Python writes a backslash twice.
+_PART = r"[^\s/\\:\"'<>|*?&;,()\[\]{}]"
+# Windows puts people's names into folders with the space that stands in them. A word too many is lost more lightly.
+_SPACED = r"(?! )[^/\\:\"<>|*?;,\[\]{}\r\n\t]+(?<! )"
 _PATH = re.compile(
-    r"(?<![\w:/.\\-])(?:file://)?(?:[A-Za-z]:)?(?:/|\\{1,2}(?=\w))"
-    r"(?:[^\s/\\:\"'<>|*?&;,()\[\]{}]+(?:/|\\{1,2})){1,}(?P<last>[^\s/\\:\"'<>|*?&;,()\[\]{}]*)"
+    r"(?<![\w:/.\\-])(?:file://)?(?:"
+    rf"(?:/?[A-Za-z]:(?:/|\\{{1,2}})|\\{{1,4}}(?=\w))(?:{_SPACED}(?:/|\\{{1,2}}))+"
+    rf"|/(?:{_PART}+(?:/|\\{{1,2}}))+"
+    rf")(?P<last>{_PART}*)"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
