@@ -1,5 +1,6 @@
 """A tenant, opened: what can be said of it before anything is asked, and what a source that fails becomes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_a_query_that_names_a_file_is_refused(tmp_path: Path) -> None:
     opened = run(tmp_path, ", signin_logs: [{files: one.json}]")
     reply = opened.ask(f"['{(tmp_path / 'secret.csv').as_posix()}']")
     assert (reply.rows, bool(reply.partial)) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        pytest.param("Nonsense | take 1", "Table with name Nonsense does not exist", id="no such table"),
+        pytest.param("SigninLogs | where Foo == 1", 'column "Foo" not found', id="no such column"),
+        pytest.param("SigninLogs | wher", "could not parse KQL at 1:11", id="no such operator"),
+    ],
+)
+def test_a_query_that_is_refused_says_what_it_can_name_and_shows_no_sql(tmp_path: Path, text: str, cause: str) -> None:
+    (tmp_path / "one.json").write_text("{}\n", encoding="utf-8")
+    reply = run(tmp_path, ", signin_logs: [{files: one.json}]").ask(text)
+    assert cause in reply.partial
+    assert "a query can name the tables SigninLogs, AADNonInteractiveUserSignInLogs" in reply.partial
+    assert not {"LINE", "_s0", "pg_settings"} & set(re.findall(r"\w+", reply.partial))
 
 
 def test_what_the_preflight_keeps_tells_nothing_of_the_machine(tmp_path: Path) -> None:

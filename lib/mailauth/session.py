@@ -7,6 +7,7 @@ anybody is left to the core; everything that can be shown is left to the views.
 import contextlib
 import importlib.metadata
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -191,7 +192,7 @@ class Run:
                 with start() as engine:
                     return engine.run(text, Window(now - timedelta(days=days), now))
             except (SourceError, QueryError, ConfigurationError) as error:
-                why = f"{source.kind}: {error}"
+                why = f"{source.kind}: {_declined(error)}"
         return Reply([], partial=why)
 
     def keep_start(self, checked: Sequence[Check]) -> Path:
@@ -456,6 +457,16 @@ def _attended() -> bool:
 
 def _report(path: Path) -> smtp_report.Report:
     return smtp_report.parse(smtp_report.decode(path.read_bytes()), path.name)
+
+
+def _declined(error: MailauthError) -> str:
+    """Return why one's own query was not answered, with the engine's words marked as such."""
+    if not isinstance(error, QueryError):
+        return str(error)
+    # The local engine goes on with the SQL that the KQL became, which nobody here wrote.
+    said = re.split(r"\s+(?:Did you mean\b|LINE \d+:)", error.message)[0].rstrip(". ")
+    known = ", ".join(kql.TABLES)
+    return f"{said}. These are the engine's own words; a query can name the tables {known} and their columns."
 
 
 def _unheard(source: Source, error: MailauthError) -> Coverage:
