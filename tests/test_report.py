@@ -48,7 +48,7 @@ class TestPractice:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == str(folder / "index.html")
 
-    @pytest.mark.parametrize("tenant", ["contoso", "fabrikam"])
+    @pytest.mark.parametrize("tenant", ["fabrikam", "northwind"])
     def test_it_leaves_pages_evidence_and_tables_for_each_tenant(
         self, reports: tuple[subprocess.CompletedProcess[str], Path], tenant: str
     ) -> None:
@@ -68,13 +68,13 @@ class TestPractice:
     def test_the_log_that_cannot_answer_is_said_to_be_so(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
     ) -> None:
-        text = (reports[1] / "fabrikam" / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8")
+        text = (reports[1] / "northwind" / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8")
         assert json.loads(text)["data"]["state"]["word"] == "cannot know"
 
     def test_a_page_fetches_nothing_and_stays_below_its_size(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
     ) -> None:
-        page = (reports[1] / "contoso" / "index.html").read_text(encoding="utf-8")
+        page = (reports[1] / "fabrikam" / "index.html").read_text(encoding="utf-8")
         assert len(page.encode()) < 2_500_000
         assert "default-src 'none'" in page
         assert re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=[\"'](?!data:|#)", page) == []
@@ -82,8 +82,8 @@ class TestPractice:
     def test_headless_and_interactive_give_the_same_numbers(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
     ) -> None:
-        case = session.open("contoso").find()
-        text = (reports[1] / "contoso" / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8")
+        case = session.open("fabrikam").find()
+        text = (reports[1] / "fabrikam" / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8")
         headless = {row["sender_id"]: row["successes"] for row in json.loads(text)["data"]["groups"]}
         assert {group.sender_id: group.successes for group in case.findings.groups} == headless
 
@@ -98,14 +98,14 @@ class TestPractice:
     def test_the_notebook_beside_the_page_opens_in_jupyterlab(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
     ) -> None:
-        path = reports[1] / "contoso" / "10-find-basic-auth.ipynb"
+        path = reports[1] / "fabrikam" / "10-find-basic-auth.ipynb"
         nbformat.validate(json.loads(path.read_text(encoding="utf-8")))
 
     def test_findings_end_with_1_only_when_asked(self, reports: tuple[subprocess.CompletedProcess[str], Path]) -> None:
         rows = json.loads((reports[1] / "fleet.json").read_text(encoding="utf-8"))["tenants"]
         assert {row["tenant"]: (row["senders"] > 0, row["state"]) for row in rows} == {
-            "contoso": (True, "exposed"),
-            "fabrikam": (True, "cannot know"),
+            "fabrikam": (True, "exposed"),
+            "northwind": (True, "cannot know"),
         }
 
 
@@ -149,7 +149,7 @@ def test_a_parameter_that_the_notebook_does_not_declare_stops_it(tmp_path: Path)
         papermill.execute_notebook(
             str(ROOT / "notebooks" / "00-start.ipynb"),
             str(tmp_path / "out.ipynb"),
-            parameters={"tennant": "fabrikam", "out": str(tmp_path)},
+            parameters={"tennant": "northwind", "out": str(tmp_path)},
             cwd=str(ROOT / "notebooks"),
             progress_bar=False,
         )
@@ -195,10 +195,10 @@ def test_an_interrupted_run_ends_with_130_and_leaves_nothing_half_written(tmp_pa
 
 
 def test_forgetting_a_tenant_removes_what_is_kept_of_it(tmp_path: Path) -> None:
-    session.open("fabrikam").find()
-    kept = Path(os.environ["MAILAUTH_HOME"], "tenants", "fabrikam")
+    session.open("northwind").find()
+    kept = Path(os.environ["MAILAUTH_HOME"], "tenants", "northwind")
     assert kept.is_dir()
-    done = mailauth("forget", "--tenant", "fabrikam", "--out", str(tmp_path))
+    done = mailauth("forget", "--tenant", "northwind", "--out", str(tmp_path))
     assert (done.returncode, done.stdout) == (0, f"removed {kept}\n")
     assert not kept.exists()
-    assert "nothing is kept" in mailauth("forget", "--tenant", "fabrikam", "--out", str(tmp_path)).stdout
+    assert "nothing is kept" in mailauth("forget", "--tenant", "northwind", "--out", str(tmp_path)).stdout

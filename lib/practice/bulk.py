@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from .contoso import CONTOSO
+from .fabrikam import FABRIKAM
 from .files import diagnostics
 from .signins import SEED, deliveries, events
 
@@ -32,7 +32,7 @@ def write(folder: Path, size: int, today: date, *, seed: int = SEED) -> int:
         seed: As in `signins.events`.
     """
     # A user agent of 200,000 characters in every copy would be all that is measured.
-    world = dataclasses.replace(CONTOSO, attacks=tuple(one for one in CONTOSO.attacks if one.key != "loud"))
+    world = dataclasses.replace(FABRIKAM, attacks=tuple(one for one in FABRIKAM.attacks if one.key != "loud"))
     with tempfile.TemporaryDirectory() as small:
         rows = deliveries(events(world, today, seed=seed), today)
         blobs = [

@@ -18,9 +18,9 @@ from typing import Final
 
 import platformdirs
 
-from .contoso import CONTOSO
 from .fabrikam import FABRIKAM
-from .files import CONTOSO_REPORT, CONTOSO_SIGNINS, FABRIKAM_SIGNINS, contoso_files, fabrikam_files
+from .files import FABRIKAM_REPORT, FABRIKAM_SIGNINS, NORTHWIND_SIGNINS, fabrikam_files, northwind_files
+from .northwind import NORTHWIND
 from .signins import SEED
 from .world import World
 
@@ -70,9 +70,9 @@ def _fill(folder: Path, today: date, seed: int) -> None:
     # mkdtemp makes a folder for its owner alone.
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
-        contoso_files(unfinished / CONTOSO.name, CONTOSO, today, seed=seed)
         fabrikam_files(unfinished / FABRIKAM.name, FABRIKAM, today, seed=seed)
-        (unfinished / CONTOSO.name / "decisions.yaml").write_text(_decisions(today), encoding="utf-8")
+        northwind_files(unfinished / NORTHWIND.name, NORTHWIND, today, seed=seed)
+        (unfinished / FABRIKAM.name / "decisions.yaml").write_text(_decisions(today), encoding="utf-8")
         unfinished.rename(folder)
     except OSError:
         # Another program was faster: its folder holds the same.
@@ -132,28 +132,28 @@ clouds:
     proxy: none
     rehearsal: true
 tenants:
-  - name: {CONTOSO.name}
-    tenant_id: {CONTOSO.tenant_id}
-    cloud: practice
-    signin_logs:
-      - files:
-{_listed(f"{folder}/{CONTOSO.name}", CONTOSO_SIGNINS)}
-      - smtp_report: {folder}/{CONTOSO.name}/{CONTOSO_REPORT}
-    mail_apps:
-      - {{name: relay, client_id: {CONTOSO.app("relay").app_id}, flows: [{{kind: interactive}}]}}
-    mailboxes:
-      - {{address: {CONTOSO.address("reports")}, protocols: [smtp], kind: shared}}
-    decisions: {folder}/{CONTOSO.name}/decisions.yaml
-    members_hint: {_members(CONTOSO)}
   - name: {FABRIKAM.name}
     tenant_id: {FABRIKAM.tenant_id}
     cloud: practice
     signin_logs:
       - files:
 {_listed(f"{folder}/{FABRIKAM.name}", FABRIKAM_SIGNINS)}
+      - smtp_report: {folder}/{FABRIKAM.name}/{FABRIKAM_REPORT}
+    mail_apps:
+      - {{name: relay, client_id: {FABRIKAM.app("relay").app_id}, flows: [{{kind: interactive}}]}}
+    mailboxes:
+      - {{address: {FABRIKAM.address("reports")}, protocols: [smtp], kind: shared}}
+    decisions: {folder}/{FABRIKAM.name}/decisions.yaml
     members_hint: {_members(FABRIKAM)}
+  - name: {NORTHWIND.name}
+    tenant_id: {NORTHWIND.tenant_id}
+    cloud: practice
+    signin_logs:
+      - files:
+{_listed(f"{folder}/{NORTHWIND.name}", NORTHWIND_SIGNINS)}
+    members_hint: {_members(NORTHWIND)}
 defaults:
-  tenant: {CONTOSO.name}
+  tenant: {FABRIKAM.name}
 """
 
 
@@ -169,15 +169,15 @@ def _decisions(today: date) -> str:
     def day(ahead: int) -> str:
         return (today + timedelta(days=ahead)).isoformat()
 
-    leeds, bristol, ledger = (CONTOSO.sites[key].network.address for key in ("leeds", "bristol", "ledger"))
+    leeds, bristol, ledger = (FABRIKAM.sites[key].network.address for key in ("leeds", "bristol", "ledger"))
     return f"""\
-# What the people of Contoso have decided so far. Invented, like everything here.
+# What the people of Fabrikam have decided so far. Invented, like everything here.
 networks:
   {leeds}: Leeds office
   {bristol}: Bristol warehouse
   {ledger}: {{name: Ledgerline, kind: hosted, note: hosts the ERP and sends our invoices from there}}
 senders:
-  - user: {CONTOSO.address("scanner")}
+  - user: {FABRIKAM.address("scanner")}
     protocol: smtp
     network: Leeds office
     what: the three copiers of the Leeds office, scan to mail
@@ -185,7 +185,7 @@ senders:
     owner: Mei Tan
     due: {day(18)}
     note: the dealer comes on that day anyway
-  - user: {CONTOSO.address("erp")}
+  - user: {FABRIKAM.address("erp")}
     protocol: smtp
     network: Ledgerline
     what: invoices to customers
@@ -193,12 +193,12 @@ senders:
     vendor: Ledgerline ERP
     owner: Hugo Penn
     due: {day(11)}
-  - user: {CONTOSO.address("doorcam")}
+  - user: {FABRIKAM.address("doorcam")}
     what: door camera of the warehouse
     answers: {{outside: false, oauth: false}}
     owner: Sam Otieno
     exception_until: {day(30)}
-  - user: {CONTOSO.address("fax")}
+  - user: {FABRIKAM.address("fax")}
     protocol: smtp
     what: the fax server, if it is still there
     owner: Ruth Adeyemi

@@ -1,6 +1,6 @@
 """Sign-ins as files, the way customers have them.
 
-`contoso_files` and `fabrikam_files` put a whole tenant in a folder. Everything else here knows a format and
+`fabrikam_files` and `northwind_files` put a whole tenant in a folder. Everything else here knows a format and
 nothing of the stories.
 """
 
@@ -15,29 +15,29 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from .fabrikam import ARCHIVED, DOWNLOADED
+from .northwind import ARCHIVED, DOWNLOADED
 from .signins import SEED, Delivery, Event, Table, as_graph, deliveries, events
 from .world import World
 
 __all__ = [
-    "CONTOSO_REPORT",
-    "CONTOSO_SIGNINS",
+    "FABRIKAM_REPORT",
     "FABRIKAM_SIGNINS",
+    "NORTHWIND_SIGNINS",
     "PORTAL_HEADER",
-    "contoso_files",
     "cut_short",
     "diagnostic_record",
     "diagnostics",
     "fabrikam_files",
     "graph_pages",
     "log_analytics_csv",
+    "northwind_files",
     "portal_csv",
     "smtp_report",
 ]
 
-CONTOSO_SIGNINS: Final = ("insights-logs-*/**/*.json*", "exports/*.csv", "graph/*.json")
-CONTOSO_REPORT: Final = "reports/SmtpAuthClients.csv"
-FABRIKAM_SIGNINS: Final = ("downloads/*.csv", "old/*.json.gz")
+FABRIKAM_SIGNINS: Final = ("insights-logs-*/**/*.json*", "exports/*.csv", "graph/*.json")
+FABRIKAM_REPORT: Final = "reports/SmtpAuthClients.csv"
+NORTHWIND_SIGNINS: Final = ("downloads/*.csv", "old/*.json.gz")
 
 _CATEGORIES: Final[Mapping[Table, str]] = {
     "SigninLogs": "SignInLogs",
@@ -77,7 +77,7 @@ _SINCE_2021: Final = (
 )
 
 
-def contoso_files(folder: Path, world: World, today: date, *, seed: int = SEED) -> tuple[Event, ...]:
+def fabrikam_files(folder: Path, world: World, today: date, *, seed: int = SEED) -> tuple[Event, ...]:
     """Write a tenant whose logs are all there, and for some days twice.
 
     The diagnostic-settings archive holds every row; a Log Analytics export and saved Graph
@@ -88,13 +88,13 @@ def contoso_files(folder: Path, world: World, today: date, *, seed: int = SEED) 
     diagnostics(folder, world, rows, packed_before=today - timedelta(days=20))
     interactive = [row for row in rows if row.event.table == "SigninLogs"]
     log_analytics_csv(folder / "exports" / "query_data.csv", world, _between(interactive, today, 6, 4))
-    latest = {row.event.id: row for row in _between(interactive, today, 3, 1)}
+    latest = {row.event.id: row for row in _between(interactive, today, 4, 1)}
     graph_pages(folder / "graph", world, [*latest.values()])
-    smtp_report(folder / CONTOSO_REPORT, world)
+    smtp_report(folder / FABRIKAM_REPORT, world)
     return happened
 
 
-def fabrikam_files(folder: Path, world: World, today: date, *, seed: int = SEED) -> tuple[Event, ...]:
+def northwind_files(folder: Path, world: World, today: date, *, seed: int = SEED) -> tuple[Event, ...]:
     """Write a tenant whose logs cannot answer.
 
     Two portal downloads leave two days out between them, and the last is old; there is no

@@ -1,6 +1,6 @@
 """What a practice tenant is made of: people, networks, devices that send mail, attackers. Values only.
 
-`contoso` and `fabrikam` hold the two stories; `signins` turns a world into sign-in
+`fabrikam` and `northwind` hold the two stories; `signins` turns a world into sign-in
 events; `expected` says what a good report finds in them. All addresses come from the
 ranges kept for documentation (RFC 5737, RFC 3849, RFC 5398) and all names are invented.
 """

@@ -46,10 +46,10 @@ def test_the_next_day_has_files_of_its_own_and_old_ones_go_after_a_while(tmp_pat
 
 def test_what_else_stands_in_the_home_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "contoso.yaml").write_text("mailboxes: []\n", encoding="utf-8")
+    (tmp_path / "state" / "fabrikam.yaml").write_text("mailboxes: []\n", encoding="utf-8")
     configuration.make(tmp_path, TODAY)
     configuration.make(tmp_path, date(2026, 11, 24))
-    assert (tmp_path / "state" / "contoso.yaml").is_file()
+    assert (tmp_path / "state" / "fabrikam.yaml").is_file()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a user's folders by access lists, not by modes")

@@ -14,13 +14,13 @@ from mailauth.services import archive
 from mailauth.summary import Answers
 from practice import configuration, expected
 from practice import signins as practised
-from practice.contoso import CONTOSO
 from practice.expected import Sender
+from practice.fabrikam import FABRIKAM
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=365), NOW)
-HAPPENED = practised.events(CONTOSO, TODAY)
+HAPPENED = practised.events(FABRIKAM, TODAY)
 
 
 @dataclass(frozen=True)
@@ -72,26 +72,26 @@ def shown(findings: Findings, sender: Sender) -> list[Group]:
     ]
 
 
-SENDERS = [one for one in expected.senders(CONTOSO, HAPPENED) if one.verdict not in ("modern", "not_mail")]
+SENDERS = [one for one in expected.senders(FABRIKAM, HAPPENED) if one.verdict not in ("modern", "not_mail")]
 
 
 @pytest.mark.parametrize("sender", SENDERS, ids=lambda one: f"{one.user.partition('@')[0]} {one.protocol}")
-def test_each_sender_of_contoso_is_found_once_with_its_verdict(cases: dict[str, Case], sender: Sender) -> None:
-    (group,) = shown(cases["contoso"].decided, sender)
+def test_each_sender_of_fabrikam_is_found_once_with_its_verdict(cases: dict[str, Case], sender: Sender) -> None:
+    (group,) = shown(cases["fabrikam"].decided, sender)
     assert (group.verdict, group.population) == (sender.verdict, sender.population), sender.stories
     assert (group.successes, group.days_active) == (sender.successes, sender.days_active)
-    (group,) = shown(cases["contoso"].undecided, sender)
+    (group,) = shown(cases["fabrikam"].undecided, sender)
     assert group.verdict == sender.unnamed, sender.stories
 
 
 def test_no_sender_is_found_that_is_none(cases: dict[str, Case]) -> None:
     told = {(sender.user, sender.network) for sender in SENDERS}
-    groups = [group for group in cases["contoso"].decided.groups if group.verdict != "attack_noise"]
+    groups = [group for group in cases["fabrikam"].decided.groups if group.verdict != "attack_noise"]
     assert {(group.user, group.network.address) for group in groups} == told
 
 
 def test_attacks_are_counted_once_and_apart(cases: dict[str, Case]) -> None:
-    truth, found = expected.guesses(CONTOSO, HAPPENED), cases["contoso"].decided.attacks
+    truth, found = expected.guesses(FABRIKAM, HAPPENED), cases["fabrikam"].decided.attacks
     # Guesses at an account from the address that got in later stand with that compromise.
     with_ines = sum(event.key == "before ines" and event.user.startswith("ines.") for event in HAPPENED)
     assert found.sign_ins == truth.sign_ins - with_ines
@@ -99,17 +99,17 @@ def test_attacks_are_counted_once_and_apart(cases: dict[str, Case]) -> None:
 
 
 def test_adoption_is_counted_in_sender_days(cases: dict[str, Case]) -> None:
-    assert cases["contoso"].adoption == expected.adoption(CONTOSO, HAPPENED)
+    assert cases["fabrikam"].adoption == expected.adoption(FABRIKAM, HAPPENED)
 
 
 def test_what_has_nothing_to_do_with_mail_is_counted_apart(cases: dict[str, Case]) -> None:
-    apart = [sender for sender in expected.senders(CONTOSO, HAPPENED) if sender.verdict == "not_mail"]
-    assert sum(cases["contoso"].decided.not_mail.values()) == sum(sum(one.codes.values()) for one in apart)
+    apart = [sender for sender in expected.senders(FABRIKAM, HAPPENED) if sender.verdict == "not_mail"]
+    assert sum(cases["fabrikam"].decided.not_mail.values()) == sum(sum(one.codes.values()) for one in apart)
 
 
-def test_fabrikams_logs_cannot_answer(cases: dict[str, Case]) -> None:
-    found = cases["fabrikam"].decided
+def test_northwinds_logs_cannot_answer(cases: dict[str, Case]) -> None:
+    found = cases["northwind"].decided
     assert found.state == "cannot know"
     assert found.missing_days
     assert any(record.state == "partial" and "truncated" in record.reason for record in found.coverage)
-    assert any(group.user == "shop@fabrikam.example" for group in found.groups)
+    assert any(group.user == "shop@northwind.example" for group in found.groups)

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from practice import signins
-from practice.contoso import CONTOSO
+from practice.fabrikam import FABRIKAM
 from practice.signins import Delivery
 
 TODAY = date(2026, 11, 23)
-HAPPENED = signins.events(CONTOSO, TODAY)
+HAPPENED = signins.events(FABRIKAM, TODAY)
 ROWS = tuple(signins.deliveries(HAPPENED, TODAY))
 
 
 def rows_of(key: str) -> list[dict[str, Any]]:
-    return [signins.as_graph(CONTOSO, event) for event in HAPPENED if event.key == key]
+    return [signins.as_graph(FABRIKAM, event) for event in HAPPENED if event.key == key]
 
 
 def copies() -> dict[str, list[Delivery]]:
@@ -28,13 +28,13 @@ def copies() -> dict[str, list[Delivery]]:
 
 
 def test_the_same_seed_and_day_give_the_same_story_and_another_seed_another() -> None:
-    assert signins.events(CONTOSO, TODAY) == HAPPENED
-    assert {event.id for event in signins.events(CONTOSO, TODAY, seed=8)}.isdisjoint(event.id for event in HAPPENED)
+    assert signins.events(FABRIKAM, TODAY) == HAPPENED
+    assert {event.id for event in signins.events(FABRIKAM, TODAY, seed=8)}.isdisjoint(event.id for event in HAPPENED)
 
 
 def test_two_days_tell_the_same_of_the_days_that_both_know() -> None:
     def scanner(today: date) -> set[tuple[str, datetime, str]]:
-        rows = (event for event in signins.events(CONTOSO, today) if event.key == "scanner")
+        rows = (event for event in signins.events(FABRIKAM, today) if event.key == "scanner")
         return {(event.id, event.at, event.client) for event in rows if event.at.date() >= date(2026, 10, 26)}
 
     tomorrow = scanner(TODAY + timedelta(days=1))
@@ -93,7 +93,7 @@ def test_a_policy_stops_the_right_password_and_says_so() -> None:
 
 def test_one_result_code_has_two_meanings_told_apart_by_its_text() -> None:
     reasons = {
-        signins.as_graph(CONTOSO, event)["status"]["failureReason"] for event in HAPPENED if event.code == "50053"
+        signins.as_graph(FABRIKAM, event)["status"]["failureReason"] for event in HAPPENED if event.code == "50053"
     }
     assert len(reasons) == 2
     assert sum("malicious" in reason for reason in reasons) == 1
@@ -117,7 +117,7 @@ def test_the_last_copy_is_the_full_one() -> None:
 
 def test_a_risk_is_missing_from_the_first_copy_and_there_in_the_last() -> None:
     held = next(held for held in copies().values() if held[0].event.key == "ines stolen, sending")
-    risks = [signins.as_graph(CONTOSO, row.event, early=row.early)["riskLevelDuringSignIn"] for row in held]
+    risks = [signins.as_graph(FABRIKAM, row.event, early=row.early)["riskLevelDuringSignIn"] for row in held]
     assert (risks[0], risks[-1]) == ("none", "medium")
 
 
@@ -128,7 +128,7 @@ def test_rows_are_late_by_minutes_and_some_by_hours() -> None:
 
 
 def test_blanks_are_there_and_make_nobody_a_guest() -> None:
-    rows = [signins.as_graph(CONTOSO, event) for event in HAPPENED if event.key == "scanner"]
+    rows = [signins.as_graph(FABRIKAM, event) for event in HAPPENED if event.key == "scanner"]
     assert any(row["homeTenantId"] == "" for row in rows)
     assert any(row["location"]["countryOrRegion"] == "" for row in rows)
     assert {row["userType"] for row in rows} == {"member"}
@@ -162,12 +162,12 @@ def test_partners_and_guests_are_told_by_the_fields_that_tell_them() -> None:
     guest, partner = rows_of("guest's phone")[0], rows_of("partner's script")[0]
     assert (guest["userType"], guest["crossTenantAccessType"]) == ("guest", "b2bCollaboration")
     assert (partner["userType"], partner["crossTenantAccessType"]) == ("member", "serviceProvider")
-    assert partner["homeTenantId"] not in ("", CONTOSO.tenant_id)
+    assert partner["homeTenantId"] not in ("", FABRIKAM.tenant_id)
 
 
 def test_an_app_signs_in_as_itself_without_a_user() -> None:
     robots = [event for event in HAPPENED if event.table == "AADServicePrincipalSignInLogs"]
-    row = signins.as_graph(CONTOSO, robots[0])
-    assert row["servicePrincipalName"] == "Contoso Mail Relay"
+    row = signins.as_graph(FABRIKAM, robots[0])
+    assert row["servicePrincipalName"] == "Fabrikam Mail Relay"
     assert "userPrincipalName" not in row
     assert "clientAppUsed" not in row

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from practice import expected, signins
-from practice.contoso import CONTOSO
 from practice.expected import Sender
 from practice.fabrikam import FABRIKAM
+from practice.northwind import NORTHWIND
 from practice.world import World
 
 MONDAY = date(2026, 11, 23)
@@ -32,7 +32,7 @@ VERDICTS = {
 }
 
 
-def found(today: date, world: World = CONTOSO) -> dict[str, list[Sender]]:
+def found(today: date, world: World = FABRIKAM) -> dict[str, list[Sender]]:
     by_verdict: dict[str, list[Sender]] = {}
     for sender in expected.senders(world, signins.events(world, today)):
         by_verdict.setdefault(sender.verdict, []).append(sender)
@@ -42,7 +42,7 @@ def found(today: date, world: World = CONTOSO) -> dict[str, list[Sender]]:
 def victims(today: date) -> dict[str, int]:
     failed = {
         (event.network.group, event.user)
-        for event in signins.events(CONTOSO, today)
+        for event in signins.events(FABRIKAM, today)
         if event.code != "0" and event.app.name == "Office 365 Exchange Online"
     }
     networks = [network for network, _ in failed]
@@ -51,21 +51,21 @@ def victims(today: date) -> dict[str, int]:
 
 def test_every_verdict_has_somebody_behind_it() -> None:
     assert set(found(MONDAY)) | {"attack_noise"} == VERDICTS
-    assert expected.guesses(CONTOSO, signins.events(CONTOSO, MONDAY)).sign_ins > 1_000
+    assert expected.guesses(FABRIKAM, signins.events(FABRIKAM, MONDAY)).sign_ins > 1_000
 
 
 @pytest.mark.parametrize("today", WEEK, ids=lambda day: day.strftime("%A"))
 def test_members_with_mfa_make_the_two_offices_known_and_no_other_place(today: date) -> None:
-    people = expected.known_sites(signins.events(CONTOSO, today))
+    people = expected.known_sites(signins.events(FABRIKAM, today))
     offices = {
-        site.network.group for site in CONTOSO.sites.values() if site.name in ("Leeds office", "Bristol warehouse")
+        site.network.group for site in FABRIKAM.sites.values() if site.name in ("Leeds office", "Bristol warehouse")
     }
     assert {network for network, count in people.items() if count >= 2} == offices
 
 
 @pytest.mark.parametrize("today", WEEK, ids=lambda day: day.strftime("%A"))
 def test_a_verdict_about_a_known_place_comes_from_one_and_the_others_do_not(today: date) -> None:
-    people = expected.known_sites(signins.events(CONTOSO, today))
+    people = expected.known_sites(signins.events(FABRIKAM, today))
     by_verdict = found(today)
     known = {network for network, count in people.items() if count >= 2}
     for verdict in ("blocked_by_policy", "accepted_not_opened"):
@@ -90,48 +90,48 @@ def test_days_and_victims_are_on_the_right_side_of_every_threshold(today: date) 
 
 
 def test_the_scanner_stays_one_sender_through_attack_and_lockout() -> None:
-    (scanner,) = [sender for sender in found(MONDAY)["basic_sender"] if sender.user == "scanner@contoso.example"]
+    (scanner,) = [sender for sender in found(MONDAY)["basic_sender"] if sender.user == "scanner@fabrikam.example"]
     assert scanner.codes["50053"] > 0
     assert scanner.successes == scanner.codes["0"]
-    assert "scanner" in {victim for attack in CONTOSO.attacks for victim in attack.victims}
+    assert "scanner" in {victim for attack in FABRIKAM.attacks for victim in attack.victims}
 
 
 def test_a_sender_on_ipv6_is_one_network_however_its_host_changes() -> None:
-    (lena,) = [sender for sender in found(MONDAY)["basic_unconfirmed"] if sender.user == "lena.brandt@contoso.example"]
-    addresses = {event.ip for event in signins.events(CONTOSO, MONDAY) if event.key == "lena at home"}
+    (lena,) = [sender for sender in found(MONDAY)["basic_unconfirmed"] if sender.user == "lena.brandt@fabrikam.example"]
+    addresses = {event.ip for event in signins.events(FABRIKAM, MONDAY) if event.key == "lena at home"}
     assert lena.network == "2001:db8:4a:7::/64"
     assert len(addresses) >= 3
     assert {str(ipaddress.ip_network(f"{address}/64", strict=False)) for address in addresses} == {lena.network}
 
 
 def test_the_report_server_has_moved() -> None:
-    happened = signins.events(CONTOSO, MONDAY)
+    happened = signins.events(FABRIKAM, MONDAY)
     basic = [event.at.date() for event in happened if event.key == "reports before"]
-    oauth = [day for day, user in expected.adoption(CONTOSO, happened) if user == "reports@contoso.example"]
+    oauth = [day for day, user in expected.adoption(FABRIKAM, happened) if user == "reports@fabrikam.example"]
     assert max(basic) < min(oauth)
     assert len(oauth) == 16
 
 
 def test_a_password_for_a_token_is_no_adoption() -> None:
-    happened = signins.events(CONTOSO, MONDAY)
-    users = {user for _, user in expected.adoption(CONTOSO, happened)}
+    happened = signins.events(FABRIKAM, MONDAY)
+    users = {user for _, user in expected.adoption(FABRIKAM, happened)}
     assert users == {
-        "reports@contoso.example",
-        "viktor.sala@contoso.example",
-        "lena.brandt@contoso.example",
-        "Contoso Mail Relay",
+        "reports@fabrikam.example",
+        "viktor.sala@fabrikam.example",
+        "lena.brandt@fabrikam.example",
+        "Fabrikam Mail Relay",
     }
 
 
 def test_one_reported_sender_is_unknown_to_the_sign_ins() -> None:
-    users = {event.user for event in signins.events(CONTOSO, MONDAY)}
-    used = {CONTOSO.address(address) for mailer in CONTOSO.mailers for address in mailer.sends_as}
-    reported = {line.address for line in CONTOSO.reported}
-    assert reported - users - used == {"alarm.panel@contoso.example"}
+    users = {event.user for event in signins.events(FABRIKAM, MONDAY)}
+    used = {FABRIKAM.address(address) for mailer in FABRIKAM.mailers for address in mailer.sends_as}
+    reported = {line.address for line in FABRIKAM.reported}
+    assert reported - users - used == {"alarm.panel@fabrikam.example"}
 
 
 def test_guests_and_the_partner_are_apart_and_strangers_names_have_no_identity() -> None:
-    happened = signins.events(CONTOSO, MONDAY)
+    happened = signins.events(FABRIKAM, MONDAY)
     assert {event.population for event in happened if event.table != "AADServicePrincipalSignInLogs"} == {
         "member",
         "guest",
@@ -143,13 +143,13 @@ def test_guests_and_the_partner_are_apart_and_strangers_names_have_no_identity()
 
 
 def test_the_botnet_comes_from_many_networks_that_are_nobodys_place() -> None:
-    (botnet,) = [attack for attack in CONTOSO.attacks if attack.key == "botnet"]
-    places = {site.network.group for site in CONTOSO.sites.values()}
+    (botnet,) = [attack for attack in FABRIKAM.attacks if attack.key == "botnet"]
+    places = {site.network.group for site in FABRIKAM.sites.values()}
     assert len({network.group for network in botnet.networks}) > 40
     assert not {network.group for network in botnet.networks} & places
 
 
-@pytest.mark.parametrize("world", [CONTOSO, FABRIKAM], ids=lambda world: world.name)
+@pytest.mark.parametrize("world", [FABRIKAM, NORTHWIND], ids=lambda world: world.name)
 def test_every_address_is_one_kept_for_documentation(world: World) -> None:
     kept = [
         ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -161,5 +161,5 @@ def test_every_address_is_one_kept_for_documentation(world: World) -> None:
 
 
 def test_no_name_of_the_story_stands_twice() -> None:
-    keys = [mailer.key for mailer in CONTOSO.mailers] + [attack.key for attack in CONTOSO.attacks]
+    keys = [mailer.key for mailer in FABRIKAM.mailers] + [attack.key for attack in FABRIKAM.attacks]
     assert len(keys) == len(set(keys))
