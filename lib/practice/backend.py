@@ -1,5 +1,6 @@
 """What every face of the practice cloud is given: the states, the keys, the clock, the faults, the sign-in rows."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +23,8 @@ class Backend:
         faults: What is to go wrong; its clock is the cloud's.
         ledger: The sign-in rows.
         base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
+        door_key: What opens the trainer's door; empty keeps it shut.
+        reset: Makes the tenants of these names anew.
     """
 
     states: States
@@ -29,6 +32,8 @@ class Backend:
     faults: Faults = field(default_factory=Faults)
     ledger: Ledger = field(default_factory=Ledger)
     base_url: str = ""
+    door_key: str = field(default="", repr=False)
+    reset: Callable[[Sequence[str]], None] = lambda names: None
 
     @property
     def clock(self) -> Clock:

@@ -114,9 +114,13 @@ class Faults:
             FaultError: A field is wrong.
         """
         fault = Fault.read({"face": face, "kind": kind, **details})
+        self.arm(fault)
+        return fault
+
+    def arm(self, fault: Fault) -> None:
+        """Let *fault* strike from now on."""
         with self._lock:
             self._armed.append(fault)
-        return fault
 
     def clear(self) -> None:
         """Let everything work again: no faults, no lag, the right time."""

@@ -25,22 +25,23 @@ Refuse = Callable[[int, str, Mapping[str, str]], Response]
 
 
 def application(
-    face: Face, backend: Backend, *, refuse: Refuse, tenant_of: Callable[[Request], str] = lambda _: ""
+    face: Face | None, backend: Backend, *, refuse: Refuse, tenant_of: Callable[[Request], str] = lambda _: ""
 ) -> Flask:
     """Return a Flask application that meets faults as this face does, and never answers in HTML by accident.
 
     Args:
-        face: Which face it is.
+        face: Which face it is; None for one that meets no faults.
         backend: What it works on.
         refuse: How it says no: for throttling (429), being down (503), and whatever HTTP itself forbids (400, 404,
             405, 413, 500).
         tenant_of: The tenant's name or id that a request is for, as far as its address tells; '' otherwise.
     """
-    app = Flask(f"practice.{face}", static_folder=None)
+    app = Flask(f"practice.{face or 'door'}", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
     app.url_map.merge_slashes = False
 
     def meet_faults() -> Response | None:
+        assert face is not None
         tenant = backend.states.find(tenant_of(request) or "-")
         fault = backend.faults.strike(face, f"{request.method} {request.path}", tenant.name if tenant else "")
         return _struck(fault, refuse) if fault else None
@@ -53,7 +54,8 @@ def application(
             app.logger.error("the %s face failed", face, exc_info=error)
         return refuse(status, str(getattr(error, "description", "")) or "The request could not be processed.", {})
 
-    app.before_request(meet_faults)
+    if face is not None:
+        app.before_request(meet_faults)
     app.after_request(_half)
     app.register_error_handler(Exception, refused)
     return app
