@@ -28,9 +28,10 @@ from mailauth.coverage import Coverage, State, Window
 from mailauth.errors import AccessError, SourceError
 from mailauth.summary import MailRow
 
-from . import segments, store
-from .client import Graph, Pace, status
-from .ledger import Ledger, day_of, midnight
+from . import live, segments, store
+from .client import status
+from .ledger import day_of, midnight
+from .live import DAY, Record
 
 __all__ = ["AGENTS", "SOURCE", "fetch", "rows"]
 
@@ -44,14 +45,11 @@ _TABLE: Final = "SigninLogs"
 _WHAT: Final = "password sign-ins in the audit log"
 _KEPT: Final = timedelta(days=180)
 _CHUNK: Final = timedelta(days=60)
-_DAY: Final = timedelta(days=1)
 _MOST: Final = 50_000
 _WITHOUT: Final = ("gcc-high", "dod", "china")
 _LIMITS: Final = (
     "The audit log names no protocol, and only sign-ins whose user agent is Exchange's own are known for passwords."
 )
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,18 @@ def fetch(
     if cloud.name in _WITHOUT:
         reason = f"Microsoft offers the query of the audit log in its public cloud only, not in {cloud.name}."
         return (Coverage(_WHAT, "absent", SOURCE, reason=reason),)
-    ledger = Ledger.open(folder, tenant_id)
-    with Graph(cloud, credential, pace=Pace(monotonic=monotonic, sleep=sleep)) as graph:
-        reader = _Reader(graph, ledger, folder, window, clock().astimezone(UTC).replace(microsecond=0), progress)
+    with live.opened(
+        cloud,
+        credential,
+        tenant_id,
+        folder,
+        window=window,
+        progress=progress,
+        clock=clock,
+        monotonic=monotonic,
+        sleep=sleep,
+    ) as job:
+        reader = _Reader(job)
         try:
             reader.start(agents)
             reader.finish(patience_s, monotonic, sleep)
@@ -177,28 +184,15 @@ def _population(row: Mapping[str, Any]) -> str:
     return "guest" if row["UserType"] == "guest" else "member"
 
 
-class _Reader:
+class _Reader(live.Reader):
     """One run: starts the queries that are due, waits for them, keeps what they found."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        ledger: Ledger,
-        folder: Path,
-        window: Window | None,
-        now: datetime,
-        progress: Callable[[str], None],
-    ) -> None:
+    def __init__(self, job: live.Job) -> None:
+        super().__init__(job)
         self.stopped: SourceError | None = None
-        self._graph = graph
-        self._ledger = ledger
-        self._folder = folder
-        self._now = now
-        self._window = window
-        self._say = progress
         self._failed: list[str] = []
         self._lost = 0
-        self._open = [query for query in _pending(folder) if query.asked > now - _DAY]
+        self._open = [query for query in _pending(self._folder) if query.asked > self._now - DAY]
 
     def start(self, agents: Iterable[str]) -> None:
         """Start a query for each stretch of days that is neither held nor asked for already."""
@@ -206,7 +200,7 @@ class _Reader:
             due = [day for day in self._days() if not self._ledger.final(_key(agent), day)]
             due = [day for day in due if not any(_covers(query, agent, day) for query in self._open)]
             for first, last in _chunks(due):
-                self._open.append(self._started(agent, midnight(first), min(midnight(last) + _DAY, self._now)))
+                self._open.append(self._started(agent, midnight(first), min(midnight(last) + DAY, self._now)))
                 self._remember()
 
     def finish(self, patience_s: float, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -261,33 +255,31 @@ class _Reader:
         for day, found in by_day.items():
             name = f"{_key(query.agent)}.{day.isoformat()}.{query.asked:%Y%m%dT%H%M%SZ}.parquet"
             segments.write(self._folder / name, _TABLE, found)
-        last = day_of(query.end - timedelta(microseconds=1))
-        for number in range((last - day_of(query.start)).days + 1):
-            self._ledger.read(_key(query.agent), day_of(query.start) + number * _DAY, query.asked, sampled=more)
+        for day in live.days(query.start, query.end):
+            self._ledger.read(_key(query.agent), day, query.asked, sampled=more)
         self._ledger.save()
 
     def _records(self, query: _Query) -> tuple[list[Record], bool]:
         page = self._graph.get(f"{_QUERIES}/{quote(query.id, safe='')}/records")
-        records = _values(page)
+        records = live.records(page)
         while (link := page.get("@odata.nextLink")) and len(records) < _MOST:
             page = self._graph.follow(str(link))
-            records += _values(page)
+            records += live.records(page)
         return records, bool(link)
 
     def _remember(self) -> None:
         store.write_text(self._folder / _PENDING, json.dumps([asdict(query) for query in self._open], default=_text))
 
     def _days(self) -> list[date]:
-        start, end = self._now - _KEPT + _DAY, self._now
+        start, end = self._now - _KEPT + DAY, self._now
         if self._window:
             start, end = max(start, self._window.start), min(end, self._window.end)
-        count = (day_of(end - timedelta(microseconds=1)) - day_of(start)).days + 1
-        return [day_of(start) + number * _DAY for number in range(max(count, 0))]
+        return live.days(start, end)
 
     def coverage(self, agents: Sequence[str]) -> Coverage:
         """Return how far the folder reaches: never complete, because the witness is weak."""
-        held = [self._ledger.held(_key(agent)) for agent in agents]
-        days = sorted({day for day in self._days() if all(day in days for days in held)})
+        read_at = self._ledger.shared(_key(agent) for agent in agents)
+        days = [day for day in self._days() if day in read_at]
         missing = len(self._days()) - len(days)
         reasons = [*([self.stopped.message] if self.stopped else []), *self._failed]
         if self._open and not self.stopped:
@@ -297,16 +289,8 @@ class _Reader:
         if any(self._ledger.sampled.get(_key(agent)) for agent in agents):
             reasons.append(f"A query found more than {_MOST} records; the rest was not read.")
         state: State = "partial" if days else "unknown"
-        return Coverage(
-            _WHAT,
-            state,
-            SOURCE,
-            start=midnight(days[0]) if days else None,
-            end=min(min(of[days[-1]] for of in held), midnight(days[-1]) + _DAY) if days else None,
-            lost=self._lost,
-            reason=" ".join([*reasons, _LIMITS]),
-            remedy=self._remedy(),
-        )
+        reason = " ".join([*reasons, _LIMITS])
+        return live.reach(_WHAT, state, SOURCE, days, read_at, lost=self._lost, reason=reason, remedy=self._remedy())
 
     def _remedy(self) -> str:
         if isinstance(self.stopped, AccessError) and status(self.stopped) == 403:
@@ -335,7 +319,7 @@ def _chunks(days: Sequence[date]) -> list[tuple[date, date]]:
     """Return stretches of neighbouring days, none longer than `_CHUNK`: the service gives up on wide ones."""
     found: list[tuple[date, date]] = []
     for day in sorted(days):
-        if found and day - found[-1][1] == _DAY and day - found[-1][0] < _CHUNK:
+        if found and day - found[-1][1] == DAY and day - found[-1][0] < _CHUNK:
             found[-1] = found[-1][0], day
         else:
             found.append((day, day))
@@ -352,11 +336,6 @@ def _pending(folder: Path) -> list[_Query]:
 
 def _text(moment: object) -> str:
     return moment.isoformat() if isinstance(moment, datetime) else str(moment)
-
-
-def _values(page: Record) -> list[Record]:
-    value = page.get("value")
-    return [record for record in value if isinstance(record, Mapping)] if isinstance(value, list) else []
 
 
 def _row(record: Record, agent: str, tenant_id: str) -> dict[str, object] | None:

@@ -27,9 +27,10 @@ from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, State, Window
 from mailauth.errors import AccessError, SourceError, UnreachableError
 
-from . import segments
+from . import live, segments
 from .client import Graph, Pace, status
-from .ledger import FINAL_AFTER, Ledger, day_of, midnight
+from .ledger import FINAL_AFTER, day_of, midnight
+from .live import DAY, Record
 
 __all__ = ["CLIENT_NAMES", "Pass", "check", "fetch"]
 
@@ -64,7 +65,6 @@ _MODERN: Final = "Mobile Apps and Desktop clients"
 
 _KEPT: Final = timedelta(days=30)
 _KEPT_FREE: Final = timedelta(days=7)
-_DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _TOPS: Final = (1000, 500, 200, 100)
 _PAGES: Final = 20  # records of a window are held in memory, some 10 KB each
@@ -99,7 +99,6 @@ _BY_NETWORK: Final = """
     FROM read_parquet($files) WHERE CreatedDateTime >= $start GROUP BY IPAddress
 """
 
-Record = Mapping[str, Any]
 Row = dict[str, object]
 
 
@@ -170,12 +169,21 @@ def fetch(
     Raises:
         SourceError: The folder is another tenant's.
     """
-    ledger = Ledger.open(folder, tenant_id)
-    for left in folder.glob(".*.part"):  # of a run that was killed
-        left.unlink(missing_ok=True)
     legacy, adoption = _legacy(names), _adoption(registered, _programs() if clients is None else clients)
-    with Graph(cloud, credential, pace=Pace(monotonic=monotonic, sleep=sleep)) as graph:
-        reader = _Reader(graph, ledger, folder, window, clock().astimezone(UTC), progress)
+    with live.opened(
+        cloud,
+        credential,
+        tenant_id,
+        folder,
+        window=window,
+        progress=progress,
+        clock=clock,
+        monotonic=monotonic,
+        sleep=sleep,
+    ) as job:
+        for left in folder.glob(".*.part"):  # of a run that was killed
+            left.unlink(missing_ok=True)
+        reader = _Reader(job)
         with suppress(_Stopped):
             reader.find_start()
             reader.read(legacy)
@@ -267,24 +275,11 @@ class _Leaf:
     sampled: bool
 
 
-class _Reader:
+class _Reader(live.Reader):
     """One run over one tenant's log: reads passes, keeps segments, remembers what it could not have."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        ledger: Ledger,
-        folder: Path,
-        window: Window | None,
-        now: datetime,
-        progress: Callable[[str], None],
-    ) -> None:
-        self._graph = graph
-        self._ledger = ledger
-        self._folder = folder
-        self._now = now.replace(microsecond=0)
-        self._window = window
-        self._say = progress
+    def __init__(self, job: live.Job) -> None:
+        super().__init__(job)
         self._log = _Log(self._now - _KEPT, self._now - _KEPT_FREE, known=False)
         self._stopped: SourceError | None = None
         self._failed: defaultdict[str, list[str]] = defaultdict(list)
@@ -298,16 +293,16 @@ class _Reader:
     def find_start(self) -> None:
         """Find where the log begins: 30 days back, or later for a short memory or a young log."""
         self._say("Asking how far back the sign-in log goes.")
-        free = day_of(self._now - _KEPT_FREE - _DAY)
+        free = day_of(self._now - _KEPT_FREE - DAY)
         with self._noting(_LOG):
             if self._anything(self._now - _KEPT, midnight(free)):
                 self._log = _Log(self._now - _KEPT, self._now - _KEPT, known=True)
             elif self._anything(midnight(free), self._now):
-                first = midnight(self._first_day(free, day_of(self._now) + _DAY))
+                first = midnight(self._first_day(free, day_of(self._now) + DAY))
                 self._log = _Log(first, self._now - _KEPT_FREE, known=True)
 
     def _first_day(self, low: date, high: date) -> date:
-        if high - low <= _DAY:
+        if high - low <= DAY:
             return low
         middle = low + (high - low) // 2
         if self._anything(midnight(low), midnight(middle)):
@@ -316,7 +311,7 @@ class _Reader:
 
     def _anything(self, start: datetime, end: datetime) -> bool:
         where = _filter(_INTERACTIVE, "", start, end - timedelta(seconds=1))
-        return bool(_records(self._graph.get(_SIGN_INS, {"$filter": where, "$top": 1})))
+        return bool(live.records(self._graph.get(_SIGN_INS, {"$filter": where, "$top": 1})))
 
     # Passes.
 
@@ -337,16 +332,16 @@ class _Reader:
 
     def _due(self, key: str) -> list[tuple[datetime, datetime]]:
         begin, end = self._asked()
-        whole = [d for d in _days(begin, end) if not self._ledger.final(key, d)]
+        whole = [d for d in live.days(begin, end) if not self._ledger.final(key, d)]
         # Half of the log's first day is gone already. It is worth a look once, and never counts as read.
         due = [d for d in whole if midnight(d) >= self._log.whole_from or not self._ledger.held(key)]
-        return [(max(begin, midnight(a)), min(end, midnight(b) + _DAY)) for a, b in _runs(due)]
+        return [(max(begin, midnight(a)), min(end, midnight(b) + DAY)) for a, b in _runs(due)]
 
     def _asked(self) -> tuple[datetime, datetime]:
         begin, end = self._log.start, self._now
         if self._window:
             begin = max(begin, midnight(day_of(self._window.start)))
-            end = min(end, midnight(day_of(self._window.end - timedelta(microseconds=1))) + _DAY)
+            end = min(end, midnight(day_of(self._window.end - timedelta(microseconds=1))) + DAY)
         return begin, end
 
     def _leaves(self, one: Pass, start: datetime, end: datetime) -> Iterator["_Leaf"]:
@@ -360,7 +355,7 @@ class _Reader:
 
     def _attempt(self, one: Pass, start: datetime, end: datetime) -> tuple[list[Record], bool] | None:
         """Return the records of a window and whether they are a sample; None for a window that is too wide."""
-        wide = end - start > _DAY
+        wide = end - start > DAY
         for top in _TOPS:
             try:
                 records, more = self._pages(one, start, end, top, 1 if wide else one.cap or _PAGES)
@@ -413,7 +408,7 @@ class _Reader:
             created = cast(datetime, row["CreatedDateTime"])
             if leaf.start <= created < leaf.end:
                 rows[day_of(created)].append(row)
-        for day in _days(leaf.start, leaf.end):
+        for day in live.days(leaf.start, leaf.end):
             self._keep_day(one, leaf, day, rows[day])
 
     def _keep_day(self, one: Pass, leaf: _Leaf, day: date, rows: list[Row]) -> None:
@@ -425,7 +420,7 @@ class _Reader:
         self._parts[one.key, day] = part
         if leaf.sampled:
             self._cut.add((one.key, day))
-        if leaf.end < min(midnight(day) + _DAY, self._now):
+        if leaf.end < min(midnight(day) + DAY, self._now):
             return
         while (old := self._segment(one, day, part)).exists():
             old.unlink()
@@ -441,11 +436,11 @@ class _Reader:
     def check_passwords(self, legacy: Sequence[Pass]) -> None:
         """Hold the undocumented filter to what the documented ones found: it must have seen those rows too."""
         ours, theirs = _passwords(), [one.key for one in legacy]
-        days = self._held(ours)
+        days = self._ledger.shared(one.key for one in ours)
         if not days or self._failed[_ROPC]:
             return
         # The passes are minutes apart, so the newest records may stand in one and not yet in the other.
-        span = {"start": midnight(min(days)), "end": self._now - _DAY}
+        span = {"start": midnight(min(days)), "end": self._now - DAY}
         wanted = {row[0] for row in self._select(_ROPC_IDS, theirs, **span)}
         missed = wanted - {row[0] for row in self._select(_ROPC_IDS, [one.key for one in ours], **span)}
         if missed:
@@ -501,7 +496,7 @@ class _Reader:
             _SIGN_INS, {"$filter": _filter(table, where, self._log.start, self._now), "$top": _AT_A_SITE}
         )
         rows = []
-        for record in _records(page):
+        for record in live.records(page):
             with suppress(ValueError):
                 rows.append(segments.from_graph(record, table=table, tenant_id=self._ledger.tenant_id))
         there = [row for row in rows if _network(str(row["IPAddress"])) == network]
@@ -522,7 +517,7 @@ class _Reader:
 
     def _unasked(self, network: str, people: int) -> bool:
         at, members = self._ledger.networks.get(network, (datetime.min.replace(tzinfo=UTC), 0))
-        return at < self._now - (7 * _DAY if members >= people else _DAY)
+        return at < self._now - (7 * DAY if members >= people else DAY)
 
     # What became of it.
 
@@ -570,7 +565,7 @@ class _Reader:
         )
 
     def _topic_coverage(self, topic: str, passes: Sequence[Pass]) -> Coverage:
-        days, held = self._wanted(passes), self._held(passes)
+        days, held = self._wanted(passes), self._ledger.shared(one.key for one in passes)
         there = [day for day in days if day in held]
         missing = [day for day in days if day not in held]
         reasons = self._reasons(topic, passes, there, missing)
@@ -578,28 +573,16 @@ class _Reader:
         state: State = "unknown" if unknown else "partial" if reasons else "complete"
         if not days:
             state, reasons = "absent", ["The window asked for has not begun yet."]
-        return Coverage(
-            topic,
-            state,
-            SOURCE,
-            start=midnight(there[0]) if there else None,
-            end=min(held[there[-1]], midnight(there[-1]) + _DAY) if there else None,
-            lost=self._lost[topic],
-            reason=" ".join(reasons),
-            remedy=self._remedy(topic) if state != "complete" else "",
-        )
+        remedy = self._remedy(topic) if state != "complete" else ""
+        lost = self._lost[topic]
+        return live.reach(topic, state, SOURCE, there, held, lost=lost, reason=" ".join(reasons), remedy=remedy)
 
     def _wanted(self, passes: Sequence[Pass]) -> list[date]:
         end = min(self._now, self._window.end) if self._window else self._now
         if self._window:
-            return _days(self._window.start, end)
+            return live.days(self._window.start, end)
         earliest = [midnight(min(held)) for one in passes if (held := self._ledger.held(one.key))]
-        return _days(min([_ceiling(max(self._log.start, self._log.whole_from)), *earliest]), end)
-
-    def _held(self, passes: Sequence[Pass]) -> dict[date, datetime]:
-        held = [self._ledger.held(one.key) for one in passes]
-        shared = set(held[0]).intersection(*held[1:]) if held else set()
-        return {day: min(days[day] for days in held) for day in shared}
+        return live.days(min([_ceiling(max(self._log.start, self._log.whole_from)), *earliest]), end)
 
     def _reasons(self, topic: str, passes: Sequence[Pass], there: Sequence[date], missing: Sequence[date]) -> list[str]:
         reasons = [_sentence(said) for said in dict.fromkeys(self._failed[topic])]
@@ -683,13 +666,8 @@ def _quoted(value: str) -> str:
     return f"'{doubled}'"
 
 
-def _records(page: Record) -> list[Record]:
-    value = page.get("value")
-    return [record for record in value if isinstance(record, Mapping)] if isinstance(value, list) else []
-
-
 def _expected(one: Pass, page: Record) -> list[Record]:
-    records = _records(page)
+    records = live.records(page)
     if one.expects and not all(map(one.expects, records)):
         raise _Ignored
     return records
@@ -723,22 +701,15 @@ def _address_filter(network: str) -> str:
 
 
 def _middle(start: datetime, end: datetime) -> datetime:
-    if end - start <= _DAY:
+    if end - start <= DAY:
         return (start + (end - start) / 2).replace(microsecond=0)
     middle = midnight(day_of(start + (end - start) / 2))
-    return middle if middle > start else midnight(day_of(start)) + _DAY
+    return middle if middle > start else midnight(day_of(start)) + DAY
 
 
 def _ceiling(moment: datetime) -> datetime:
     down = midnight(day_of(moment))
-    return down if down == moment else down + _DAY
-
-
-def _days(start: datetime, end: datetime) -> list[date]:
-    if end <= start:
-        return []
-    first, last = day_of(start), day_of(end - timedelta(microseconds=1))
-    return [first + number * _DAY for number in range((last - first).days + 1)]
+    return down if down == moment else down + DAY
 
 
 def _runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
@@ -746,7 +717,7 @@ def _runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
     for day in sorted(days):
         if first is None or last is None:
             first = day
-        elif day != last + _DAY:
+        elif day != last + DAY:
             yield first, last
             first = day
         last = day

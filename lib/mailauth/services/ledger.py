@@ -5,7 +5,7 @@ a day read late enough is final. The file is small JSON, written whole or not at
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -84,6 +84,12 @@ class Ledger:
     def held(self, key: str) -> Mapping[date, datetime]:
         """Return the days of pass *key* and when each was read."""
         return self.days.get(key, {})
+
+    def shared(self, keys: Iterable[str]) -> dict[date, datetime]:
+        """Return the days that every pass of *keys* holds, and when the first of them was read."""
+        held = [self.held(key) for key in keys]
+        days = set(held[0]).intersection(*held[1:]) if held else set()
+        return {day: min(of[day] for of in held) for day in days}
 
     def final(self, key: str, day: date) -> bool:
         """Whether *day* of pass *key* needs no second look."""
