@@ -373,6 +373,7 @@ class Mailbox(_Record):
         quota_mb: ``ProhibitSendQuota``.
         used_mb: How full it is.
         soft_deleted: Whether it was removed less than 30 days ago.
+        custom_attributes: ``CustomAttribute1`` to ``CustomAttribute15`` by name, those that are set.
     """
 
     guid: str = Field(default_factory=new_id)
@@ -393,6 +394,7 @@ class Mailbox(_Record):
     quota_mb: int = 99 * 1024
     used_mb: int = 1
     soft_deleted: bool = False
+    custom_attributes: dict[str, str] = {}
 
 
 class ExchangePrincipal(_Record):

@@ -24,8 +24,17 @@ Refuse = Callable[[int, str, Mapping[str, str]], Response]
 """Makes a face's own error from an HTTP status, what was wrong in a sentence, and headers to send along."""
 
 
+def _address(asked: Request) -> str:
+    return f"{asked.method} {asked.path}"
+
+
 def application(
-    face: Face | None, backend: Backend, *, refuse: Refuse, tenant_of: Callable[[Request], str] = lambda _: ""
+    face: Face | None,
+    backend: Backend,
+    *,
+    refuse: Refuse,
+    tenant_of: Callable[[Request], str] = lambda _: "",
+    operation_of: Callable[[Request], str] = _address,
 ) -> Flask:
     """Return a Flask application that meets faults as this face does, and never answers in HTML by accident.
 
@@ -35,6 +44,7 @@ def application(
         refuse: How it says no: for throttling (429), being down (503), and whatever HTTP itself forbids (400, 404,
             405, 413, 500).
         tenant_of: The tenant's name or id that a request is for, as far as its address tells; '' otherwise.
+        operation_of: What faults call a request; its method and path where the face has no better name for it.
     """
     app = Flask(f"practice.{face or 'door'}", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
@@ -43,7 +53,7 @@ def application(
     def meet_faults() -> Response | None:
         assert face is not None
         tenant = backend.states.find(tenant_of(request) or "-")
-        fault = backend.faults.strike(face, f"{request.method} {request.path}", tenant.name if tenant else "")
+        fault = backend.faults.strike(face, operation_of(request), tenant.name if tenant else "")
         return _struck(fault, refuse) if fault else None
 
     def refused(error: Exception) -> Response:
