@@ -27,10 +27,11 @@ HELP = """\
 Mail OAuth Runbook: who in a Microsoft 365 tenant still signs in to mail with a password,
 and what to do about each of them.
 
-  python3 run.py report              a page for each of two practice tenants: no account, no network needed
+  python3 run.py report              a page for each of four practice tenants: no account, no network needed
   python3 run.py report --config tenants.yaml
                                      the same for your own tenants (start from tenants.example.yaml)
   python3 run.py lab                 step through the notebooks in JupyterLab
+  python3 run.py practice            the practice cloud alone: Entra, Graph, Exchange, IMAP, POP, SMTP on this machine
   python3 run.py test                everything that CI checks, as far as this machine can
   python3 run.py bench               speed and memory, measured here
   python3 run.py mailauth ...        the command line tool itself; try: python3 run.py mailauth --help
@@ -45,6 +46,7 @@ Exit status: 0 ran whole, 1 a finding asked for with --fail-on or a tenant that 
 COMMANDS = {
     "report": ("requirements.txt", ["-m", "mailauth", "report"]),
     "lab": ("requirements.txt", ["-m", "mailauth", "lab"]),
+    "practice": ("requirements.txt", ["-m", "practice"]),
     "mailauth": ("requirements.txt", ["-m", "mailauth"]),
     "test": ("requirements-dev.txt", []),
     "bench": ("requirements-dev.txt", ["-m", "mailauth.bench"]),
