@@ -7,6 +7,7 @@ from datetime import datetime
 from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
+from .limits import MailLimits
 from .states import States
 from .tokens import Keys
 
@@ -25,6 +26,7 @@ class Backend:
         base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
         door_key: What opens the trainer's door; empty keeps it shut.
         reset: Makes the tenants of these names anew.
+        mail: What the mail servers take.
     """
 
     states: States
@@ -34,6 +36,7 @@ class Backend:
     base_url: str = ""
     door_key: str = field(default="", repr=False)
     reset: Callable[[Sequence[str]], None] = lambda names: None
+    mail: MailLimits = field(default_factory=MailLimits)
 
     @property
     def clock(self) -> Clock:

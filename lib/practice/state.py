@@ -370,6 +370,9 @@ class Mailbox(_Record):
         copies_sent: ``MessageCopyForSMTPClientSubmissionEnabled``.
         plan: The CAS mailbox plan it was made from.
         messages: What its inbox holds, as whole RFC 5322 messages.
+        uids: What IMAP knows the first of `messages` by; the rest are counted on from `uid_next`.
+        uid_next: The number after the last that `uids` ever held.
+        sent: What its Sent Items hold.
         quota_mb: ``ProhibitSendQuota``.
         used_mb: How full it is.
         soft_deleted: Whether it was removed less than 30 days ago.
@@ -391,6 +394,9 @@ class Mailbox(_Record):
     plan: str = ""
     folders: list[str] = ["INBOX", "Archive", "Deleted Items", "Drafts", "Junk Email", "Sent Items"]
     messages: list[str] = []
+    uids: list[int] = []
+    uid_next: int = 1
+    sent: list[str] = []
     quota_mb: int = 99 * 1024
     used_mb: int = 1
     soft_deleted: bool = False
