@@ -14,14 +14,18 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 
+from .credentials import public_part
 from .state import (
     Application,
     AppRole,
     AppRoleAssignment,
     CasMailboxPlan,
+    ConditionalAccessPolicy,
     Domain,
     ExchangePrincipal,
     Grant,
+    Group,
+    KeyCredential,
     Logs,
     Mailbox,
     MailboxPermission,
@@ -40,6 +44,7 @@ __all__ = ["EXCHANGE", "GRAPH", "MICROSOFT", "ROLES", "SIGN_IN_WORD", "Estate", 
 
 Resource = Literal["exchange", "graph"]
 PermissionKind = Literal["scope", "role"]
+PolicyState = Literal["enabled", "disabled", "enabledForReportingButNotEnforced"]
 
 EXCHANGE: Final = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH: Final = "00000003-0000-0000-c000-000000000000"
@@ -155,8 +160,14 @@ class Estate:
     def user(self, account: str, name: str, *, roles: Iterable[str] = (), **details: Any) -> User:
         """Add an account; *roles* are names in `ROLES`, *details* further fields of `User`."""
         address = account if "@" in account else f"{account}@{self.domain}"
-        values = {"id": self.id_of(f"user/{address}"), "mail": address, "password": SIGN_IN_WORD, **details}
-        made = User(user_principal_name=address, display_name=name, **values)
+        values = {
+            "id": self.id_of(f"user/{address}"),
+            "user_principal_name": address,
+            "mail": address,
+            "password": SIGN_IN_WORD,
+            **details,
+        }
+        made = User(display_name=name, **values)
         self.tenant.directory.users.append(made)
         for role in roles:
             self.role(made.id, role)
@@ -222,6 +233,56 @@ class Estate:
             secret_hash=hashlib.sha256(text.encode()).hexdigest(),
         )
         app.password_credentials.append(made)
+        return made
+
+    def certificate(self, app: Application, pem: str) -> KeyCredential:
+        """Give *app* a certificate to sign in with; *pem* holds its public part alone."""
+        made = public_part(pem, name="practice")
+        app.key_credentials.append(made)
+        return made
+
+    def group(self, name: str, members: Iterable[User]) -> Group:
+        """Add a security group."""
+        made = Group(id=self.id_of(f"group/{name}"), display_name=name, members=[one.id for one in members])
+        self.tenant.directory.groups.append(made)
+        return made
+
+    def policy(
+        self,
+        key: str,
+        name: str,
+        *,
+        controls: Iterable[str],
+        clients: Iterable[str],
+        days: float,
+        exclude: Iterable[Group] = (),
+        state: PolicyState = "enabled",
+    ) -> ConditionalAccessPolicy:
+        """Add a Conditional Access policy for every user and every app.
+
+        Args:
+            key: Its id is that of "policy/" and the key.
+            name: As rows of sign-ins show it.
+            controls: Built-in grant controls.
+            clients: ``clientAppTypes``.
+            days: How many days ago it got its present form.
+            exclude: Groups that it leaves out.
+            state: Whether it is enforced.
+        """
+        made = ConditionalAccessPolicy(
+            id=self.id_of(f"policy/{key}"),
+            display_name=name,
+            state=state,
+            created_date_time=self.now - timedelta(days=days + 60),
+            modified_date_time=self.now - timedelta(days=days),
+            conditions={
+                "users": {"includeUsers": ["All"], "excludeGroups": [one.id for one in exclude]},
+                "applications": {"includeApplications": ["All"]},
+                "clientAppTypes": list(clients),
+            },
+            grant_controls={"operator": "OR", "builtInControls": list(controls)},
+        )
+        self.tenant.directory.policies.conditional_access.append(made)
         return made
 
     def consent(self, client: ServicePrincipal, resource: str, *scopes: str, user: User | None = None) -> Grant:

@@ -1,4 +1,4 @@
-"""Fabrikam: a firm in Leeds and Bristol, half way through its migration. Every verdict has somebody behind it."""
+"""Fabrikam: a firm in Leeds and Bristol, wrong in many ways at once. Every verdict has somebody behind it."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -618,7 +618,7 @@ _VICTIMS: Final = (
     "nora.pike",
 )
 _INVENTIONS: Final = (
-    *("admin", "info", "sales", "test", "office", "billing", "hr", "support", "noreply", "scan", "scan1", "copier"),
+    *("root", "info", "sales", "test", "office", "billing", "hr", "support", "noreply", "scan", "scan1", "copier"),
     *("mail", "backup1", "it", "helpdesk", "ceo", "finance", "warehouse", "printer", "fax", "service"),
     *(f"{first}.{last}" for first in ("john", "mary", "alex", "chris") for last in ("smith", "jones", "brown")),
     *HOSTILE_NAMES,
@@ -668,6 +668,7 @@ FABRIKAM: Final = World(
     mailers=(*_SENDERS, *_SECURITY, *_STALE, *_NOT_OPENED, *_CERTIFICATES, *_ROPC, *_MOVED, *_APART),
     attacks=_ATTACKS,
     robots=(Robot("relay", "relay", "exchange", "azure", Rhythm(first=16, per_day=4, hours=(0, 24), weekends=True)),),
+    policies=frozenset({"block legacy", "require mfa"}),
     reported=(
         Reported("scanner@fabrikam.example", "Basic", 412),
         Reported("reception@fabrikam.example", "Basic", 96),

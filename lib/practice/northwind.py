@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from .world import Attack, Mailer, Network, Person, Rhythm, Site, World
+from .world import Attack, Mailer, Network, Person, Rhythm, Site, Steps, World
 
-__all__ = ["ARCHIVED", "DOWNLOADED", "NORTHWIND"]
+__all__ = ["ARCHIVED", "DOWNLOADED", "NORTHWIND", "SECURED"]
 
 DOWNLOADED: Final = ((16, 14), (11, 10))
 """The days of the two portal downloads, counted back from today; the two between them were forgotten."""
@@ -12,7 +12,15 @@ DOWNLOADED: Final = ((16, 14), (11, 10))
 ARCHIVED: Final = (33, 25)
 """The days of the old archive."""
 
+SECURED: Final = 9
+"""How many days ago security defaults were turned on."""
+
 _EAS = "Exchange ActiveSync"
+
+_STOPPED: Final[tuple[tuple[str, Steps, str, str], ...]] = (
+    ("dora.quist", "certificate", "none", "Apple-iPhone13C2/1804.70"),
+    ("emil.sand", "password", "ropc", "Android-Mail/2023.08"),
+)
 
 _SITES: Final = {
     "york": Site("York workshop", Network("203.0.113.150", "York", "GB"), "office"),
@@ -50,7 +58,7 @@ NORTHWIND: Final = World(
             "dora.quist",
             _EAS,
             "york",
-            Rhythm(first=16, per_day=3),
+            Rhythm(first=16, last=SECURED + 1, per_day=3),
             "",
             steps="certificate",
             protocol="none",
@@ -62,9 +70,26 @@ NORTHWIND: Final = World(
             "emil.sand",
             _EAS,
             "york",
-            Rhythm(first=16, per_day=3),
+            Rhythm(first=16, last=SECURED + 1, per_day=3),
             "",
             agents=("Android-Mail/2023.08",),
+        ),
+        # Nothing of these is in any file: security defaults were turned on after the last download.
+        *(
+            Mailer(
+                f"{account.partition('.')[0]}'s phone since",
+                "The same phone, which security defaults stop.",
+                account,
+                _EAS,
+                "york",
+                Rhythm(first=SECURED, per_day=3),
+                "",
+                results=("530035",),
+                steps=steps,
+                protocol=protocol,
+                agents=(agent,),
+            )
+            for account, steps, protocol, agent in _STOPPED
         ),
         Mailer(
             "faye on the road",
@@ -83,7 +108,7 @@ NORTHWIND: Final = World(
             "A few guesses a day.",
             tuple(Network(f"192.0.2.{host}", "", "RU", 64509) for host in range(2, 40, 4)),
             ("dora.quist", "shop"),
-            ("admin", "info", "=1+1"),
+            ("sales", "info", "=1+1"),
             ("Authenticated SMTP", "IMAP4"),
             Rhythm(first=16, per_day=8, hours=(0, 24), weekends=True),
             agents=("BAV2ROPC", "<b>x</b>"),

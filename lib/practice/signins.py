@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from .world import APPS, SATURDAY, App, Attack, Mailer, Network, Person, Robot, Steps, World
+from .world import APPS, POLICIES, SATURDAY, App, Attack, Mailer, Network, Person, Policy, Robot, Steps, World
 
 __all__ = ["REASONS", "SEED", "Delivery", "Event", "Table", "as_graph", "deliveries", "events"]
 
@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "53003": (
             "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance."
         ),
+        "530035": "Access has been blocked by security defaults.",
         "90072": "User account from identity provider does not exist in tenant and cannot access the application.",
     }
 )
@@ -351,7 +352,7 @@ def _user_row(world: World, event: Event, early: bool) -> dict[str, Any]:
             event.population, "none"
         ),
         "authenticationRequirement": event.requirement,
-        "conditionalAccessStatus": _policy_status(event),
+        "conditionalAccessStatus": _policy_status(world, event),
         "appliedConditionalAccessPolicies": _policies(world, event),
         "riskDetail": "none",
         "riskLevelAggregated": risk,
@@ -432,24 +433,30 @@ def _device(event: Event) -> dict[str, Any]:
     }
 
 
-def _policy_status(event: Event) -> str:
+def _policy_status(world: World, event: Event) -> str:
     if event.code == "53003":
         return "failure"
-    return "success" if event.steps == "mfa" else "notApplied"
+    return "success" if _asked_for_mfa(world, event) else "notApplied"
 
 
 def _policies(world: World, event: Event) -> list[dict[str, Any]]:
-    if event.code != "53003":
-        return []
-    return [
-        {
-            "id": world.id_of("policy/block legacy"),
-            "displayName": "Block legacy authentication",
-            "enforcedGrantControls": ["Block"],
-            "enforcedSessionControls": [],
-            "result": "failure",
-        }
-    ]
+    if event.code == "53003":
+        return [_policy(world, "block legacy", "Block", "failure")]
+    return [_policy(world, "require mfa", "Mfa", "success")] if _asked_for_mfa(world, event) else []
+
+
+def _asked_for_mfa(world: World, event: Event) -> bool:
+    return "require mfa" in world.policies and event.requirement == _MFA and event.code == "0"
+
+
+def _policy(world: World, key: Policy, control: str, result: str) -> dict[str, Any]:
+    return {
+        "id": world.id_of(f"policy/{key}"),
+        "displayName": POLICIES[key],
+        "enforcedGrantControls": [control],
+        "enforcedSessionControls": [],
+        "result": result,
+    }
 
 
 _PASSWORD: Final = ("Password", "Password in the cloud", "Correct password")

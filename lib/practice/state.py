@@ -206,7 +206,12 @@ class Api(_Record):
 
 
 class Application(_Record):
-    """An app registration. Registered by the tenant itself, or (in a catalogue) by a publisher elsewhere."""
+    """An app registration. Registered by the tenant itself, or (in a catalogue) by a publisher elsewhere.
+
+    Args:
+        owners: Object ids of the users and service principals that own it, who may change it without a role.
+        deleted_date_time: When it was deleted; restorable for 30 days.
+    """
 
     id: str = Field(default_factory=new_id)
     app_id: str = Field(default_factory=new_id)
@@ -231,6 +236,8 @@ class Application(_Record):
     notes: str | None = None
     verified_publisher: str | None = None
     disabled_by_microsoft: bool = False
+    owners: list[str] = []
+    deleted_date_time: Moment | None = None
 
 
 class ServicePrincipal(_Record):
@@ -566,6 +573,8 @@ class Logs(_Record):
         missing_columns: Columns that an older workspace lacks.
         retention_days: How far back Entra and the workspace hold rows.
         ingestion_s: How long after a sign-in its row can be read, in seconds.
+        readers: Object ids of users and service principals that may query the workspace (Log Analytics Reader, a
+            role in Azure that no directory role contains).
     """
 
     workspace_id: str = ""
@@ -573,6 +582,7 @@ class Logs(_Record):
     missing_columns: list[str] = []
     retention_days: int = 30
     ingestion_s: float = 0
+    readers: list[str] = []
 
 
 class _Former(_Record):

@@ -1,7 +1,7 @@
 """What a practice tenant is made of: people, networks, devices that send mail, attackers. Values only.
 
-`fabrikam` and `northwind` hold the two stories; `signins` turns a world into sign-in
-events; `expected` says what a good report finds in them. All addresses come from the
+`contoso`, `fabrikam`, `northwind` and `adatum` hold the stories; `signins` turns a world into
+sign-in events; `expected` says what a good report finds in them. All addresses come from the
 ranges kept for documentation (RFC 5737, RFC 3849, RFC 5398) and all names are invented.
 """
 
@@ -14,12 +14,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 __all__ = [
     "APPS",
+    "POLICIES",
     "SATURDAY",
     "App",
     "Attack",
     "Mailer",
     "Network",
     "Person",
+    "Policy",
     "Population",
     "Reported",
     "Rhythm",
@@ -30,9 +32,16 @@ __all__ = [
 ]
 
 Population = Literal["member", "guest", "partner"]
+Policy = Literal["block legacy", "require mfa"]
 Steps = Literal["password", "app password", "certificate", "mfa", "token", "none"]
 
 SATURDAY: Final = 5
+
+POLICIES: Final[Mapping[Policy, str]] = {
+    "block legacy": "Block legacy authentication",
+    "require mfa": "Require multifactor authentication",
+}
+"""What Conditional Access policies are called; their ids are those of "policy/" and the key."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +224,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Robot:
-    """An application that signs in as itself (client credentials)."""
+    """An application that signs in as itself (client credentials), with a certificate."""
 
     key: str
     app: str
@@ -249,6 +258,7 @@ class World:
         mailers: Who signs in for mail.
         attacks: Who tries to.
         robots: Applications that sign in as themselves.
+        policies: Its Conditional Access policies, by key.
         reported: The SMTP AUTH report.
     """
 
@@ -262,6 +272,7 @@ class World:
     mailers: tuple[Mailer, ...] = ()
     attacks: tuple[Attack, ...] = ()
     robots: tuple[Robot, ...] = ()
+    policies: frozenset[Policy] = frozenset()
     reported: tuple[Reported, ...] = ()
 
     @property
