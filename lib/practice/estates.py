@@ -331,7 +331,7 @@ class Estate:
         self.tenant.exchange.recipient_permissions.append(held)
 
     def workspace(self, **details: Any) -> None:
-        """Send sign-ins to a Log Analytics workspace; *details* are further fields of `Logs`."""
+        """Send sign-ins to a Log Analytics workspace; *details* are further fields of `Logs`, such as `readers`."""
         self.tenant.logs = Logs(**{"workspace_id": self.id_of("workspace"), **details})
 
     def _of(self, app_id: str) -> ServicePrincipal:
