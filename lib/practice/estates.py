@@ -40,7 +40,7 @@ from .state import (
     User,
 )
 
-__all__ = ["EXCHANGE", "GRAPH", "MICROSOFT", "ROLES", "SIGN_IN_WORD", "Estate", "permission"]
+__all__ = ["EXCHANGE", "GRAPH", "LOGS", "MICROSOFT", "ROLES", "SIGN_IN_WORD", "Estate", "permission"]
 
 Resource = Literal["exchange", "graph"]
 PermissionKind = Literal["scope", "role"]
@@ -48,6 +48,7 @@ PolicyState = Literal["enabled", "disabled", "enabledForReportingButNotEnforced"
 
 EXCHANGE: Final = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH: Final = "00000003-0000-0000-c000-000000000000"
+LOGS: Final = "ca7f3f0b-7d91-482c-8e09-c5d840d0eac5"
 MICROSOFT: Final = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 """The tenant that Microsoft's own apps belong to."""
 
@@ -150,7 +151,7 @@ class Estate:
             Domain(id=domain, is_default=True),
             Domain(id=f"{name}.onmicrosoft.example", is_initial=True),
         ]
-        directory.service_principals = [self._exchange_online(), self._graph()]
+        directory.service_principals = [self._exchange_online(), self._graph(), self._log_analytics()]
         self.tenant.exchange.cas_mailbox_plans = [CasMailboxPlan(name="ExchangeOnlineEnterprise", is_default=True)]
 
     def id_of(self, what: str) -> str:
@@ -273,7 +274,7 @@ class Estate:
             id=self.id_of(f"policy/{key}"),
             display_name=name,
             state=state,
-            created_date_time=self.now - timedelta(days=days + 60),
+            created_date_time=self.now - timedelta(days=days),
             modified_date_time=self.now - timedelta(days=days),
             conditions={
                 "users": {"includeUsers": ["All"], "excludeGroups": [one.id for one in exclude]},
@@ -365,10 +366,24 @@ class Estate:
             ],
         )
 
+    def _log_analytics(self) -> ServicePrincipal:
+        return ServicePrincipal(
+            id=self.id_of("principal/logs"),
+            app_id=LOGS,
+            display_name="Log Analytics API",
+            app_owner_organization_id=MICROSOFT,
+            service_principal_names=[LOGS, "https://api.loganalytics.azure.com", "https://api.loganalytics.io"],
+            app_roles=[_role(str(uuid5(NAMESPACE_URL, "practice/logs/role/Data.Read")), "Data.Read")],
+            oauth2_permission_scopes=[_scope(str(uuid5(NAMESPACE_URL, "practice/logs/scope/Data.Read")), "Data.Read")],
+        )
+
 
 def _role(identity: str, value: str) -> AppRole:
     return AppRole(id=identity, value=value, display_name=value)
 
 
 def _scope(identity: str, value: str) -> Scope:
-    return Scope(id=identity, value=value, admin_consent_display_name=value)
+    # What reaches beyond the signed-in user's own things takes an administrator's consent.
+    admin = value.endswith(".All") and "AccessAsUser" not in value
+    kind: Literal["User", "Admin"] = "Admin" if admin or value.startswith(("Policy.", "Exchange.")) else "User"
+    return Scope(id=identity, value=value, type=kind, admin_consent_display_name=value)

@@ -3,6 +3,7 @@
 One RSA key per practice home, kept in a file for its owner only, so that a token outlives a restart.
 """
 
+import json
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -38,6 +42,8 @@ class Keys:
         # Entra names its keys by the certificate's SHA-1; here it is the public key's.
         public = str(key.as_dict(private=False)["n"]).encode()
         self.kid = urlsafe_b64encode(sha1(public, usedforsecurity=False).digest()).decode().rstrip("=")
+        derived = HKDF(SHA256(), 32, salt=None, info=b"practice seal").derive(key.as_der(private=True))
+        self._seal = Fernet(urlsafe_b64encode(derived))
 
     @classmethod
     def kept(cls, path: Path) -> Self:
@@ -63,6 +69,22 @@ class Keys:
         """Return *claims* as a signed token."""
         header = {"alg": _ALGORITHM, "typ": "JWT", "kid": self.kid, "x5t": self.kid}
         return jwt.encode(header, dict(claims), self._key)
+
+    def seal(self, content: Mapping[str, Any]) -> str:
+        """Return *content* as text that nobody else can read or make: codes, refresh tokens, a browser's session."""
+        return self._seal.encrypt(json.dumps(content).encode()).decode()
+
+    def unseal(self, text: str) -> dict[str, Any]:
+        """Return what `seal` was given.
+
+        Raises:
+            TokenError: It is no text of this cloud's.
+        """
+        try:
+            content = json.loads(self._seal.decrypt(text.encode("ascii")))
+        except (InvalidToken, ValueError):
+            raise TokenError("malformed") from None
+        return dict(content)
 
     def read(self, token: str, now: datetime) -> dict[str, Any]:
         """Return the claims of *token*.
