@@ -179,7 +179,7 @@ def _candidates(tables: Tables, window: Window, parameters: Parameters) -> list[
 def _once(copies: list[Row], parameters: Parameters) -> list[Row]:
     best: dict[object, Row] = {}
     for number, row in enumerate(copies):
-        key: object = row["Id"] or number
+        key: object = (row["Id"], row["UserPrincipalName"].lower()) if row["Id"] else number
         if key not in best or _fullness(row, parameters) > _fullness(best[key], parameters):
             best[key] = row
     return [_read(row, parameters) for row in best.values()]
@@ -195,6 +195,21 @@ def _fullness(row: Row, parameters: Parameters) -> tuple[Any, ...]:
         risk.index(level) if level in risk else 0,
         0 if result == "0" else 1 if result in parameters.right else 2,
         row["interactive"],
+        _text(_read(row, parameters)),
+    )
+
+
+def _text(one: Row) -> str:
+    """Return what decides between copies that are equal in all that matters."""
+    return "\t".join(
+        [
+            *(
+                str(one[name])
+                for name in ("result", "correlation", "user_id", "app_id", "app", "resource", "client_app")
+            ),
+            *(str(one[name]) for name in ("protocol", "network", "asn", "country", "step", "note", "risk")),
+            *(str(one[name]) for name in ("partner", "guest", "when", "user_agent")),
+        ]
     )
 
 
@@ -202,11 +217,9 @@ def _read(row: Row, parameters: Parameters) -> Row:
     result, risk = row["ResultType"], row["RiskLevelDuringSignIn"].lower()
     home, resource = row["HomeTenantId"].lower(), row["ResourceTenantId"].lower()
     right = result == "0" or result in parameters.right
-    population = "member"
-    if row["UserType"].lower() == "guest" or (home and resource and home != resource):
-        population = "guest"
-    if row["CrossTenantAccessType"].lower() == "serviceprovider":
-        population = "partner"
+    guest = row["UserType"].lower() == "guest" or bool(home and resource and home != resource)
+    partner = row["CrossTenantAccessType"].lower() == "serviceprovider"
+    population = "partner" if partner else "guest" if guest else "member"
     if not right and (result in parameters.nobody or row["UserId"].lower() in NO_ONE):
         population = "nobody"
     malicious = result == "50053" and "malicious" in row["ResultDescription"].lower()
@@ -217,6 +230,8 @@ def _read(row: Row, parameters: Parameters) -> Row:
         "name": row["UserPrincipalName"].lower(),
         "user_id": row["UserId"].lower(),
         "population": population,
+        "partner": partner,
+        "guest": guest,
         "client_app": row["ClientAppUsed"].strip(),
         "protocol": row["AuthenticationProtocol"],
         "app_id": row["AppId"].lower(),

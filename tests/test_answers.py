@@ -151,6 +151,21 @@ def test_a_sender_is_counted_once_however_often_its_rows_repeat(open_engine: Ope
     )
 
 
+def test_of_copies_that_are_equal_in_all_that_matters_the_same_one_counts_in_any_order(open_engine: Open) -> None:
+    one = row("scanner", NOON, "203.0.113.10", UserAgent="early", AutonomousSystemNumber="64501")
+    other = {**one, "IPAddress": "203.0.113.9", "UserAgent": "late", "AutonomousSystemNumber": "64500"}
+    for copies in ((one, other), (other, one)):
+        (found,) = asked(open_engine(tables(*copies))).mail
+        assert (found.network, found.user_agent, found.asn, found.sign_ins) == ("203.0.113.9", "late", "64500", 1)
+
+
+def test_one_id_under_two_names_is_two_sign_ins(open_engine: Open) -> None:
+    one = row("scanner", NOON)
+    other = row("erp", NOON + timedelta(hours=1), Id=one["Id"])
+    found = asked(open_engine(tables(one, other, dict(other))))
+    assert sorted((each.user.partition("@")[0], each.sign_ins) for each in found.mail) == [("erp", 1), ("scanner", 1)]
+
+
 def test_rows_without_an_id_are_each_a_sign_in_of_their_own(files: Open) -> None:
     found = asked(files(tables(row("erp", NOON, Id=""), row("erp", NOON, Id=""), row("erp", NOON))))
     assert sum(one.sign_ins for one in found.mail) == 3
