@@ -8,6 +8,7 @@ import pytest
 from mailauth import session, tenants
 from mailauth.errors import ConfigurationError
 from mailauth.session import Run
+from tests.exported import envelope, lines, write
 
 TENANT = "{name: woodgrove, tenant_id: 11111111-1111-1111-1111-111111111111"
 
@@ -84,6 +85,16 @@ def test_a_query_that_is_refused_says_what_it_can_name_and_shows_no_sql(tmp_path
     assert cause in reply.partial
     assert "a query can name the tables SigninLogs, AADNonInteractiveUserSignInLogs" in reply.partial
     assert not {"LINE", "_s0", "pg_settings"} & set(re.findall(r"\w+", reply.partial))
+
+
+def test_a_file_that_is_no_export_may_be_left_out_and_a_broken_one_is_to_be_exported_again(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "README.md", b"# Exports\n\nFrom the portal.\n")
+    write(tmp_path / "in" / "all.zip", b"PK\x03\x04" + b"\0" * 100)
+    write(tmp_path / "in" / "cut.json", lines([envelope()]) + b'{"time": "2026-')
+    told = {record.what: record for record in run(tmp_path, ", signin_logs: [{files: in}]").find().coverage}
+    for name in ("README.md", "all.zip"):
+        assert "leave it out if it is not" in told[f"file {Path('in', name)}"].remedy
+    assert told[f"file {Path('in', 'cut.json')}"].remedy == "Export it again."
 
 
 def test_what_the_preflight_keeps_tells_nothing_of_the_machine(tmp_path: Path) -> None:

@@ -483,8 +483,14 @@ def _of_file(reading: Reading, name: Callable[[str], str]) -> Coverage:
         "files",
         lost=reading.lost,
         reason=f"{trouble[:1].upper()}{trouble[1:]}; {loss}.",
-        remedy="Export it again." if reading.lost or reading.cut else "",
+        remedy=_remedy(reading),
     )
+
+
+def _remedy(reading: Reading) -> str:
+    if not reading.shape:
+        return "Export it again if it is one of the logs, and leave it out if it is not; the README lists the formats."
+    return "Export it again." if reading.lost or reading.cut else ""
 
 
 def _of_tenants(readings: Sequence[Reading], name: Callable[[str], str]) -> list[Coverage]:
