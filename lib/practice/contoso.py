@@ -173,7 +173,15 @@ CONTOSO: Final = World(
     attacks=_ATTACKS,
     robots=(
         Robot("daemon", "daemon", "exchange", "azure", Rhythm(first=36, per_day=6, hours=(0, 24), weekends=True)),
-        Robot("alerts", "alerts", "exchange", "azure", Rhythm(first=36, per_day=3, hours=(0, 24), weekends=True)),
+        Robot(
+            "alerts",
+            "alerts",
+            "exchange",
+            "azure",
+            Rhythm(first=36, per_day=3, hours=(0, 24), weekends=True),
+            # It may send as one mailbox and open none, so no mailbox is to be proven with it.
+            listed=False,
+        ),
     ),
     policies=frozenset({"block legacy", "require mfa"}),
     # Ninety days: the passwords in it are older than the log.

@@ -111,9 +111,9 @@ def guesses(world: World, happened: Iterable[Event]) -> Guesses:
 def adoption(world: World, happened: Iterable[Event]) -> frozenset[tuple[date, str]]:
     """Return the sender-days of OAuth for mail: a day, and the user or (for an app as itself) the app's name.
 
-    An app that trades a stored password for its token is not among them.
+    An app that trades a stored password for its token is not among them, nor is one that no tenants file lists.
     """
-    robots = {robot.key for robot in world.robots}
+    robots = {robot.key for robot in world.robots if robot.listed}
     return frozenset(
         (event.at.date(), event.user.lower() or event.name)
         for event in happened

@@ -20,10 +20,11 @@ from .signins import SEED, Delivery, Event, Table, as_graph, deliveries, events
 from .world import World
 
 __all__ = [
-    "FABRIKAM_REPORT",
+    "DECISIONS",
     "FABRIKAM_SIGNINS",
     "NORTHWIND_SIGNINS",
     "PORTAL_HEADER",
+    "REPORT",
     "cut_short",
     "diagnostic_record",
     "diagnostics",
@@ -36,7 +37,8 @@ __all__ = [
 ]
 
 FABRIKAM_SIGNINS: Final = ("insights-logs-*/**/*.json*", "exports/*.csv", "graph/*.json")
-FABRIKAM_REPORT: Final = "reports/SmtpAuthClients.csv"
+REPORT: Final = "reports/SmtpAuthClients.csv"
+DECISIONS: Final = "decisions.yaml"
 NORTHWIND_SIGNINS: Final = ("downloads/*.csv", "old/*.json.gz")
 
 _CATEGORIES: Final[Mapping[Table, str]] = {
@@ -90,7 +92,6 @@ def fabrikam_files(folder: Path, world: World, today: date, *, seed: int = SEED)
     log_analytics_csv(folder / "exports" / "query_data.csv", world, _between(interactive, today, 6, 4))
     latest = {row.event.id: row for row in _between(interactive, today, 4, 1)}
     graph_pages(folder / "graph", world, [*latest.values()])
-    smtp_report(folder / FABRIKAM_REPORT, world)
     return happened
 
 

@@ -224,13 +224,23 @@ class Attack:
 
 @dataclass(frozen=True)
 class Robot:
-    """An application that signs in as itself (client credentials), with a certificate."""
+    """An application that signs in as itself (client credentials), with a certificate.
+
+    Args:
+        key: A short name within the world.
+        app: A key of the world's apps.
+        resource: The same, for what the token is for.
+        site: The key of the site it signs in from.
+        rhythm: When.
+        listed: Whether the tenants file names the app as one for mail; a log alone does not tell.
+    """
 
     key: str
     app: str
     resource: str
     site: str
     rhythm: Rhythm
+    listed: bool = True
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,9 @@ def test_the_export_can_be_utf_16(tmp_path: Path) -> None:
     assert (tmp_path / "x.csv").read_text(encoding="utf-16").startswith("TenantId,")
 
 
-def test_the_report_counts_messages_by_sender_address(fabrikam: Path) -> None:
-    with (fabrikam / files.FABRIKAM_REPORT).open(encoding="utf-8-sig", newline="") as file:
+def test_the_report_counts_messages_by_sender_address(tmp_path: Path) -> None:
+    files.smtp_report(tmp_path / files.REPORT, FABRIKAM)
+    with (tmp_path / files.REPORT).open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[-1]["Sender address"] == "alarm.panel@fabrikam.example"
     assert {row["Authentication Protocol"] for row in rows} == {"Basic", "OAuth"}

@@ -1,0 +1,38 @@
+"""Adatum's directory and Exchange organization: nothing of OAuth for mail yet."""
+
+from datetime import datetime
+from typing import Final
+
+from .adatum import ADATUM
+from .credentials import Credentials
+from .firms import Firm, Proof
+from .state import Tenant
+
+__all__ = ["MAIL_APPS", "PROOFS", "adatum"]
+
+MAIL_APPS: Final = ()
+PROOFS: Final = (
+    Proof("orders", ("imap",), "shared"),
+    Proof("printer", ("smtp",)),
+)
+
+_STORY: Final = (
+    "Nobody has registered an app for mail: there is no consent, and Exchange knows no principal.",
+    "The printer signs in to SMTP AUTH with a password, which no authentication policy refuses.",
+    "The order program asks for the shared mailbox orders@adatum.example by IMAP with a password, in vain.",
+)
+
+
+def adatum(now: datetime, given: Credentials) -> Tenant:
+    """Return Adatum as it is at first."""
+    firm = Firm(ADATUM, now, given)
+    firm.account("printer", "Printer")
+    program = firm.account("order.program", "Order program")
+    firm.full_access(firm.shared("orders", "Orders"), program.user_id)
+    firm.tenant.exchange.smtp_auth_disabled = True
+    firm.allow_smtp(["printer"])
+    firm.require_mfa(days=100)
+    firm.trace()
+    firm.workspace(readers=[firm.reader.id, firm.admin.id])
+    firm.tenant.story = list(_STORY)
+    return firm.tenant
