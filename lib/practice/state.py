@@ -430,13 +430,14 @@ class ExchangePrincipal(_Record):
 
 
 class MailboxPermission(_Record):
-    """Rights on a mailbox; `trustee` is a user's id or an Exchange principal's SID."""
+    """Rights on a mailbox; `trustee` is a user's id or an Exchange principal's SID, `inheritance` what takes part."""
 
     mailbox: str
     trustee: str
     rights: list[str] = ["FullAccess"]
     deny: bool = False
     automapping: bool = True
+    inheritance: str = "All"
 
 
 class RecipientPermission(_Record):

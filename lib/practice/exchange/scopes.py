@@ -6,11 +6,11 @@ The administration shows it (``Test-ServicePrincipalAuthorization``); the mail s
 from collections.abc import Iterable
 from typing import Final
 
-from practice.state import Directory, Exchange, Group, Mailbox
+from practice.state import Directory, Exchange, Group, Mailbox, User
 
 from . import opath
 
-__all__ = ["PROPERTIES", "covers", "distinguished_name", "properties", "selected"]
+__all__ = ["PROPERTIES", "covers", "distinguished_name", "selected"]
 
 _HOSTED: Final = "OU=Microsoft Exchange Hosted Organizations,DC=EURPR00A000,DC=PROD,DC=OUTLOOK,DC=EXAMPLE"
 
@@ -53,7 +53,7 @@ def covers(exchange: Exchange, directory: Directory, scope_name: str, mailbox: M
     if scope is None:
         return False
     try:
-        return opath.read(scope.filter, PROPERTIES)(properties(directory, mailbox))
+        return opath.read(scope.filter, PROPERTIES)(_properties(directory, mailbox, directory.user(mailbox.user_id)))
     except opath.FilterError:
         return False
 
@@ -65,12 +65,19 @@ def selected(directory: Directory, mailboxes: Iterable[Mailbox], filter_text: st
         opath.FilterError: It cannot be read.
     """
     test = opath.read(filter_text, PROPERTIES)
-    return [one for one in mailboxes if test(properties(directory, one))]
+    owners = {one.id: one for one in directory.users}
+    return [one for one in mailboxes if test(_properties(directory, one, owners.get(one.user_id)))]
 
 
-def properties(directory: Directory, mailbox: Mailbox) -> opath.Properties:
-    """Return what a filter sees of a mailbox."""
-    owner = directory.user(mailbox.user_id)
+def distinguished_name(directory: Directory, group: Group) -> str:
+    """Return the distinguished name that Exchange shows of a group, which ``MemberOfGroup`` is compared with."""
+    initial = next((one.id for one in directory.domains if one.is_initial), "practice.example")
+    # Backslashes keep a comma in a name from ending it (RFC 4514).
+    name = "".join(f"\\{one}" if one in ',+"\\<>;=' else one for one in group.display_name)
+    return f"CN={name},OU={initial},{_HOSTED}"
+
+
+def _properties(directory: Directory, mailbox: Mailbox, owner: User | None) -> opath.Properties:
     sign_in = owner.user_principal_name if owner else ""
     groups = [one for one in directory.groups if mailbox.user_id in one.members]
     found: dict[str, tuple[str, ...]] = {
@@ -96,11 +103,3 @@ def properties(directory: Directory, mailbox: Mailbox) -> opath.Properties:
     for name, value in mailbox.custom_attributes.items():
         found[name.lower()] = (value,) if value else ()
     return found
-
-
-def distinguished_name(directory: Directory, group: Group) -> str:
-    """Return the distinguished name that Exchange shows of a group, which ``MemberOfGroup`` is compared with."""
-    initial = next((one.id for one in directory.domains if one.is_initial), "practice.example")
-    # Backslashes keep a comma in a name from ending it (RFC 4514).
-    name = "".join(f"\\{one}" if one in ',+"\\<>;=' else one for one in group.display_name)
-    return f"CN={name},OU={initial},{_HOSTED}"
