@@ -5,13 +5,18 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from mailauth import kql
+from mailauth.coverage import Window
+from mailauth.engines import Row
 from mailauth.errors import MailauthError, QueryError
 from mailauth.services import archive, segments
 from tests.exported import OTHER, TENANT, envelope, graph, lines, write
@@ -240,6 +245,56 @@ def test_answers_are_plain_values_with_aware_times(folder: Path) -> None:
     }
     assert isinstance(row["since"], datetime)
     assert row["since"].utcoffset() == timedelta(0)
+
+
+def test_a_time_becomes_the_text_that_kusto_writes(folder: Path) -> None:
+    with opened(folder) as found:
+        (row,) = found.run("SigninLogs | summarize since = min(CreatedDateTime) | project said = tostring(since)").rows
+    assert row == {"said": "2026-06-15T12:40:24.1780000Z"}
+
+
+def test_a_fetched_segment_and_a_file_agree_on_times(folder: Path) -> None:
+    fetched = folder / "fetched"
+    moment = datetime(2026, 6, 15, 23, 30, tzinfo=timezone(-timedelta(hours=5)))
+    segments.write(fetched / "SigninLogs.1.parquet", "SigninLogs", [{"Id": "f", "CreatedDateTime": moment}])
+    text = "SigninLogs | summarize rows = count() by day = startofday(CreatedDateTime)"
+    with opened(folder, fetched=fetched) as found:
+        held = {str(row["day"])[:10]: row["rows"] for row in found.run(text).rows}
+    assert held == {"2026-06-15": 4, "2026-06-16": 1}
+
+
+def test_what_is_foreseen_is_translated_while_files_are_read(folder: Path) -> None:
+    window = Window(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+    foreseen = [kql.query(name, window=window, schema=archive.SCHEMA) for name in kql.names()]
+    at_work: list[str] = []
+    with opened(folder, foreseen=foreseen, progress=lambda _: at_work.extend(_threads())) as found:
+        ahead = [found.run(text).rows for text in foreseen]
+    assert "translate_0" in at_work
+    with opened(folder) as found:
+        assert _ordered(ahead) == _ordered([found.run(text).rows for text in foreseen])
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+def _ordered(answers: list[list[Row]]) -> list[list[str]]:
+    return [sorted(map(str, rows)) for rows in answers]
+
+
+def test_a_foreseen_text_that_is_no_query_is_refused_when_it_is_asked(folder: Path) -> None:
+    with opened(folder, foreseen=["SigninLogs | wherever"]) as found:
+        assert count(found) == 4
+        with pytest.raises(QueryError, match=r"^the local engine refuses the query: "):
+            found.run("SigninLogs | wherever")
+
+
+def test_settings_of_the_engine_cannot_be_changed(tmp_path: Path) -> None:
+    with (
+        archive.locked([tmp_path], spill=tmp_path, memory_mb=100) as engine,
+        pytest.raises(duckdb.InvalidInputException, match="locked"),
+    ):
+        engine.execute("SET memory_limit = '9GB'")
 
 
 def test_no_text_is_null(folder: Path) -> None:

@@ -18,7 +18,7 @@ from .engines import Engine, Row, Schema
 from .errors import ConfigurationError, QueryError, SourceError
 from .summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, TableDay
 
-__all__ = ["Parameters", "ask", "network_pattern", "together"]
+__all__ = ["Parameters", "ask", "network_pattern", "texts", "together"]
 
 _Made = TypeVar("_Made")
 
@@ -171,9 +171,8 @@ def ask(engine: Engine, *, window: Window, parameters: Parameters, now: datetime
         )
     schema = engine.schema()
     notes = list(_schema_notes(engine.name, schema))
-    answers, texts = Answers(), {}
+    answers = Answers()
     for name in kql.names():
-        texts[f"{engine.name}/{name}"] = _text(name, window, schema, parameters)
         asked = _Asked()
         try:
             _ask(engine, name, window, schema, parameters, asked)
@@ -181,7 +180,19 @@ def ask(engine: Engine, *, window: Window, parameters: Parameters, now: datetime
             notes.append(_refused(engine.name, name, window, error))
         notes.extend(_gaps(engine.name, name, asked.gaps))
         answers = _READERS[name](answers, asked.slices, engine.name)
-    return replace(answers, coverage=(*engine.coverage, *notes), queries=texts)
+    queries = {f"{engine.name}/{name}": text for name, text in texts(window, parameters, schema).items()}
+    return replace(answers, coverage=(*engine.coverage, *notes), queries=queries)
+
+
+def texts(window: Window, parameters: Parameters, schema: Schema) -> dict[str, str]:
+    """Return the text of each query by its name, in the order of asking.
+
+    Args:
+        window: The event times asked for.
+        parameters: Codes, thresholds and names for the queries.
+        schema: What the engine has.
+    """
+    return {name: _text(name, window, schema, parameters) for name in kql.names()}
 
 
 def together(parts: Iterable[Answers]) -> Answers:

@@ -210,7 +210,9 @@ def _opened(folder: Path, gb: float, patterns: Sequence[str] = (), cache: Path |
     _warm(folder, gb)
     began = time.perf_counter()
     patterns, cache = patterns or _patterns(gb), cache or folder / "cache"
-    with archive.open(TENANT, patterns, base=folder / "logs", cache=cache) as engine:
+    # As `session` opens it.
+    foreseen = answers.texts(window, asked, archive.SCHEMA).values()
+    with archive.open(TENANT, patterns, base=folder / "logs", cache=cache, foreseen=foreseen) as engine:
         ready = time.perf_counter()
         heard = answers.ask(engine, window=window, parameters=asked, now=now)
         signins.assess(heard, tenant_id=TENANT, now=now, window=window)

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -262,7 +262,7 @@ class Run:
         )
         reports: list[Path] = []
         with contextlib.ExitStack() as stack:
-            for source, start in self._engines():
+            for source, start in self._engines(window, asked):
                 try:
                     engine = stack.enter_context(start())
                     self.tell(f"asking {engine.name}")
@@ -309,18 +309,26 @@ class Run:
             parts.append(Answers(mail=audit.rows(self._kept(store.archive_dir) / "audit", window)))
         return parts, lost
 
-    def _engines(self) -> Iterator[tuple[Source, Callable[[], "_Opened"]]]:
-        """Yield what answers KQL for this tenant, as its source and the function that opens it."""
+    def _engines(
+        self, window: Window | None = None, asked: answers.Parameters | None = None
+    ) -> Iterator[tuple[Source, Callable[[], "_Opened"]]]:
+        """Yield what answers KQL for this tenant, as its source and the function that opens it.
+
+        Args:
+            window: The event times that all queries will be asked for, if they will.
+            asked: What the queries will be told.
+        """
         local = [source for source in self.tenant.sources if source.kind in ("files", "graph")]
         if local:
-            yield local[0], self._archive
+            foreseen = answers.texts(window, asked, archive.SCHEMA) if window and asked else {}
+            yield local[0], partial(self._archive, foreseen.values())
         for source in self.tenant.sources:
             if source.kind == "workspace":
                 yield source, partial(self._workspace, source)
             elif source.kind == "kusto":
                 yield source, partial(self._kusto, source)
 
-    def _archive(self) -> archive.Archive:
+    def _archive(self, foreseen: Iterable[str]) -> archive.Archive:
         files = self._of("files")
         return archive.open(
             self.tenant.tenant_id,
@@ -329,6 +337,7 @@ class Run:
             cache=self._kept(store.cache_dir),
             fetched=self._kept(store.archive_dir) / "graph",
             progress=self.tell,
+            foreseen=foreseen,
         )
 
     def _workspace(self, source: Source) -> workspace.Workspace:

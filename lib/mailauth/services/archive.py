@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -29,14 +30,20 @@ from mailauth.errors import QueryError, SourceError
 from . import exports, readers, records, segments, sheets, store
 from .readers import Reading
 
-__all__ = ["Archive", "locked", "open"]
+__all__ = ["SCHEMA", "Archive", "locked", "open"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MANIFEST: Final = "manifest.json"
 _SHOWN: Final = 100
 _ORPHAN_S: Final = 3_600
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KUSTO: Final = {"VARCHAR": "string", "TIMESTAMPTZ": "datetime", "BOOLEAN": "bool"}
+_COLUMNS: Final = {table: list(columns) for table, columns in segments.TABLES.items()}
+SCHEMA: Final[Schema] = {
+    table: {name: _KUSTO[kind] for name, kind in columns.items()} for table, columns in segments.TABLES.items()
+}
+"""The tables and columns of every archive."""
+
 _TOPICS: Final = {
     "SigninLogs": "interactive sign-ins",
     "AADNonInteractiveUserSignInLogs": "non-interactive sign-ins",
@@ -53,6 +60,7 @@ def open(
     fetched: Path | None = None,
     memory_mb: int = 1_500,
     progress: Callable[[str], object] = str,
+    foreseen: Iterable[str] = (),
 ) -> "Archive":
     """Read what is new among the files and return the engine that answers over all of them.
 
@@ -65,10 +73,12 @@ def open(
         fetched: A folder of segments from elsewhere (`services.graph`), united with the files.
         memory_mb: How much memory the engine may take.
         progress: Called with a line from time to time.
+        foreseen: KQL texts that will be asked, in that order; they are translated while files are read.
 
     Raises:
         SourceError: The cache cannot be written.
     """
+    translations = _Translations(foreseen)
     try:
         folder = store.private_folder(cache) / "segments"
         store.private_folder(folder)
@@ -79,18 +89,19 @@ def open(
     found = exports.find(patterns, base)
     manifest = _Manifest.load(cache / _MANIFEST, tenant)
     try:
-        _bring_up_to_date(manifest, found, folder, memory_mb, progress)
+        _bring_up_to_date(manifest, found, folder, memory_mb, progress, translations)
     except OSError as error:
         raise SourceError(f"cache folder {cache}: {error.strerror or error}") from None
-    return Archive(found, manifest, folder, base, fetched, memory_mb, has_files=bool(patterns))
+    archive = Archive(found, manifest, folder, base, fetched, memory_mb, translations, has_files=bool(patterns))
+    translations.begin()
+    return archive
 
 
 def locked(folders: Iterable[Path], *, spill: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
     """Return an engine for texts of any origin: it opens files below *folders* and nothing else.
 
     Extensions are neither installed nor loaded, no variable of this program is seen as a table, and
-    what does not fit in memory goes to *spill*. ``lock_configuration`` stays off because the KQL
-    translator sets the time zone; no KQL text becomes a SET.
+    what does not fit in memory goes to *spill*. None of this can be changed any more.
     """
     connection = duckdb.connect(
         config={
@@ -107,6 +118,7 @@ def locked(folders: Iterable[Path], *, spill: Path, memory_mb: int) -> duckdb.Du
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET allowed_directories = $folders", {"folders": [str(folder) for folder in folders]})
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
     return connection
 
 
@@ -121,10 +133,12 @@ class Archive:
         base: Path,
         fetched: Path | None,
         memory_mb: int,
+        translations: "_Translations",
         *,
         has_files: bool,
     ) -> None:
         self._has_files = has_files
+        self._translations = translations
         self._shown = _names(base, [path for path, _ in found.files])
         self._readings = tuple(manifest.readings.values())
         self._patterns_troubles = found.troubles
@@ -171,9 +185,7 @@ class Archive:
 
     def schema(self) -> Schema:
         """Return the tables and columns; they are all there, whatever the files hold."""
-        return {
-            table: {name: _KUSTO[kind] for name, kind in columns.items()} for table, columns in segments.TABLES.items()
-        }
+        return SCHEMA
 
     def run(self, text: str, window: Window | None = None) -> Reply:
         """Answer a KQL text.
@@ -183,12 +195,44 @@ class Archive:
         """
         try:
             with readers.interruptible():
-                # Not `query`: its relation is bound once for its columns and once more for its rows.
-                answer = duckdb_kql.execute(self._connection, text, allow_write=False)
+                sql = self._translations.of(text)
+                # Not `sql`: its relation is bound once for its columns and once more for its rows.
+                answer = self._connection.execute(sql, sql.parameters)
                 names, rows = [column[0] for column in answer.description or ()], answer.fetchall()
         except (duckdb.Error, duckdb_kql.KqlError) as error:
             raise QueryError(f"the local engine refuses the query: {_said(error)}") from None
         return Reply([_row(names, row) for row in rows])
+
+
+class _Translations:
+    """KQL texts as SQL, the foreseen ones made beside other work: it takes half a second of Python."""
+
+    def __init__(self, foreseen: Iterable[str]) -> None:
+        self._foreseen = tuple(foreseen)
+        self._begun: dict[str, Future[duckdb_kql.TranslationResult]] = {}
+
+    def begin(self) -> None:
+        """Translate what is foreseen while the engine works, which it does without the interpreter's lock.
+
+        Beside work of many small steps there is nothing to gain: each step would wait for that lock.
+        """
+        beside = ThreadPoolExecutor(1, "translate")
+        self._begun |= {text: beside.submit(_sql, text) for text in self._foreseen if text not in self._begun}
+        # Nobody waits here; whoever asks does.
+        beside.shutdown(wait=False)
+
+    def of(self, text: str) -> duckdb_kql.TranslationResult:
+        """Return *text* as SQL.
+
+        Raises:
+            duckdb_kql.KqlError: It is no query, or one that writes.
+        """
+        begun = self._begun.get(text)
+        return begun.result() if begun else _sql(text)
+
+
+def _sql(text: str) -> duckdb_kql.TranslationResult:
+    return duckdb_kql.to_sql(text, schema=_COLUMNS, allow_write=False)
 
 
 def _row(names: Sequence[str], values: Sequence[object]) -> Row:
@@ -290,7 +334,12 @@ class _Manifest:
 
 
 def _bring_up_to_date(
-    manifest: _Manifest, found: exports.Found, folder: Path, memory_mb: int, progress: Callable[[str], object]
+    manifest: _Manifest,
+    found: exports.Found,
+    folder: Path,
+    memory_mb: int,
+    progress: Callable[[str], object],
+    translations: "_Translations",
 ) -> None:
     files = {str(path): (path, status) for path, status in found.files}
     before = set(manifest.readings)
@@ -302,7 +351,7 @@ def _bring_up_to_date(
     if not due and before == set(manifest.readings) and manifest.path.exists():
         return
     if due:
-        _read(manifest, due, mark, folder, memory_mb, progress)
+        _read(manifest, due, mark, folder, memory_mb, progress, translations)
     manifest.save()
     _sweep(folder, manifest)
 
@@ -325,6 +374,7 @@ def _read(
     folder: Path,
     memory_mb: int,
     progress: Callable[[str], object],
+    translations: "_Translations",
 ) -> None:
     aside = [export for export in due if export.shape in (None, "smtp")]
     manifest.add(({}, [_aside(export) for export in aside]))
@@ -333,6 +383,7 @@ def _read(
     wanted = [export for export in due if export.shape not in (None, "smtp", "steps")]
     with readers.interruptible(), readers.connect(folder.parent / "spill", memory_mb) as connection:
         job = readers.Job(folder, manifest.tenant, connection, progress, manifest.number())
+        translations.begin()
         for made in readers.read(job, wanted, steps, mark):
             manifest.add(made)
             # What is read stays read when the next batch is interrupted.
@@ -393,8 +444,10 @@ def _view(
         old = ", ".join(map(str, numbers))
         source = _parquet([folder / name])
         parts.append(f"FROM {source} SELECT {names} WHERE _table = {number} AND _file NOT IN ({old})")
-    parts += [f"FROM {_parquet(fetched)} SELECT {names}"] if fetched else []
-    nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
+    timed = {name for name, kind in columns.items() if kind == "TIMESTAMPTZ"}
+    told = ", ".join(f"{segments.utc_sql(name)} AS {name}" if name in timed else name for name in columns)
+    parts += [f"FROM {_parquet(fetched)} SELECT {told}"] if fetched else []
+    nothing = ", ".join(f"NULL::{'TIMESTAMP' if name in timed else kind} AS {name}" for name, kind in columns.items())
     return f"CREATE VIEW {table} AS " + (" UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false")
 
 

@@ -27,14 +27,17 @@ from .ndjson import quoted
 __all__ = ["COLUMNS", "Held", "Job", "Made", "Reading", "connect", "interruptible", "read"]
 
 COLUMNS: Final[Mapping[str, str]] = {**segments.SIGNIN_COLUMNS, **segments.APP_COLUMNS}
-"""The columns of a segment: those of every table. ``_table`` and ``_file`` come on top."""
+"""The columns of a segment: those of every table. ``_table`` and ``_file`` come on top; times lose their zone, UTC."""
 
-_BATCH_BYTES: Final = 256 << 20
+_BATCH_BYTES: Final = 512 << 20
+# Small groups of rows are packed while a batch is still read, and not by one core at its end.
+_GROUP_ROWS: Final = 20_480
 _BATCH_FILES: Final = 4_000
 _SMALL: Final = 16 << 20
 _ROWS: Final = 20_000
 _PACKED_FACTOR: Final = 12
 _TABLES: Final = tuple(segments.TABLES)
+_TIMES: Final = ", ".join(f"{segments.utc_sql(name)} AS {name}" for name, kind in COLUMNS.items() if "TIME" in kind)
 
 
 @dataclass(frozen=True)
@@ -293,8 +296,10 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _copy(job: Job, select: str, target: Path) -> None:
+    # Snappy takes half as much room again as zstd, of what is a fiftieth of the files, and a tenth less time.
     job.connection.execute(
-        f"COPY ({select}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
+        f"COPY (FROM ({select}) SELECT * REPLACE ({_TIMES})) TO {quoted(str(target))} "
+        f"(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {_GROUP_ROWS}, USE_TMP_FILE false)"
     )
 
 
@@ -318,7 +323,7 @@ def _accounted(job: Job, put: ndjson.Input, path: Path, counted: Sequence[tuple[
         if table == ndjson.ELSEWHERE:
             tally.elsewhere["records that are no sign-ins of users or apps"] += rows
         elif _ours(job, table, tenant):
-            tally.hold(_TABLES[table], Held(rows, first.astimezone(UTC), last.astimezone(UTC)))
+            tally.hold(_TABLES[table], Held(rows, first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)))
             tally.tenants[tenant] += rows
         else:
             tally.others[tenant] += rows
