@@ -7,7 +7,7 @@ from datetime import datetime
 from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
-from .limits import MailLimits
+from .limits import LogLimits, MailLimits
 from .states import States
 from .tokens import Keys
 
@@ -27,6 +27,7 @@ class Backend:
         door_key: What opens the trainer's door; empty keeps it shut.
         reset: Makes the tenants of these names anew.
         mail: What the mail servers take.
+        logs: What the log query API takes.
     """
 
     states: States
@@ -37,6 +38,7 @@ class Backend:
     door_key: str = field(default="", repr=False)
     reset: Callable[[Sequence[str]], None] = lambda names: None
     mail: MailLimits = field(default_factory=MailLimits)
+    logs: LogLimits = field(default_factory=LogLimits)
 
     @property
     def clock(self) -> Clock:

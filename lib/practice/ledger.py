@@ -62,7 +62,9 @@ class Ledger:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._journal = Journal(folder)
         self._database: duckdb.DuckDBPyConnection | None = None
+        self._bare: duckdb.DuckDBPyConnection | None = None
         self._opening = threading.Lock()
+        self._naming = threading.Lock()
         # One writer at a time: two transactions that change a table would fail one another.
         self._writing = threading.Lock()
 
@@ -76,10 +78,11 @@ class Ledger:
 
     def close(self) -> None:
         """Give files back."""
-        with self._opening:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+        with self._opening, self._naming:
+            for connection in (self._database, self._bare):
+                if connection is not None:
+                    connection.close()
+            self._database = self._bare = None
             self._journal.close()
 
     def record(self, tenant_id: str, row: Mapping[str, Any]) -> None:
@@ -185,6 +188,17 @@ class Ledger:
                     cursor.execute(statements.view(table, tenant, now, span))
             yield cursor
 
+    def tables_in(self, sql: str) -> set[str]:
+        """Return the names of the tables in a statement, as it has them: with their schema where one is given.
+
+        Raises:
+            duckdb.Error: It is no statement.
+        """
+        with self._naming:
+            # On a connection that holds nothing, no view stands for a name.
+            self._bare = self._bare or _locked(":memory:", memory="16MB")
+            return set(self._bare.get_table_names(sql, qualified=True))
+
     def _settle(self) -> None:
         """Bring what was recorded into the database."""
         if not self._journal.waiting:
@@ -224,31 +238,36 @@ class Ledger:
 
 
 def _open(folder: Path | None) -> duckdb.DuckDBPyConnection:
-    """Return the database: it opens no other file, loads no extension, and none of this can be changed."""
-    spill = {"temp_directory": str(folder / "spill")} if folder is not None else {}
+    if folder is None:
+        database = _locked(":memory:", memory="500MB")
+    else:
+        database = _locked(str(folder / "signins.duckdb"), memory=_MEMORY, temp_directory=str(folder / "spill"))
+    for statement in statements.schema():
+        database.execute(statement)
+    return database
+
+
+def _locked(path: str, *, memory: str, **more: str) -> duckdb.DuckDBPyConnection:
+    """Return a database that opens no other file and loads no extension; none of this can be changed any more."""
     database = duckdb.connect(
-        str(folder / "signins.duckdb") if folder is not None else ":memory:",
+        path,
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
             "allow_persistent_secrets": "false",
             "python_enable_replacements": "false",
-            "memory_limit": _MEMORY if folder is not None else "500MB",
+            "memory_limit": memory,
             "threads": "2",
             "preserve_insertion_order": "false",
-            **spill,
+            **more,
         },
     )
     database.execute("SET GLOBAL TimeZone = 'UTC'")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
-    for statement in statements.schema():
-        database.execute(statement)
     return database
 
-
-# --- into the database ----------------------------------------------------------------------------
 
 _Body = tuple[str, bool, datetime | None, Table, str]
 """Whose, whether a story's, when written (None: as the tenant's lag has it), the table, and the JSON."""

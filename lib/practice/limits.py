@@ -1,9 +1,9 @@
-"""How much Exchange Online's mail servers take, as one value that a test or a trainer may replace."""
+"""How much Exchange Online's mail servers and the log query API take: values that a test or a trainer may replace."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-__all__ = ["MailLimits"]
+__all__ = ["LogLimits", "MailLimits"]
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,33 @@ class MailLimits:
     idle_s: float = 1800.0
     early_commands: int = 50
     commands: int = 100_000
+
+
+@dataclass(frozen=True)
+class LogLimits:
+    """Limits of the log query API; ``backend.logs`` holds those in force for the next request.
+
+    Args:
+        rows: Rows of one answer; what is more is cut off, and the answer says so.
+        answer_bytes: The same for its size as JSON.
+        requests: Requests of one caller in `window_s`.
+        window_s: In seconds.
+        concurrent: Queries of one caller that are worked on at a time; more wait.
+        queue: How many wait.
+        queue_s: For how long, in seconds.
+        timeout_s: How long a query may take that asks for no other time, in seconds.
+        longest_s: How long it may ask for.
+        query_characters: The longest query text. The service's own limit was not found; here a long text would keep
+            a thread busy for minutes.
+    """
+
+    rows: int = 500_000
+    answer_bytes: int = 100 * 1024 * 1024
+    requests: int = 200
+    window_s: float = 30
+    concurrent: int = 5
+    queue: int = 200
+    queue_s: float = 180
+    timeout_s: float = 180
+    longest_s: float = 600
+    query_characters: int = 100_000
