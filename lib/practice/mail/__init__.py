@@ -1,38 +1,29 @@
 """Exchange Online's mail servers: IMAP, POP and SMTP submission."""
 
-from typing import Any
-
 from twisted.internet import ssl as tls
-from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.protocol import ServerFactory
 
 from practice.backend import Backend
+
+from .desk import Desk
+from .imap import Imap
+from .pop import Pop
+from .smtp import Smtp
+from .wire import Factory
 
 __all__ = ["imap", "pop", "smtp"]
 
 
-class _Factory(ServerFactory):
-    """Makes a server's connections ."""
-
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """Return the protocol for a new connection."""
-        made = Protocol()
-        made.factory = self
-        return made
-
-
 def imap(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
     """Return the IMAP server."""
-    return _Factory(backend)
+    return Factory(Desk(backend, "imap"), Imap, context)
 
 
 def pop(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
     """Return the POP server."""
-    return _Factory(backend)
+    return Factory(Desk(backend, "pop"), Pop, context)
 
 
 def smtp(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
     """Return the submission server; *context* is what STARTTLS shows."""
-    return _Factory(backend)
+    return Factory(Desk(backend, "smtp"), Smtp, context)

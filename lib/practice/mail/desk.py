@@ -1,0 +1,214 @@
+"""The mail servers' desk: it looks a sign-in up in the states, counts sessions and messages, and keeps good passwords.
+
+One desk serves one protocol of one practice cloud, on the reactor's thread alone. Nothing here waits
+while it holds a lock.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from .. import signon
+from ..backend import Backend
+from ..limits import MailLimits
+from ..state import Tenant
+from ..tokens import TokenError
+from . import access, store
+from .access import Admission, Protocol, View
+from .sasl import Presented
+
+__all__ = ["Desk", "Entry", "Seat", "Word"]
+
+_CLIENT_APPS: Final = {"imap": "IMAP4", "pop": "POP3", "smtp": "Authenticated SMTP"}
+_MINUTE: Final = timedelta(minutes=1)
+_DAY: Final = timedelta(days=1)
+
+Word = Literal["ok", "wrong", "blocked", "removed", "Tenant", "Mailbox", "policy", "no mailbox"]
+"""What became of a password: Entra's word (ok, wrong, blocked), or what Exchange had against it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sign-in to a mailbox, and whose it was; the tenant is '' where nobody owns the domain."""
+
+    admission: Admission
+    tenant_id: str = ""
+    switch: Literal["", "Tenant", "Mailbox"] = ""
+
+
+@dataclass(eq=False)
+class Seat:
+    """A place at the desk: one open session of a mailbox."""
+
+    tenant_id: str
+    mailbox: str
+    until: datetime | None = None
+
+
+@dataclass
+class Desk:
+    """What the connections of one protocol share."""
+
+    backend: Backend
+    protocol: Protocol
+    _open: defaultdict[str, list[Seat]] = field(default_factory=lambda: defaultdict(list))
+    _good: dict[bytes, datetime] = field(default_factory=dict, repr=False)
+    _salt: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
+    _sent: defaultdict[str, deque[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(deque))
+
+    @property
+    def limits(self) -> MailLimits:
+        """What the servers take just now."""
+        return self.backend.mail
+
+    def tenant_name(self, user: str) -> str:
+        """Return the name of the tenant that a login name belongs to, or ''."""
+        found = self._owner(user)
+        return found.name if found else ""
+
+    def with_token(self, shown: Presented) -> Entry:
+        """Return what a token opens."""
+        tenant, now = self._owner(shown.user), self.backend.now()
+        if tenant is None:
+            return Entry(Admission("refused", "nobody here owns the domain"))
+        try:
+            claims = self.backend.keys.read(shown.secret, now)
+        except TokenError as error:
+            return Entry(Admission("refused", f"the token is {error.flaw}"), tenant.tenant_id)
+        with self.backend.states.reading(tenant.tenant_id) as held:
+            view = _view(held, now)
+            admission = access.token(view, self.protocol, shown.user, claims)
+            box = view.exchange.mailbox(admission.mailbox) if admission.mailbox else None
+            # The switch turns the protocol off, not only passwords; it is looked at once the token is believed.
+            switch = access.submission_switch(view.exchange, box) if self.protocol == "smtp" and box else ""
+        if admission.stage == "open" and self._full(admission.mailbox):
+            admission = Admission("unconnected", "too many sessions", admission.mailbox, admission.until)
+        return Entry(admission, tenant.tenant_id, switch)
+
+    def with_password(self, shown: Presented, address: str) -> tuple[Word, Entry]:
+        """Return what a password comes to; every one that reaches Entra leaves a row."""
+        tenant, now = self._owner(shown.user), self.backend.now()
+        nobody = Entry(Admission("refused", "the password opens nothing"), tenant.tenant_id if tenant else "")
+        if tenant is None:
+            return "wrong", nobody
+        if self.protocol == "smtp":
+            with self.backend.states.reading(tenant.tenant_id) as held:
+                view = _view(held, now)
+                barrier = access.basic_barrier(view, shown.user)
+                box = access.mailbox_of(view, "smtp", shown.user)
+            if barrier:
+                return barrier, nobody
+        if not self._known(shown, now):
+            word = self._ask_entra(tenant.tenant_id, shown, address, now)
+            if word != "ok":
+                return word, nobody
+        if self.protocol != "smtp":
+            return "ok", nobody
+        if isinstance(box, str):
+            return "no mailbox", nobody
+        return "ok", Entry(Admission("open", mailbox=box.guid), tenant.tenant_id)
+
+    def take(self, entry: Entry) -> Seat:
+        """Open a session; give the seat back with `leave`."""
+        seat = Seat(entry.tenant_id, entry.admission.mailbox, entry.admission.until)
+        self._open[seat.mailbox].append(seat)
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """End a session."""
+        self._open[seat.mailbox].remove(seat)
+        if not self._open[seat.mailbox]:
+            del self._open[seat.mailbox]
+
+    def over(self, seat: Seat) -> bool:
+        """Whether the session's token has ended."""
+        return seat.until is not None and self.backend.now() >= seat.until
+
+    def may_send_as(self, seat: Seat, sender: str) -> bool:
+        """Whether the session's mailbox may send as *sender*."""
+        with self.backend.states.reading(seat.tenant_id) as held:
+            view = _view(held, self.backend.now())
+            box = view.exchange.mailbox(seat.mailbox)
+            return box is not None and access.may_send_as(view, box, sender)
+
+    def hurried(self, seat: Seat, recipients: int = 0) -> bool:
+        """Whether the session's mailbox has more connections, messages or recipients than it may."""
+        now = self.backend.now()
+        recent = self._sent[seat.mailbox]
+        while recent and recent[0][0] <= now - _DAY:
+            recent.popleft()
+        minute = sum(1 for at, _ in recent if at > now - _MINUTE)
+        return (
+            # Those that were there first go on.
+            self._open[seat.mailbox].index(seat) >= self.limits.senders
+            or minute >= self.limits.messages_a_minute
+            or sum(count for _, count in recent) + recipients > self.limits.recipients_a_day
+        )
+
+    def submit(self, seat: Seat, sender: str, recipients: list[str], text: str, address: str) -> None:
+        """Deliver a message."""
+        now = self.backend.now()
+        self._sent[seat.mailbox].append((now, len(recipients)))
+        handed_in = store.Submission(seat.tenant_id, seat.mailbox, sender, recipients, text, address, now)
+        store.deliver(self.backend.states, handed_in)
+
+    def folder(self, seat: Seat, name: str) -> store.Contents:
+        """Return what a folder holds now."""
+        return store.folder(self.backend.states, seat.tenant_id, seat.mailbox, name)
+
+    def folders(self, seat: Seat) -> list[str]:
+        """Return the mailbox's folders."""
+        with self.backend.states.reading(seat.tenant_id) as held:
+            box = held.exchange.mailbox(seat.mailbox)
+            return list(box.folders) if box else []
+
+    def remove(self, seat: Seat, uids: set[int]) -> None:
+        """Remove messages from the inbox."""
+        store.remove(self.backend.states, seat.tenant_id, seat.mailbox, uids)
+
+    def _owner(self, user: str) -> Tenant | None:
+        # Of an address the domain; of the old form user@domain\mailbox nothing, as no domain holds a backslash.
+        return self.backend.states.find(user.rpartition("@")[2] if "@" in user else "-")
+
+    def _full(self, mailbox: str) -> bool:
+        return self.protocol != "smtp" and len(self._open.get(mailbox, ())) >= self.limits.sessions
+
+    def _known(self, shown: Presented, now: datetime) -> bool:
+        if self.protocol != "smtp":
+            return False
+        mark = self._mark(shown)
+        if mark in self._good and now >= self._good[mark]:
+            del self._good[mark]
+        return mark in self._good
+
+    def _mark(self, shown: Presented) -> bytes:
+        said = f"{shown.user.lower()}\0{shown.secret}".encode()
+        return hmac.new(self._salt, said, hashlib.sha256).digest()
+
+    def _ask_entra(self, tenant_id: str, shown: Presented, address: str, now: datetime) -> Word:
+        with self.backend.states.changing(tenant_id) as tenant:
+            done = signon.password(
+                tenant,
+                shown.user,
+                shown.secret,
+                client_app=_CLIENT_APPS[self.protocol],
+                address=address,
+                now=now,
+            )
+            row = signon.row(tenant, done) if done.seen else None
+        if row is not None:
+            self.backend.ledger.record(tenant_id, row)
+        if done.code == "0":
+            if self.protocol == "smtp":
+                self._good[self._mark(shown)] = now + self.limits.basic_cache
+            return "ok"
+        # 53003, 530035 and their kin are policy; a password that is wrong, old or not enough is "incorrect".
+        return "blocked" if done.code.startswith("53") else "wrong"
+
+
+def _view(tenant: Tenant, now: datetime) -> View:
+    return View(tenant.tenant_id, tenant.directory_in_force(now), tenant.exchange_in_force(now))
