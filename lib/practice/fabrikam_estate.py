@@ -16,7 +16,7 @@ MAIL_APPS: Final = (MailApp("relay", "relay", ("interactive", "certificate", "se
 PROOFS: Final = (
     Proof("reports", ("smtp",)),
     Proof("archive", ("imap",)),
-    Proof("helpdesk", ("imap", "pop")),
+    Proof("servicedesk", ("imap", "pop")),
     Proof("invoices", ("imap", "smtp"), "shared"),
 )
 
@@ -38,7 +38,7 @@ _STORY: Final = (
     "SMTP AUTH is off in the organization, and invoices@fabrikam.example has no exception of its own.",
     "Nobody has consented to POP for Fabrikam Mail Relay, neither for people nor for the app itself.",
     "The client secret of Fabrikam Mail Relay has expired; its certificate has not.",
-    "The account tickets@fabrikam.example has a mailbox whose primary address is helpdesk@fabrikam.example.",
+    "The account tickets@fabrikam.example has a mailbox whose primary address is servicedesk@fabrikam.example.",
     'The policy "Block legacy authentication" leaves out two groups: ten SMTP exceptions and ten old mail clients.',
     "Microsoft's own policy that blocks legacy authentication only reports; it leaves out nobody, and may switch on.",
     "The shared mailbox invoices@fabrikam.example has no licence, so no person can send as it by signing in to SMTP.",
@@ -84,7 +84,7 @@ def _mailboxes(firm: Firm) -> None:
     ):
         firm.account(account, name)
     firm.account("boardroom", "Boardroom", kind="RoomMailbox")
-    firm.account("tickets", "Helpdesk", primary_smtp=firm.world.address("helpdesk"))
+    firm.account("tickets", "Service desk", primary_smtp=firm.world.address("servicedesk"))
     firm.box("archive").imap_enabled = False
     for account, name in (("reception", "Reception"), ("postroom", "Post room"), ("invoices", "Invoices")):
         firm.shared(account, name)
@@ -129,7 +129,7 @@ def _relay(firm: Firm) -> None:
     firm.consent(principal, GRAPH, *(one for one in scopes if not one.startswith("POP.")))
     firm.allow(principal, EXCHANGE, *(one for one in roles if not one.startswith("POP.")))
     mirrored = firm.exchange_principal(app.app_id, app.id, known.name)
-    for account in ("reports", "archive", "helpdesk", "invoices"):
+    for account in ("reports", "archive", "servicedesk", "invoices"):
         firm.full_access(firm.box(account), mirrored.sid)
 
 

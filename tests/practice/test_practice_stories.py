@@ -5,10 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from practice import expected, signins
+from practice import expected, signins, tenants
+from practice.adatum import ADATUM
+from practice.contoso import CONTOSO
 from practice.expected import Sender
 from practice.fabrikam import FABRIKAM
-from practice.northwind import NORTHWIND
 from practice.world import World
 
 MONDAY = date(2026, 11, 23)
@@ -149,7 +150,43 @@ def test_the_botnet_comes_from_many_networks_that_are_nobodys_place() -> None:
     assert not {network.group for network in botnet.networks} & places
 
 
-@pytest.mark.parametrize("world", [FABRIKAM, NORTHWIND], ids=lambda world: world.name)
+@pytest.mark.parametrize("today", WEEK, ids=lambda day: day.strftime("%A"))
+@pytest.mark.parametrize("world", [CONTOSO, ADATUM], ids=lambda world: world.name)
+def test_what_tries_in_the_smaller_tenants_comes_from_their_offices(world: World, today: date) -> None:
+    people = expected.known_sites(signins.events(world, today))
+    # In a tenant of fewer than five, one colleague is enough.
+    enough = 2 if len(world.people) > 4 else 1
+    known = {network for network, count in people.items() if count >= enough}
+    for verdict, senders in found(today, world).items():
+        assert verdict == "modern" or {sender.network for sender in senders} <= known
+
+
+@pytest.mark.parametrize("today", WEEK, ids=lambda day: day.strftime("%A"))
+def test_contoso_moved_long_enough_ago_to_be_quiet(today: date) -> None:
+    happened = signins.events(CONTOSO, today)
+    for key, account in (("scanner", "scanner"), ("copier", "copier.norwich")):
+        mine = [event for event in happened if event.user == CONTOSO.address(account)]
+        passwords = [event.at.date() for event in mine if event.protocol == "ropc" and event.code == "0"]
+        tokens = [day for day, user in expected.adoption(CONTOSO, happened) if user == CONTOSO.address(account)]
+        assert len(set(passwords)) >= 3
+        assert max(passwords) < min(tokens)
+        assert (today - max(passwords)).days > 14
+        assert set(tokens) == set(CONTOSO.mailer(key).rhythm.days(today))
+
+
+def test_contoso_uses_each_mail_protocol_with_a_token_and_apps_sign_in_as_themselves() -> None:
+    happened = signins.events(CONTOSO, MONDAY)
+    scopes = {scope for event in happened if event.protocol == "oAuth2" for scope in event.scopes}
+    assert {"IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"} <= scopes
+    robots = {event.name for event in happened if event.table == "AADServicePrincipalSignInLogs"}
+    assert robots == {"Contoso Mail Daemon", "Contoso Alerts"}
+
+
+def test_nobody_at_adatum_has_a_token_for_mail() -> None:
+    assert expected.adoption(ADATUM, signins.events(ADATUM, MONDAY)) == frozenset()
+
+
+@pytest.mark.parametrize("world", [tenants.world_of(name) for name in tenants.NAMES], ids=lambda world: world.name)
 def test_every_address_is_one_kept_for_documentation(world: World) -> None:
     kept = [
         ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -160,6 +197,8 @@ def test_every_address_is_one_kept_for_documentation(world: World) -> None:
         assert event.network.asn in (*range(64496, 64512), *range(65536, 65552))
 
 
-def test_no_name_of_the_story_stands_twice() -> None:
-    keys = [mailer.key for mailer in FABRIKAM.mailers] + [attack.key for attack in FABRIKAM.attacks]
+@pytest.mark.parametrize("name", tenants.NAMES)
+def test_no_name_of_the_story_stands_twice(name: str) -> None:
+    world = tenants.world_of(name)
+    keys = [mailer.key for mailer in world.mailers] + [attack.key for attack in world.attacks]
     assert len(keys) == len(set(keys))

@@ -1,0 +1,351 @@
+"""The four tenants: what their sign-ins tell follows from their states, and each has its own faults and no others."""
+
+import ipaddress
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import pytest
+
+from practice import access, credentials, signins, tenants
+from practice.contoso import MOVED
+from practice.credentials import Credentials
+from practice.estates import EXCHANGE, GRAPH, MICROSOFT, ROLES
+from practice.signins import Event
+from practice.state import Tenant, User
+from practice.world import APPS
+from tests.practice import estate_faults
+from tests.practice.estate_faults import faults
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+# On another day of the week other things happened.
+DAYS = (date(2026, 11, 23), date(2026, 11, 19))
+EVENTS = {(name, day): signins.events(tenants.world_of(name), day) for name in tenants.NAMES for day in DAYS}
+MAIL = ("IMAP.", "POP.", "SMTP.", "EAS.")
+SMTP = "Authenticated SMTP"
+
+each = pytest.mark.parametrize("name", tenants.NAMES)
+each_day = pytest.mark.parametrize(("name", "day"), EVENTS, ids=lambda value: str(value))
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    # Made once: a key takes its time, and each tenant may have the same here.
+    return credentials.kept(tmp_path_factory.mktemp("keys") / "keys", ["all"])["all"]
+
+
+@pytest.fixture(scope="module")
+def states(given: Credentials) -> Mapping[str, Tenant]:
+    return {name: tenants.build(name, NOW, given) for name in tenants.NAMES}
+
+
+def built(name: str, day: date, given: Credentials) -> Tenant:
+    """Return the state of a tenant made on the morning after the story's last day."""
+    return tenants.build(name, datetime(day.year, day.month, day.day, 9, tzinfo=UTC), given)
+
+
+def client_type(client: str) -> Literal["browser", "mobileAppsAndDesktopClients", "exchangeActiveSync", "other"]:
+    if client in access.MODERN:
+        return "browser" if client == "Browser" else "mobileAppsAndDesktopClients"
+    return "exchangeActiveSync" if client.lower().startswith("exchange activesync") else "other"
+
+
+def of_members(name: str, day: date) -> list[Event]:
+    return [event for event in EVENTS[name, day] if event.population == "member" and event.user]
+
+
+def account(tenant: Tenant, event: Event) -> User:
+    found = tenant.directory.user(event.user_id)
+    assert found is not None, event.user
+    return found
+
+
+@each_day
+def test_who_signs_in_has_an_account_that_may(name: str, day: date, given: Credentials) -> None:
+    tenant = built(name, day, given)
+    for event in EVENTS[name, day]:
+        if event.population in ("member", "guest") and event.code != "90072":
+            user = account(tenant, event)
+            assert event.user.lower() == (user.mail if event.population == "guest" else user.user_principal_name)
+            assert user.user_type.lower() == event.population
+            assert user.account_enabled == (event.code != "50057") or event.code not in ("0", "50057")
+
+
+@each_day
+def test_a_name_that_is_nobodys_is_nobodys(name: str, day: date, given: Credentials) -> None:
+    tenant = built(name, day, given)
+    tried = {event.user for event in EVENTS[name, day] if event.code in ("50034", "90072")}
+    assert tried
+    for address in tried:
+        assert tenant.directory.user(address) is None
+        assert tenant.exchange.mailbox(address) is None
+
+
+@each_day
+def test_the_policies_say_of_each_sign_in_what_its_row_says(name: str, day: date, given: Credentials) -> None:
+    directory = built(name, day, given).directory
+    begun = max(
+        (one.modified_date_time for one in directory.policies.conditional_access if one.modified_date_time),
+        default=NOW - timedelta(days=400),
+    )
+    judged = 0
+    for event in of_members(name, day):
+        user = directory.user(event.user_id)
+        if user and event.client and event.code in ("0", "53003") and event.at > begun:
+            ruling = access.conditional_access(
+                directory,
+                user,
+                client_app_type=client_type(event.client),
+                app_ids=[event.resource.app_id],
+                mfa=event.requirement == "multiFactorAuthentication",
+            )
+            assert ruling.code == event.code, (event.user, event.client)
+            row = signins.as_graph(tenants.world_of(name), event)
+            listed = {one["id"]: one["result"] for one in row["appliedConditionalAccessPolicies"]}
+            enforced = {one.id: one.result for one in ruling.applied if one.result in ("success", "failure")}
+            assert listed == enforced
+            judged += 1
+    assert judged > 50
+
+
+@each_day
+def test_security_defaults_stop_old_clients_from_their_first_refusal_on(
+    name: str, day: date, given: Credentials
+) -> None:
+    policies = built(name, day, given).directory.policies
+    refused = [event.at for event in EVENTS[name, day] if event.code == "530035"]
+    assert bool(refused) == policies.security_defaults
+    if refused:
+        assert not policies.conditional_access
+        after = [event for event in of_members(name, day) if event.at > min(refused) and event.code == "0"]
+        assert after
+        assert {event.client for event in after} <= set(access.MODERN)
+
+
+@each_day
+def test_a_token_for_mail_follows_from_consent(name: str, day: date, given: Credentials) -> None:
+    tenant = built(name, day, given)
+    resources = {one.id for one in tenant.directory.service_principals if one.app_id in (GRAPH, EXCHANGE)}
+    for event in of_members(name, day):
+        asked = {scope for scope in event.scopes if scope.startswith(MAIL)}
+        client = tenant.directory.principal(event.app.app_id)
+        if asked and event.code == "0" and event.app != APPS["exchange"]:
+            assert client is not None, event.app.name
+            granted = {
+                scope
+                for grant in tenant.directory.grants
+                if grant.client_id == client.id and grant.principal_id in (None, event.user_id)
+                if grant.resource_id in resources
+                for scope in grant.scope.split()
+            }
+            assert asked <= granted, event.user
+
+
+@each_day
+def test_an_app_that_signs_in_as_itself_has_what_its_row_shows(name: str, day: date, given: Credentials) -> None:
+    tenant = built(name, day, given)
+    for event in EVENTS[name, day]:
+        if event.table == "AADServicePrincipalSignInLogs":
+            row = signins.as_graph(tenants.world_of(name), event)
+            principal = tenant.directory.principal(row["servicePrincipalId"])
+            app = tenant.directory.application(row["appId"])
+            assert principal is not None
+            assert app is not None
+            assert (principal.app_id, principal.display_name) == (row["appId"], row["appDisplayName"])
+            assert row["clientCredentialType"] == "clientAssertion"
+            assert any(
+                one.start_date_time and one.end_date_time and one.start_date_time <= event.at < one.end_date_time
+                for one in app.key_credentials
+            )
+            may = estate_faults.roles(tenant, app.app_id) or estate_faults.sends_by_role(tenant, app.app_id)
+            assert may, app.display_name
+
+
+@each_day
+def test_every_app_that_got_a_token_is_known_to_the_tenant(name: str, day: date, given: Credentials) -> None:
+    tenant = built(name, day, given)
+    first_party = {app.app_id for key, app in APPS.items() if key != "thunderbird"}
+    for event in of_members(name, day):
+        if event.code == "0" and event.app.app_id not in first_party:
+            principal = tenant.directory.principal(event.app.app_id)
+            assert principal is not None, event.app.name
+            assert principal.display_name == event.app.name
+
+
+@each_day
+def test_exchange_lets_through_the_passwords_of_the_last_days_and_no_others(
+    name: str, day: date, given: Credentials
+) -> None:
+    tenant = built(name, day, given)
+    recent = [event for event in of_members(name, day) if (day - event.at.date()).days <= 14]
+    for event in recent:
+        if event.client.strip().lower() == SMTP.lower() and event.code == "0":
+            box = tenant.exchange.mailbox(event.user_id)
+            assert box is not None, event.user
+            assert estate_faults.takes_passwords(tenant, box), event.user
+    if tenant.exchange.default_authentication_policy:
+        # Exchange refuses before it asks Entra, so neither a device nor a stranger leaves a row.
+        assert not [event for event in EVENTS[name, day] if event.client == SMTP and event in recent]
+
+
+@each
+def test_sent_messages_came_from_where_the_story_sends_and_from_an_address_that_may(
+    name: str, states: Mapping[str, Tenant]
+) -> None:
+    tenant, world = states[name], tenants.world_of(name)
+    places = [
+        ipaddress.ip_network(one.network.group if ":" in one.network.group else f"{one.network.group}/32")
+        for one in world.sites.values()
+    ]
+    rights = {(one.recipient, one.trustee) for one in tenant.exchange.recipient_permissions}
+    others = {(address, mailer.account) for mailer in world.mailers for address in mailer.sends_as}
+    for message in tenant.exchange.traced_messages:
+        assert any(ipaddress.ip_address(message.from_ip) in place for place in places), message.from_ip
+        assert tenant.exchange.mailbox(message.sender) is not None, message.sender
+        assert message.received < NOW
+    for address, account_name in others:
+        box = tenant.exchange.mailbox(world.address(address))
+        trustee = tenant.directory.user(world.address(account_name))
+        assert box is not None
+        assert trustee is not None
+        assert (box.guid, trustee.id) in rights
+
+
+@each
+def test_each_phone_of_the_story_has_a_partnership(name: str, states: Mapping[str, Tenant]) -> None:
+    tenant, world = states[name], tenants.world_of(name)
+    guids = {box.guid for box in tenant.exchange.mailboxes}
+    assert {one.mailbox for one in tenant.exchange.mobile_devices} <= guids
+    held = {one.user_agent for one in tenant.exchange.mobile_devices}
+    told = {
+        one.agents[0] for one in world.mailers if one.client == "Exchange ActiveSync" and one.population == "member"
+    }
+    assert told <= held
+
+
+@each
+def test_the_runbook_reads_with_a_certificate_and_may_read_and_no_more(name: str, states: Mapping[str, Tenant]) -> None:
+    tenant = states[name]
+    (client_id,) = {tenants.entry(name, ".")["admin"]["client_id"]}
+    app, principal = tenant.directory.application(client_id), tenant.directory.principal(client_id)
+    assert app is not None
+    assert principal is not None
+    assert (len(app.key_credentials), app.password_credentials) == (1, [])
+    assert estate_faults.roles(tenant, client_id) == {
+        "Application.Read.All",
+        "AuditLog.Read.All",
+        "Directory.Read.All",
+        "Policy.Read.All",
+        "Exchange.ManageAsApp",
+    }
+    assert tenant.directory.roles_of(principal.id) == {ROLES["Global Reader"]}
+    assert (principal.id in tenant.logs.readers) == bool(tenant.logs.workspace_id)
+
+
+@each
+def test_one_person_administers_it(name: str, states: Mapping[str, Tenant]) -> None:
+    directory = states[name].directory
+    people = [one for one in directory.users if directory.roles_of(one.id) == {ROLES["Global Administrator"]}]
+    assert [one.user_principal_name for one in people] == [f"admin@{name}.example"]
+
+
+@each
+def test_a_state_is_whole_and_names_nothing_that_is_not_there(name: str, states: Mapping[str, Tenant]) -> None:
+    tenant = states[name]
+    directory, exchange = tenant.directory, tenant.exchange
+    assert Tenant.read(tenant.written()) == tenant
+    principals = {one.id for one in directory.service_principals}
+    users = {one.id for one in directory.users}
+    ids = [*users, *principals, *(one.id for one in directory.applications)]
+    assert len(users) == len(directory.users)
+    assert len(principals) == len(directory.service_principals)
+    addresses = [one for box in exchange.mailboxes for one in (box.primary_smtp, *box.aliases)]
+    assert len(ids) == len(set(ids))
+    assert len(addresses) == len(set(addresses))
+    assert {one.user_id for one in exchange.mailboxes} <= users
+    assert {one.client_id for one in directory.grants} | {one.resource_id for one in directory.grants} <= principals
+    assert {one.principal_id for one in directory.role_assignments} <= users | principals
+    assert {member for group in directory.groups for member in group.members} <= users
+    trustees = users | {one.sid for one in exchange.principals}
+    assert {one.trustee for one in exchange.mailbox_permissions} <= trustees
+    assert {one.trustee for one in exchange.recipient_permissions} <= trustees
+    foreign = {one.app_owner_organization_id for one in directory.service_principals}
+    assert {MICROSOFT, tenant.tenant_id} <= foreign
+
+
+FABRIKAM_FAULTS = {
+    "not the enterprise application's object id": "object id",
+    "IMAP is off for archive@fabrikam.example": "IMAP is off",
+    "SMTP AUTH is off for invoices@fabrikam.example": "SMTP AUTH is off",
+    "no consent to POP": "consented to POP",
+    "expired secret": "has expired",
+    "servicedesk@fabrikam.example is not what its account is called": "primary address",
+    "a policy with exceptions": "leaves out two groups",
+    "a policy that only reports": "only reports",
+    "invoices@fabrikam.example has no licence to send": "no licence",
+    "full_access_as_app": "full_access_as_app",
+    "consent for an app that was given up": "gave up",
+    "SMTP AUTH takes passwords": "takes passwords",
+    "a phone that is too old": "14.1",
+    "a phone in quarantine": "quarantine",
+}
+
+
+def test_contoso_has_none_of_the_faults(states: Mapping[str, Tenant]) -> None:
+    assert faults(states["contoso"], NOW) == set()
+    assert states["contoso"].story == []
+
+
+def test_fabrikam_has_each_of_its_faults_and_a_sentence_for_each(states: Mapping[str, Tenant]) -> None:
+    assert faults(states["fabrikam"], NOW) == set(FABRIKAM_FAULTS)
+    told = states["fabrikam"].story
+    assert len(told) == len(FABRIKAM_FAULTS)
+    for words in FABRIKAM_FAULTS.values():
+        assert sum(words in sentence for sentence in told) == 1, words
+
+
+def test_fabrikams_story_counts_right(states: Mapping[str, Tenant]) -> None:
+    tenant = states["fabrikam"]
+    assert sum(estate_faults.takes_passwords(tenant, box) for box in tenant.exchange.mailboxes) == 14
+    sizes = {one.display_name: len(one.members) for one in tenant.directory.groups}
+    assert (sizes["SMTP exceptions"], sizes["Old mail clients"]) == (10, 10)
+
+
+def test_northwind_lacks_an_app_and_the_means_to_look(states: Mapping[str, Tenant]) -> None:
+    tenant = states["northwind"]
+    assert faults(tenant, NOW) == {"no app for mail"}
+    assert (tenant.premium, tenant.logs.workspace_id) == (False, "")
+
+
+def test_adatum_has_not_begun(states: Mapping[str, Tenant]) -> None:
+    tenant = states["adatum"]
+    assert faults(tenant, NOW) == {"no app for mail", "nothing blocks old clients", "SMTP AUTH takes passwords"}
+    assert [one.display_name for one in tenant.directory.applications] == ["Runbook reader"]
+    assert not tenant.directory.grants
+    assert not tenant.exchange.principals
+    assert tenant.logs.workspace_id
+
+
+def test_contosos_last_password_worked_before_the_policy() -> None:
+    for day in DAYS:
+        passwords = [
+            event.at
+            for event in EVENTS["contoso", day]
+            if event.code == "0" and event.client not in access.MODERN and event.table == "SigninLogs"
+        ]
+        assert passwords
+        assert (day - max(passwords).date()).days > MOVED
+
+
+def test_the_secret_itself_stands_in_no_state(states: Mapping[str, Tenant], given: Credentials) -> None:
+    assert not any(given.secret in one.written() for one in states.values())
+
+
+def test_four_tenants_are_told_and_built_in_a_moment(given: Credentials) -> None:
+    began = time.process_time()
+    for name in tenants.NAMES:
+        tenants.build(name, NOW, given)
+        happened = signins.events(tenants.world_of(name), NOW.date())
+        assert list(signins.deliveries(happened, NOW.date()))
+    assert time.process_time() - began < 2
