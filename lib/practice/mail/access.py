@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from ..scopes import covers
+from ..exchange.scopes import covers
 from ..state import Directory, Exchange, ExchangePrincipal, Mailbox, User
 
 __all__ = [
@@ -235,7 +235,7 @@ def _rbac(view: View, app: ExchangePrincipal, box: Mailbox | None) -> bool:
         held.role == _RBAC_ROLE
         and held.assignee_type == "ServicePrincipal"
         and held.assignee in (app.object_id, app.sid, app.guid, app.app_id)
-        and covers(view.exchange, view.directory, held, box)
+        and covers(view.exchange, view.directory, held.scope, box)
         for held in view.exchange.role_assignments
     )
 
