@@ -547,11 +547,17 @@ def locate(config: str, base: Path) -> Path:
 
     Args:
         config: The name of an installed configuration (an entry point in ``mailauth.configurations``; its
-            callable makes the file and returns the path), or a path.
+            callable makes the file, starts what it names where that is needed, and returns the path), or a path.
         base: The folder that a relative path is meant from.
+
+    Raises:
+        ConfigurationError: The named configuration cannot be made.
     """
     for point in metadata.entry_points(group=_GROUP, name=config):
-        return Path(point.load()())
+        try:
+            return Path(point.load()())
+        except (OSError, RuntimeError) as error:
+            raise ConfigurationError(f"configuration {config}: {error}") from None
     return base / Path(config).expanduser()
 
 

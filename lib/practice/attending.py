@@ -138,7 +138,7 @@ def _lease(attendance: Attendance) -> socket.socket | None:
 
 
 def _spawn(home: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "practice", "serve", "--home", str(home)]
+    command = [sys.executable, "-m", "practice", "--serve", "--home", str(home)]
     # Apart from the terminal: Ctrl-C there is not meant for it.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":

@@ -30,7 +30,14 @@ class States:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in sorted(folder.glob("*.json")):
-                self._take(Tenant.read(path.read_bytes()))
+                self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            self._take(Tenant.read(path.read_bytes()))
+        except ValueError:
+            # Written by another edition of this package, or broken: put aside, so that the tenant is made anew.
+            path.replace(path.with_suffix(".unreadable"))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,6 +76,12 @@ class States:
                 (one for one in self._held.values() if workspace_id and one.logs.workspace_id == workspace_id.lower()),
                 None,
             )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold all tenants still."""
+        with self._lock:
+            yield
 
     @contextmanager
     def reading(self, key: str) -> Iterator[Tenant]:

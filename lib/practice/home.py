@@ -1,0 +1,126 @@
+"""A practice home on disk: today's stories as files and rows, the tenants' states, and the tenants file that names all.
+
+The stories are told relative to today, so their files and rows are made anew when the (UTC) day changes, or this
+package does. What an engineer changed in a tenant is its state, and stays. One process writes here (`serving`).
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+from ruamel.yaml import YAML
+
+from . import credentials, tenants
+from .cloud import Cloud
+from .ledger import Copy, copies
+from .signins import SEED, deliveries, events
+from .world import World
+
+__all__ = ["Home"]
+
+# A program that began on the old files may still be reading them.
+_GRACE_S: Final = 3_600
+_HEADER: Final = (
+    "# The practice tenants: invented, written by the practice cloud when it starts. Changes here are lost.\n"
+)
+
+
+class Home:
+    """The folder of a running practice cloud.
+
+    Args:
+        folder: Made for its owner alone.
+        practice: The cloud that runs on it.
+    """
+
+    def __init__(self, folder: Path, practice: Cloud) -> None:
+        self._folder = folder
+        self._practice = practice
+        self._told = ""
+        self._refreshing = threading.Lock()
+        self._credentials = credentials.kept(folder / "keys", tenants.NAMES)
+
+    def refresh(self) -> None:
+        """Have today's stories in place; nothing to do is the usual case."""
+        with self._refreshing:
+            today = datetime.now(UTC).date()
+            edition = f"{today.isoformat()}-{_edition()}"
+            if self._told != edition:
+                self._tell(today, edition)
+                self._told = edition
+
+    def reset(self, names: Sequence[str]) -> None:
+        """Make the tenants of these names as they were at first; what happened in them since is forgotten."""
+        self._practice.states.remove(names)
+        self._make(names)
+        for name in names:
+            self._practice.backend.ledger.forget(tenants.world_of(name).tenant_id)
+
+    def _tell(self, today: date, edition: str) -> None:
+        days = self._folder / "days"
+        days.mkdir(mode=0o700, exist_ok=True)
+        day = days / edition
+        if not day.is_dir():
+            _fill(day, today)
+        self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
+        for name in tenants.NAMES:
+            world = tenants.world_of(name)
+            self._practice.backend.ledger.fill(world.tenant_id, edition, partial(_rows, world, today))
+        self._write_tenants(day)
+        _clear(days, keep=day)
+
+    def _make(self, names: Sequence[str]) -> None:
+        now = datetime.now(UTC)
+        for name in names:
+            self._practice.states.put(tenants.build(name, now, self._credentials[name]))
+
+    def _write_tenants(self, day: Path) -> None:
+        where = day.relative_to(self._folder).as_posix()
+        content = {
+            "clouds": {"practice": {**self._practice.entry(), "ca_file": "ca.pem"}},
+            "tenants": [tenants.entry(name, where) for name in tenants.NAMES],
+            "defaults": {"tenant": tenants.DEFAULT},
+        }
+        path = self._folder / "tenants.yaml"
+        handle, unfinished = tempfile.mkstemp(prefix=".tenants-", dir=self._folder)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(_HEADER)
+            YAML(typ="safe", pure=True).dump(content, file)
+        Path(unfinished).replace(path)
+
+
+def _rows(world: World, today: date) -> Iterator[Copy]:
+    return copies(world, deliveries(events(world, today), today))
+
+
+def _fill(folder: Path, today: date) -> None:
+    # mkdtemp makes a folder for its owner alone.
+    unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        tenants.write_exports(unfinished, today)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _clear(days: Path, *, keep: Path) -> None:
+    for folder in days.iterdir():
+        if folder != keep and time.time() - folder.stat().st_mtime > _GRACE_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _edition() -> str:
+    """Return a short name for what this package would write: its own text, and the seed."""
+    digest = hashlib.sha256(str(SEED).encode())
+    for module in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()[:8]
