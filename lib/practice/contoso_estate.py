@@ -176,8 +176,9 @@ def _phone(firm: Firm, account: str, client: ServicePrincipal) -> None:
 def _exchange(firm: Firm) -> None:
     exchange = firm.tenant.exchange
     name = "Block Basic"
-    allowed = {f"AllowBasicAuth{protocol}": False for protocol in _PASSWORDS}
-    exchange.authentication_policies.append(AuthenticationPolicy(name=name, allow_basic=allowed))
+    exchange.authentication_policies.append(
+        AuthenticationPolicy(name=name, allow_basic=dict.fromkeys(_PASSWORDS, False))
+    )
     exchange.default_authentication_policy = name
     exchange.smtp_auth_disabled = True
     exchange.reject_direct_send = True

@@ -449,7 +449,7 @@ class RecipientPermission(_Record):
 
 
 class AuthenticationPolicy(_Record):
-    """Which protocols take a password: ``AllowBasicAuth...`` by name; in Exchange Online only Smtp has effect."""
+    """Which protocols take a password, by what follows ``AllowBasicAuth``; in Exchange Online only Smtp has effect."""
 
     name: str
     allow_basic: dict[str, bool] = {}

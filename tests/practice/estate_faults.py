@@ -66,7 +66,7 @@ def takes_passwords(tenant: Tenant, mailbox: Mailbox) -> bool:
     exchange = tenant.exchange
     name = mailbox.authentication_policy or exchange.default_authentication_policy
     policy = next((one for one in exchange.authentication_policies if one.name == name), None)
-    return smtp_is_on(tenant, mailbox) and (policy is None or policy.allow_basic.get("AllowBasicAuthSmtp", False))
+    return smtp_is_on(tenant, mailbox) and (policy is None or policy.allow_basic.get("Smtp", False))
 
 
 def _asked(tenant: Tenant, app: Application) -> set[str]:

@@ -1,5 +1,6 @@
 """What the library finds in the practice tenants' files is what happened there."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -67,13 +68,14 @@ def look(tenant: tenants.Tenant, cache: Path) -> Case:
 
 
 def tenants_file(folder: Path) -> Path:
-    """Write the four tenants with their logs as files, those of a workspace as the archive that it could fill."""
+    """Write the four tenants with their logs as files, those of a workspace as one archive."""
     practice.write_exports(folder, TODAY)
     entries = {name: practice.entry(name, ".") for name in practice.NAMES}
     for name in ("contoso", "adatum"):
         rows = practised.deliveries(HAPPENED[name], TODAY)
-        files.diagnostics(folder / name, practice.world_of(name), rows, packed_before=date.min)
-        entries[name]["signin_logs"] = [{"files": [f"{name}/insights-logs-*/**/*.json"]}]
+        records = (files.diagnostic_record(practice.world_of(name), row) for row in rows)
+        (folder / name / "signins.json").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+        entries[name]["signin_logs"] = [{"files": [f"{name}/signins.json"]}]
     path = folder / "tenants.yaml"
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump({"clouds": {"practice": CLOUD}, "tenants": [*entries.values()]}, file)

@@ -12,6 +12,7 @@ from practice import access, credentials, signins, tenants
 from practice.contoso import MOVED
 from practice.credentials import Credentials
 from practice.estates import EXCHANGE, GRAPH, MICROSOFT, ROLES
+from practice.mail import access as mail
 from practice.signins import Event
 from practice.state import Tenant, User
 from practice.world import APPS
@@ -295,6 +296,92 @@ FABRIKAM_FAULTS = {
 def test_contoso_has_none_of_the_faults(states: Mapping[str, Tenant]) -> None:
     assert faults(states["contoso"], NOW) == set()
     assert states["contoso"].story == []
+
+
+def claims(tenant: Tenant, **own: object) -> dict[str, object]:
+    return {
+        "aud": "https://outlook.office365.com",
+        "iss": f"https://sts.windows.net/{tenant.tenant_id}/",
+        "tid": tenant.tenant_id,
+        "exp": (NOW + timedelta(hours=1)).timestamp(),
+        **own,
+    }
+
+
+def as_app(tenant: Tenant, key: str) -> dict[str, object]:
+    """Return what a token of an app as itself says."""
+    app_id = tenants.world_of(tenant.name).app(key).app_id
+    principal = tenant.directory.principal(app_id)
+    assert principal is not None
+    return claims(tenant, appid=app_id, oid=principal.id, roles=sorted(estate_faults.roles(tenant, app_id)))
+
+
+def as_person(tenant: Tenant, key: str, user: User) -> dict[str, object]:
+    """Return what a token says that a person signed in for."""
+    app_id = tenants.world_of(tenant.name).app(key).app_id
+    scope = " ".join(sorted(estate_faults.scopes(tenant, app_id)))
+    return claims(tenant, appid=app_id, oid=user.id, upn=user.user_principal_name, scp=scope)
+
+
+def view(tenant: Tenant) -> mail.View:
+    return mail.View(tenant.tenant_id, tenant.directory, tenant.exchange)
+
+
+def outcomes(tenant: Tenant, key: str) -> dict[tuple[str, str], str]:
+    """Return how far the app as itself comes with each mailbox and protocol that the tenants file names."""
+    world, said = tenants.world_of(tenant.name), as_app(tenant, key)
+    return {
+        (proof.account, protocol): mail.token(view(tenant), protocol, world.address(proof.account), said).stage
+        for proof in tenants.proofs(tenant.name)
+        for protocol in proof.protocols
+    }
+
+
+def test_all_of_contoso_opens_by_the_mail_servers_rules(states: Mapping[str, Tenant]) -> None:
+    tenant = states["contoso"]
+    assert set(outcomes(tenant, "daemon").values()) == {"open"}
+    delegate = tenant.directory.user("carla.nunes@contoso.example")
+    assert delegate is not None
+    for proof in tenants.proofs("contoso"):
+        address = f"{proof.account}@contoso.example"
+        box, own = tenant.exchange.mailbox(address), tenant.directory.user(address)
+        assert box is not None
+        assert own is not None
+        user = own if proof.kind == "user" else delegate
+        for protocol in proof.protocols:
+            opened = mail.token(view(tenant), protocol, address, as_person(tenant, "mail", user))
+            assert opened.stage == "open", (address, protocol, opened.reason)
+        assert not mail.submission_switch(tenant.exchange, box)
+        assert all(mail.may_send_as(view(tenant), box, f"{other}@contoso.example") for other in proof.send_as)
+
+
+def test_contosos_alerts_may_send_as_one_mailbox_by_its_role(states: Mapping[str, Tenant]) -> None:
+    tenant = states["contoso"]
+    said = as_app(tenant, "alerts")
+    assert said["roles"] == []
+    assert mail.token(view(tenant), "smtp", "alerts@contoso.example", said).stage == "open"
+    assert mail.token(view(tenant), "smtp", "scanner@contoso.example", said).stage == "refused"
+    assert mail.token(view(tenant), "imap", "invoices@contoso.example", said).stage == "refused"
+
+
+def test_fabrikams_app_is_refused_everywhere_until_exchange_knows_the_right_id(states: Mapping[str, Tenant]) -> None:
+    tenant = states["fabrikam"].model_copy(deep=True)
+    assert set(outcomes(tenant, "relay").values()) == {"refused"}
+    app_id = tenants.world_of("fabrikam").app("relay").app_id
+    mirrored, principal = tenant.exchange.principal(app_id), tenant.directory.principal(app_id)
+    assert mirrored is not None
+    assert principal is not None
+    mirrored.object_id = principal.id
+    assert outcomes(tenant, "relay") == {
+        ("reports", "smtp"): "open",
+        ("archive", "imap"): "unconnected",
+        ("servicedesk", "imap"): "unconnected",
+        ("servicedesk", "pop"): "refused",
+        ("invoices", "imap"): "open",
+        ("invoices", "smtp"): "open",
+    }
+    invoices = tenant.exchange.mailbox("invoices@fabrikam.example")
+    assert mail.submission_switch(tenant.exchange, invoices) == "Tenant"
 
 
 def test_fabrikam_has_each_of_its_faults_and_a_sentence_for_each(states: Mapping[str, Tenant]) -> None:
