@@ -14,8 +14,7 @@ from mailauth.services import http
 from practice.cloud import Cloud
 from practice.estates import GRAPH
 from practice.state import ServicePrincipal, User
-
-from .woodgrove import Woodgrove, running, woodgrove
+from tests.practice.woodgrove import Woodgrove, running, woodgrove
 
 __all__ = ["Client", "Lab", "lab"]
 
@@ -43,7 +42,7 @@ class Client:
     token: str
     headers: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """Return the answer to a request; *path* begins with the version or, without one, is v1.0's."""
         versioned = path if path.startswith(("/v1.0", "/beta")) else f"/v1.0{path}"
         headers = {**self.headers, **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
@@ -58,7 +57,7 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, body: object = None, status: int = 201) -> Any:
+    def post(self, path: str, body: Any = None, status: int = 201) -> Any:
         """Return what *body* sent to *path* gives."""
         answer = self.ask("POST", path, {} if body is None else body)
         assert answer.status_code == status, answer.text
@@ -70,7 +69,7 @@ class Client:
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
-    def refused(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, str, str]:
+    def refused(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, str, str]:
         """Return status, code and message of a refusal, which has to be told as Graph tells one."""
         answer = self.ask(method, path, body, **options)
         error = json.loads(answer.content)["error"]
