@@ -19,7 +19,7 @@ Properties = Mapping[str, tuple[str, ...]]
 Test = Callable[[Properties], bool]
 
 _TOKEN: Final = re.compile(
-    r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<operator>-[A-Za-z]+)|"""
+    r"""(?:(?P<open>\()|(?P<close>\))|(?P<operator>-[A-Za-z]+)|"""
     r"""'(?P<single>(?:[^']|'')*)'|"(?P<double>(?:[^"]|"")*)"|(?P<word>[$\w.\-@*]+))""",
 )
 _DEEPEST: Final = 32
@@ -60,7 +60,8 @@ def read(text: str, known: frozenset[str]) -> Test:
 def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     place = 0
-    while text[place:].strip():
+    while rest := text[place:].lstrip():
+        place = len(text) - len(rest)
         match = _TOKEN.match(text, place)
         if match is None or match.lastgroup is None:
             raise FilterError(f"unexpected text at position {place + 1}")
@@ -69,14 +70,14 @@ def _tokens(text: str) -> list[_Token]:
         if kind in ("single", "double"):
             quote = "'" if kind == "single" else '"'
             kind, value = "value", value.replace(quote * 2, quote)
-        found.append(_Token(kind, value, match.start() + 1))
+        found.append(_Token(kind, value, place + 1))
         place = match.end()
     return found
 
 
 @dataclass
 class _Reader:
-    """Reads tokens from left to right; ``-and`` binds tighter than ``-or``, as in PowerShell's filters."""
+    """Reads tokens from left to right; ``-and`` binds tighter than ``-or``, which Exchange nowhere says of itself."""
 
     tokens: list[_Token]
     known: frozenset[str]
