@@ -39,7 +39,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproce
 
 @pytest.mark.xdist_group("report")
 class TestPractice:
-    """One run over both practice tenants."""
+    """One run over the practice tenants."""
 
     def test_it_ends_with_0_and_the_path_of_the_page(
         self, reports: tuple[subprocess.CompletedProcess[str], Path]
@@ -48,7 +48,7 @@ class TestPractice:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == str(folder / "index.html")
 
-    @pytest.mark.parametrize("tenant", ["fabrikam", "northwind"])
+    @pytest.mark.parametrize("tenant", ["contoso", "fabrikam", "northwind", "adatum"])
     def test_it_leaves_pages_evidence_and_tables_for_each_tenant(
         self, reports: tuple[subprocess.CompletedProcess[str], Path], tenant: str
     ) -> None:
@@ -104,8 +104,10 @@ class TestPractice:
     def test_findings_end_with_1_only_when_asked(self, reports: tuple[subprocess.CompletedProcess[str], Path]) -> None:
         rows = json.loads((reports[1] / "fleet.json").read_text(encoding="utf-8"))["tenants"]
         assert {row["tenant"]: (row["senders"] > 0, row["state"]) for row in rows} == {
+            "contoso": (False, "quiet"),
             "fabrikam": (True, "exposed"),
             "northwind": (True, "cannot know"),
+            "adatum": (True, "exposed"),
         }
 
 

@@ -46,7 +46,7 @@ _STORY: Final = (
     "Deb Hale's Thunderbird has consent under the id that its publisher gave up in August 2024.",
     "SMTP AUTH takes passwords: it is on for fourteen mailboxes, and no authentication policy refuses Basic.",
     "Hugo Penn's phone speaks ActiveSync 14.1, below the 16.1 that Exchange asks for.",
-    "Asha Rao's tablet is in quarantine and waits for an administrator.",
+    "Asha Rao's tablet is in quarantine, as every new phone will be, and waits for an administrator.",
 )
 
 
@@ -60,6 +60,7 @@ def fabrikam(now: datetime, given: Credentials) -> Tenant:
     _stock(firm)
     _clients(firm)
     firm.tenant.exchange.smtp_auth_disabled = True
+    firm.tenant.exchange.default_access_level = "Quarantine"
     firm.phones(versions={"hugo's old phone": "14.1"}, quarantined=["asha's old tablet"])
     firm.trace()
     firm.workspace(readers=[firm.reader.id, firm.admin.id])
