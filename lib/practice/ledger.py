@@ -25,7 +25,7 @@ from .world import World
 
 __all__ = ["Copy", "Ledger", "copies"]
 
-_MEMORY: Final = "80MB"
+_MEMORY: Final = "128MB"
 _BATCH: Final = 500
 _PAGE: Final = 500
 

@@ -36,13 +36,12 @@ _PLACED: Final = frozenset({"TenantId", "AADTenantId", "TimeGenerated", "Resourc
 
 _US: Final = timedelta(microseconds=1)
 
-# The latest copy of each; of two of one moment, the one that knows more of the authentication.
+# The latest copy of each; of two of one moment, the one that came last.
 NEWEST: Final = """
 FROM copies SELECT CreatedDateTime, Id, _body WHERE rowid IN (
     FROM (
         FROM copies SELECT rowid AS place, CreatedDateTime, Id, row_number() OVER (
-            PARTITION BY Id
-            ORDER BY coalesce(_written, CreatedDateTime + $lag) DESC, length(AuthenticationDetails) DESC
+            PARTITION BY Id ORDER BY coalesce(_written, CreatedDateTime + $lag) DESC, rowid DESC
         ) AS turn
         WHERE _tenant = $tenant AND list_contains($tables, _table)
             AND coalesce(_written, CreatedDateTime + $lag) <= $now

@@ -1,0 +1,138 @@
+"""How quick the practice cloud answers KQL, and how much memory it holds then: ``python -m practice.measure``.
+
+The figures are taken in a process of its own, over HTTPS as a client sees it, with the stories' rows in place
+and one more tenant beside them that has many.
+"""
+
+import argparse
+import json
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from .estates import Estate
+from .ledger import Copy, Ledger, copies
+from .signins import deliveries, events
+from .world import World
+
+__all__ = ["kql_seconds", "main", "memory_mb", "taken"]
+
+ROWS: Final = 200_000
+_READER: Final = "measurer"
+_TENANT: Final = "5d1f0f5e-8f0b-4e47-9b5f-64f5a5a1d0b7"
+
+# What a report of legacy sign-ins asks: the latest copy of each, its kind, who and how often.
+_QUESTIONS: Final = (
+    "SigninLogs | summarize sign_ins = count(), users = dcount(UserPrincipalName), first = min(CreatedDateTime), "
+    "last = max(CreatedDateTime) by ClientAppUsed, ResultType",
+    "SigninLogs | summarize arg_max(TimeGenerated, CreatedDateTime, UserPrincipalName, ClientAppUsed, ResultType, "
+    'AuthenticationDetails) by Id | extend step = iff(AuthenticationDetails matches regex "(?i)certificate", '
+    '"certificate", "other") | summarize sign_ins = count(), days = dcount(bin(CreatedDateTime, 1d)) '
+    "by UserPrincipalName, ClientAppUsed, step",
+    "SigninLogs | extend code = toint(Status.errorCode) | summarize count() by code, bin(CreatedDateTime, 1h)",
+)
+
+
+def kql_seconds(rows: int = ROWS) -> float:
+    """Return how long the slowest of a few summaries over *rows* rows took, in seconds."""
+    return float(taken(rows)["kql_s"])
+
+
+def memory_mb(rows: int = ROWS) -> float:
+    """Return what the cloud's process held after those summaries, in MB; 0 where the system does not say."""
+    return float(taken(rows)["memory_mb"])
+
+
+def taken(rows: int = ROWS) -> Mapping[str, Any]:
+    """Return all figures (``rows``, ``kql_s``, ``memory_mb``), from one process started for them."""
+    command = [sys.executable, "-m", "practice.measure", "--rows", str(rows)]
+    told: Mapping[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return told
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m practice.measure", description="Measure the log query API.")
+    parser.add_argument("--rows", type=int, default=ROWS, help="how many rows the summaries go over")
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(_measured(Path(folder), parser.parse_args(arguments).rows)))
+
+
+def _measured(home: Path, rows: int) -> Mapping[str, Any]:
+    # A cloud takes a third of a second to import; whoever asks for the figures alone does not need it.
+    from . import cloud
+
+    _multiply(home / "signins", rows)
+    estate = Estate("measured", "Measured", "measured.example", _TENANT, datetime.now(UTC))
+    reader = estate.user(_READER, "Measurer")
+    estate.workspace(readers=[reader.id], retention_days=4_000)
+    with cloud.start([estate.tenant], home=home) as practice:
+        claims = {"aud": f"{practice.base_url}/logs", "tid": _TENANT, "oid": reader.id, "exp": time.time() + 600}
+        headers = {"Authorization": f"Bearer {practice.backend.keys.sign(claims)}", "Content-Type": "application/json"}
+        path = f"/logs/v1/workspaces/{estate.tenant.logs.workspace_id}/query"
+        context = ssl.create_default_context(cafile=practice.ca_file)
+        line = HTTPSConnection(practice.base_url.partition("//")[2], context=context, timeout=120)
+
+        def ask(text: str) -> tuple[float, Any]:
+            began = time.monotonic()
+            line.request("POST", path, json.dumps({"query": text}), headers)
+            told = json.load(line.getresponse())
+            return time.monotonic() - began, told
+
+        _, counted = ask("SigninLogs | count")
+        slowest = max(ask(text)[0] for text in _QUESTIONS)
+        return {"rows": counted["tables"][0]["rows"][0][0], "kql_s": slowest, "memory_mb": _resident_mb()}
+
+
+def _multiply(folder: Path, rows: int) -> None:
+    """Put the stories in a ledger, and for one more tenant the interactive sign-ins of one, until they are *rows*."""
+    from .adatum import ADATUM
+    from .contoso import CONTOSO
+    from .fabrikam import FABRIKAM
+    from .northwind import NORTHWIND
+
+    today = date.today()
+    with Ledger(folder) as ledger:
+        for world in (CONTOSO, FABRIKAM, NORTHWIND, ADATUM):
+            ledger.fill(world.tenant_id, "measured", partial(_story, world, today))
+    with duckdb.connect(str(folder / "signins.duckdb")) as database:
+        # Each copy of the whole gets its own first eight digits of every id, so that none is a repeat of another's.
+        database.execute(
+            "INSERT INTO copies FROM copies, range(?) AS numbers(number) SELECT copies.* REPLACE "
+            "(? AS _tenant, printf('%08x', number) || Id[9:] AS Id) "
+            "WHERE _tenant = ? AND _table = 'SigninLogs' LIMIT ?",
+            [rows // 1_000 + 1, _TENANT, FABRIKAM.tenant_id, rows],
+        )
+
+
+def _story(world: World, today: date) -> Iterator[Copy]:
+    return copies(world, deliveries(events(world, today), today))
+
+
+def _resident_mb() -> float:
+    if sys.platform == "win32":
+        held = 0.0
+    elif sys.platform == "linux":
+        import resource
+
+        held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 1e6
+    else:
+        import resource
+
+        # The most that it ever held; what it holds now is not told without another library.
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return held
+
+
+if __name__ == "__main__":
+    main()
