@@ -109,7 +109,7 @@ def _directory(firm: Firm) -> None:
     firm.require_mfa(days=300, exclude=_STORED_PASSWORDS)
     # The plant signs in at its own server, so its failures are not in these logs.
     firm.tenant.directory.domains.append(Domain(id="plant.fabrikam.example", authentication_type="Federated"))
-    firm.boxes(firm.user("jo.mason@plant.fabrikam.example", "Jo Mason", on_premises_sync_enabled=True))
+    firm.mailbox(firm.user("jo.mason@plant.fabrikam.example", "Jo Mason", on_premises_sync_enabled=True))
 
 
 def _relay(firm: Firm) -> None:

@@ -73,21 +73,21 @@ class Firm(Estate):
         self.world = world
         self.given = given
         self.admin = self.user("admin", f"{world.title} administrator", roles=["Global Administrator"])
-        self.boxes(self.admin)
+        self.mailbox(self.admin)
         for person in world.people:
             if person.population == "member":
-                self.boxes(self.user(person.account, person.name))
+                self.mailbox(self.user(person.account, person.name))
             elif person.population == "guest":
                 self._guest(person.account, person.name)
         self.reader = self._reader()
 
     def account(self, account: str, name: str, **details: Any) -> Mailbox:
         """Add a licensed account of a device or program, with its mailbox; *details* are fields of `Mailbox`."""
-        return self.boxes(self.user(account, name, mfa=False), **details)
+        return self.mailbox(self.user(account, name, mfa=False), **details)
 
-    def boxes(self, owner: User, **details: Any) -> Mailbox:
-        """Give *owner* a mailbox with something in it."""
-        made = self.mailbox(owner, **{"plan": self.tenant.exchange.cas_mailbox_plans[0].name, **details})
+    def mailbox(self, owner: User, **details: Any) -> Mailbox:
+        """Give *owner* a mailbox with something in it; *details* are further fields of `Mailbox`."""
+        made = super().mailbox(owner, plan=self.tenant.exchange.cas_mailbox_plans[0].name, **details)
         made.messages = [_welcome(made.primary_smtp, self.world, self.now)]
         return made
 
