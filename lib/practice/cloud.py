@@ -7,6 +7,7 @@ Twisted's reactor runs once per process, in a thread of its own; clouds come and
 at a time where tests want that. Everything binds to loopback, on free ports.
 """
 
+import atexit
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,6 +44,7 @@ __all__ = ["HOST", "Certificates", "Cloud", "start"]
 HOST: Final = "localhost"
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 _THREADS: Final = 16
+_HALT_S: Final = 2.0
 
 _REACTOR: Final[Any] = reactor  # what it can do depends on the platform, so its own type says nothing
 
@@ -258,4 +260,11 @@ def _spin() -> threading.Thread:
     )
     thread.start()
     ready.wait()
+    # Python ends with what a running thread holds still alive, which DuckDB complains about at length.
+    atexit.register(_halt, thread)
     return thread
+
+
+def _halt(thread: threading.Thread) -> None:
+    _REACTOR.callFromThread(_REACTOR.stop)
+    thread.join(_HALT_S)
