@@ -620,16 +620,14 @@ class Tenant(_Record):
     @contextmanager
     def change_directory(self, now: datetime, lag: timedelta) -> Iterator[Directory]:
         """Give the directory to change; what stood before stays in force for *lag*."""
-        before = _Former(until=now + lag, directory=self.directory.model_copy(deep=True)) if lag else None
-        yield self.directory
-        self._remember(now, before)
+        with self._spreading("directory", now, lag):
+            yield self.directory
 
     @contextmanager
     def change_exchange(self, now: datetime, lag: timedelta) -> Iterator[Exchange]:
         """Give the Exchange organization to change; what stood before stays in force for *lag*."""
-        before = _Former(until=now + lag, exchange=self.exchange.model_copy(deep=True)) if lag else None
-        yield self.exchange
-        self._remember(now, before)
+        with self._spreading("exchange", now, lag):
+            yield self.exchange
 
     def directory_in_force(self, now: datetime) -> Directory:
         """Return the directory as a replica that lags shows it at *now*; not to be changed."""
@@ -643,7 +641,18 @@ class Tenant(_Record):
         """Whether *domain* is one of the tenant's."""
         return any(one.id == domain.lower() for one in self.directory.domains)
 
-    def _remember(self, now: datetime, before: _Former | None) -> None:
+    @contextmanager
+    def _spreading(self, part: Literal["directory", "exchange"], now: datetime, lag: timedelta) -> Iterator[None]:
+        """Keep what stands before a change, unless a change shortly before is still spreading: then both spread as one.
+
+        A copy for each of many quick changes would fill the file; so a change may be in force a sixtieth early.
+        """
+        until = now + lag
+        joins = any(getattr(one, part) is not None and until - one.until <= lag / 60 for one in self.former)
+        before = None
+        if lag and not joins:
+            before = _Former.model_validate({"until": until, part: getattr(self, part).model_copy(deep=True)})
+        yield
         kept = [one for one in self.former if one.until > now]
         self.former = [*kept, before] if before else kept
 
