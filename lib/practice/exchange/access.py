@@ -138,6 +138,8 @@ def _app(claims: Mapping[str, Any], directory: Directory) -> Caller:
         raise AccessError(401, "The application is unknown in this tenant, or disabled.")
     groups = _groups(principal.id, directory)
     if not groups:
+        # The text is what the module shows. A public capture of such a 403 holds nothing but NUL bytes, which would
+        # teach nobody anything.
         raise AccessError(
             403,
             f"The role assigned to application {app_id} isn't supported in this scenario. Please check online "

@@ -12,7 +12,7 @@ from practice.state import Directory, Exchange, Mailbox, Tenant, User
 
 from .binding import Given, Parameter
 
-__all__ = ["IDENTITY", "RESULT_SIZE", "Cmdlet", "Row", "Run", "assign", "first"]
+__all__ = ["IDENTITY", "RESULT_SIZE", "Cmdlet", "Row", "Run", "assign", "first", "stamp"]
 
 Row = dict[str, Any]
 
@@ -134,3 +134,8 @@ def assign(run: Run, record: BaseModel, values: Mapping[str, Any], shown: str) -
         setattr(record, name, value)
     if not changed:
         run.warn(f"The command completed successfully but no settings of '{shown}' have been modified.")
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Return a time as rows show it: UTC, in whole seconds."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None

@@ -1,13 +1,12 @@
 """Which protocols take a password, and for whom: ``*-AuthenticationPolicy``, ``Get-User``, ``Set-User``."""
 
-from datetime import datetime
 from typing import Final
 
 from practice.state import AuthenticationPolicy, User
 
 from . import errors, recipients
 from .binding import Given, Parameter
-from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first
+from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first, stamp
 from .organization import policy
 
 __all__ = ["CMDLETS"]
@@ -91,12 +90,8 @@ def _user_shown(run: Run, one: User) -> Row:
         "AccountDisabled": not one.account_enabled,
         "IsDirSynced": bool(one.on_premises_sync_enabled),
         "AuthenticationPolicy": box.authentication_policy or None if box else None,
-        "StsRefreshTokensValidFrom": _time(one.sessions_valid_from),
+        "StsRefreshTokensValidFrom": stamp(one.sessions_valid_from),
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
 
 
 def _get_user(run: Run, given: Given) -> list[Row]:

@@ -7,7 +7,7 @@ from practice.state import CasMailboxPlan, Mailbox, MobileDevice
 
 from . import errors, recipients
 from .binding import Given, Parameter
-from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first
+from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first, stamp
 from .mailboxes import filtered
 
 __all__ = ["CMDLETS"]
@@ -107,13 +107,9 @@ def _device(run: Run, device: MobileDevice) -> Row:
         "ClientType": device.client_type,
         "ClientVersion": device.client_version,
         "DeviceAccessState": device.access_state,
-        "FirstSyncTime": _time(device.first_sync),
+        "FirstSyncTime": stamp(device.first_sync),
         "UserDisplayName": box.display_name if box else "",
     }
-
-
-def _time(moment: Any) -> str | None:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
 
 
 def _devices(run: Run, given: Given) -> list[MobileDevice]:
@@ -140,8 +136,8 @@ def _device_statistics(run: Run, given: Given) -> list[Row]:
     return [
         {
             **_device(run, one),
-            "LastSuccessSync": _time(one.last_sync),
-            "LastSyncAttemptTime": _time(one.last_sync),
+            "LastSuccessSync": stamp(one.last_sync),
+            "LastSyncAttemptTime": stamp(one.last_sync),
             "Status": status[one.access_state],
         }
         for one in _devices(run, given)

@@ -14,7 +14,7 @@ from practice.state import TracedMessage
 
 from . import errors
 from .binding import Given, Parameter
-from .cmdlets import Cmdlet, Row, Run
+from .cmdlets import Cmdlet, Row, Run, stamp
 
 __all__ = ["CMDLETS", "MOST_REQUESTS", "NAME", "WINDOW", "Allowance"]
 
@@ -126,15 +126,11 @@ def _second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _shown(one: TracedMessage) -> Row:
     return {
         "MessageTraceId": one.message_trace_id,
         "MessageId": f"<{one.message_trace_id}@practice.example>",
-        "Received": _time(one.received),
+        "Received": stamp(one.received),
         "SenderAddress": one.sender,
         "RecipientAddress": one.recipient,
         "Subject": one.subject,
@@ -147,7 +143,7 @@ def _shown(one: TracedMessage) -> Row:
 
 def _next_call(given: Given, start: datetime, last: TracedMessage, size: int) -> str:
     """Return the warning that a cut result ends with; its frame is the real one."""
-    call = [f'-StartDate "{_time(start)}"', f'-EndDate "{_time(last.received)}"']
+    call = [f'-StartDate "{stamp(start)}"', f'-EndDate "{stamp(last.received)}"']
     for name in ("SenderAddress", "RecipientAddress", "Status"):
         if given.texts(name):
             call.append(f"-{name} " + ",".join(f'"{one}"' for one in given.texts(name)))
