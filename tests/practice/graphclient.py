@@ -11,10 +11,10 @@ import requests
 
 from mailauth import clouds
 from mailauth.services import http
-from practice.cloud import Cloud
+from practice import cloud
 from practice.estates import GRAPH
 from practice.state import ServicePrincipal, User
-from tests.practice.woodgrove import Woodgrove, running, woodgrove
+from tests.practice.woodgrove import Woodgrove, woodgrove
 
 __all__ = ["Client", "Lab", "lab"]
 
@@ -82,7 +82,14 @@ class Lab:
     """A practice cloud with one tenant, and clients of its Graph."""
 
     made: Woodgrove
-    practice: Cloud
+    practice: cloud.Cloud
+
+    def __post_init__(self) -> None:
+        self._session = http.session(self.cloud())
+
+    def close(self) -> None:
+        """Let its connections go."""
+        self._session.close()
 
     def cloud(self) -> clouds.Cloud:
         """Return the cloud as the library knows it."""
@@ -116,7 +123,7 @@ class Lab:
 
     def client(self, token: str) -> Client:
         """Return a client with *token*."""
-        return Client(f"{self.practice.base_url}/graph", http.session(self.cloud()), token)
+        return Client(f"{self.practice.base_url}/graph", self._session, token)
 
     @property
     def admin(self) -> Client:
@@ -132,9 +139,17 @@ class Lab:
 
 
 @contextmanager
-def lab(made: Woodgrove | None = None) -> Iterator[Lab]:
-    """Give a practice cloud that holds one tenant, whose reports may be asked for without waiting."""
+def lab(made: Woodgrove | None = None, *, home: Path | None = None, put: bool = True) -> Iterator[Lab]:
+    """Give a practice cloud that holds one tenant, whose reports may be asked for without waiting.
+
+    Args:
+        made: The tenant.
+        home: Where it is kept.
+        put: Whether to set it anew; else *home* has it already.
+    """
     tenant = made or woodgrove()
-    with running(tenant) as practice:
+    with cloud.start([tenant.estate.tenant] if put else [], home=home) as practice:
         practice.faults.report_limit = 0
-        yield Lab(tenant, practice)
+        found = Lab(tenant, practice)
+        yield found
+        found.close()
