@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from .ledger import Copy, copies
 from .signins import SEED, deliveries, events
 from .world import World
 
-__all__ = ["Home"]
+__all__ = ["Home", "fill"]
 
 # A program that began on the old files may still be reading them.
 _GRACE_S: Final = 3_600
@@ -39,19 +39,23 @@ class Home:
     Args:
         folder: Made for its owner alone.
         practice: The cloud that runs on it.
+        today: Gives the UTC day that the stories are told on.
     """
 
-    def __init__(self, folder: Path, practice: Cloud) -> None:
+    def __init__(
+        self, folder: Path, practice: Cloud, *, today: Callable[[], date] = lambda: datetime.now(UTC).date()
+    ) -> None:
         self._folder = folder
+        self._today = today
         self._practice = practice
         self._told = ""
         self._refreshing = threading.Lock()
-        self._credentials = credentials.kept(folder / "keys", tenants.NAMES)
+        self.credentials = credentials.kept(folder / "keys", tenants.NAMES)
 
     def refresh(self) -> None:
         """Have today's stories in place; nothing to do is the usual case."""
         with self._refreshing:
-            today = datetime.now(UTC).date()
+            today = self._today()
             edition = f"{today.isoformat()}-{_edition()}"
             if self._told != edition:
                 self._tell(today, edition)
@@ -69,7 +73,7 @@ class Home:
         days.mkdir(mode=0o700, exist_ok=True)
         day = days / edition
         if not day.is_dir():
-            _fill(day, today)
+            fill(day, today)
         self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         for name in tenants.NAMES:
             world = tenants.world_of(name)
@@ -80,7 +84,7 @@ class Home:
     def _make(self, names: Sequence[str]) -> None:
         now = datetime.now(UTC)
         for name in names:
-            self._practice.states.put(tenants.build(name, now, self._credentials[name]))
+            self._practice.states.put(tenants.build(name, now, self.credentials[name]))
 
     def _write_tenants(self, day: Path) -> None:
         where = day.relative_to(self._folder).as_posix()
@@ -101,7 +105,8 @@ def _rows(world: World, today: date) -> Iterator[Copy]:
     return copies(world, deliveries(events(world, today), today))
 
 
-def _fill(folder: Path, today: date) -> None:
+def fill(folder: Path, today: date) -> None:
+    """Write a day's exports to *folder*, whole or not at all."""
     # mkdtemp makes a folder for its owner alone.
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:

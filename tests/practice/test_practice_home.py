@@ -1,0 +1,82 @@
+"""The practice home on disk: made once a day, whole; what an engineer changed in a tenant is no part of the day."""
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from practice import cloud, home, tenants
+from practice.cloud import Cloud
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.fixture(scope="module")
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with cloud.start(home=tmp_path_factory.mktemp("practice")) as running:
+        yield running
+
+
+def days(folder: Path) -> list[str]:
+    return sorted(path.name[:10] for path in (folder / "days").iterdir())
+
+
+def on(day: date, practice: Cloud) -> home.Home:
+    """Return the home as it is on *day*."""
+    found = home.Home(practice.ca_file.parent, practice, today=lambda: day)
+    found.refresh()
+    return found
+
+
+def test_a_second_look_on_the_same_day_writes_nothing(practice: Cloud) -> None:
+    folder = practice.ca_file.parent
+    kept = on(TODAY, practice)
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if "signins" not in file.parts}
+    kept.refresh()
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def test_the_next_day_has_files_of_its_own_and_old_ones_go_after_a_while(practice: Cloud) -> None:
+    folder = practice.ca_file.parent
+    on(TODAY, practice)
+    on(date(2026, 11, 24), practice)
+    assert days(folder) == ["2026-11-23", "2026-11-24"]
+    assert "days/2026-11-23" not in (folder / "tenants.yaml").read_text(encoding="utf-8")
+    for day in (folder / "days").iterdir():
+        os.utime(day, (time.time() - 7_200,) * 2)
+    on(date(2026, 11, 25), practice)
+    assert days(folder) == ["2026-11-25"]
+
+
+def test_a_change_in_a_tenant_outlives_the_day_and_ends_with_a_reset(practice: Cloud) -> None:
+    kept = on(TODAY, practice)
+    now = datetime.now(UTC)
+    first = len(tenants.build("adatum", now, kept.credentials["adatum"]).directory.applications)
+    with practice.states.changing("adatum") as tenant:
+        tenant.exchange.reject_direct_send = True
+        tenant.directory.applications.clear()
+    on(date(2026, 11, 24), practice)
+    with practice.states.reading("adatum") as tenant:
+        assert tenant.exchange.reject_direct_send
+    kept.reset(["adatum"])
+    with practice.states.reading("adatum") as tenant:
+        assert not tenant.exchange.reject_direct_send
+        assert len(tenant.directory.applications) == first
+
+
+def test_a_state_that_cannot_be_read_is_put_aside_and_made_anew(practice: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "states").mkdir()
+    (tmp_path / "states" / "adatum.json").write_text('{"name": "adatum", "of": "another edition"}', encoding="utf-8")
+    with cloud.start(home=tmp_path) as running:
+        assert running.states.names == ()
+    assert (tmp_path / "states" / "adatum.unreadable").is_file()
+
+
+def test_a_fill_that_fails_leaves_no_day_behind(practice: Cloud) -> None:
+    folder = practice.ca_file.parent
+    with pytest.raises(OSError, match="nowhere"):
+        home.fill(folder / "nowhere" / "day", TODAY)
+    assert not list(folder.glob("**/.new-*"))
