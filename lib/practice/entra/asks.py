@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, g, redirect, request
+from flask import Response, g, request
 
 from . import clients, pages, scopes
 from .clients import Client
@@ -141,6 +141,4 @@ def send_back(ask: Ask, values: Mapping[str, str]) -> Response:
 
 
 def _moved(address: str) -> Response:
-    answer = redirect(address, 302)
-    answer.headers["Cache-Control"] = "no-store"
-    return Response(status=302, headers=answer.headers)
+    return Response(status=302, headers={"Location": address, "Cache-Control": "no-store"})

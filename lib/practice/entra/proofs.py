@@ -2,18 +2,19 @@
 
 import hashlib
 import hmac
+import json
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from practice.backend import Backend
 from practice.state import KeyCredential
@@ -29,6 +30,17 @@ ASSERTION: Final = JWTBearerClientAssertion.CLIENT_ASSERTION_TYPE
 
 _ALGORITHMS: Final = ["RS256", "PS256"]
 _LEEWAY_S: Final = 300
+
+
+class _Roomy(JWSRegistry):
+    """Admits headers that carry a whole certificate chain (``x5c``), as msal sends them."""
+
+    max_header_length = 32 * 1024
+    max_payload_length = 64 * 1024
+    max_signature_length = 4 * 1024
+
+
+_REGISTRY: Final = _Roomy(algorithms=_ALGORITHMS, strict_check_header=False)
 
 
 def secret(client: Client, text: str, now: datetime) -> None:
@@ -64,9 +76,14 @@ class Assertion(JWTBearerClientAssertion):
         super().__init__(validate_jti=False, leeway=_LEEWAY_S)
         self._text = text
         try:
-            self.headers, self.claims = self.extract_assertion(text)
-        except (InvalidClientError, ValueError, TypeError, RecursionError):
+            read = jws.extract_compact(text.encode("ascii"), registry=_REGISTRY)
+            claims = json.loads(read.payload or b"")
+        except (JoseError, ValueError, TypeError, RecursionError):
             raise Refused("50027") from None
+        if not isinstance(claims, dict):
+            raise Refused("50027")
+        self.headers: dict[str, Any] = dict(read.headers())
+        self.claims: dict[str, Any] = claims
 
     @property
     def client_id(self) -> str:
@@ -97,7 +114,9 @@ class Assertion(JWTBearerClientAssertion):
         self._check_audience(backend, realm)
 
     def _certificate(self, client: Client, now: datetime) -> KeyCredential:
-        sent = [str(self.headers[name]) for name in ("x5t#S256", "x5t", "kid") if self.headers.get(name)]
+        names = ("x5t#S256", "x5t", "kid")
+        # Some clients leave the padding on.
+        sent = [str(self.headers[name]).rstrip("=") for name in names if self.headers.get(name)]
         if not sent:
             raise Refused("50012")
         found = next((one for one in client.app.key_credentials if not _thumbprints(one).isdisjoint(sent)), None)
@@ -113,7 +132,7 @@ class Assertion(JWTBearerClientAssertion):
         try:
             certificate = x509.load_der_x509_certificate(b64decode(held.key or ""))
             # The library admits RS256 of these two by itself; Entra's own clients sign with PS256 today.
-            jwt.decode(self._text, RSAKey.import_key(_public(certificate)), algorithms=_ALGORITHMS)
+            jwt.decode(self._text, RSAKey.import_key(_public(certificate)), algorithms=_ALGORITHMS, registry=_REGISTRY)
         except (JoseError, ValueError, TypeError):
             thumbprint = str(self.headers.get("x5t#S256") or self.headers.get("x5t") or "")
             reason = "The provided signature value did not match the expected signature value."
