@@ -1,0 +1,105 @@
+"""The library's engines agree: the practice workspace answers, row for row, what the archive of the same story does."""
+
+import dataclasses
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from mailauth import answers, signins
+from mailauth.clouds import Cloud
+from mailauth.coverage import Window
+from mailauth.errors import AccessError
+from mailauth.services import archive
+from mailauth.services.workspace import Workspace
+from mailauth.summary import Answers
+from practice import cloud, files
+from practice.estates import Estate
+from practice.fabrikam import FABRIKAM
+from practice.ledger import copies
+from practice.signins import deliveries, events
+
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+WINDOW = Window(NOW - timedelta(days=29), NOW)
+ROWS = tuple(deliveries(events(FABRIKAM, TODAY), TODAY))
+READER = "a11ce000-0000-4000-8000-000000000001"
+
+
+class Credential:
+    """Signs in as one of the tenant's users, for whatever is asked."""
+
+    def __init__(self, practice: cloud.Cloud, user: str) -> None:
+        self._practice, self._user = practice, user
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        audience = scopes[0].removesuffix("/.default")
+        until = int(time.time()) + 3600
+        claims = {"aud": audience, "tid": FABRIKAM.tenant_id, "oid": self._user, "exp": until}
+        return AccessToken(self._practice.backend.keys.sign(claims), until)
+
+
+@pytest.fixture(scope="module")
+def practice() -> Iterator[cloud.Cloud]:
+    estate = Estate("fabrikam", "Fabrikam", "fabrikam.example", FABRIKAM.tenant_id, NOW)
+    estate.user("reader", "Reader", id=READER)
+    stranger = estate.user("stranger", "Stranger")
+    estate.workspace(readers=[READER], retention_days=365)
+    assert stranger.id != READER
+    with cloud.start([estate.tenant]) as started:
+        started.backend.ledger.fill(FABRIKAM.tenant_id, "story", lambda: copies(FABRIKAM, ROWS))
+        yield started
+
+
+def reached(practice: cloud.Cloud) -> tuple[Cloud, str]:
+    """Return the practice cloud as the library knows it, and the workspace's id."""
+    with practice.states.reading("fabrikam") as tenant:
+        workspace_id = tenant.logs.workspace_id
+    return Cloud(name="practice", **{**practice.entry(), "ca_file": practice.ca_file}), workspace_id
+
+
+def asked(engine: Any) -> Answers:
+    parameters = answers.Parameters.standard(signins.Thresholds.standard())
+    return answers.ask(engine, window=WINDOW, parameters=parameters, now=NOW)
+
+
+def rows(found: Answers) -> dict[str, list[str]]:
+    """Return each kind of answered row in an order of its own, without the witness that each names."""
+    kinds = {field.name: getattr(found, field.name) for field in dataclasses.fields(found) if field.name != "coverage"}
+    return {
+        name: sorted(re.sub("source='(files|workspace)'", "", repr(row)) for row in value)
+        for name, value in kinds.items()
+        if isinstance(value, tuple)
+    }
+
+
+def test_the_workspace_answers_what_the_archive_of_the_same_story_answers(
+    practice: cloud.Cloud, tmp_path: Path
+) -> None:
+    files.diagnostics(tmp_path / "logs", FABRIKAM, ROWS, packed_before=TODAY - timedelta(days=20))
+    with archive.open(FABRIKAM.tenant_id, ["logs/**/*.json*"], base=tmp_path, cache=tmp_path / "cache") as engine:
+        wanted = rows(asked(engine))
+    reach, workspace_id = reached(practice)
+    with Workspace(reach, Credential(practice, READER), workspace_id) as engine:
+        found = rows(asked(engine))
+    assert len(wanted["mail"]) > 100
+    assert found == wanted
+
+
+def test_who_is_no_reader_is_told_which_role_is_missing(practice: cloud.Cloud) -> None:
+    reach, workspace_id = reached(practice)
+    with practice.states.reading("fabrikam") as tenant:
+        stranger = tenant.directory.user("stranger@fabrikam.example")
+    assert stranger is not None
+    with (
+        Workspace(reach, Credential(practice, stranger.id), workspace_id) as engine,
+        pytest.raises(AccessError) as told,
+    ):
+        engine.schema()
+    assert told.value.code == "403 InsufficientAccessError"
+    assert "Log Analytics Reader" in told.value.remedy
