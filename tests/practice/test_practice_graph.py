@@ -16,7 +16,7 @@ from practice.graph import filters, matching
 from practice.state import Group
 from tests import graphserver
 from tests.practice.graphclient import Client, Lab, lab
-from tests.practice.woodgrove import woodgrove
+from tests.practice.woodgrove import SECRET, TENANT, woodgrove
 
 
 @pytest.fixture(scope="module")
@@ -447,3 +447,20 @@ def test_lag_holds_for_reads_too(fresh: Lab) -> None:
     assert len(fresh.admin.get("/applications")["value"]) == before
     fresh.practice.faults.clock.skew = timedelta(seconds=31)
     assert len(fresh.admin.get("/applications")["value"]) == before + 1
+
+
+def test_what_entra_issues_opens_graph_as_far_as_it_was_consented_to() -> None:
+    made = woodgrove()
+    made.estate.allow(made.daemon_principal, GRAPH, "AuditLog.Read.All")
+    with lab(made) as found:
+        for resource in ("https://graph.microsoft.com", f"{found.practice.base_url}/graph"):
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": made.daemon.app_id,
+                "client_secret": SECRET,
+                "scope": f"{resource}/.default",
+            }
+            issued = found.admin.session.post(f"{found.practice.base_url}/{TENANT}/oauth2/v2.0/token", data=form).json()
+            daemon = found.client(issued["access_token"])
+            assert daemon.get("/auditLogs/signIns")["value"] is not None
+            assert daemon.refused("GET", "/users")[1] == "Authorization_RequestDenied"

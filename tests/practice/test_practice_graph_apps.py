@@ -553,3 +553,13 @@ def test_consent_needs_the_permission_for_it(shared: Lab) -> None:
     assert reader.get(f"/servicePrincipals(appId='{EXCHANGE}')")["appRoles"]
     for path in ("/oauth2PermissionGrants", f"/servicePrincipals/{shared.graph_id}/appRoleAssignedTo", "/applications"):
         assert reader.refused("POST", path, {"displayName": "x"}) == DENIED
+
+
+def test_an_app_of_another_publisher_can_be_taken_in(fresh: Lab) -> None:
+    thunderbird = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
+    made = fresh.admin.post("/servicePrincipals", {"appId": thunderbird})
+    assert made["appOwnerOrganizationId"] != fresh.made.estate.tenant.tenant_id
+    assert "Thunderbird" in made["displayName"]
+    owner = fresh.app(fresh.made.daemon_principal, "Application.ReadWrite.OwnedBy")
+    other = {"appId": "e9a7fea1-1cc0-4cd9-a31b-9137ca5deedd"}
+    assert "in the local tenant" in owner.refused("POST", "/servicePrincipals", other)[2]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from mailauth.errors import AccessError
-from mailauth.services import graph, segments
+from mailauth.services import audit, graph, segments
 from tests import graphserver
 from tests.practice.graphclient import Client, Lab, lab
 from tests.practice.woodgrove import TENANT
@@ -307,3 +307,52 @@ def test_the_librarys_reader_says_what_a_tenant_without_a_licence_needs(cloud: L
     assert "P1 or P2 licence" in said["interactive sign-ins by legacy mail clients"].reason
     with pytest.raises(AccessError, match="P1 or P2"):
         graph.check(cloud.cloud(), graphserver.Credential(cloud.admin.token), sleep=lambda _: None)
+
+
+# The audit log.
+
+
+def test_the_audit_log_answers_without_a_licence_and_names_no_protocol(cloud: Lab, tmp_path: Path) -> None:
+    with cloud.practice.states.changing("woodgrove") as tenant:
+        tenant.premium = False
+    record(cloud, 1, 3)
+    record(cloud, 2, 4, status={"errorCode": 50126, "failureReason": "Invalid username or password."})
+    record(cloud, 3, 5, userAgent="Mozilla/5.0")
+    client = cloud.user(cloud.made.admin, "AuditLogsQuery-Entra.Read.All")
+
+    def sleep(seconds: float) -> None:
+        cloud.practice.faults.clock.skew += timedelta(seconds=seconds)
+
+    now = cloud.practice.backend.now
+    (said,) = audit.fetch(
+        cloud.cloud(), graphserver.Credential(client.token), TENANT, tmp_path / "audit",
+        clock=now, monotonic=lambda: now().timestamp(), sleep=sleep,
+    )  # fmt: skip
+    assert said.state == "partial"
+    found = audit.rows(tmp_path / "audit")
+    assert sorted((row.result, row.protocol, row.user_agent) for row in found) == [
+        ("0", "", "BAV2ROPC"),
+        ("50126", "", "BAV2ROPC"),
+    ]
+
+
+def test_a_search_of_the_audit_log_is_done_after_a_while(cloud: Lab) -> None:
+    record(cloud, 1, 3)
+    client = cloud.user(cloud.made.admin, "AuditLogsQuery.Read.All")
+    now = cloud.practice.backend.now()
+    query = {
+        "filterStartDateTime": (now - timedelta(days=9)).isoformat(),
+        "filterEndDateTime": now.isoformat(),
+        "operationFilters": ["UserLoggedIn"],
+    }
+    path = "/beta/security/auditLog/queries"
+    made = client.post(path, query)
+    assert made["status"] == "notStarted"
+    assert client.get(f"{path}/{made['id']}/records")["value"] == []
+    cloud.practice.faults.clock.skew = timedelta(seconds=10)
+    assert client.get(f"{path}/{made['id']}")["status"] == "succeeded"
+    (found,) = client.get(f"{path}/{made['id']}/records")["value"]
+    assert (found["operation"], found["auditData"]["RecordType"]) == ("UserLoggedIn", 15)
+    assert "IMAP" not in str(found)
+    assert client.refused("POST", path, {**query, "filterEndDateTime": "soon"})[0] == 400
+    assert cloud.app(cloud.made.daemon_principal, "AuditLog.Read.All").refused("POST", path, query)[0] == 403

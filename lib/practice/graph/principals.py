@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from practice.entra import catalogue
 from practice.state import Application, Directory, ServicePrincipal
 
 from . import bodies, errors, queries, wire
@@ -111,6 +112,8 @@ def _backing(call: Call, seen: Directory, app_id: str) -> tuple[Application, str
         app = next((one for one in other.directory_in_force(call.now).applications if one.app_id == app_id), None)
         if app is not None and app.sign_in_audience != "AzureADMyOrg":
             return app, other.tenant_id
+    if app_id in catalogue.published():
+        return catalogue.published()[app_id], catalogue.owner(app_id)
     said = f"The appId '{app_id[:100]}' of the service principal does not reference a valid application object."
     raise errors.bad(said, details=({"code": "NoBackingApplicationObject", "message": said, "target": "appId"},))
 

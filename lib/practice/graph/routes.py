@@ -22,6 +22,7 @@ from . import (
     policies,
     principals,
 )
+from .audit import AuditLog
 from .callers import Caller, read
 from .calls import Answer, Call, Key, Operation, Version, address
 from .reports import Reports
@@ -78,6 +79,7 @@ class Routes:
             *people.OPERATIONS,
             *organization.OPERATIONS,
             *Reports().operations(),
+            *AuditLog().operations(),
         )
 
     def answer(self, question: Question) -> Answer:
