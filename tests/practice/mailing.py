@@ -6,11 +6,15 @@ import poplib
 import smtplib
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from practice.cloud import Cloud
 from tests.practice.woodgrove import TENANT, Woodgrove
@@ -103,8 +107,12 @@ class Raw:
                 return line
 
     def rest(self) -> list[str]:
-        """Return every line until the server hangs up."""
-        return [one.decode("latin-1").rstrip("\r\n") for one in self.file.readlines()]
+        """Return every line until the server hangs up, be it with a reset because it had not read everything."""
+        found: list[str] = []
+        with suppress(ConnectionError):
+            for line in self.file:
+                found.append(line.decode("latin-1").rstrip("\r\n"))
+        return found
 
     def start_tls(self) -> None:
         """Greet, begin TLS, greet again."""
@@ -166,3 +174,33 @@ def smtp(practice: Cloud, user: str = "", token: str = "") -> Iterator[smtplib.S
             if code != 235:
                 raise smtplib.SMTPAuthenticationError(code, text)
         yield client
+
+
+@contextmanager
+def no_failures() -> Iterator[None]:
+    """Insist that nothing goes wrong inside a server, whatever its client is told."""
+    failed: list[str] = []
+
+    def observe(event: Any) -> None:
+        if event.get("log_level") is LogLevel.critical:
+            failed.append(formatEvent(event) or "unnamed")
+
+    observer: Any = observe
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert failed == []
+
+
+def curl(
+    folder: Path, practice: Cloud, url: str, token: str, *more: str, initial: bool = True
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run curl, its token in a file, as a command line is everybody's to read."""
+    config = folder / "curl.conf"
+    config.write_text(
+        f'oauth2-bearer = "{token}"\nuser = "{ADA}"\n' + ("sasl-ir\n" if initial else ""), encoding="utf-8"
+    )
+    command = ["curl", "-sS", "--max-time", "20", "--cacert", str(practice.ca_file), "-K", str(config), *more, url]
+    return subprocess.run(command, capture_output=True, check=False, timeout=30)

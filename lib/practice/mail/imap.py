@@ -99,8 +99,8 @@ class Imap(Dialogue):
     def _do_idle(self, given: list[Node]) -> None:
         nothing(given)
         self._idle = True
-        self.refresh()
         self.say(b"+ IDLE accepted, awaiting DONE command.")  # general knowledge
+        self.refresh()
 
     # --- messages ---------------------------------------------------------------------------------
 
