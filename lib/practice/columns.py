@@ -1,6 +1,7 @@
 """The sign-in tables of Log Analytics: their columns, and what each takes from a Graph-beta ``signIn``."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -9,7 +10,7 @@ from typing import Any, Final, get_args
 
 from .signins import Table
 
-__all__ = ["CATEGORIES", "SOURCES", "TABLES", "columns", "constants", "source", "table_of"]
+__all__ = ["CATEGORIES", "SOURCES", "TABLES", "columns", "constants", "source", "table_of", "text"]
 
 TABLES: Final[tuple[Table, ...]] = get_args(Table)
 
@@ -73,6 +74,21 @@ def constants(table: Table) -> Mapping[str, Any]:
             "_IsBillable": "True",
         }
     )
+
+
+def text(table: Table, column: str, row: Mapping[str, Any]) -> str:
+    """Return a column's value as exported text, for a ``signIn``; '' where it has none."""
+    value: Any = constants(table).get(column)
+    if value is None:
+        value = row
+        for key in source(table, column):
+            value = value.get(key) if isinstance(value, Mapping) else None
+    if column == "UserType":
+        # Graph writes the type small, Log Analytics does not.
+        return str(value or "").capitalize()
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "" if value is None else str(value)
 
 
 def table_of(row: Mapping[str, Any]) -> Table:

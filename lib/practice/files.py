@@ -10,11 +10,12 @@ import io
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from . import columns
 from .northwind import ARCHIVED, DOWNLOADED
 from .signins import SEED, Delivery, Event, Table, as_graph, deliveries, events
 from .world import World
@@ -41,11 +42,6 @@ REPORT: Final = "reports/SmtpAuthClients.csv"
 DECISIONS: Final = "decisions.yaml"
 NORTHWIND_SIGNINS: Final = ("downloads/*.csv", "old/*.json.gz")
 
-_CATEGORIES: Final[Mapping[Table, str]] = {
-    "SigninLogs": "SignInLogs",
-    "AADNonInteractiveUserSignInLogs": "NonInteractiveUserSignInLogs",
-    "AADServicePrincipalSignInLogs": "ServicePrincipalSignInLogs",
-}
 _INTERRUPTED: Final = frozenset({"50074", "50199"})
 
 PORTAL_HEADER: Final = (
@@ -64,6 +60,18 @@ PORTAL_HEADER: Final = (
     "Federated Token Id", "Federated Token Issuer",
 )  # fmt: skip
 """The portal's columns, two of them with a space at the end, one with two inside and one name twice."""
+
+_EXPORTED: Final = (
+    "TenantId", "SourceSystem", "TimeGenerated [UTC]", "OperationName", "Category", "ResultType", "ResultSignature",
+    "ResultDescription", "CorrelationId", "Identity", "Level", "Location", "AppDisplayName", "AppId",
+    "AuthenticationDetails", "AuthenticationProcessingDetails", "AuthenticationProtocol", "AuthenticationRequirement",
+    "AutonomousSystemNumber", "ClientAppUsed", "ConditionalAccessPolicies", "ConditionalAccessStatus",
+    "CreatedDateTime [UTC]", "CrossTenantAccessType", "DeviceDetail", "HomeTenantId", "Id", "IncomingTokenType",
+    "IPAddress", "IsInteractive", "LocationDetails", "OriginalTransferMethod", "ResourceDisplayName",
+    "ResourceIdentity", "ResourceTenantId", "RiskLevelDuringSignIn", "RiskState", "Status", "UserAgent",
+    "UserDisplayName", "UserId", "UserPrincipalName", "UserType", "AADTenantId", "Type",
+)  # fmt: skip
+"""Columns of a Log Analytics export."""
 
 # What a diagnostic record of 2021 did not have yet.
 _SINCE_2021: Final = (
@@ -133,7 +141,7 @@ def diagnostics(folder: Path, world: World, rows: Iterable[Delivery], *, packed_
     written = []
     for (table, hour), lines in hours.items():
         packed = hour.date() < packed_before
-        place = folder / f"insights-logs-{_CATEGORIES[table].lower()}" / f"tenantId={world.tenant_id}"
+        place = folder / f"insights-logs-{columns.CATEGORIES[table].lower()}" / f"tenantId={world.tenant_id}"
         path = place / f"{hour:y=%Y/m=%m/d=%d/h=%H/m=00}" / ("PT1H.json.gz" if packed else "PT1H.json")
         _write(path, _packed(b"".join(lines)) if packed else b"".join(lines))
         written.append(path)
@@ -149,7 +157,7 @@ def diagnostic_record(world: World, row: Delivery) -> dict[str, Any]:
         "resourceId": f"/tenants/{world.tenant_id}/providers/Microsoft.aadiam",
         "operationName": "Sign-in activity",
         "operationVersion": "1.0",
-        "category": _CATEGORIES[event.table],
+        "category": columns.CATEGORIES[event.table],
         "tenantId": world.tenant_id,
         "resultType": event.code,
         "resultSignature": "SUCCESS" if event.code == "0" else "FAILURE",
@@ -301,53 +309,13 @@ def _portal_status(code: str) -> str:
 def _log_analytics_row(world: World, row: Delivery) -> dict[str, str]:
     event = row.event
     record = as_graph(world, event, early=row.early)
-    return {
+    placed = {
         "TenantId": world.id_of("workspace"),
-        "SourceSystem": "Azure AD",
         "TimeGenerated [UTC]": _american(row.written),
-        "OperationName": "Sign-in activity",
-        "Category": _CATEGORIES[event.table],
-        "ResultType": event.code,
-        "ResultSignature": "None",
-        "ResultDescription": record["status"]["failureReason"],
-        "CorrelationId": event.correlation_id,
-        "Identity": event.name,
-        "Level": "4",
-        "Location": record["location"]["countryOrRegion"],
-        "AppDisplayName": event.app.name,
-        "AppId": event.app.app_id,
-        "AuthenticationDetails": _text(record["authenticationDetails"]),
-        "AuthenticationProcessingDetails": _text(record["authenticationProcessingDetails"]),
-        "AuthenticationProtocol": event.protocol,
-        "AuthenticationRequirement": event.requirement,
-        "AutonomousSystemNumber": str(event.network.asn),
-        "ClientAppUsed": event.client,
-        "ConditionalAccessPolicies": _text(record["appliedConditionalAccessPolicies"]),
-        "ConditionalAccessStatus": record["conditionalAccessStatus"],
         "CreatedDateTime [UTC]": _american(event.at),
-        "CrossTenantAccessType": record["crossTenantAccessType"],
-        "DeviceDetail": _text(record["deviceDetail"]),
-        "HomeTenantId": record["homeTenantId"],
-        "Id": event.id,
-        "IncomingTokenType": record["incomingTokenType"],
-        "IPAddress": event.ip,
-        "IsInteractive": str(record["isInteractive"]).lower(),
-        "LocationDetails": _text(record["location"]),
-        "OriginalTransferMethod": record["originalTransferMethod"],
-        "ResourceDisplayName": event.resource.name,
-        "ResourceIdentity": event.resource.app_id,
-        "ResourceTenantId": world.tenant_id,
-        "RiskLevelDuringSignIn": record["riskLevelDuringSignIn"],
-        "RiskState": record["riskState"],
-        "Status": _text(record["status"]),
-        "UserAgent": event.agent,
-        "UserDisplayName": event.name,
-        "UserId": event.user_id,
-        "UserPrincipalName": record["userPrincipalName"],
-        "UserType": record["userType"].capitalize(),
         "AADTenantId": world.tenant_id,
-        "Type": event.table,
     }
+    return {name: placed.get(name) or columns.text(event.table, name, record) for name in _EXPORTED}
 
 
 def _american(at: datetime) -> str:
@@ -358,10 +326,6 @@ def _american(at: datetime) -> str:
 
 def _instant(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}0Z"
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _packed(data: bytes) -> bytes:
