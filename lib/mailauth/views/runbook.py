@@ -165,13 +165,17 @@ def _progress(case: Case) -> list[tuple[str, str]]:
     lines = [("Progress", f"{_some(now, 'SMTP AUTH sender')} with a password now{then}.")] if seen else []
     if undecided:
         lines.append(("Open", f"{_some(undecided, 'sender')} cannot be decided: an answer is missing for each."))
-    if any(group.ends_in_2026 for group in case.findings.groups):
-        lines.append(("If nothing is done", _NOTHING_DONE))
-    return lines
+    ending = [group for group in case.findings.groups if group.ends_in_2026]
+    done = [
+        *([_PHONES] if any(group.verdict == "certificate" for group in ending) else []),
+        *([_SENDERS] if any(group.verdict != "certificate" for group in ending) else []),
+    ]
+    return [*lines, *([("If nothing is done", " ".join(done))] if done else [])]
 
 
-_NOTHING_DONE = (
-    "mail from these senders is refused without a message to your staff, and the phones stop. An administrator can "
+_PHONES = "mail on the phones with certificates stops with 2026."
+_SENDERS = (
+    "mail from the senders with a password is refused without a message to your staff. An administrator can "
     "switch passwords on again for a time; how, and until when, Microsoft has not said. The final date is to be "
     "announced in the second half of 2027."
 )
