@@ -7,7 +7,7 @@ from datetime import datetime
 from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
-from .limits import LogLimits, MailLimits
+from .limits import GraphLimits, LogLimits, MailLimits
 from .states import States
 from .tokens import Keys
 
@@ -28,6 +28,7 @@ class Backend:
         reset: Makes the tenants of these names anew.
         mail: What the mail servers take.
         logs: What the log query API takes.
+        graph: What Graph takes.
     """
 
     states: States
@@ -39,6 +40,7 @@ class Backend:
     reset: Callable[[Sequence[str]], None] = lambda names: None
     mail: MailLimits = field(default_factory=MailLimits)
     logs: LogLimits = field(default_factory=LogLimits)
+    graph: GraphLimits = field(default_factory=GraphLimits)
 
     @property
     def clock(self) -> Clock:

@@ -94,17 +94,11 @@ class Faults:
         clock: The cloud's clock; skewing it is a fault too.
         directory_lag: How long a change in Entra takes to reach every replica.
         exchange_lag: How long a change in Exchange takes to reach the mail servers.
-        report_limit: Requests for sign-in reports that Graph takes from one app in one tenant in ten seconds;
-            0 for any number.
-        unlisted_filters: What Graph does with a filter on a sign-in's property that its documentation does not list
-            as one: that differs in reality, and ``ignored`` is the trap.
     """
 
     clock: Clock = field(default_factory=Clock)
     directory_lag: timedelta = timedelta()
     exchange_lag: timedelta = timedelta()
-    report_limit: int = 5
-    unlisted_filters: Literal["honoured", "ignored", "refused"] = "honoured"
     _armed: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -1,9 +1,10 @@
-"""How much Exchange Online's mail servers and the log query API take: values that a test or a trainer may replace."""
+"""How much the mail servers, the log query API and Graph take: values that a test or a trainer may replace."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
-__all__ = ["LogLimits", "MailLimits"]
+__all__ = ["GraphLimits", "LogLimits", "MailLimits"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,29 @@ class LogLimits:
     timeout_s: float = 180
     longest_s: float = 600
     query_characters: int = 100_000
+
+
+@dataclass(frozen=True)
+class GraphLimits:
+    """Limits and habits of Microsoft Graph; ``backend.graph`` holds those in force for the next request.
+
+    Args:
+        reports: Requests for sign-in reports of one app in one tenant in `reports_s`; 0 for any number.
+        reports_everywhere: The same of one app in all tenants together.
+        reports_s: In seconds.
+        page: The most objects of the directory in one answer.
+        report_page: The most sign-ins in one answer.
+        link_s: How long the link to the next page of a report leads there, in seconds: five to ten minutes were seen.
+        search_s: How long a search of the audit log takes, in seconds.
+        unlisted_filters: What becomes of a filter on a sign-in's property that the documentation does not list as
+            one. That differs in reality, and ``ignored`` is the trap.
+    """
+
+    reports: int = 5
+    reports_everywhere: int = 122
+    reports_s: float = 10
+    page: int = 999
+    report_page: int = 1_000
+    link_s: float = 420
+    search_s: float = 4
+    unlisted_filters: Literal["honoured", "ignored", "refused"] = "honoured"

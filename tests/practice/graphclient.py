@@ -13,6 +13,7 @@ from mailauth import clouds
 from mailauth.services import http
 from practice import cloud
 from practice.estates import GRAPH
+from practice.limits import GraphLimits
 from practice.state import ServicePrincipal, User
 from tests.practice.woodgrove import Woodgrove, woodgrove
 
@@ -26,7 +27,7 @@ ALL = (
 """What an administrator who does everything asks for."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Client:
     """Somebody with a token.
 
@@ -77,7 +78,7 @@ class Client:
         return answer.status_code, error["code"], error["message"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Lab:
     """A practice cloud with one tenant, and clients of its Graph."""
 
@@ -149,7 +150,7 @@ def lab(made: Woodgrove | None = None, *, home: Path | None = None, put: bool = 
     """
     tenant = made or woodgrove()
     with cloud.start([tenant.estate.tenant] if put else [], home=home) as practice:
-        practice.faults.report_limit = 0
+        practice.backend.graph = GraphLimits(reports=0)
         found = Lab(tenant, practice)
         yield found
         found.close()

@@ -9,6 +9,7 @@ import pytest
 
 from mailauth.errors import AccessError
 from mailauth.services import audit, graph, segments
+from practice.limits import GraphLimits
 from tests import graphserver
 from tests.practice.graphclient import Client, Lab, lab
 from tests.practice.woodgrove import TENANT
@@ -142,7 +143,7 @@ def test_what_becomes_of_a_filter_that_is_not_documented_can_be_chosen(
 ) -> None:
     record(cloud, 4, 1, **quiet(), authenticationProtocol="ropc")
     record(cloud, 8, 2, **quiet())
-    cloud.practice.faults.unlisted_filters = habit
+    cloud.practice.backend.graph = GraphLimits(reports=0, unlisted_filters=habit)
     answer = cloud.admin.ask("GET", BETA, params={"$filter": f"authenticationProtocol eq 'ropc' and {QUIET}"})
     assert [int(one["id"][3:]) for one in answer.json().get("value", [])] == found
     assert answer.status_code == (400 if habit == "refused" else 200)
@@ -230,7 +231,7 @@ def test_what_policies_did_is_left_out_for_those_who_may_not_read_policies(logge
 
 
 def test_an_app_may_ask_five_times_in_ten_seconds(cloud: Lab) -> None:
-    cloud.practice.faults.report_limit = 5
+    cloud.practice.backend.graph = GraphLimits()
     daemon = cloud.app(cloud.made.daemon_principal, "AuditLog.Read.All")
     for _ in range(5):
         daemon.get(V1, top="1")
@@ -243,6 +244,12 @@ def test_an_app_may_ask_five_times_in_ten_seconds(cloud: Lab) -> None:
     daemon.refused("GET", "/users")
     cloud.practice.faults.clock.skew += timedelta(seconds=wait)
     daemon.get(V1)
+
+
+def test_what_an_app_may_ask_in_all_tenants_is_limited_too(cloud: Lab) -> None:
+    cloud.practice.backend.graph = GraphLimits(reports_everywhere=2)
+    daemon = cloud.app(cloud.made.daemon_principal, "AuditLog.Read.All")
+    assert [daemon.ask("GET", V1).status_code for _ in range(3)] == [200, 200, 429]
 
 
 # The library's reader.
@@ -278,7 +285,7 @@ def ids(folder: Path, table: str) -> list[str]:
 
 
 def test_the_librarys_reader_keeps_to_the_pace_and_misses_nothing(cloud: Lab, tmp_path: Path) -> None:
-    cloud.practice.faults.report_limit = 5
+    cloud.practice.backend.graph = GraphLimits(report_page=10)
     record(cloud, 0, 22, clientAppUsed="Browser", ipAddress="192.0.2.77")
     for number in range(1, 40):
         record(cloud, number, number * 0.6)
@@ -293,7 +300,7 @@ def test_the_librarys_reader_keeps_to_the_pace_and_misses_nothing(cloud: Lab, tm
 
 def test_the_librarys_reader_tells_a_filter_that_was_ignored(cloud: Lab, tmp_path: Path) -> None:
     record(cloud, 1, 3, clientAppUsed="Browser")
-    cloud.practice.faults.unlisted_filters = "ignored"
+    cloud.practice.backend.graph = GraphLimits(reports=0, unlisted_filters="ignored")
     said = fetch(cloud, tmp_path / "graph", names=("IMAP4",), clients=())["password sign-ins by apps (ropc)"]
     assert said.state != "complete"
     assert "ignored a filter that it does not document" in said.reason

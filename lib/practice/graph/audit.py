@@ -23,8 +23,6 @@ __all__ = ["AuditLog"]
 
 _KIND: Final = "AuditLogQuery"
 _KEPT: Final = timedelta(days=180)
-_STARTS_AFTER: Final = timedelta(seconds=1)
-_DONE_AFTER: Final = timedelta(seconds=4)
 _MOST: Final = 10_000
 
 _LISTS: Final = (
@@ -84,10 +82,10 @@ class _Search:
     end: datetime
     wanted: Mapping[str, Any] = field(default_factory=dict)
 
-    def shown(self, now: datetime) -> Record:
-        """Return the query as Graph shows it."""
-        age = now - self.asked
-        status = "succeeded" if age >= _DONE_AFTER else "running" if age >= _STARTS_AFTER else "notStarted"
+    def shown(self, now: datetime, takes_s: float) -> Record:
+        """Return the query as Graph shows it, which is done when it is *takes_s* seconds old."""
+        age_s = (now - self.asked).total_seconds()
+        status = "succeeded" if age_s >= takes_s else "running" if age_s >= takes_s / 4 else "notStarted"
         return {**self.wanted, "id": self.id, "status": status}
 
     def finds(self, record: Record) -> bool:
@@ -122,7 +120,7 @@ class AuditLog:
     def _list(self, call: Call) -> Answer:
         with self._lock:
             found = list(self._searches[call.caller.tenant_id].values())
-        return queries.listed(call, _QUERY, [one.shown(call.now) for one in found])
+        return queries.listed(call, _QUERY, [_shown(call, one) for one in found])
 
     def _post(self, call: Call) -> Answer:
         given = bodies.fields(call.body, _KIND, _FIELDS, {"id", "status"})
@@ -142,10 +140,10 @@ class AuditLog:
             held[search.id] = search
             for old in list(held)[:-_MOST]:
                 del held[old]
-        return call.one(_QUERY.collection, search.shown(call.now), 201)
+        return call.one(_QUERY.collection, _shown(call, search), 201)
 
     def _get(self, call: Call) -> Answer:
-        return queries.single(call, _QUERY, self._one(call, call.keys[0]).shown(call.now))
+        return queries.single(call, _QUERY, _shown(call, self._one(call, call.keys[0])))
 
     def _one(self, call: Call, key: Key) -> _Search:
         with self._lock:
@@ -156,9 +154,13 @@ class AuditLog:
 
     def _records(self, call: Call) -> Answer:
         search = self._one(call, call.keys[0])
-        if search.shown(call.now)["status"] != "succeeded":
+        if _shown(call, search)["status"] != "succeeded":
             return queries.listed(call, _RECORD, ())
         return queries.listed(call, _RECORD, islice((one for one in _logged(call, search) if search.finds(one)), _MOST))
+
+
+def _shown(call: Call, search: _Search) -> Record:
+    return search.shown(call.now, call.backend.graph.search_s)
 
 
 def _logged(call: Call, search: _Search) -> Iterator[Record]:

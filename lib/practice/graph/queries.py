@@ -74,7 +74,7 @@ def listed(call: Call, kind: Kind, records: Iterable[Record]) -> Answer:
     """
     check(call)
     found = _ordered(call, kind, _filtered(call, kind, records))
-    first, size = _token(call), top(call, _LARGEST, _PAGE)
+    first, size = _token(call), min(top(call, _LARGEST, _PAGE), call.backend.graph.page)
     page: dict[str, Any] = {"@odata.context": call.context(_described(call, kind))}
     if call.options.get("$count") == "true":
         page["@odata.count"] = len(found)

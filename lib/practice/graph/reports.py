@@ -25,10 +25,8 @@ __all__ = ["Reports"]
 
 Record = dict[str, Any]
 
-_MOST: Final = 1_000
-# Seen to live five to ten minutes.
-_LINK_LIVES: Final = timedelta(minutes=7)
 
+_LARGEST: Final = 1_000
 _STRINGS: Final = ("eq", "startsWith")
 _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
     "appDisplayName": _STRINGS,
@@ -179,7 +177,7 @@ class Reports:
     def _list(self, call: Call) -> Answer:
         self._admit(call)
         kind = _V1 if call.version == "v1.0" else _BETA
-        size, upwards = queries.top(call, _MOST, _MOST), _upwards(call, kind)
+        size, upwards = _size(call), _upwards(call, kind)
         node = _condition(call, kind)
         queries.selected(call, kind)
         after = self._position(call)
@@ -204,7 +202,7 @@ class Reports:
 
     def _admit(self, call: Call) -> None:
         caller = call.caller
-        self._pace.take(caller.app_id, caller.tenant_id, call.now, call.backend.faults.report_limit)
+        self._pace.take(caller.app_id, caller.tenant_id, call.now, call.backend.graph)
         queries.check(call)
         if not caller.has("AuditLog.Read.All"):
             raise errors.denied(
@@ -223,7 +221,7 @@ class Reports:
                 )
 
     def _link(self, call: Call, last: Mapping[str, Any]) -> str:
-        ends = (call.now + _LINK_LIVES).timestamp()
+        ends = (call.now + timedelta(seconds=call.backend.graph.link_s)).timestamp()
         return self._links.dumps([call.caller.tenant_id, last["createdDateTime"], last["id"], ends])
 
     def _position(self, call: Call) -> tuple[datetime, str] | None:
@@ -239,6 +237,11 @@ class Reports:
         return datetime.fromisoformat(created), identity
 
 
+def _size(call: Call) -> int:
+    largest = call.backend.graph.report_page
+    return min(queries.top(call, _LARGEST, _LARGEST), largest)
+
+
 def _upwards(call: Call, kind: queries.Kind) -> bool:
     wanted = " ".join(call.options.get("$orderby", "").split())
     if wanted.partition(" ")[0] not in ("", *kind.properties):
@@ -252,7 +255,7 @@ def _upwards(call: Call, kind: queries.Kind) -> bool:
 
 def _condition(call: Call, kind: queries.Kind) -> filters.Node | None:
     node = queries.condition(call, kind)
-    habit = call.backend.faults.unlisted_filters
+    habit = call.backend.graph.unlisted_filters
     if node is None or habit == "honoured":
         return node
     unlisted = [use for use in matching.uses(node) if not _listed(use)]
