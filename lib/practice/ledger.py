@@ -108,16 +108,14 @@ class Ledger:
             edition: Names these very rows; where it is there already, *rows* is not called.
             rows: Gives them.
         """
-        if self.edition(tenant_id) == edition:
-            return
-        with self._writing, self._transaction() as cursor:
-            cursor.execute("DELETE FROM copies WHERE _tenant = ? AND _story", [tenant_id])
-            for batch in _batches(rows()):
-                _insert(
-                    cursor,
-                    [(tenant_id, True, one.written, columns.table_of(one.row), as_text(one.row)) for one in batch],
-                )
-            cursor.execute("INSERT OR REPLACE INTO editions VALUES (?, ?)", [tenant_id, edition])
+        with self._writing:
+            if self.edition(tenant_id) == edition:
+                return
+            with self._transaction() as cursor:
+                cursor.execute("DELETE FROM copies WHERE _tenant = ? AND _story", [tenant_id])
+                for batch in _batches(rows()):
+                    _insert(cursor, [_told(tenant_id, one) for one in batch])
+                cursor.execute("INSERT OR REPLACE INTO editions VALUES (?, ?)", [tenant_id, edition])
 
     def forget(self, tenant_id: str) -> None:
         """Take out what was recorded of a tenant; its story stays."""
@@ -271,6 +269,10 @@ def _locked(path: str, *, memory: str, **more: str) -> duckdb.DuckDBPyConnection
 
 _Body = tuple[str, bool, datetime | None, Table, str]
 """Whose, whether a story's, when written (None: as the tenant's lag has it), the table, and the JSON."""
+
+
+def _told(tenant_id: str, one: Copy) -> _Body:
+    return tenant_id, True, one.written, columns.table_of(one.row), as_text(one.row)
 
 
 def _recorded(batch: Batch) -> Iterator[_Body]:

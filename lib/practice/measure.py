@@ -33,8 +33,8 @@ _TENANT: Final = "5d1f0f5e-8f0b-4e47-9b5f-64f5a5a1d0b7"
 
 # What a report of legacy sign-ins asks: the latest copy of each, its kind, who and how often.
 _QUESTIONS: Final = (
-    "SigninLogs | summarize sign_ins = count(), users = dcount(UserPrincipalName), first = min(CreatedDateTime), "
-    "last = max(CreatedDateTime) by ClientAppUsed, ResultType",
+    "SigninLogs | summarize sign_ins = count(), users = dcount(UserPrincipalName), "
+    "first_seen = min(CreatedDateTime), last_seen = max(CreatedDateTime) by ClientAppUsed, ResultType",
     "SigninLogs | summarize arg_max(TimeGenerated, CreatedDateTime, UserPrincipalName, ClientAppUsed, ResultType, "
     'AuthenticationDetails) by Id | extend step = iff(AuthenticationDetails matches regex "(?i)certificate", '
     '"certificate", "other") | summarize sign_ins = count(), days = dcount(bin(CreatedDateTime, 1d)) '
@@ -86,7 +86,10 @@ def _measured(home: Path, rows: int) -> Mapping[str, Any]:
         def ask(text: str) -> tuple[float, Any]:
             began = time.monotonic()
             line.request("POST", path, json.dumps({"query": text}), headers)
-            told = json.load(line.getresponse())
+            answer = line.getresponse()
+            told = json.load(answer)
+            if answer.status != 200 or "error" in told:
+                raise RuntimeError(f"the query API answered {answer.status}: {told.get('error')}")
             return time.monotonic() - began, told
 
         _, counted = ask("SigninLogs | count")

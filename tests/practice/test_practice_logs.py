@@ -17,6 +17,7 @@ from azure.monitor.query import LogsQueryClient, LogsQueryPartialResult, LogsQue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from practice import measure
 from practice.cloud import Cloud
 from practice.ledger import Copy
 from practice.limits import LogLimits
@@ -336,6 +337,13 @@ def test_a_fault_throttles_and_the_client_waits(bank: Bank) -> None:
         assert time.monotonic() - began >= 1
 
 
+def test_a_fault_breaks_an_answer_off_in_the_middle(bank: Bank) -> None:
+    bank.practice.faults.add("logs", "truncate")
+    with pytest.raises(requests.exceptions.RequestException):
+        bank.post(json.dumps({"query": "SigninLogs"}))
+    assert bank.post(json.dumps({"query": "SigninLogs"})).status_code == 200
+
+
 def test_queries_beyond_the_concurrent_ones_wait_their_turn(bank: Bank) -> None:
     lower(bank, concurrent=1, timeout_s=1)
     with ThreadPoolExecutor(2) as both:
@@ -438,3 +446,10 @@ def test_a_body_that_is_too_large_or_too_deep_is_refused(bank: Bank) -> None:
     assert bank.post(b'{"query": "' + b"x" * 5_000_000 + b'"}').status_code == 413
     assert bank.post(b"[" * 100_000).status_code == 400
     assert bank.post(json.dumps({"query": "print 1" + " " * 200_000})).status_code == 400
+
+
+def test_the_figures_are_taken_in_a_process_of_their_own() -> None:
+    told = measure.taken(20_000)
+    assert told["rows"] == 20_000
+    assert told["kql_s"] > 0
+    assert told["memory_mb"] < 300

@@ -2,8 +2,9 @@
 
 duckdb-kql does the work, so some things are not as in the service, and show: columns are found in any case of
 letters; ``make_set`` and ``make_list`` pay no heed to a limit; a union of a dynamic and a text column of one name
-gives one column and not two; null and blank text are two groups; and what it does not translate (``mv-apply``,
-``make-series``, ``search``, ``find``, ``evaluate``, ``externaldata``, ``workspace()``) is refused.
+gives one column and not two; text that an outer join leaves without a value and blank text are two groups; and what
+it does not translate (``mv-apply``, ``make-series``, ``search``, ``find``, ``evaluate``, ``externaldata``,
+``workspace()``) is refused.
 """
 
 import re
