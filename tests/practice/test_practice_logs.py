@@ -13,6 +13,7 @@ import requests
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import ClientSecretCredential
 from azure.monitor.query import LogsQueryClient, LogsQueryPartialResult, LogsQueryResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from practice import measure
 from practice.cloud import Cloud
 from practice.ledger import Copy
 from practice.limits import LogLimits
-from tests.practice.woodgrove import TENANT, Woodgrove, running, woodgrove
+from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
 
 NOW = datetime.now(UTC)
 SPAN = timedelta(days=7)
@@ -88,9 +89,11 @@ class Bank:
         return self.made.estate.tenant.logs.workspace_id
 
     def client(self, **options: Any) -> LogsQueryClient:
-        transport = RequestsTransport(connection_verify=str(self.practice.ca_file), use_env_settings=False)
         endpoint = f"{self.practice.base_url}/logs"
-        return LogsQueryClient(Token(self.token()), endpoint=endpoint, transport=transport, **options)
+        return LogsQueryClient(Token(self.token()), endpoint=endpoint, transport=self.transport(), **options)
+
+    def transport(self) -> RequestsTransport:
+        return RequestsTransport(connection_verify=str(self.practice.ca_file), use_env_settings=False)
 
     def ask(self, text: str, *, span: Any = SPAN, **options: Any) -> LogsQueryResult | LogsQueryPartialResult:
         with self.client(retry_total=0) as client:
@@ -232,6 +235,8 @@ def test_an_old_schema_lacks_columns(bank: Bank) -> None:
         tenant.logs.missing_columns = ["AuthenticationProtocol"]
     status, codes, said = bank.refused("SigninLogs | where AuthenticationProtocol == 'ropc'")
     assert (status, codes) == (400, ["BadArgumentError", "SemanticError", "SEM0100"])
+    assert said == "Failed to resolve column or scalar expression named 'AuthenticationProtocol'"
+    said = bank.refused("SigninLogs | project AuthenticationProtocol")[2]
     assert said == "Failed to resolve column or scalar expression named 'AuthenticationProtocol'"
     known = {row[0] for row in rows(bank.ask("SigninLogs | getschema | project ColumnName"))}
     assert "AuthenticationProtocol" not in known
@@ -382,6 +387,22 @@ def test_a_token_is_really_checked(bank: Bank, claims: dict[str, Any], status: i
     told = bank.post(json.dumps({"query": COUNT}), Authorization=f"Bearer {bank.token(**claims)}")
     assert told.status_code == status
     assert not code or told.json()["error"]["code"] == code
+
+
+def test_an_app_signs_in_and_reads_the_row_that_its_sign_in_left(bank: Bank) -> None:
+    root = f"{bank.practice.base_url}/logs"
+    credential = ClientSecretCredential(
+        TENANT,
+        bank.made.daemon.app_id,
+        SECRET,
+        authority=bank.practice.base_url,
+        disable_instance_discovery=True,
+        transport=bank.transport(),
+    )
+    text = "AADServicePrincipalSignInLogs | where TimeGenerated > ago(1h) | project ServicePrincipalId, ResultType"
+    with credential, LogsQueryClient(credential, endpoint=root, transport=bank.transport()) as client:
+        found = client.query_workspace(bank.workspace, text, timespan=None)
+    assert rows(found)[-1:] == [[bank.made.daemon_principal.id, "0"]]
 
 
 def test_without_a_token_the_answer_says_where_to_get_one(bank: Bank) -> None:

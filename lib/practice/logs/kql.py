@@ -31,7 +31,12 @@ from .refusals import Refusal, semantic, syntax
 
 __all__ = ["answer", "schema"]
 
-_COLUMN: Final = re.compile(r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"')
+_COLUMN: Final = re.compile(
+    r'Referenced column "(?P<missing>[^"]+)" not found'
+    r'|does not have a column named "(?P<absent>[^"]+)"'
+    r'|Column "(?P<later>[^"]+)" referenced that exists in the SELECT clause'
+)
+_KIND: Final = re.compile(r"^[A-Z][\w ]* Error: ")
 _TABLE: Final = re.compile(r"Table with name (\S+) does not exist")
 _SHOWN: Final = 300
 
@@ -149,7 +154,7 @@ def _refused(error: duckdb.Error) -> Refusal:
         )
     text = str(error)
     if found := _COLUMN.search(text):
-        return semantic(f"Failed to resolve column or scalar expression named '{found[1] or found[2]}'")
+        return semantic(f"Failed to resolve column or scalar expression named '{found[found.lastgroup or 0]}'")
     if found := _TABLE.search(text):
         return semantic(f"Failed to resolve table or column expression named '{found[1]}'")
     return semantic(_said(error), "SEM0001")
@@ -157,7 +162,8 @@ def _refused(error: duckdb.Error) -> Refusal:
 
 def _said(error: Exception) -> str:
     # The first line alone: the others show the SQL that was made of the query.
-    return " ".join(str(error).partition("\n")[0].split())[:_SHOWN]
+    said = " ".join(str(error).partition("\n")[0].split())
+    return _KIND.sub("", said)[:_SHOWN]
 
 
 def _unquoted(name: str) -> str:
