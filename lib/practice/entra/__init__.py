@@ -21,8 +21,13 @@ _V1 = "/<name>/oauth2"
 
 def application(backend: Backend) -> Flask:
     """Return the face as a WSGI application."""
-    app = web.application("entra", backend, refuse=_refuse, tenant_of=_tenant)
     desk = Desk()
+
+    def refuse(status: int, _said: str, headers: Mapping[str, str]) -> Response:
+        begin()
+        return _refuse(status, headers)
+
+    app = web.application("entra", backend, refuse=refuse, tenant_of=_tenant)
 
     @app.before_request
     def begin() -> None:
@@ -89,7 +94,7 @@ def _tenant(asked: Request) -> str:
     return asked.path.split("/")[1] if "/" in asked.path else ""
 
 
-def _refuse(status: int, said: str, headers: Mapping[str, str]) -> Response:
+def _refuse(status: int, headers: Mapping[str, str]) -> Response:
     code = {405: "900561", 429: "90055", 500: "90033", 503: "90033"}.get(status, "9002313")
     error = errors.Refused(code, verb=request.method)
     # The number is Entra's, the status what HTTP or a fault asks for.

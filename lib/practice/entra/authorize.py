@@ -172,7 +172,16 @@ def _password(turn: Turn) -> Response:
             _record(turn, held, done)
         return _sign_in_page(turn, name, _hint(done.code))
     account = Account(held.tenant_id, done.user.id, mfa=False, since=now.timestamp())
-    return sessions.keep(_go_on(replace(turn, account=account, fresh=True)), account)
+    return _kept(replace(turn, account=account, fresh=True), account)
+
+
+def _kept(turn: Turn, account: Account) -> Response:
+    """Go on with an account that the browser is signed in to from here on, whatever comes of this request."""
+    try:
+        answer = _go_on(turn)
+    except Refused as refusal:
+        answer = _told(turn, refusal)
+    return sessions.keep(answer, account)
 
 
 def _hint(code: str) -> str:
@@ -192,7 +201,7 @@ def _approved(turn: Turn, account: Account, *, enroll: bool) -> Response:
     elif not user.mfa:
         raise Refused("50079")
     stronger = replace(account, mfa=True)
-    return sessions.keep(_go_on(replace(turn, account=stronger)), stronger)
+    return _kept(replace(turn, account=stronger), stronger)
 
 
 def _who(turn: Turn) -> Person:
