@@ -398,6 +398,11 @@ def test_a_registration_shows_in_its_enterprise_application(shared: Lab) -> None
     assert found["displayName"] == "API"
     assert found["servicePrincipalNames"] == [made["appId"], f"api://{made['appId']}"]
     assert [one["value"] for one in found["appRoles"]] == ["Do.It"]
+    # Somebody may hold it, so it has to be switched off first.
+    path = f"/applications/{made['id']}"
+    assert shared.admin.refused("PATCH", path, {"appRoles": []})[1] == "CannotDeleteOrUpdateEnabledEntitlement"
+    shared.admin.patch(path, {"appRoles": [{**role, "isEnabled": False}]})
+    shared.admin.patch(path, {"appRoles": []})
 
 
 # Consent.

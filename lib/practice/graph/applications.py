@@ -147,11 +147,26 @@ def _change(call: Call, seen: Directory, directory: Directory, app: Application,
         if isinstance(given.get(name), dict):
             model = getattr(app, "public_client" if name == "publicClient" else name)
             given[name] = {**model.model_dump(mode="json", by_alias=True), **given[name]}
+    before = _entitlements(app)
     bodies.merged(app, given, _KIND)
+    if not before <= {identity for identity, _ in _offered(app)}:
+        raise errors.bad(
+            "Property value cannot be deleted unless it is disabled first.", "CannotDeleteOrUpdateEnabledEntitlement"
+        )
     _free_uris(directory, app)
     for principal in directory.service_principals:
         if principal.app_id == app.app_id:
             mirror(app, principal)
+
+
+def _entitlements(app: Application) -> set[str]:
+    """Return the ids of the app's own roles and scopes that are enabled: somebody may hold them."""
+    return {identity for identity, enabled in _offered(app) if enabled}
+
+
+def _offered(app: Application) -> list[tuple[str, bool]]:
+    roles = [(one.id, one.is_enabled) for one in app.app_roles]
+    return roles + [(one.id, one.is_enabled) for one in app.api.oauth2_permission_scopes]
 
 
 def _free_uris(directory: Directory, app: Application) -> None:
@@ -236,9 +251,7 @@ def _owners(call: Call) -> Answer:
 
 def _owners_of(directory: Directory, app: Application) -> list[dict[str, Any]]:
     people = [
-        {"@odata.type": "#microsoft.graph.user", **wire.user(one, "")}
-        for one in directory.users
-        if one.id in app.owners
+        {"@odata.type": "#microsoft.graph.user", **wire.user(one)} for one in directory.users if one.id in app.owners
     ]
     apps = [
         {"@odata.type": "#microsoft.graph.servicePrincipal", **wire.principal(one, None)}

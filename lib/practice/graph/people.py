@@ -9,7 +9,6 @@ from practice.state import Directory, Group, User
 from . import errors, queries, wire
 from .callers import Access
 from .calls import Answer, Call, Key, Operation
-from .licences import EXCHANGE_PLAN
 
 __all__ = ["OPERATIONS"]
 
@@ -41,23 +40,19 @@ _NAMES: Final[Mapping[str, str]] = {template: name for name, template in ROLES.i
 # Users.
 
 
-def _shown(user: User) -> dict[str, Any]:
-    return wire.user(user, EXCHANGE_PLAN.sku_id)
-
-
 def _users(call: Call) -> Answer:
     with call.directory() as directory:
-        return queries.listed(call, wire.USER, map(_shown, directory.users))
+        return queries.listed(call, wire.USER, map(wire.user, directory.users))
 
 
 def _count_users(call: Call) -> Answer:
     with call.directory() as directory:
-        return queries.count(call, wire.USER, map(_shown, directory.users))
+        return queries.count(call, wire.USER, map(wire.user, directory.users))
 
 
 def _user(call: Call) -> Answer:
     with call.directory() as directory:
-        return queries.single(call, wire.USER, _shown(_one(directory, call.keys[0].of("id", "userPrincipalName"))))
+        return queries.single(call, wire.USER, wire.user(_one(directory, call.keys[0].of("id", "userPrincipalName"))))
 
 
 def _one(directory: Directory, name: str) -> User:
@@ -71,7 +66,7 @@ def _me(call: Call) -> Answer:
     if not call.caller.delegated:
         raise errors.bad("/me request is only valid with delegated authentication flow.", "BadRequest")
     with call.directory() as directory:
-        return queries.single(call, wire.USER, _shown(_one(directory, call.caller.object_id)))
+        return queries.single(call, wire.USER, wire.user(_one(directory, call.caller.object_id)))
 
 
 def _member_of(call: Call) -> Answer:
@@ -131,7 +126,7 @@ def _members(call: Call) -> Answer:
 
 
 def _members_of(directory: Directory, group: Group) -> list[dict[str, Any]]:
-    return [_object("user", _shown(one)) for one in directory.users if one.id in group.members]
+    return [_object("user", wire.user(one)) for one in directory.users if one.id in group.members]
 
 
 # Roles.
@@ -172,7 +167,7 @@ def _role_members(call: Call) -> Answer:
     with call.directory() as directory:
         template = _template(call, directory)
         held = {one.principal_id for one in directory.role_assignments if one.role_template_id == template}
-        people = [_object("user", _shown(one)) for one in directory.users if one.id in held]
+        people = [_object("user", wire.user(one)) for one in directory.users if one.id in held]
         apps = [
             _object("servicePrincipal", wire.principal(one, None))
             for one in directory.service_principals
@@ -203,7 +198,7 @@ def _assignments(call: Call) -> Answer:
 def _principal(directory: Directory, identity: str) -> dict[str, Any] | None:
     user = next((one for one in directory.users if one.id == identity), None)
     if user is not None:
-        return _object("user", _shown(user))
+        return _object("user", wire.user(user))
     app = next((one for one in directory.service_principals if one.id == identity), None)
     return _object("servicePrincipal", wire.principal(app, None)) if app is not None else None
 

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
 from practice.backend import Backend
+from practice.state import new_id
 
 from . import (
     applications,
@@ -59,7 +60,7 @@ class Question:
 
 
 class Routes:
-    """All that this Graph can be asked.
+    """All that this Graph can be asked: `operations`.
 
     Args:
         backend: What it works on.
@@ -67,7 +68,7 @@ class Routes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._operations: tuple[Operation, ...] = (
+        self.operations: tuple[Operation, ...] = (
             *applications.OPERATIONS,
             *passwords.OPERATIONS,
             *certificates.OPERATIONS,
@@ -120,7 +121,7 @@ class Routes:
 
     def _find(self, method: str, path: str) -> tuple[Operation, tuple[Key, ...]]:
         parts = address(path)
-        found = [(one, keys) for one in self._operations if (keys := one.keys(parts)) is not None]
+        found = [(one, keys) for one in self.operations if (keys := one.keys(parts)) is not None]
         # A name wins over a key: applications/$count is no application.
         found.sort(key=lambda one: len(one[1]))
         fewest = [one for one in found if len(one[1]) == len(found[0][1])]
@@ -139,7 +140,7 @@ class Routes:
             start = parts[:length]
             if not any(
                 replace(one, path="/".join(one.path.split("/")[:length])).keys(start) is not None
-                for one in self._operations
+                for one in self.operations
             ):
                 last = start[-1]
                 return last.value if isinstance(last, Key) else last
@@ -176,7 +177,7 @@ class Routes:
                 raise _DEPENDENCY_FAILED
             answer = self._answer(*_inner(question, caller, version, wanted))
         except errors.Refusal as refusal:
-            told = errors.body(refusal, self._backend.now(), "", "")
+            told = errors.body(refusal, self._backend.now(), new_id(), new_id())
             return {"status": refusal.status, "headers": dict(refusal.headers), "body": told}
         status = 204 if answer.body is None else answer.status
         return {"status": status, "headers": dict(answer.headers), "body": answer.body}

@@ -21,6 +21,7 @@ from practice.state import (
     User,
 )
 
+from .licences import EXCHANGE_PLAN
 from .queries import Kind
 
 __all__ = [
@@ -141,8 +142,8 @@ def assignments_to(resource: ServicePrincipal, directory: Directory) -> list[Wir
     ]
 
 
-def user(found: User, licence: str) -> Wire:
-    """Return an account; *licence* is the SKU that a licensed one holds."""
+def user(found: User) -> Wire:
+    """Return an account."""
     valid_from = found.sessions_valid_from
     return {
         "id": found.id,
@@ -153,7 +154,7 @@ def user(found: User, licence: str) -> Wire:
         "userType": found.user_type,
         "onPremisesSyncEnabled": found.on_premises_sync_enabled,
         "signInSessionsValidFromDateTime": valid_from.isoformat().replace("+00:00", "Z") if valid_from else None,
-        "assignedLicenses": [{"disabledPlans": [], "skuId": licence}] if found.licensed else [],
+        "assignedLicenses": [{"disabledPlans": [], "skuId": EXCHANGE_PLAN.sku_id}] if found.licensed else [],
     }
 
 
@@ -197,7 +198,7 @@ ASSIGNMENT: Final = Kind(
 USER: Final = Kind(
     "user",
     "users",
-    _names(user(_SOME_USER, "")),
+    _names(user(_SOME_USER)),
     hidden=frozenset(
         {
             "accountEnabled",
