@@ -311,6 +311,7 @@ class Policies(_Record):
         allowed_to_create_apps: Whether every user may register apps.
         permission_grant_policies: What a user may consent to (``permissionGrantPoliciesAssigned``).
         admin_consent_requests: Whether users may ask an administrator for consent.
+        admin_consent_details: Who is asked then and for how long, as Graph has it; nothing here acts on that.
         app_management: The tenant's default app management policy, shaped as Graph has it.
         managed_app_policies: Policies for single apps (``appManagementPolicies``); ``appliesTo`` holds object ids.
     """
@@ -320,6 +321,7 @@ class Policies(_Record):
     allowed_to_create_apps: bool = True
     permission_grant_policies: list[str] = ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
     admin_consent_requests: bool = False
+    admin_consent_details: dict[str, Any] = {}
     app_management: dict[str, Any] = {"isEnabled": False}
     managed_app_policies: list[dict[str, Any]] = []
 

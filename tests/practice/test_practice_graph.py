@@ -224,6 +224,16 @@ def test_the_recommended_consent_policy_leaves_out_reading_mail_and_not_sending(
     assert assigned["permissionGrantPoliciesAssigned"] == [f"ManagePermissionGrantsForSelf.{policy['id']}"]
 
 
+def test_whether_users_may_ask_for_consent_is_kept_with_who_is_asked(fresh: Lab) -> None:
+    path = "/policies/adminConsentRequestPolicy"
+    assert fresh.admin.get(path)["isEnabled"] is False
+    who = [{"query": f"/users/{fresh.made.admin.id}", "queryType": "MicrosoftGraph"}]
+    assert fresh.admin.ask("PUT", path, {"isEnabled": True, "reviewers": who}).status_code == 204
+    found = fresh.admin.get(path)
+    assert (found["isEnabled"], found["reviewers"], found["requestDurationInDays"]) == (True, who, 30)
+    assert fresh.admin.refused("PUT", path, {"isEnabled": True, "reviewers": "everybody"})[0] == 400
+
+
 # Batches.
 
 

@@ -67,24 +67,34 @@ def _patch_authorization(call: Call) -> Answer:
     return Answer()
 
 
+_REQUEST_DETAILS: Final[Mapping[str, Any]] = {
+    "notifyReviewers": True,
+    "remindersEnabled": True,
+    "requestDurationInDays": 30,
+    "version": 0,
+    "reviewers": [],
+}
+
+
 def _requests(call: Call) -> Answer:
     with call.directory() as directory:
         shown = {
+            **_REQUEST_DETAILS,
+            **directory.policies.admin_consent_details,
             "isEnabled": directory.policies.admin_consent_requests,
-            "notifyReviewers": True,
-            "remindersEnabled": True,
-            "requestDurationInDays": 30,
-            "version": 0,
-            "reviewers": [],
         }
         return call.one("policies/adminConsentRequestPolicy", shown)
 
 
 def _put_requests(call: Call) -> Answer:
-    # Reviewers and reminders change nothing here; that requests are possible does.
-    enabled = _switch(call.body)
+    given = bodies.fields(call.body, "AdminConsentRequestPolicy", {"isEnabled", *_REQUEST_DETAILS})
+    enabled = _switch(given)
+    for name, usual in _REQUEST_DETAILS.items():
+        if type(given.get(name, usual)) is not type(usual):
+            raise errors.wrong_value(name, "AdminConsentRequestPolicy")
     with call.changing() as (_, directory):
         directory.policies.admin_consent_requests = enabled
+        directory.policies.admin_consent_details = {one: given[one] for one in _REQUEST_DETAILS if one in given}
     return Answer()
 
 
