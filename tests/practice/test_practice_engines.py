@@ -22,6 +22,7 @@ from practice import cloud, files
 from practice.estates import Estate
 from practice.fabrikam import FABRIKAM
 from practice.ledger import copies
+from practice.limits import LogLimits
 from practice.signins import deliveries, events
 
 NOW = datetime.now(UTC)
@@ -103,3 +104,43 @@ def test_who_is_no_reader_is_told_which_role_is_missing(practice: cloud.Cloud) -
         engine.schema()
     assert told.value.code == "403 InsufficientAccessError"
     assert "Log Analytics Reader" in told.value.remedy
+
+
+def test_the_library_sees_what_an_old_workspace_lacks_and_asks_it_all_the_same(practice: cloud.Cloud) -> None:
+    with practice.states.changing("fabrikam") as tenant:
+        before = tenant.logs
+        tenant.logs = before.model_copy(
+            update={"tables": ["SigninLogs"], "missing_columns": ["AuthenticationProtocol", "SessionId"]}
+        )
+    try:
+        reach, workspace_id = reached(practice)
+        with Workspace(reach, Credential(practice, READER), workspace_id) as engine:
+            schema = engine.schema()
+            assert set(schema) == {"SigninLogs"}
+            assert "AuthenticationProtocol" not in schema["SigninLogs"]
+            assert schema["SigninLogs"]["Status"] == "dynamic"
+            assert asked(engine).mail
+    finally:
+        with practice.states.changing("fabrikam") as tenant:
+            tenant.logs = before
+
+
+def test_an_answer_that_is_cut_off_reaches_the_library_as_partial(practice: cloud.Cloud) -> None:
+    practice.backend.logs = LogLimits(rows=50)
+    try:
+        reach, workspace_id = reached(practice)
+        with Workspace(reach, Credential(practice, READER), workspace_id) as engine:
+            reply = engine.run("SigninLogs | project Id", WINDOW)
+    finally:
+        practice.backend.logs = LogLimits()
+    assert len(reply.rows) == 50
+    assert "exceed the set limit of 50 records" in reply.partial
+
+
+def test_the_library_waits_as_long_as_it_is_told_when_it_is_throttled(practice: cloud.Cloud) -> None:
+    practice.faults.add("logs", "throttle", seconds=1)
+    reach, workspace_id = reached(practice)
+    with Workspace(reach, Credential(practice, READER), workspace_id) as engine:
+        began = time.monotonic()
+        assert engine.run("SigninLogs | count", WINDOW).rows[0]["Count"]
+        assert time.monotonic() - began >= 1
