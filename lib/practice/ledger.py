@@ -240,9 +240,26 @@ def _open(folder: Path | None) -> duckdb.DuckDBPyConnection:
         database = _locked(":memory:", memory="500MB")
     else:
         database = _locked(str(folder / "signins.duckdb"), memory=_MEMORY, temp_directory=str(folder / "spill"))
-    for statement in statements.schema():
-        database.execute(statement)
+    _shape(database)
     return database
+
+
+def _shape(database: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables; where another release made them, fill them anew from the JSON that they hold."""
+    database.begin()
+    database.execute("CREATE TABLE IF NOT EXISTS form (digest VARCHAR)")
+    held = database.execute("FROM form").fetchone()
+    if held != (statements.form(),):
+        if held:
+            database.execute("ALTER TABLE copies RENAME TO former")
+        for statement in statements.schema():
+            database.execute(statement)
+        if held:
+            database.execute(statements.insertion(statements.FORMER))
+            database.execute("DROP TABLE former")
+        database.execute("DELETE FROM form")
+        database.execute("INSERT INTO form VALUES (?)", [statements.form()])
+    database.commit()
 
 
 def _locked(path: str, *, memory: str, **more: str) -> duckdb.DuckDBPyConnection:

@@ -4,6 +4,7 @@ Every copy of every tenant's sign-ins is one row of ``copies``: whose it is, whe
 written, the table that it lands in, the ``signIn`` as JSON, and what the tables' columns take from it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from . import columns
 from .signins import Table
 from .state import Tenant
 
-__all__ = ["NEWEST", "Span", "insertion", "lag", "schema", "view"]
+__all__ = ["FORMER", "GIVEN", "NEWEST", "Span", "form", "insertion", "lag", "schema", "view"]
 
 Span = tuple[datetime | None, datetime | None]
 """From when, included, and until when, excluded; None is open."""
@@ -35,6 +36,17 @@ _PLACED: Final = frozenset({"TenantId", "AADTenantId", "TimeGenerated", "Resourc
 """Columns that the tenant's state and the row's own time decide when they are read."""
 
 _US: Final = timedelta(microseconds=1)
+
+GIVEN: Final = (
+    "SELECT unnest(?::VARCHAR[]) AS tenant, unnest(?::BOOLEAN[]) AS story, unnest(?::TIMESTAMPTZ[]) AS written, "
+    "unnest(?::VARCHAR[]) AS kind, unnest(?::VARCHAR[]) AS body"
+)
+"""Rows that are handed over with the statement."""
+
+FORMER: Final = (
+    "FROM former SELECT _tenant AS tenant, _story AS story, _written AS written, _table AS kind, _body AS body"
+)
+"""Rows of the table as it was, under the name ``former``."""
 
 # The latest copy of each; of two of one moment, the one that came last.
 NEWEST: Final = """
@@ -78,15 +90,19 @@ def _kept() -> Mapping[str, str]:
     return found
 
 
+def form() -> str:
+    """Return what stands for the table's form and for how it is filled, in short: another where either is another."""
+    return hashlib.sha256("".join((*schema(), insertion())).encode()).hexdigest()
+
+
 @cache
-def insertion() -> str:
-    """Return the statement that takes in rows, given as five lists: whose, a story's, written, table, JSON."""
+def insertion(rows: str = GIVEN) -> str:
+    """Return the statement that takes in *rows*: `GIVEN` as five lists (whose, a story's, written, table, JSON)."""
     sources = {columns.source(table, name)[0] for table in columns.TABLES for name in _kept()}
     shape = json.dumps(dict.fromkeys(sorted(sources), "VARCHAR"))
     values = ", ".join(_value(name, kind) for name, kind in _kept().items())
     return (
-        "INSERT INTO copies FROM (FROM (SELECT unnest(?::VARCHAR[]) AS tenant, unnest(?::BOOLEAN[]) AS story, "
-        "unnest(?::TIMESTAMPTZ[]) AS written, unnest(?::VARCHAR[]) AS kind, unnest(?::VARCHAR[]) AS body) "
+        f"INSERT INTO copies FROM (FROM ({rows}) "
         f"SELECT *, json_transform(body, '{shape}') AS r) SELECT tenant, story, written, kind, body, {values}"
     )
 

@@ -110,6 +110,21 @@ def test_a_second_start_finds_everything(tmp_path: Path) -> None:
         assert sorted(ids(ledger)) == [1, 2]
 
 
+def test_another_release_finds_what_an_earlier_one_kept(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.fill(HERE, "monday", lambda: one(1, userAgent="BAV2ROPC"))
+        ledger.record(HERE, sign_in(2))
+        ids(ledger)
+    with duckdb.connect(str(tmp_path / "signins.duckdb")) as database:
+        database.execute("ALTER TABLE copies DROP UserAgent")
+        database.execute("UPDATE form SET digest = 'another'")
+    with Ledger(tmp_path) as ledger:
+        assert (sorted(ids(ledger)), ledger.edition(HERE)) == ([1, 2], "monday")
+        with ledger.looking(tenant(), now=NOW) as connection:
+            found = connection.execute("FROM SigninLogs SELECT UserAgent ORDER BY Id").fetchall()
+        assert found == [("BAV2ROPC",), ("",)]
+
+
 def test_a_process_that_is_killed_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from practice.ledger import Ledger\n"
