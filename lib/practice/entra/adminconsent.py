@@ -4,8 +4,8 @@ from flask import Response, g, request
 
 from . import authorize, clients, pages
 from .asks import Ask
-from .authorize import Turn
 from .errors import Refused
+from .turns import Turn
 
 __all__ = ["begin"]
 

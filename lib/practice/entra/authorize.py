@@ -3,24 +3,20 @@
 What is known so far travels sealed in the page's form, so that a sign-in survives a restart and needs no memory.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from flask import Response, g, request
 
 from practice import signon
-from practice.estates import GRAPH
-from practice.state import Tenant
 
-from . import asks, clients, consent, grants, pages, realms, scopes, sessions
+from . import approval, asks, clients, grants, pages, realms, sessions, turns
 from .asks import Ask
-from .clients import Client
-from .consent import Asked
 from .errors import Refused, correlation_id
 from .issue import Person
-from .realms import Realm
 from .sessions import Account
+from .turns import Turn
 
 __all__ = ["begin", "start", "step"]
 
@@ -32,39 +28,6 @@ _TOLD_TO_CLIENT: Final = (
 """Refusals after the sign-in that the client hears of; the others are told to the person."""
 
 
-@dataclass(frozen=True)
-class Turn:
-    """Where a sign-in stands.
-
-    Args:
-        ask: What the client asked.
-        client: The app.
-        realm: Where it asked.
-        account: Who has signed in so far.
-        fresh: Whether they did so just now, rather than in an earlier session.
-    """
-
-    ask: Ask
-    client: Client
-    realm: Realm
-    account: Account | None = None
-    fresh: bool = False
-
-    def sealed(self) -> str:
-        """Return it as the page's form carries it."""
-        account = vars(self.account) if self.account else None
-        content = {"kind": "flow", "ask": self.ask.written(), "account": account, "fresh": self.fresh}
-        return str(g.backend.keys.seal({**content, "issued": g.backend.now().timestamp()}))
-
-    def page(self, template: str, **content: Any) -> Response:
-        """Return a page of this sign-in."""
-        address = f"/{self.realm.name}/login"
-        back_to = self.ask.redirect_uri
-        return pages.shown(
-            template, back_to=back_to, action=address, flow=self.sealed(), app=self.client.name, **content
-        )
-
-
 def begin() -> Response:
     """Answer the authorize endpoint."""
     ask = asks.read()
@@ -74,13 +37,20 @@ def begin() -> Response:
         return pages.refusal(refusal)
     try:
         asks.check_rest(ask)
-        return start(Turn(ask, client, g.realm))
     except Refused as refusal:
         return _send_error(ask, refusal)
+    return start(Turn(ask, client, g.realm))
 
 
 def start(turn: Turn) -> Response:
     """Return the first page that this browser needs, or the answer where it needs none."""
+    try:
+        return _started(turn)
+    except Refused as refusal:
+        return _send_error(turn.ask, refusal) if "none" in turn.ask.prompts else _told(turn, refusal)
+
+
+def _started(turn: Turn) -> Response:
     known, ask = sessions.accounts(), turn.ask
     hinted = [one for one in known if _named(one, ask.login_hint)] if ask.login_hint else known
     if "none" in ask.prompts:
@@ -135,11 +105,11 @@ def _stepped(turn: Turn, name: str) -> Response:
         case "approve" | "enroll":
             return _approved(turn, turn.account, enroll=name == "enroll")
         case "accept":
-            return _accepted(turn, _who(turn))
-        case "confirm":
-            return _finish(turn, _who(turn))
+            return _accepted(turn, turns.who(turn))
+        case "confirm" if turn.ask.kind == "device":
+            return _finish(turn, turns.who(turn))
         case "return":
-            return _send_error(turn.ask, _approval(turn))
+            return _send_error(turn.ask, approval.refusal(turn))
     raise Refused("9002313")
 
 
@@ -161,15 +131,15 @@ def _password(turn: Turn) -> Response:
             held,
             name,
             request.form.get("password", ""),
-            client_app=_client_app(turn),
+            client_app=turns.client_app(turn),
             app_id=turn.client.app_id,
-            resource_app_id=_resource(turn, held),
+            resource_app_id=turns.resource(turn, held),
             address=request.remote_addr or "",
             now=now,
         )
     if done.user is None or done.code in _FIRST_FACTOR:
         if done.seen:
-            _record(turn, held, done)
+            turns.record(turn, held, done)
         return _sign_in_page(turn, name, _hint(done.code))
     account = Account(held.tenant_id, done.user.id, mfa=False, since=now.timestamp())
     return _kept(replace(turn, account=account, fresh=True), account)
@@ -204,48 +174,27 @@ def _approved(turn: Turn, account: Account, *, enroll: bool) -> Response:
     return _kept(replace(turn, account=stronger), stronger)
 
 
-def _who(turn: Turn) -> Person:
-    """Return the person of this turn, if the policies let them in with what they have shown.
-
-    Raises:
-        Refused: 50020, 50105, and what policies say.
-    """
-    assert turn.account is not None
-    transfer = "deviceCodeFlow" if turn.ask.kind == "device" else ""
-    app = turn.client
-    person = sessions.person(turn.realm, turn.account, app_id=app.app_id, app=app.name, transfer=transfer)
-    clients.check_user(_here(turn, person), person.user)
-    done = _judged(turn, person)
-    if not done.ok:
-        raise Refused(done.code, resource=turn.client.name, tenant=person.tenant.title)
-    return person
-
-
-def _judged(turn: Turn, person: Person) -> signon.SignOn:
-    return signon.completed(
-        person.tenant,
-        person.user,
-        client_app=_client_app(turn),
-        app_id=turn.client.app_id,
-        resource_app_id=_resource(turn, person.tenant),
-        address=request.remote_addr or "",
-        now=g.backend.now(),
-        mfa=person.mfa,
-        transfer=person.transfer,
-    )
-
-
 def _go_on(turn: Turn) -> Response:
     """Return what comes after somebody is known: a second factor, consent, or the client's answer."""
     try:
-        person = _who(turn)
+        person = turns.who(turn)
     except Refused as refusal:
         return _stopped(turn, refusal)
-    lacking = _lacking(turn, person)
-    if lacking:
-        if "none" in turn.ask.prompts:
-            raise Refused("65001", error="consent_required", app=turn.client.app_id, name=turn.client.name)
-        return _consent_page(turn, person, lacking)
+    lacking = approval.lacking(turn, person)
+    if not lacking:
+        return _confirmed(turn, person)
+    if "none" in turn.ask.prompts:
+        raise Refused("65001", error="consent_required", app=turn.client.app_id, name=turn.client.name)
+    return approval.page(turn, person, lacking)
+
+
+def _accepted(turn: Turn, person: Person) -> Response:
+    approval.give(turn, person)
+    return _confirmed(turn, person)
+
+
+def _confirmed(turn: Turn, person: Person) -> Response:
+    """Return the client's answer; a device's code could have come from anywhere, so that is asked first."""
     if turn.ask.kind == "device":
         return turn.page("confirm", title="Confirm", name=person.user.user_principal_name)
     return _finish(turn, person)
@@ -256,130 +205,22 @@ def _stopped(turn: Turn, refusal: Refused) -> Response:
     if refusal.code in ("50076", "50079", "53000", "53001", "53002", "53003"):
         app = turn.client
         person = sessions.person(turn.realm, turn.account, app_id=app.app_id, app=app.name)
-        _record(turn, person.tenant, _judged(turn, person))
-    if refusal.code not in ("50076", "50079") or "none" in turn.ask.prompts:
-        raise refusal if "none" not in turn.ask.prompts else Refused(refusal.code, error="interaction_required")
+        turns.record(turn, person.tenant, turns.judged(turn, person))
+    if "none" in turn.ask.prompts:
+        raise Refused(refusal.code, error="interaction_required")
+    if refusal.code not in ("50076", "50079"):
+        raise refusal
     _, user = sessions.user_of(turn.account)
     return turn.page(
         "factor", title="Verify your identity", name=user.user_principal_name, registered=refusal.code == "50076"
     )
 
 
-# --- consent --------------------------------------------------------------------------------------
-
-
-def _here(turn: Turn, person: Person) -> Client:
-    return clients.found(g.backend, Realm(person.tenant.tenant_id, person.tenant), turn.client.app_id)
-
-
-def _lacking(turn: Turn, person: Person) -> list[Asked]:
-    """Return what consent is needed for."""
-    directory = person.tenant.directory_in_force(g.backend.now())
-    client = _here(turn, person)
-    if turn.ask.for_everybody:
-        return _of_administrator(turn, person.tenant, client)
-    wanted = _wanted(turn, person.tenant)
-    if "consent" in turn.ask.prompts and not client.first_party:
-        return [consent.asked(directory, client, one) for one in wanted]
-    return consent.missing(directory, client, wanted, person.user)
-
-
-def _of_administrator(turn: Turn, tenant: Tenant, client: Client) -> list[Asked]:
-    """Return what an administrator consents to: all that the app lists, or what the scope names.
-
-    Raises:
-        Refused: 650056 where there is nothing.
-    """
-    directory = tenant.directory_in_force(g.backend.now())
-    listed = consent.static(directory, client.app)
-    if turn.ask.kind == "adminconsent" and not turn.ask.v1:
-        found = []
-        for one in _wanted(turn, tenant):
-            of_resource = [each for each in listed if each.resource.app_id == one.resource.app_id]
-            found += of_resource if one.default and of_resource else [consent.asked(directory, client, one)]
-        listed = found
-    if not listed:
-        raise Refused("650056", resource="Microsoft Graph", app=client.app_id)
-    return listed
-
-
-def _consent_page(turn: Turn, person: Person, lacking: list[Asked]) -> Response:
-    directory = person.tenant.directory_in_force(g.backend.now())
-    content = {
-        "title": "Permissions requested",
-        "name": person.user.user_principal_name,
-        "publisher": turn.client.app.verified_publisher or "",
-        "permissions": _worded(turn, lacking),
-    }
-    code = _forbidden(turn, person, lacking)
-    if code:
-        return turn.page("approval", **content, code=code)
-    return turn.page(
-        "consent",
-        **content,
-        own=turn.client.owner == person.tenant.tenant_id,
-        admin=consent.is_admin(directory, person.user, lacking),
-        everybody=turn.ask.for_everybody,
-    )
-
-
-def _forbidden(turn: Turn, person: Person, lacking: list[Asked]) -> str:
-    directory = person.tenant.directory_in_force(g.backend.now())
-    if turn.ask.for_everybody:
-        return "" if consent.is_admin(directory, person.user, lacking) else "90094"
-    return consent.forbidden(directory, _here(turn, person), lacking, person.user)
-
-
-def _worded(turn: Turn, lacking: list[Asked]) -> list[dict[str, str]]:
-    shown = [
-        {"value": value, "words": consent.worded(value, one.resource)}
-        for one in lacking
-        for value in (*one.scopes, *(role.value for role in one.roles))
-    ]
-    told = {one["value"] for one in shown}
-    extra = [one for one in scopes.OPENID if one in turn.ask.scope.split() and one not in told]
-    return [*shown, *({"value": one, "words": consent.worded(one, lacking[0].resource)} for one in extra)]
-
-
-def _accepted(turn: Turn, person: Person) -> Response:
-    lacking = _lacking(turn, person)
-    if _forbidden(turn, person, lacking):
-        raise _approval(turn)
-    everybody = turn.ask.for_everybody
-    if request.form.get("everybody"):
-        directory = person.tenant.directory_in_force(g.backend.now())
-        everybody = everybody or consent.is_admin(directory, person.user, lacking)
-    with g.backend.states.changing(person.tenant.tenant_id) as held:
-        consent.record(
-            g.backend,
-            held,
-            _here(turn, person),
-            [*lacking, *_basics(turn, held)],
-            user=None if everybody else person.user,
-            replace=turn.ask.for_everybody,
-        )
-    if turn.ask.kind == "device":
-        return turn.page("confirm", title="Confirm", name=person.user.user_principal_name)
-    return _finish(turn, person)
-
-
-def _basics(turn: Turn, tenant: Tenant) -> list[Asked]:
-    """Return the scopes of OpenID that were asked along, which are Graph's."""
-    graph = tenant.directory.principal(GRAPH)
-    named = tuple(one for one in scopes.OPENID if one in turn.ask.scope.split())
-    return [Asked(graph, named)] if graph and named else []
-
-
-def _approval(turn: Turn) -> Refused:
-    person = _who(turn)
-    return Refused(_forbidden(turn, person, _lacking(turn, person)) or "90094")
-
-
 # --- the end --------------------------------------------------------------------------------------
 
 
 def _finish(turn: Turn, person: Person) -> Response:
-    _record(turn, person.tenant, _judged(turn, person))
+    turns.record(turn, person.tenant, turns.judged(turn, person))
     ask = turn.ask
     if ask.kind == "device":
         device = g.desk.device(ask.device)
@@ -417,7 +258,7 @@ def _declined(turn: Turn) -> Response:
     refusal = Refused("65004", error="consent_required" if turn.ask.kind == "adminconsent" else "")
     if turn.account:
         person = sessions.person(turn.realm, turn.account, app_id=turn.client.app_id, app=turn.client.name)
-        _record(turn, person.tenant, replace(_judged(turn, person), code="65004"))
+        turns.record(turn, person.tenant, replace(turns.judged(turn, person), code="65004"))
     return _send_error(turn.ask, refusal)
 
 
@@ -444,31 +285,3 @@ def _send_error(ask: Ask, refusal: Refused) -> Response:
 def _named(account: Account, hint: str) -> bool:
     _, user = sessions.user_of(account)
     return hint.lower() in (user.user_principal_name.lower(), (user.mail or "").lower())
-
-
-def _client_app(turn: Turn) -> str:
-    native = turn.ask.kind == "device" or turn.client.platform_of(turn.ask.redirect_uri) == "public"
-    return "Mobile Apps and Desktop clients" if native else "Browser"
-
-
-def _wanted(turn: Turn, tenant: Tenant) -> list[scopes.Wanted]:
-    directory = tenant.directory_in_force(g.backend.now())
-    return scopes.read(directory, turn.ask.scope, tenant=tenant.title, base_url=g.backend.base_url)
-
-
-def _resource(turn: Turn, tenant: Tenant) -> str:
-    if turn.ask.kind == "adminconsent" and turn.ask.v1:
-        return GRAPH
-    return _wanted(turn, tenant)[0].resource.app_id
-
-
-def _record(turn: Turn, tenant: Tenant, done: signon.SignOn) -> None:
-    row = signon.row(
-        tenant,
-        done,
-        agent=request.headers.get("User-Agent", ""),
-        protocol="deviceCode" if turn.ask.kind == "device" else "oAuth2",
-        incoming="none" if turn.fresh or turn.account is None else "unknownFutureValue",
-        correlation_id=correlation_id(),
-    )
-    g.backend.ledger.record(tenant.tenant_id, row)

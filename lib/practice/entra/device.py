@@ -8,9 +8,9 @@ from practice import web
 
 from . import authorize, clients, pages, realms, scopes
 from .asks import Ask
-from .authorize import Turn
 from .desk import DEVICE_LASTS, INTERVAL_S
 from .errors import Refused
+from .turns import Turn
 
 __all__ = ["begin", "page"]
 
