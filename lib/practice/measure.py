@@ -20,12 +20,13 @@ from typing import Any, Final
 
 import duckdb
 
+from .crowd import imap_sessions
 from .estates import Estate
 from .ledger import Copy, Ledger, copies
 from .signins import deliveries, events
 from .world import World
 
-__all__ = ["kql_seconds", "main", "memory_mb", "taken"]
+__all__ = ["imap_sessions", "kql_seconds", "main", "memory_mb", "taken"]
 
 ROWS: Final = 200_000
 _READER: Final = "measurer"
