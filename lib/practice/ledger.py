@@ -131,6 +131,7 @@ class Ledger:
         since: datetime | None = None,
         until: datetime | None = None,
         tables: Sequence[Table] = ("SigninLogs",),
+        clients: Sequence[str] | None = None,
         ingestion_s: float = 0,
     ) -> Iterator[dict[str, Any]]:
         """Yield sign-ins as Graph beta gives them, newest first, each once and in its latest copy.
@@ -141,12 +142,14 @@ class Ledger:
             since: From when, by ``createdDateTime``, included.
             until: Until when, included, as ``le`` has it.
             tables: The kinds of sign-ins, by the table that they land in.
+            clients: Only those whose ``clientAppUsed`` is one of these, in lower case; None for all.
             ingestion_s: How long after a sign-in its row can be read (`Logs.ingestion_s`).
         """
         self._settle()
         values: dict[str, Any] = {
             "tenant": tenant_id,
             "tables": list(tables),
+            "clients": None if clients is None else list(clients),
             "now": now,
             "lag": statements.lag(ingestion_s),
             "since": since,

@@ -52,7 +52,7 @@ FORMER: Final = (
 NEWEST: Final = """
 FROM copies SELECT CreatedDateTime, Id, _body WHERE rowid IN (
     FROM (
-        FROM copies SELECT rowid AS place, CreatedDateTime, Id, row_number() OVER (
+        FROM copies SELECT rowid AS place, CreatedDateTime, Id, ClientAppUsed, row_number() OVER (
             PARTITION BY Id ORDER BY coalesce(_written, CreatedDateTime + $lag) DESC, rowid DESC
         ) AS turn
         WHERE _tenant = $tenant AND list_contains($tables, _table)
@@ -61,7 +61,8 @@ FROM copies SELECT CreatedDateTime, Id, _body WHERE rowid IN (
             AND ($until::TIMESTAMPTZ IS NULL OR CreatedDateTime <= $until)
     )
     SELECT place
-    WHERE turn = 1 AND ($before::TIMESTAMPTZ IS NULL OR (CreatedDateTime, Id) < ($before, $id))
+    WHERE turn = 1 AND ($clients::VARCHAR[] IS NULL OR list_contains($clients, lower(ClientAppUsed)))
+        AND ($before::TIMESTAMPTZ IS NULL OR (CreatedDateTime, Id) < ($before, $id))
     ORDER BY CreatedDateTime DESC, Id DESC LIMIT $page
 )
 ORDER BY CreatedDateTime DESC, Id DESC

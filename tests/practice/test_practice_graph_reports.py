@@ -97,6 +97,10 @@ def test_beta_gives_interactive_sign_ins_unless_others_are_asked_for(logged: Lab
         ("status/errorCode eq 0 and location/countryOrRegion eq 'FR'", [6]),
         ("id eq 'id-000003'", [3]),
         ("clientAppUsed ne 'POP3'", [1, 2]),
+        ("not (clientAppUsed eq 'POP3')", [1, 2]),
+        ("clientAppUsed eq 'pop3'", [3, 6]),
+        ("clientAppUsed in ('POP3','IMAP4') and id ne 'id-000006'", [2, 3]),
+        ("(clientAppUsed eq 'POP3' or status/errorCode eq 50126)", [1, 3, 6]),
     ],
 )
 def test_a_filter_finds_what_it_says(logged: Lab, where: str, expected: list[int]) -> None:

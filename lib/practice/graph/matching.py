@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .filters import Comparison, Junction, Node, Quantifier, Value, instant
 
-__all__ = ["Use", "bounds", "fits", "literals", "uses", "without"]
+__all__ = ["Use", "bounds", "fits", "literals", "named", "uses", "without"]
 
 Record = Mapping[str, Any]
 
@@ -56,6 +56,20 @@ def bounds(node: Node | None, name: str) -> tuple[datetime | None, datetime | No
             since += [part.values[0]] if part.operator in ("eq", "ge", "gt") else []
             until += [part.values[0]] if part.operator in ("eq", "le", "lt") else []
     return max(since, default=None), min(until, default=None)
+
+
+def named(node: Node | None, name: str) -> set[str] | None:
+    """Return the texts of which *name* must be one for a record to fit; None where the filter does not say so."""
+    match node:
+        case Comparison((only,), "eq" | "in", values) if only == name:
+            texts = {one for one in values if isinstance(one, str)}
+            return texts if len(texts) == len(values) else None
+        case Junction("or", parts):
+            sets = [named(part, name) for part in parts]
+            return None if None in sets else set().union(*(one for one in sets if one is not None))
+        case Junction("and", parts):
+            return next((found for part in parts if (found := named(part, name)) is not None), None)
+    return None
 
 
 def literals(node: Node | None, name: str) -> set[tuple[str, Value]]:

@@ -290,12 +290,13 @@ def _rows(
 ) -> Iterator[Record]:
     tables = tuple(table for kind, table in _TABLES.items() if kind in _kinds(node))
     since, until = matching.bounds(node, "createdDateTime")
-    if after is None:
-        found = _logged(call, tables, since, until)
-    elif upwards:
-        found = _before(_logged(call, tables, max(since or after[0], after[0]), until), after)
-    else:
-        found = _after(_logged(call, tables, since, min(until or after[0], after[0])), after)
+    if after is not None and upwards:
+        since = max(since or after[0], after[0])
+    elif after is not None:
+        until = min(until or after[0], after[0])
+    found = _logged(call, tables, since, until, matching.named(node, "clientAppUsed"))
+    if after is not None:
+        found = _before(found, after) if upwards else _after(found, after)
     return (row for row in found if node is None or matching.fits(node, row))
 
 
@@ -315,7 +316,13 @@ def _before(rows: Iterator[Record], last: tuple[datetime, str]) -> Iterator[Reco
         yield row
 
 
-def _logged(call: Call, tables: tuple[Table, ...], since: datetime | None, until: datetime | None) -> Iterator[Record]:
+def _logged(
+    call: Call,
+    tables: tuple[Table, ...],
+    since: datetime | None,
+    until: datetime | None,
+    clients: set[str] | None = None,
+) -> Iterator[Record]:
     if not tables:
         return iter(())
     with call.tenant() as tenant:
@@ -327,6 +334,8 @@ def _logged(call: Call, tables: tuple[Table, ...], since: datetime | None, until
             since=max(since or kept, kept),
             until=until,
             tables=tables,
+            # Beyond ASCII the database folds case differently from the filter, which then looks at all.
+            clients=sorted(map(str.lower, clients)) if clients and all(map(str.isascii, clients)) else None,
             ingestion_s=logs.ingestion_s,
         )
 
