@@ -22,6 +22,7 @@ from practice import measure
 from practice.cloud import Cloud
 from practice.ledger import Copy
 from practice.limits import LogLimits
+from practice.logs import timespans
 from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
 
 NOW = datetime.now(UTC)
@@ -178,6 +179,27 @@ def test_the_timespan_of_a_request_bounds_what_is_seen(bank: Bank) -> None:
     assert rows(bank.ask(COUNT, span=timedelta(hours=10))) == [[9, 9]]
     assert rows(bank.ask(COUNT, span=(NOW - timedelta(hours=10), timedelta(hours=5)))) == [[5, 5]]
     assert rows(bank.ask(COUNT, span=None)) == [[101, 100]]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("P7D", "2026-11-16T09:00", None),
+        ("pt90m", "2026-11-23T07:30", None),
+        ("2026-11-20/2026-11-21T12:00:00.1234567Z", "2026-11-20", "2026-11-21T12:00:00.123456"),
+        ("2026-11-20T01:00:00+01:00/P1D", "2026-11-20", "2026-11-21"),
+        ("PT6H/2026-11-21T12:00Z", "2026-11-21T06:00", "2026-11-21T12:00"),
+    ],
+)
+def test_a_timespan_has_every_form_of_the_standard(text: str, start: str, end: str | None) -> None:
+    wanted = tuple(datetime.fromisoformat(one).replace(tzinfo=UTC) if one else None for one in (start, end))
+    assert timespans.read(text, datetime(2026, 11, 23, 9, tzinfo=UTC)) == wanted
+
+
+@pytest.mark.parametrize("text", ["yesterday", "7", "P", "P1D/P1D", "-P1D", "2026-11-20", "P99999999999D", "a/b", "/"])
+def test_what_is_no_timespan_is_refused(bank: Bank, text: str) -> None:
+    told = bank.post(json.dumps({"query": "print 1", "timespan": text}))
+    assert (told.status_code, told.json()["error"]["code"]) == (400, "BadArgumentError")
 
 
 def test_statistics_come_when_asked_for(bank: Bank) -> None:
@@ -424,6 +446,20 @@ def test_a_workspace_or_a_path_that_is_not_there_is_said_to_be_so(bank: Bank) ->
 def test_a_post_without_a_body_or_its_type_is_an_empty_success(bank: Bank) -> None:
     for told in (bank.post(b""), bank.post('{"query": "print 1"}', **{"Content-Type": "text/plain"})):
         assert (told.status_code, told.content) == (200, b"")
+
+
+def test_a_query_may_stand_in_the_address(bank: Bank) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        told = session.get(
+            f"{bank.practice.base_url}/logs/v1/workspaces/{bank.workspace}/query",
+            params={"query": COUNT, "timespan": "PT10H"},
+            headers={"Authorization": f"Bearer {bank.token()}", "Prefer": "include-render=true"},
+            verify=str(bank.practice.ca_file),
+            timeout=60,
+        )
+    assert told.json()["tables"][0]["rows"] == [[9, 9]]
+    assert told.json()["render"] == {"visualization": None}
 
 
 # --- whatever may come ------------------------------------------------------------------------------
