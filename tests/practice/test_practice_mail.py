@@ -9,12 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import msal
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from practice import cloud, measure
 from practice.estates import SIGN_IN_WORD, Estate
 from practice.faults import Face
 from practice.limits import MailLimits
+from practice.mail import access
 from practice.state import (
     AuthenticationPolicy,
     ConditionalAccessPolicy,
@@ -25,8 +30,8 @@ from practice.state import (
 )
 from practice.tokens import Keys
 from tests.practice import mailing
-from tests.practice.mailing import ADA, INVOICES, Raw
-from tests.practice.woodgrove import TENANT, Woodgrove, woodgrove
+from tests.practice.mailing import ADA, INVOICES, ROLES, SCOPES, Raw
+from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, woodgrove
 
 Break = Callable[[Woodgrove], object]
 Kind = Literal["delegated", "app"]
@@ -259,6 +264,42 @@ def test_the_mailboxes_domain_picks_the_tenant(practice: cloud.Cloud, made: Wood
         assert mailing.sign_in(practice, "imap", ADA, token) == IMAP_OK
     finally:
         practice.states.remove(["lucerne"])
+
+
+_CLAIMS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from([TENANT, *ROLES, SCOPES]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    claims=st.dictionaries(st.sampled_from(["aud", "iss", "tid", "scp", "roles", "oid", "appid", "upn"]), _CLAIMS),
+    user=st.one_of(st.text(max_size=40), st.sampled_from([ADA, INVOICES])),
+)
+def test_claims_of_any_kind_are_judged(claims: dict[str, Any], user: str) -> None:
+    tenant = woodgrove().estate.tenant
+    view = access.View(TENANT, tenant.directory, tenant.exchange)
+    own = {"aud": "https://outlook.office.com", "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT}
+    for protocol in ("imap", "pop", "smtp"):
+        assert access.token(view, protocol, user, {**own, "exp": 1_800_000_000, **claims}).stage == "refused"
+
+
+def test_tokens_that_entra_issues_are_taken(practice: cloud.Cloud, made: Woodgrove) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(practice.ca_file)
+        app = msal.ConfidentialClientApplication(
+            made.daemon.app_id,
+            SECRET,
+            authority=f"{practice.base_url}/{TENANT}",
+            instance_discovery=False,
+            http_client=session,
+        )
+        issued = app.acquire_token_for_client(["https://outlook.office365.com/.default"])
+    for face in FACES:
+        assert mailing.sign_in(practice, face, ADA, issued["access_token"]) == OK[face]
 
 
 # --- submission -----------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from ..exchange.scopes import covers
 from ..state import Directory, Exchange, ExchangePrincipal, Mailbox, User
@@ -171,9 +170,9 @@ def _not_for_us(view: View, claims: Mapping[str, Any]) -> str:
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience.rstrip("/") not in OUTLOOK:
         return "the token's audience is no Outlook host"
-    issuer = claims.get("iss")
-    issued_by = urlsplit(issuer).path.strip("/").split("/")[0] if isinstance(issuer, str) else ""
-    if claims.get("tid") != view.tenant_id or issued_by != view.tenant_id:
+    # v1.0 issuers are https://sts.windows.net/TENANT/, v2.0 ones HOST/TENANT/v2.0.
+    issued_by = str(claims.get("iss") or "").split("/")[3:4]
+    if claims.get("tid") != view.tenant_id or issued_by != [view.tenant_id]:
         return "the token is another tenant's"
     return ""
 
@@ -197,7 +196,7 @@ def _delegated(view: View, protocol: Protocol, user: str, box: Mailbox | None, c
     opened = mailbox_of(view, protocol, user)
     if isinstance(opened, str):
         return _stopped(protocol, opened, box)
-    if opened.user_id != signed_in.id and not _full_access(view, opened, _trustees(view, signed_in.id)):
+    if opened.user_id != signed_in.id and opened.guid not in _full_access(view, _trustees(view, signed_in.id)):
         return _stopped(protocol, "the token's user has no permission on the mailbox", opened)
     if protocol == "smtp" and opened.kind == "SharedMailbox" and not _licensed(view, opened):
         return Admission("refused", "a shared mailbox without a licence cannot submit for a delegate", opened.guid)
@@ -214,13 +213,13 @@ def _app_only(view: View, protocol: Protocol, user: str, box: Mailbox | None, cl
         return Admission("refused", f"the token lacks the role {_ROLES[protocol]}")
     if box is None and _account(view, user) is None:
         return Admission("refused", "user= is no sign-in name and no mailbox's primary address")
-    trustees = frozenset({mirrored.sid, mirrored.object_id})
-    if with_role and not any(_full_access(view, one, trustees) for one in view.exchange.mailboxes):
+    granted = _full_access(view, frozenset({mirrored.sid, mirrored.object_id}))
+    if with_role and not granted:
         return Admission("refused", "the app has FullAccess on no mailbox at all")
     opened = mailbox_of(view, protocol, user)
     if isinstance(opened, str):
         return _stopped(protocol, opened, box)
-    if with_role and not _full_access(view, opened, trustees):
+    if with_role and opened.guid not in granted:
         return _stopped(protocol, "the app has no FullAccess on the mailbox", opened)
     return Admission("open", mailbox=opened.guid)
 
@@ -280,10 +279,7 @@ def _trustees(view: View, user_id: str) -> frozenset[str]:
     return frozenset({user_id, *(one.id for one in view.directory.groups if user_id in one.members)})
 
 
-def _full_access(view: View, box: Mailbox, trustees: frozenset[str]) -> bool:
-    held = [
-        one
-        for one in view.exchange.mailbox_permissions
-        if one.mailbox == box.guid and one.trustee in trustees and "FullAccess" in one.rights
-    ]
-    return bool(held) and not any(one.deny for one in held)
+def _full_access(view: View, trustees: frozenset[str]) -> set[str]:
+    """Return the guids of the mailboxes that any of *trustees* has FullAccess on, where none of them is denied it."""
+    held = [one for one in view.exchange.mailbox_permissions if one.trustee in trustees and "FullAccess" in one.rights]
+    return {one.mailbox for one in held} - {one.mailbox for one in held if one.deny}

@@ -171,8 +171,10 @@ class Desk:
         store.remove(self.backend.states, seat.tenant_id, seat.mailbox, uids)
 
     def _owner(self, user: str) -> Tenant | None:
-        # Of an address the domain; of the old form user@domain\mailbox nothing, as no domain holds a backslash.
-        return self.backend.states.find(user.rpartition("@")[2] if "@" in user else "-")
+        # Nothing owns the end of the old form user@domain\mailbox, as no domain holds a backslash.
+        domain = user.rpartition("@")[2]
+        found = self.backend.states.find(domain or "-")
+        return found if found is not None and found.owns(domain) else None
 
     def _full(self, mailbox: str) -> bool:
         return self.protocol != "smtp" and len(self._open.get(mailbox, ())) >= self.limits.sessions

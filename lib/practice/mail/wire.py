@@ -15,6 +15,7 @@ from .session import LONGEST, Session, Turn
 __all__ = ["Factory", "Wire"]
 
 _REACTOR: Final[Any] = reactor
+_LINGER_S: Final = 30.0
 _LOOK_AGAIN_S: Final = 30.0
 """How often an open session's token is looked at, at least: a trainer may move the clock."""
 
@@ -175,7 +176,7 @@ class Wire(LineReceiver):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
         # A client that reads nothing would otherwise keep its half for ever.
-        self._after("linger", 5.0, lambda: self._transport.abortConnection())
+        self._after("linger", _LINGER_S, lambda: self._transport.abortConnection())
 
     def _time_out(self) -> None:
         self._do(self.session.timed_out())
