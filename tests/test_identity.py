@@ -1,11 +1,14 @@
-"""Sign-in flows against a loopback token endpoint, with the real msal."""
+"""Sign-in flows against the practice cloud's Entra, with the real msal."""
 
 import logging
 import pickle
+import re
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import trustme
@@ -15,8 +18,13 @@ from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, ConfigurationError, SecretError, UnreachableError
 from mailauth.secretrefs import SecretRef
 from mailauth.services import identity
-from tests import entra
-from tests.entra import APP, SECRET, TENANT, TOKEN, Entra
+from practice.cloud import Cloud as Practice
+from practice.credentials import public_part
+from practice.estates import LOGS, SIGN_IN_WORD
+from practice.signins import Table
+from practice.state import FederatedCredential
+from tests.practice.browsing import Browser, session
+from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, Woodgrove, running, woodgrove
 
 SCOPE = "https://api.loganalytics.azure.com/.default"
 
@@ -26,7 +34,7 @@ class Admin:
     """Who signs in; the fields of a tenants file."""
 
     flow: str
-    client_id: str = APP
+    client_id: str
     account: str = ""
     secret: SecretRef | None = None
     certificate: SecretRef | None = None
@@ -34,51 +42,102 @@ class Admin:
     assertion: SecretRef | None = None
 
 
-@pytest.fixture
-def tenant() -> Entra:
-    return Entra()
+@dataclass
+class Place:
+    """A practice cloud with one tenant, and what a sign-in to it needs.
+
+    Args:
+        made: The tenant.
+        practice: The cloud that runs.
+        cloud: The same, as the library knows clouds.
+        shown: What a sign-in by device code has shown.
+    """
+
+    made: Woodgrove
+    practice: Practice
+    cloud: Cloud
+    shown: list[str] = field(default_factory=list)
+
+    def daemon(self, flow: str, **references: Any) -> Admin:
+        """Return who signs in as an app."""
+        return Admin(flow=flow, client_id=self.made.daemon.app_id, **references)
+
+    def person(self, flow: str) -> Admin:
+        """Return who signs in as a person."""
+        return Admin(flow=flow, client_id=self.made.client.app_id)
+
+    def credential(self, admin: Admin, *, attended: bool = False, **options: Any) -> TokenCredential:
+        """Return the library's credential."""
+        return identity.credential(
+            admin, tenant_id=TENANT, cloud=self.cloud, attended=attended, show=self.sign_in, **options
+        )
+
+    def sign_in(self, text: str) -> None:
+        """Do what *text* asks of a person: open the address, enter the code, sign in."""
+        self.shown.append(text)
+        found = re.search(r"Open (\S+) and enter (\S+) to sign in", text)
+        assert found is not None
+        browser = Browser(self.practice)
+        page = browser.press(browser.open(found[1]), otc=found[2])
+        browser.press(browser.sign_in(page, f"ada@{DOMAIN}", SIGN_IN_WORD), "confirm")
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """Return what stands in a token."""
+        return self.practice.backend.keys.read(token, self.practice.backend.now())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the sign-ins that Entra saw, oldest first."""
+        # A row can be read a moment after it was written.
+        now = self.practice.backend.now() + timedelta(minutes=1)
+        return list(self.practice.backend.ledger.sign_ins(TENANT, now=now, tables=get_args(Table)))[::-1]
 
 
 @pytest.fixture
-def cloud(tenant: Entra, tmp_path: Path) -> Iterator[Cloud]:
-    with entra.serving(tenant, tmp_path) as made:
-        yield made
+def place() -> Iterator[Place]:
+    made = woodgrove()
+    made.estate.allow(made.daemon_principal, LOGS, "Data.Read")
+    made.estate.consent(made.client_principal, LOGS, "Data.Read")
+    with running(made) as practice:
+        entry = practice.entry()
+        yield Place(made, practice, Cloud(**{**entry, "name": "practice", "ca_file": Path(entry["ca_file"])}))
 
 
 @pytest.fixture
 def secret(monkeypatch: pytest.MonkeyPatch) -> SecretRef:
-    monkeypatch.setenv("FABRIKAM_SECRET", SECRET)
-    return SecretRef("env", "FABRIKAM_SECRET")
+    monkeypatch.setenv("WOODGROVE_SECRET", SECRET)
+    return SecretRef("env", "WOODGROVE_SECRET")
 
 
-def test_a_secret_gets_a_token_that_is_asked_for_once(cloud: Cloud, tenant: Entra, secret: SecretRef) -> None:
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=cloud, attended=False)
-    assert made.get_token(SCOPE).token == TOKEN
-    assert made.get_token(SCOPE).token == TOKEN
-    assert [(form["grant_type"], form["scope"]) for form in tenant.asked] == [("client_credentials", SCOPE)]
+def test_a_secret_gets_a_token_that_is_asked_for_once(place: Place, secret: SecretRef) -> None:
+    made = place.credential(place.daemon("secret", secret=secret))
+    token = made.get_token(SCOPE).token
+    assert place.claims(token)["roles"] == ["Data.Read"]
+    assert made.get_token(SCOPE).token == token
+    assert [(row["appId"], row["resourceId"]) for row in place.rows()] == [(place.made.daemon.app_id, LOGS)]
 
 
-def test_nothing_is_sent_before_a_token_is_wanted(cloud: Cloud, tenant: Entra, secret: SecretRef) -> None:
-    identity.credential(Admin(flow="secret", secret=secret), tenant_id="nowhere", cloud=cloud, attended=False)
-    assert tenant.asked == []
+def test_nothing_is_sent_before_a_token_is_wanted(place: Place, secret: SecretRef) -> None:
+    nowhere = replace(place.cloud, login="https://localhost:9")
+    admin = place.daemon("secret", secret=secret)
+    assert identity.credential(admin, tenant_id="nowhere", cloud=nowhere, attended=False) is not None
 
 
 def test_a_token_and_a_secret_show_only_in_the_call_that_needs_them(
-    cloud: Cloud, secret: SecretRef, caplog: pytest.LogCaptureFixture
+    place: Place, secret: SecretRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=cloud, attended=False)
+    made = place.credential(place.daemon("secret", secret=secret))
     token = made.get_token(SCOPE)
     shown = f"{token!r} {token} {made!r} {vars(made)!r} {caplog.text}"
-    assert TOKEN not in shown
+    assert token.token not in shown
     assert SECRET not in shown
 
 
 def test_a_wrong_secret_is_an_access_error_with_entras_number(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, secret: SecretRef
+    place: Place, monkeypatch: pytest.MonkeyPatch, secret: SecretRef
 ) -> None:
-    monkeypatch.setenv("FABRIKAM_SECRET", "a-wrong-secret-of-some-length")
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=cloud, attended=False)
+    monkeypatch.setenv("WOODGROVE_SECRET", "a-wrong-secret-of-some-length")
+    made = place.credential(place.daemon("secret", secret=secret))
     with pytest.raises(AccessError, match=r"AADSTS7000215: Invalid client secret provided\.") as caught:
         made.get_token(SCOPE)
     assert caught.value.code == "AADSTS7000215"
@@ -88,47 +147,40 @@ def test_a_wrong_secret_is_an_access_error_with_entras_number(
     assert "a-wrong-secret" not in told
 
 
-def test_a_secret_that_is_not_there_is_named_by_its_reference(cloud: Cloud) -> None:
-    admin = Admin(flow="secret", secret=SecretRef("env", "NO_SUCH_VARIABLE_HERE"))
-    made = identity.credential(admin, tenant_id=TENANT, cloud=cloud, attended=False)
+def test_a_secret_that_is_not_there_is_named_by_its_reference(place: Place) -> None:
+    made = place.credential(place.daemon("secret", secret=SecretRef("env", "NO_SUCH_VARIABLE_HERE")))
     with pytest.raises(SecretError, match="env:NO_SUCH_VARIABLE_HERE"):
         made.get_token(SCOPE)
 
 
-def test_a_device_code_is_shown_waited_for_and_then_silent(cloud: Cloud, tenant: Entra) -> None:
-    shown: list[str] = []
-    made = identity.credential(
-        Admin(flow="device-code"), tenant_id=TENANT, cloud=cloud, attended=True, show=shown.append
-    )
-    assert made.get_token(SCOPE).token == TOKEN
-    assert len(shown) == 1
-    assert "https://microsoft.example/devicelogin and enter ABCD1234" in shown[0]
-    assert "may alert your security team" in shown[0]
+def test_a_device_code_is_shown_waited_for_and_then_silent(place: Place) -> None:
+    made = place.credential(place.person("device-code"), attended=True)
+    assert place.claims(made.get_token(SCOPE).token)["scp"] == "Data.Read"
+    assert len(place.shown) == 1
+    assert "may alert your security team" in place.shown[0]
     made.get_token("https://graph.microsoft.com/.default")
-    assert len(shown) == 1
-    assert [form["grant_type"] for form in tenant.asked][-1] == "refresh_token"
+    assert len(place.shown) == 1
+    assert place.rows()[-1]["incomingTokenType"] == "refreshToken"
 
 
 @pytest.mark.parametrize("flow", ["interactive", "device-code"])
-def test_a_flow_that_needs_a_person_fails_at_once_where_nobody_is(flow: str, cloud: Cloud, tenant: Entra) -> None:
-    made = identity.credential(Admin(flow=flow), tenant_id=TENANT, cloud=cloud, attended=False)
+def test_a_flow_that_needs_a_person_fails_at_once_where_nobody_is(flow: str, place: Place) -> None:
+    made = place.credential(place.person(flow))
     with pytest.raises(AccessError, match="a person has to sign in, and this run has nobody to ask") as caught:
         made.get_token(SCOPE)
     assert "certificate, federated or managed-identity" in caught.value.remedy
-    assert tenant.asked == []
+    assert (place.shown, place.rows()) == ([], [])
 
 
-def test_a_person_signs_in_through_an_app_of_their_own_only(cloud: Cloud) -> None:
+def test_a_person_signs_in_through_an_app_of_their_own_only(place: Place) -> None:
     with pytest.raises(ConfigurationError, match=r"admin\.client_id: found nothing; .* looks like phishing"):
-        identity.credential(Admin(flow="interactive", client_id=""), tenant_id=TENANT, cloud=cloud, attended=True)
+        place.credential(Admin(flow="interactive", client_id=""), attended=True)
 
 
-def test_a_certificate_signs_an_assertion(cloud: Cloud, tenant: Entra, tmp_path: Path) -> None:
-    made = _certificate_credential(cloud, _pem(tmp_path))
-    assert made.get_token(SCOPE).token == TOKEN
-    form = tenant.asked[0]
-    assert form["client_assertion_type"].endswith("jwt-bearer")
-    assert form["client_assertion"].count(".") == 2
+def test_a_certificate_signs_an_assertion(place: Place, tmp_path: Path) -> None:
+    made = _certificate_credential(place, _pem(place, tmp_path))
+    assert place.claims(made.get_token(SCOPE).token)["appidacr"] == "2"
+    assert place.rows()[0]["clientCredentialType"] == "clientAssertion"
 
 
 @pytest.mark.parametrize(
@@ -138,58 +190,63 @@ def test_a_certificate_signs_an_assertion(cloud: Cloud, tenant: Entra, tmp_path:
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no PRIVATE KEY"),
     ],
 )
-def test_a_pem_without_one_of_its_parts_is_named(content: str, complaint: str, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_pem_without_one_of_its_parts_is_named(content: str, complaint: str, place: Place, tmp_path: Path) -> None:
     pem = tmp_path / "app.pem"
     pem.write_text(content, encoding="ascii")
     with pytest.raises(SecretError, match=complaint):
-        _certificate_credential(cloud, pem).get_token(SCOPE)
+        _certificate_credential(place, pem).get_token(SCOPE)
 
 
-def test_a_key_that_cannot_be_read_is_not_quoted(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_read_is_not_quoted(place: Place, tmp_path: Path) -> None:
     pem = tmp_path / "app.pem"
     key = "-----BEGIN PRIVATE KEY-----\nQUJDREVGR0g=\n-----END PRIVATE KEY-----\n"
     pem.write_text(key + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", encoding="ascii")
     with pytest.raises(SecretError, match="its private key cannot be read") as caught:
-        _certificate_credential(cloud, pem).get_token(SCOPE)
+        _certificate_credential(place, pem).get_token(SCOPE)
     assert "QUJDREVG" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_another_providers_token_is_handed_over(cloud: Cloud, tenant: Entra, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("another.providers.token", encoding="ascii")
-    admin = Admin(flow="federated", assertion=SecretRef("file", str(tmp_path / "token")))
-    made = identity.credential(admin, tenant_id=TENANT, cloud=cloud, attended=False)
-    assert made.get_token(SCOPE).token == TOKEN
-    assert tenant.asked[0]["client_assertion"] == "another.providers.token"
+def test_another_providers_token_is_handed_over(place: Place, tmp_path: Path) -> None:
+    issuer = f"{place.practice.base_url}/practice-issuer"
+    with place.practice.states.changing(TENANT) as tenant:
+        app = tenant.directory.application(place.made.daemon.app_id)
+        assert app is not None
+        app.federated_credentials = [FederatedCredential(name="runner", issuer=issuer, subject="runner")]
+    answer = session(place.practice).post(f"{issuer}/token", json={"subject": "runner"}, timeout=20)
+    (tmp_path / "token").write_text(answer.json()["token"], encoding="ascii")
+    made = place.credential(place.daemon("federated", assertion=SecretRef("file", str(tmp_path / "token"))))
+    assert place.claims(made.get_token(SCOPE).token)["roles"] == ["Data.Read"]
+    assert place.rows()[0]["clientCredentialType"] == "federatedIdentityCredential"
 
 
-def test_a_tenant_that_does_not_exist_says_what_to_check(cloud: Cloud, secret: SecretRef) -> None:
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id="nowhere", cloud=cloud, attended=False)
+def test_a_tenant_that_does_not_exist_says_what_to_check(place: Place, secret: SecretRef) -> None:
+    admin = place.daemon("secret", secret=secret)
+    made = identity.credential(admin, tenant_id="nowhere", cloud=place.cloud, attended=False)
     with pytest.raises((AccessError, UnreachableError), match="nowhere") as caught:
         made.get_token(SCOPE)
     assert "tenant_id" in caught.value.remedy
 
 
-def test_entra_that_does_not_answer_is_unreachable(cloud: Cloud, secret: SecretRef) -> None:
-    nowhere = Cloud(**{**vars(cloud), "login": "https://localhost:9"})
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=nowhere, attended=False)
+def test_entra_that_does_not_answer_is_unreachable(place: Place, secret: SecretRef) -> None:
+    nowhere = replace(place, cloud=replace(place.cloud, login="https://localhost:9"))
+    made = nowhere.credential(place.daemon("secret", secret=secret))
     with pytest.raises(UnreachableError, match="https://localhost:9: it does not answer"):
         made.get_token(SCOPE)
 
 
 def test_a_certificate_authority_of_somebody_else_is_not_trusted(
-    cloud: Cloud, secret: SecretRef, tmp_path: Path
+    place: Place, secret: SecretRef, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
-    wrong = Cloud(**{**vars(cloud), "ca_file": other})
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=wrong, attended=False)
+    wrong = replace(place, cloud=replace(place.cloud, ca_file=other))
+    made = wrong.credential(place.daemon("secret", secret=secret))
     with pytest.raises(UnreachableError, match="its certificate is not trusted"):
         made.get_token(SCOPE)
 
 
-def test_a_refusal_keeps_the_number_that_tells_what_to_do(cloud: Cloud, tenant: Entra, secret: SecretRef) -> None:
-    tenant.refuse = "AADSTS700016: Application with identifier '5f' was not found.\r\nTrace ID: 7"
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=cloud, attended=False)
+def test_a_refusal_keeps_the_number_that_tells_what_to_do(place: Place, secret: SecretRef) -> None:
+    made = place.credential(Admin(flow="secret", client_id="5f5f5f5f-0000-4000-8000-00000000c1c1", secret=secret))
     with pytest.raises(AccessError) as caught:
         made.get_token(SCOPE)
     assert caught.value.code == "AADSTS700016"
@@ -197,38 +254,33 @@ def test_a_refusal_keeps_the_number_that_tells_what_to_do(cloud: Cloud, tenant: 
     assert "Trace" not in str(caught.value)
 
 
-def test_tokens_are_remembered_in_plain_text_only_when_asked(cloud: Cloud, tmp_path: Path) -> None:
+def test_tokens_are_remembered_in_plain_text_only_when_asked(place: Place, tmp_path: Path) -> None:
     for plain in (False, True):
         kept = tmp_path / f"tokens-{plain}"
-        made = identity.credential(
-            Admin(flow="device-code"),
-            tenant_id=TENANT,
-            cloud=cloud,
-            attended=True,
-            show=str,
-            remember=kept,
-            plain=plain,
-        )
-        made.get_token(SCOPE)
+        made = place.credential(place.person("device-code"), attended=True, remember=kept, plain=plain)
+        token = made.get_token(SCOPE).token
         written = kept.read_text(encoding="utf-8", errors="replace") if kept.exists() else ""
-        assert plain or TOKEN not in written
+        assert plain or token not in written
 
 
-def test_a_secret_is_not_pickled_with_a_credential(secret: SecretRef, cloud: Cloud) -> None:
-    made = identity.credential(Admin(flow="secret", secret=secret), tenant_id=TENANT, cloud=cloud, attended=False)
+def test_a_secret_is_not_pickled_with_a_credential(secret: SecretRef, place: Place) -> None:
+    made = place.credential(place.daemon("secret", secret=secret))
     made.get_token(SCOPE)
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(made)
 
 
-def _certificate_credential(cloud: Cloud, pem: Path) -> TokenCredential:
-    admin = Admin(flow="certificate", certificate=SecretRef("file", str(pem)))
-    return identity.credential(admin, tenant_id=TENANT, cloud=cloud, attended=False)
+def _certificate_credential(place: Place, pem: Path) -> TokenCredential:
+    return place.credential(place.daemon("certificate", certificate=SecretRef("file", str(pem))))
 
 
-def _pem(folder: Path) -> Path:
-    """Return a PEM with a certificate and its key, as an administrator would make one."""
+def _pem(place: Place, folder: Path) -> Path:
+    """Return a PEM with a certificate and its key, as an administrator makes one; the app has its public part."""
     made = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("app.example", key_type=trustme.KeyType.RSA)
     pem = folder / "app.pem"
     made.private_key_and_cert_chain_pem.write_to_path(pem)
+    with place.practice.states.changing(TENANT) as tenant:
+        app = tenant.directory.application(place.made.daemon.app_id)
+        assert app is not None
+        app.key_credentials = [public_part(made.cert_chain_pems[0].bytes().decode(), name="app")]
     return pem

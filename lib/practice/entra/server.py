@@ -1,5 +1,6 @@
 """The OAuth server: the library's, with Entra's clients, grants and refusals."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,6 +18,9 @@ from .clients import Client
 from .errors import Refused, correlation_id, from_library
 
 __all__ = ["Server", "refused"]
+
+# The library writes whole tokens into its log where somebody listens at the level DEBUG.
+logging.getLogger("authlib.oauth2").setLevel(logging.INFO)
 
 _BY_PERSON: Final = ("password", DEVICE_CODE_GRANT_TYPE)
 
