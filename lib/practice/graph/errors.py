@@ -7,7 +7,7 @@ from typing import Any, Final
 
 __all__ = ["Refusal", "bad", "body", "conflict", "denied", "missing", "read_only", "unknown_path", "wrong_value"]
 
-_DETAIL = "Request_BadRequest"
+_BAD = "Request_BadRequest"
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Refusal(Exception):
 _DENIED: Final = "Insufficient privileges to complete the operation."
 
 
-def bad(message: str, code: str = _DETAIL, details: tuple[Mapping[str, str], ...] = ()) -> Refusal:
+def bad(message: str, code: str = _BAD, details: tuple[Mapping[str, str], ...] = ()) -> Refusal:
     """Return a 400."""
     return Refusal(400, code, message, details)
 

@@ -45,11 +45,6 @@ class Kind:
     hidden: frozenset[str] = frozenset()
     related: Mapping[str, Callable[[Record], Any]] | None = None
 
-    @property
-    def resource(self) -> str:
-        """Its name as the directory's own sentences have it."""
-        return self.name[:1].upper() + self.name[1:]
-
 
 def check(call: Call) -> None:
     """Refuse options that OData does not have, and those that the directory does not take.

@@ -19,7 +19,7 @@ __all__ = ["check_key", "check_secret", "governing"]
 _DURATION: Final = TypeAdapter(timedelta)
 _MOMENT: Final = TypeAdapter(datetime)
 
-# learn.microsoft.com's own sentences, which tools match.
+# Codes and sentences as tools have met and match them.
 _TYPE: Final = ("CredentialTypeNotAllowedAsPerAppPolicy", "Credential type not allowed as per assigned policy")
 _LIFETIME: Final = (
     "CredentialInvalidLifetimeAsPerAppPolicy",
