@@ -356,7 +356,8 @@ class Run:
         except MailauthError as error:
             return Check("decisions file", "wrong", str(error), error.remedy)
         assert decided is not None
-        found = f"{len(decided.networks)} networks, {len(decided.senders)} senders, {len(decided.vendors)} vendors"
+        counts = {"network": decided.networks, "sender": decided.senders, "vendor": decided.vendors}
+        found = ", ".join(_some(len(entries), noun) for noun, entries in counts.items())
         return Check("decisions file", "ok", found)
 
     def _source_checks(self, sources: Sequence[Source]) -> Iterator[Check]:
@@ -419,12 +420,16 @@ def _recognised(source: Source, found: exports.Found) -> tuple[Outcome, str, str
     """Return what the files are, as far as a look at the beginning of some of them can tell."""
     odd = [path.name for path, status in found.files[:_LOOKED_AT] if not _is_source(source, path, status)]
     count, size = len(found.files), sum(status.st_size for _, status in found.files)
-    said = f"{count:,} {'file' if count == 1 else 'files'}, {size / 1e6:,.1f} MB"
+    said = f"{_some(count, 'file')}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{_some(count, 'file')}, {size:,} bytes"
     if not odd:
         return "ok", said, ""
     names = ", ".join(odd[:3])
     remedy = "Compare them with the list of formats in the README; the rest is used."
     return "wrong", f"{said}; not recognised: {names}{' and more' if len(odd) > len(odd[:3]) else ''}", remedy
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _is_source(source: Source, path: Path, status: os.stat_result) -> bool:
