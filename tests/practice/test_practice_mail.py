@@ -667,6 +667,9 @@ def test_a_service_that_is_down_looks_as_it_does(
     practice.faults.add(face, "unavailable", operation="AUTH")
     assert mailing.sign_in(practice, face, ADA, token) == said
     assert mailing.sign_in(practice, face, ADA, token) == OK[face]
+    if face != "smtp":
+        practice.faults.add(face, "unavailable", operation="AUTH")
+        assert mailing.sign_in(practice, face, ADA, "no token") == NO[face]
 
 
 @pytest.mark.parametrize("face", FACES)

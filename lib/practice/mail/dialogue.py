@@ -119,16 +119,13 @@ class Dialogue(Session):
         return self.turn()
 
     def unavailable(self, line: bytes) -> Turn:
-        signing_in = self._take_tag(line) in ("AUTHENTICATE", "LOGIN") or bool(self._mechanism)
-        self._mechanism = ""
-        if signing_in or self.authenticated:
-            # Something behind the front end is down: the credential is taken, the mailbox is not reached (I14).
+        if self._mechanism or self._take_tag(line) == "AUTHENTICATE":
+            # Something behind the front end is down: a good token is taken, the mailbox is not reached (I14).
+            self.heard(line)
             self.lost()
-            self.authenticated = True
-        if signing_in:
-            self.done("AUTHENTICATE")
-        else:
-            self.say(self._tag + b" " + (_UNCONNECTED if self.authenticated else _DOWN))
+            return self.turn()
+        self.lost()
+        self.say(self._tag + b" " + (_UNCONNECTED if self.authenticated else _DOWN))
         self._drop_literal(line)
         return self.turn()
 
@@ -174,6 +171,7 @@ class Dialogue(Session):
             self._bad(_EMPTY)
             return
         self._tag, command = match[1], match[2].decode().upper()
+        # What is in the way is told before what is wrong with the arguments.
         refusal = self._barred(command)
         if refusal:
             self._bad(refusal)
@@ -182,7 +180,6 @@ class Dialogue(Session):
             self.say(self._tag + b" NO " + command.encode() + b" failed.")
             return
         try:
-            # What is in the way is told before what is wrong with the arguments.
             self._act(command, [match[3] or b"", *pieces[1:]])
         except ArgumentError:
             self._bad(_ARGUMENTS)
@@ -206,14 +203,15 @@ class Dialogue(Session):
         act: Callable[[list[Node]], None] = getattr(self, f"_do_{command.lower()}")
         act(nested(words(pieces)))
 
-    def _bad(self, text_: bytes) -> None:
-        self.say(self._tag + b" " + text_)
+    def _bad(self, said: bytes) -> None:
+        self.say(self._tag + b" " + said)
         self._invalid += 1
         if self._invalid > _PATIENCE:
             self.say(_CLOSED)
             self.hang_up()
 
     def done(self, command: str, code: bytes = b"") -> None:
+        """Complete a command."""
         self.say(self._tag + b" OK " + code + command.encode() + b" completed.")
 
     def _take_tag(self, line: bytes) -> str:

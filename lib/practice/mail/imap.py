@@ -1,7 +1,8 @@
 """Exchange Online's IMAP server: what can be done with a mailbox that is open (`dialogue` has what comes before).
 
 A mailbox is read, not changed: flags are not kept, and commands that would write (STORE, APPEND, CREATE
-and the like) are refused with NO. What is marked so is from general knowledge.
+and the like) are refused with NO. New mail is told at NOOP and at IDLE's beginning and end. What is
+marked so is from general knowledge.
 """
 
 import hashlib

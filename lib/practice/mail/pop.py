@@ -92,13 +92,12 @@ class Pop(Session):
         return self.turn()
 
     def unavailable(self, line: bytes) -> Turn:
-        if self._mechanism or self.authenticated:
-            # Something behind the front end is down: the credential is taken, the mailbox is not reached (I14).
-            self.say(b"+OK User successfully authenticated." if self._mechanism else _UNCONNECTED)
-            self._mechanism, self.authenticated = "", True
-            self.lost()
+        if self._mechanism:
+            # Something behind the front end is down: a good token is taken, the mailbox is not reached (I14).
+            self.heard(line)
         else:
-            self.say(_DOWN)
+            self.say(_UNCONNECTED if self.authenticated else _DOWN)
+        self.lost()
         return self.turn()
 
     def expired(self) -> Turn | None:
