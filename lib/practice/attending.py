@@ -5,6 +5,7 @@ process (`serving`) stops some seconds after its last lease has gone. This modul
 library, because every notebook that rehearses goes through it.
 """
 
+import atexit
 import json
 import socket
 import subprocess
@@ -79,6 +80,12 @@ _held: dict[Path, tuple[Attendance, socket.socket]] = {}
 _holding = threading.Lock()
 
 
+@atexit.register
+def _leave() -> None:
+    for _, lease in _held.values():
+        lease.close()
+
+
 def attend(home: Path) -> Attendance:
     """Return the practice cloud of *home*, started if need be; it stays up while this process lives.
 
@@ -107,7 +114,7 @@ def _gone(lease: socket.socket) -> bool:
 def _attended(home: Path) -> tuple[Attendance, socket.socket]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     ends = time.monotonic() + _START_S
-    server: subprocess.Popen[bytes] | None = None
+    server: _Server | None = None
     while time.monotonic() < ends:
         attendance = Attendance.read(home)
         lease = _lease(attendance) if attendance else None
@@ -137,20 +144,21 @@ def _lease(attendance: Attendance) -> socket.socket | None:
     return None
 
 
-def _spawn(home: Path) -> "subprocess.Popen[bytes]":
+def _spawn(home: Path) -> "_Server":
     command = [sys.executable, "-m", "practice", "--serve", "--home", str(home)]
     # Apart from the terminal: Ctrl-C there is not meant for it.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     with (home / LOG).open("ab") as log:
-        started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(home), **apart)
-    _servers.append(started)
-    return started
+        return _Server(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(home), **apart)
 
 
-# Kept, because a process that is still running when its handle goes makes Python complain.
-_servers: list["subprocess.Popen[bytes]"] = []
+class _Server(subprocess.Popen[bytes]):
+    """A process that outlives the one that started it, so its handle may go while it runs."""
+
+    def __del__(self) -> None:
+        """Go without a word."""
 
 
 def _last_line(home: Path) -> str:
