@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 from practice import cloud
 from practice.credentials import public_part
@@ -38,6 +39,43 @@ def _daemon(entra: Asking) -> Application:
     found = entra.directory.application(entra.made.daemon.app_id)
     assert found is not None
     return found
+
+
+# --- what is read before ---
+
+
+@pytest.mark.parametrize("realm", [TENANT, DOMAIN, "common", "organizations", "consumers"])
+@pytest.mark.parametrize("version", ["v2.0/", ""])
+def test_discovery_says_where_everything_is(realm: str, version: str, entra: Asking) -> None:
+    http, base = session(entra.practice), entra.practice.base_url
+    found = http.get(f"{base}/{realm}/{version}.well-known/openid-configuration", timeout=20).json()
+    place = TENANT if realm == DOMAIN else realm
+    assert found["token_endpoint"] == f"{base}/{place}/oauth2/{version}token"
+    assert http.get(found["jwks_uri"], timeout=20).json() == entra.practice.backend.keys.jwks()
+    known = {"common": "{tenantid}", "organizations": "{tenantid}", "consumers": "9188040d-6c67-4c5b-b112-36a304b66dad"}
+    own = known.get(realm, TENANT)
+    assert found["issuer"] == (f"{base}/{own}/v2.0" if version else f"https://sts.windows.net/{own}/")
+
+
+def test_discovery_knows_one_host_and_whose_password_it_is(entra: Asking) -> None:
+    http, base = session(entra.practice), entra.practice.base_url
+    found = http.get(f"{base}/common/discovery/instance?api-version=1.1", timeout=20).json()
+    assert found["metadata"][0]["aliases"] == [base.removeprefix("https://")]
+    entra.directory.domains[0].authentication_type = "Federated"
+    realms = [http.get(f"{base}/common/userrealm/{name}", timeout=20).json() for name in (ADA, "x@nowhere.example")]
+    assert [one["account_type"] for one in realms] == ["Federated", "Unknown"]
+
+
+def test_an_id_token_is_signed_by_the_key_that_discovery_shows(entra: Asking) -> None:
+    given = entra.redeem(entra.code(nonce="n-1"), client_info="1")
+    shown = KeySet.import_key_set(
+        session(entra.practice).get(f"{entra.practice.base_url}/common/discovery/keys", timeout=20).json()
+    )
+    claims = jwt.decode(given["id_token"], shown, algorithms=["RS256"]).claims
+    assert (claims["aud"], claims["nonce"], claims["tid"]) == (entra.made.client.app_id, "n-1", TENANT)
+    assert claims["preferred_username"] == ADA
+    info = json.loads(base64.urlsafe_b64decode(given["client_info"] + "=="))
+    assert info == {"uid": entra.made.ada.id, "utid": TENANT}
 
 
 # --- what every refusal looks like ---
@@ -224,9 +262,19 @@ def test_an_assertion_is_refused_without_its_certificate_or_with_another_signatu
     assert "The key used is expired." in _asserted(entra, _assertion(entra, key))["error_description"]
 
 
-@pytest.mark.parametrize("text", ["", "a.b.c", "not a token", "e30.e30.e30", "e30.W10.e30", "é.é.é"])
-def test_an_assertion_that_is_none_is_refused(text: str, entra: Asking) -> None:
-    assert _asserted(entra, text)["error_codes"] in ([50027], [700211], [7000216])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("", 7000216, id="nothing"),
+        pytest.param("not a token", 50027, id="no JWT"),
+        pytest.param("a.b.c", 50027, id="no JSON"),
+        pytest.param("e30.W10.e30", 50027, id="no object"),
+        pytest.param("é.é.é", 50027, id="no ASCII"),
+        pytest.param("e30.e30.e30", 700211, id="nobody's"),
+    ],
+)
+def test_an_assertion_that_is_none_is_refused(text: str, code: int, entra: Asking) -> None:
+    assert _asserted(entra, text)["error_codes"] == [code]
 
 
 def test_a_federated_token_is_compared_letter_by_letter(entra: Asking) -> None:
@@ -418,7 +466,10 @@ def test_a_wrong_code_is_told_on_the_page(entra: Asking) -> None:
 
 
 def test_device_codes_need_a_public_client_and_an_address_that_gives_them(entra: Asking) -> None:
-    assert _device(entra, client_id=entra.made.daemon.app_id)["error_codes"] == [7000218]
+    code = _device(entra, client_id=entra.made.daemon.app_id)["device_code"]
+    polled = entra.token(grant_type=DEVICE, client_id=entra.made.daemon.app_id, device_code=code)
+    assert polled["error_codes"] == [7000218]
+    assert _poll(entra, code)["error"] == "invalid_request"
     assert _device(entra, "common")["error_codes"] == [9001023]
     assert _device(entra, scope="")["error_codes"] == [900144]
 

@@ -37,14 +37,14 @@ def application(backend: Backend) -> Flask:
     server = Server(app)
     _read(app, backend)
     for prefix, v1 in ((_V2, False), (_V1, True)):
-        _serve(app, f"{prefix}/token", _held(backend, server.create_token_response), ["POST"], v1=v1)
-        _serve(app, f"{prefix}/authorize", _held(backend, authorize.begin), ["GET", "POST"], v1=v1)
-        _serve(app, f"{prefix}/devicecode", _held(backend, device.begin), ["POST"], v1=v1)
+        _serve(app, f"{prefix}/token", server.create_token_response, ["POST"], v1=v1)
+        _serve(app, f"{prefix}/authorize", authorize.begin, ["GET", "POST"], v1=v1)
+        _serve(app, f"{prefix}/devicecode", device.begin, ["POST"], v1=v1)
         _serve(app, f"{prefix}/logout", pages.signed_out, ["GET"], v1=v1)
-    _serve(app, "/<name>/login", _held(backend, authorize.step), ["POST"])
-    _serve(app, "/<name>/oauth2/deviceauth", _held(backend, device.page), ["GET", "POST"])
-    _serve(app, "/<name>/adminconsent", _held(backend, adminconsent.begin), ["GET"], v1=True)
-    _serve(app, "/<name>/v2.0/adminconsent", _held(backend, adminconsent.begin), ["GET"])
+    _serve(app, "/<name>/login", authorize.step, ["POST"])
+    _serve(app, "/<name>/oauth2/deviceauth", device.page, ["GET", "POST"])
+    _serve(app, "/<name>/adminconsent", adminconsent.begin, ["GET"], v1=True)
+    _serve(app, "/<name>/v2.0/adminconsent", adminconsent.begin, ["GET"])
     workload.serve(app, backend)
     return app
 
@@ -52,18 +52,11 @@ def application(backend: Backend) -> Flask:
 def _serve(app: Flask, rule: str, view: Callable[[], Response], methods: list[str], *, v1: bool = False) -> None:
     def answer(name: str) -> Response:
         g.v1 = v1
-        g.realm = realms.realm(g.backend, name)
-        return view()
-
-    app.add_url_rule(rule, rule, answer, methods=methods)
-
-
-def _held(backend: Backend, view: Callable[[], Response]) -> Callable[[], Response]:
-    def answer() -> Response:
-        with backend.states.held():
+        with g.backend.states.held():
+            g.realm = realms.realm(g.backend, name)
             return view()
 
-    return answer
+    app.add_url_rule(rule, rule, answer, methods=methods)
 
 
 def _read(app: Flask, backend: Backend) -> None:

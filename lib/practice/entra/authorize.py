@@ -10,6 +10,7 @@ from typing import Final
 from flask import Response, g, request
 
 from practice import signon
+from practice.estates import SIGN_IN_WORD
 
 from . import approval, asks, clients, grants, pages, realms, sessions, turns
 from .asks import Ask
@@ -117,7 +118,7 @@ def _stepped(turn: Turn, name: str) -> Response:
 
 
 def _sign_in_page(turn: Turn, name: str, error: str = "") -> Response:
-    return turn.page("signin", title="Sign in to your account", name=name, error=error)
+    return turn.page("signin", title="Sign in to your account", name=name, error=error, word=SIGN_IN_WORD)
 
 
 def _password(turn: Turn) -> Response:

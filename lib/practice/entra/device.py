@@ -19,7 +19,8 @@ def begin() -> Response:
     """Answer a device that asks for a code.
 
     Raises:
-        Refused: 9001023 at /common and /consumers, 900144, 700016 and kin, 7000218 for an app that is not public.
+        Refused: 9001023 at /common and /consumers, 900144, 700016 and kin. An app that is not public is
+            told so when it polls.
     """
     if g.realm.name in ("common", "consumers"):
         raise Refused("9001023")
@@ -27,8 +28,6 @@ def begin() -> Response:
     if not client_id:
         raise Refused("900144", parameter="client_id")
     client = clients.found(g.backend, g.realm, client_id)
-    if not client.app.is_fallback_public_client:
-        raise Refused("7000218")
     resource = request.form.get("resource", "")
     scope = f"{resource}/{scopes.DEFAULT} openid offline_access" if g.v1 else request.form.get("scope", "")
     if not (resource if g.v1 else scope):

@@ -163,7 +163,6 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
             "request: {asked}. Resource app ID: {resource}. List of valid resources from app registration: {listed}.",
         ),
         "70000": _Kind("invalid_grant", "Provided grant is invalid or malformed."),
-        "70001": _Kind("unauthorized_client", "The application named {app} was not found in the tenant."),
         "70003": _Kind("unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."),
         "70005": _Kind(
             "unsupported_response_type", "The response type '{kind}' is not supported for this application."
