@@ -270,7 +270,7 @@ def test_an_assertion_is_refused_without_its_certificate_or_with_another_signatu
         pytest.param("a.b.c", 50027, id="no JSON"),
         pytest.param("e30.W10.e30", 50027, id="no object"),
         pytest.param("é.é.é", 50027, id="no ASCII"),
-        pytest.param("e30.e30.e30", 700211, id="nobody's"),
+        pytest.param("eyJhbGciOiJSUzI1NiJ9.e30.e30", 700211, id="nobody's"),
     ],
 )
 def test_an_assertion_that_is_none_is_refused(text: str, code: int, entra: Asking) -> None:
