@@ -1,7 +1,8 @@
 """How the query API says no.
 
-The codes and the texts of 400 (syntax), 401, 403, 404 and of an answer that is cut short stand so in public
-transcripts. Those marked "unverified" are worded after them.
+The frame of 400 (syntax, with its codes) stands so in public transcripts. The texts of 401, 403, 404 and of an answer
+that is cut short follow what client libraries expect; they and those marked "unverified" were not seen on a live
+workspace.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What a conversation with any of the mail servers is: bytes in, a `Turn` out, no socket.
 
-Each protocol is a small state machine of its own. Twisted's `IMAP4Server`, `POP3` and `ESMTP` were
-tried and left: they answer in their own words from many places, refuse an initial response and a
+Each protocol is a small state machine of its own. Twisted's `IMAP4Server`, `POP3` and `ESMTP`, as their source
+has them, do not serve: they answer in their own words from many places, refuse an initial response and a
 non-synchronizing literal, print a client's nonsense as tracebacks, and render a message anew instead
 of sending what was stored. Twisted listens, secures and paces the connections (`wire`).
 """
