@@ -7,7 +7,7 @@ import pytest
 
 from practice.estates import EXCHANGE, GRAPH, SIGN_IN_WORD, Estate
 from practice.state import ConditionalAccessPolicy, Redirects, User
-from tests.practice.asking import ADA, ADMIN, BACK, IMAP, Asking
+from tests.practice.asking import ADA, ADMIN, BACK, IMAP, VERIFIER, Asking
 from tests.practice.browsing import Browser, Page
 from tests.practice.woodgrove import DOMAIN, SCOPES, TENANT, Woodgrove, running, woodgrove
 
@@ -287,6 +287,19 @@ def test_a_user_consents_for_themselves(entra: Asking, browser: Browser) -> None
     assert ("Principal", "IMAP.AccessAsUser.All") in _grants(entra, THUNDERBIRD)
     assert "code" in _strange(entra, Browser(entra.practice), THUNDERBIRD).sent
     assert "Need admin approval" not in _strange(entra, Browser(entra.practice), THUNDERBIRD, name=ADMIN).text
+
+
+def test_a_mail_client_that_is_registered_elsewhere_works_in_common(entra: Asking, browser: Browser) -> None:
+    """Thunderbird's way: one public client for all tenants, no tenant named anywhere."""
+    entra.directory.policies.permission_grant_policies = [RECOMMENDED, MAIL_CLIENTS]
+    page = _strange(entra, browser, THUNDERBIRD, realm="common")
+    code = browser.press(page, "accept").sent["code"]
+    sent = {"client_id": THUNDERBIRD, "redirect_uri": "https://localhost"}
+    given = entra.token("common", grant_type="authorization_code", code=code, code_verifier=VERIFIER, **sent)
+    assert entra.claims(given)["scp"] == "IMAP.AccessAsUser.All"
+    form = {"grant_type": "refresh_token", "client_id": THUNDERBIRD, "refresh_token": given["refresh_token"]}
+    again = entra.token("common", scope=IMAP, **form)
+    assert (entra.claims(again)["tid"], entra.claims(again)["appid"]) == (TENANT, THUNDERBIRD)
 
 
 def test_an_administrator_consents_for_everybody(entra: Asking, browser: Browser) -> None:

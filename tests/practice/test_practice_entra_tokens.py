@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from practice import cloud
 from practice.credentials import public_part
-from practice.estates import EXCHANGE, GRAPH
+from practice.estates import EXCHANGE, GRAPH, SIGN_IN_WORD
 from practice.signins import Table
 from practice.state import Application, ConditionalAccessPolicy, FederatedCredential
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, Asking
@@ -472,6 +472,18 @@ def test_device_codes_need_a_public_client_and_an_address_that_gives_them(entra:
     assert _poll(entra, code)["error"] == "invalid_request"
     assert _device(entra, "common")["error_codes"] == [9001023]
     assert _device(entra, scope="")["error_codes"] == [900144]
+
+
+def test_the_older_device_endpoint_writes_numbers_as_text(entra: Asking) -> None:
+    sent = {"client_id": entra.made.client.app_id, "resource": "https://outlook.office.com"}
+    device = entra.token(path="oauth2/devicecode", **sent)
+    assert (device["expires_in"], device["interval"]) == ("900", "5")
+    browser = Browser(entra.practice)
+    page = browser.press(browser.open(device["verification_url"]), otc=device["user_code"])
+    browser.press(browser.sign_in(page, ADA, SIGN_IN_WORD), "confirm")
+    form = {"grant_type": DEVICE, "device_code": device["device_code"], **sent}
+    assert entra.claims(entra.token(path="oauth2/token", **form))["aud"] == "https://outlook.office.com"
+    assert entra.token(path="oauth2/token", **form)["error_codes"] == [70018]
 
 
 # --- machines ---
