@@ -1,11 +1,13 @@
-"""How quick the practice cloud answers KQL, and how much memory it holds then: ``python -m practice.measure``.
+"""How quick the practice cloud is, and how much memory it holds: ``python -m practice.measure WHAT`` prints JSON.
 
-The figures are taken in a process of its own, over HTTPS as a client sees it, with the stories' rows in place
-and one more tenant beside them that has many.
+``ready``: a warm start, from nothing running to the first user's greeting. ``imap``: a crowd of sessions. ``kql``:
+summaries over many rows, over HTTPS as a client sees it, with the stories' rows in place and one more tenant beside
+them that has many; and the memory that is held then. Each wants a process of its own.
 """
 
 import argparse
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -20,13 +22,14 @@ from typing import Any, Final
 
 import duckdb
 
+from .attending import SERVER
 from .crowd import imap_sessions
 from .estates import Estate
 from .ledger import Copy, Ledger, copies
 from .signins import deliveries, events
 from .world import World
 
-__all__ = ["imap_sessions", "kql_seconds", "main", "memory_mb", "taken"]
+__all__ = ["imap_sessions", "main", "ready_seconds", "taken"]
 
 ROWS: Final = 200_000
 _READER: Final = "measurer"
@@ -44,29 +47,52 @@ _QUESTIONS: Final = (
 )
 
 
-def kql_seconds(rows: int = ROWS) -> float:
-    """Return how long the slowest of a few summaries over *rows* rows took, in seconds."""
-    return float(taken(rows)["kql_s"])
-
-
-def memory_mb(rows: int = ROWS) -> float:
-    """Return what the cloud's process held after those summaries, in MB; 0 where the system does not say."""
-    return float(taken(rows)["memory_mb"])
-
-
 def taken(rows: int = ROWS) -> Mapping[str, Any]:
-    """Return all figures (``rows``, ``kql_s``, ``memory_mb``), from one process started for them."""
-    command = [sys.executable, "-m", "practice.measure", "--rows", str(rows)]
+    """Return what ``kql`` measures (``rows``, ``kql_s``, ``memory_mb``), from one process started for it.
+
+    ``kql_s`` is what the slowest of a few summaries over *rows* rows took, in seconds; ``memory_mb`` what the cloud's
+    process held after them, 0 where the system does not say.
+    """
+    command = [sys.executable, "-m", "practice.measure", "kql", "--rows", str(rows)]
     told: Mapping[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return told
 
 
+def ready_seconds(home: Path) -> float:
+    """Return how long a warm start of the cloud of *home* takes, in seconds: its day's stories are there already."""
+    command = [sys.executable, "-c", _ATTEND]
+    environment = {**os.environ, "MAILAUTH_PRACTICE_HOME": str(home)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    while (home / SERVER).exists():
+        time.sleep(0.1)
+    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return float(told.stdout)
+
+
+_ATTEND: Final = """
+import time
+from practice.configuration import configuration
+began = time.monotonic()
+configuration()
+print(time.monotonic() - began)
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m practice.measure", description="Measure the log query API.")
-    parser.add_argument("--rows", type=int, default=ROWS, help="how many rows the summaries go over")
+    parser = argparse.ArgumentParser(prog="python -m practice.measure", description="Measure the practice cloud.")
+    parser.add_argument("what", choices=("ready", "imap", "kql"))
+    parser.add_argument("--rows", type=int, default=ROWS, help="for kql: how many rows the summaries go over")
+    asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(_measured(Path(folder), parser.parse_args(arguments).rows)))
+        match asked.what:
+            case "ready":
+                found: Mapping[str, Any] = {"ready_s": ready_seconds(Path(folder))}
+            case "imap":
+                found = imap_sessions()
+            case _:
+                found = _measured(Path(folder), asked.rows)
+    print(json.dumps(found))
 
 
 def _measured(home: Path, rows: int) -> Mapping[str, Any]:
