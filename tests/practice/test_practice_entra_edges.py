@@ -1,0 +1,266 @@
+"""Apps with APIs of their own, apps of Microsoft's, machines, accounts that are gone: what Entra makes of them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from practice.estates import EXCHANGE, SIGN_IN_WORD, Estate
+from practice.state import (
+    Api,
+    ConditionalAccessPolicy,
+    FederatedCredential,
+    Scope,
+    ServicePrincipal,
+    User,
+)
+from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, VERIFIER, Asking
+from tests.practice.browsing import Browser, session
+from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
+
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+POWERSHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
+
+
+@pytest.fixture
+def made() -> Woodgrove:
+    return woodgrove()
+
+
+@pytest.fixture
+def entra(made: Woodgrove) -> Iterator[Asking]:
+    with running(made) as practice:
+        yield Asking(made, practice)
+
+
+@pytest.fixture
+def browser(entra: Asking) -> Browser:
+    return Browser(entra.practice)
+
+
+def _person(entra: Asking, name: str = ADA) -> User:
+    found = entra.directory.user(name)
+    assert found is not None
+    return found
+
+
+# --- other apps ---
+
+
+def test_an_api_of_ones_own_says_which_form_of_token_it_wants(made: Woodgrove) -> None:
+    api = made.estate.app("Ledger", api=Api(requested_access_token_version=2), identifier_uris=["api://ledger"])
+    made.estate.enterprise_app(
+        api,
+        service_principal_names=[api.app_id, "api://ledger"],
+        oauth2_permission_scopes=[Scope(id=made.estate.id_of("scope"), value="read")],
+        app_role_assignment_required=True,
+    )
+    made.estate.consent(made.client_principal, api.app_id, "read")
+    with running(made) as practice:
+        entra = Asking(made, practice)
+        claims = entra.claims(entra.password(scope="api://ledger/read"))
+        assert (claims["aud"], claims["ver"], claims["scp"]) == (api.app_id, "2.0", "read")
+        assert claims["iss"] == f"{practice.base_url}/{TENANT}/v2.0"
+        assert entra.daemon("api://ledger/.default")["error_codes"] == [501051]
+
+
+def test_exchanges_powershell_needs_nobodys_consent(entra: Asking, browser: Browser) -> None:
+    page = entra.authorize(browser, client_id=POWERSHELL, realm="organizations", scope=f"{OUTLOOK} offline_access")
+    code = browser.sign_in(page, ADA, SIGN_IN_WORD).sent["code"]
+    given = entra.token(
+        "organizations",
+        grant_type="authorization_code",
+        client_id=POWERSHELL,
+        code=code,
+        redirect_uri=BACK,
+        code_verifier=VERIFIER,
+    )
+    assert "AdminApi.AccessAsUser.All" in entra.claims(given)["scp"]
+
+
+def test_an_app_of_another_tenants_own_is_not_found(made: Woodgrove) -> None:
+    other = Estate("fabrikam", "Fabrikam", "fabrikam.example", "5d1f0000-0000-4000-8000-000000000001", made.estate.now)
+    app = other.app("Theirs")
+    with running(made) as practice:
+        practice.states.put(other.tenant)
+        entra = Asking(made, practice)
+        assert entra.daemon(client_id=app.app_id)["error_codes"] == [700016]
+        assert entra.authorize(Browser(practice), client_id=app.app_id).status == 400
+
+
+def test_an_app_that_lists_nothing_is_told_to(entra: Asking) -> None:
+    client = entra.directory.application(entra.made.client.app_id)
+    assert client is not None
+    client.required_resource_access = []
+    entra.directory.grants.clear()
+    assert entra.password(scope="https://outlook.office.com/.default")["error_codes"] == [650056]
+
+
+def test_a_policy_for_robots_leaves_the_others_alone(entra: Asking) -> None:
+    entra.directory.policies.conditional_access = [
+        ConditionalAccessPolicy(
+            display_name="One robot",
+            conditions={
+                "clientApplications": {"includeServicePrincipals": ["somebody else"]},
+                "applications": {"includeApplications": ["All"]},
+            },
+            grant_controls={"builtInControls": ["block"]},
+        )
+    ]
+    assert "access_token" in entra.daemon()
+
+
+# --- machines ---
+
+
+@pytest.fixture
+def machine(made: Woodgrove) -> ServicePrincipal:
+    found = ServicePrincipal(
+        id=made.estate.id_of("machine"),
+        app_id=made.estate.id_of("machine app"),
+        display_name="Machine",
+        service_principal_type="ManagedIdentity",
+    )
+    made.estate.tenant.directory.service_principals.append(found)
+    return found
+
+
+def _machine_asks(entra: Asking, header: str, **query: str) -> tuple[int, dict[str, Any]]:
+    sent = {
+        name: value for name, value in {"api-version": "2019-08-01", "resource": "https://x", **query}.items() if value
+    }
+    answer = session(entra.practice).get(
+        f"{entra.practice.base_url}/msi/token", params=sent, headers={"X-IDENTITY-HEADER": header}, timeout=20
+    )
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [
+        ({"api-version": ""}, 400, "api-version"),
+        ({"resource": ""}, 400, "resource"),
+        ({"client_id": "nobody"}, 400, "No User Assigned"),
+        ({"resource": "https://nowhere.example"}, 500, "AADSTS500011"),
+    ],
+)
+def test_a_machine_is_told_what_its_request_lacks(
+    query: dict[str, str], status: int, says: str, machine: ServicePrincipal, entra: Asking
+) -> None:
+    answer, content = _machine_asks(entra, machine.id, **query)
+    assert (answer, content["statusCode"], says in content["message"]) == (status, status, True)
+
+
+def test_a_machine_may_choose_another_identity_of_its_tenant(machine: ServicePrincipal, entra: Asking) -> None:
+    other = ServicePrincipal(app_id="0f0f0f0f-0000-4000-8000-000000000001", display_name="Other")
+    other.service_principal_type = "ManagedIdentity"
+    entra.directory.service_principals.append(other)
+    status, content = _machine_asks(entra, machine.id, resource="https://outlook.office.com", client_id=other.app_id)
+    assert (status, content["client_id"]) == (200, other.app_id)
+    assert entra.claims(content)["oid"] == other.id
+
+
+# --- issuers ---
+
+
+def _federated(entra: Asking, token: str) -> dict[str, Any]:
+    return entra.token(
+        grant_type="client_credentials",
+        client_id=entra.made.daemon.app_id,
+        client_assertion_type=ASSERTION,
+        client_assertion=token,
+        scope=OUTLOOK,
+    )
+
+
+def test_a_federated_token_must_be_signed_by_who_it_says_and_in_time(entra: Asking) -> None:
+    issuer = f"{entra.practice.base_url}/practice-issuer"
+    http = session(entra.practice)
+    metadata = http.get(f"{issuer}/.well-known/openid-configuration", timeout=20).json()
+    assert metadata["issuer"] == issuer
+    assert http.get(metadata["jwks_uri"], timeout=20).json() == entra.practice.backend.keys.jwks()
+    app = entra.directory.application(entra.made.daemon.app_id)
+    assert app is not None
+    elsewhere = "https://token.actions.githubusercontent.com"
+    app.federated_credentials = [
+        FederatedCredential(name="runner", issuer=issuer, subject="runner"),
+        FederatedCredential(name="github", issuer=elsewhere, subject="runner"),
+    ]
+    token = http.post(f"{issuer}/token", json={"subject": "runner"}, timeout=20).json()["token"]
+    head, _, signature = token.rpartition(".")
+    assert _federated(entra, f"{head}.{signature[:-6]}AAAAAA")["error_codes"] == [50012]
+    claims = {"iss": elsewhere, "sub": "runner", "aud": "api://AzureADTokenExchange", "exp": 9_999_999_999}
+    assert _federated(entra, entra.practice.backend.keys.sign(claims))["error_codes"] == [50012]
+    entra.practice.faults.clock.skew = timedelta(hours=2)
+    assert _federated(entra, token)["error_codes"] == [700024]
+    assert http.post(f"{issuer}/token", json={"subject": 1}, timeout=20).json()["error_codes"] == [9002313]
+
+
+# --- accounts that are gone, pages that are old ---
+
+
+def test_an_account_that_is_gone_refreshes_nothing_and_has_no_session(entra: Asking, browser: Browser) -> None:
+    token = entra.password()["refresh_token"]
+    browser.sign_in(entra.authorize(browser), ADA, SIGN_IN_WORD)
+    entra.directory.users.remove(_person(entra))
+    assert entra.refresh(token)["error_codes"] == [50034]
+    assert "Sign in" in entra.authorize(browser).text
+
+
+def test_a_page_ends_after_half_an_hour(entra: Asking, browser: Browser) -> None:
+    page = entra.authorize(browser)
+    entra.practice.faults.clock.skew = timedelta(minutes=31)
+    assert "AADSTS70008" in browser.sign_in(page, ADA, SIGN_IN_WORD).text
+
+
+def test_a_device_that_gave_up_meanwhile_is_told_to_the_person(entra: Asking, browser: Browser) -> None:
+    device = entra.token(path="oauth2/v2.0/devicecode", client_id=entra.made.client.app_id, scope=IMAP)
+    page = browser.press(browser.open("/common/oauth2/deviceauth"), otc=device["user_code"])
+    page = browser.sign_in(page, ADA, SIGN_IN_WORD)
+    entra.practice.faults.clock.skew = timedelta(minutes=16)
+    assert "AADSTS70019" in browser.press(page, "confirm").text
+
+
+def test_a_step_that_no_page_offers_leads_nowhere(entra: Asking, browser: Browser) -> None:
+    page = entra.authorize(browser)
+    for forged in ("accept", "approve", "confirm"):
+        assert browser.press(page, forged).buttons == ["password", "cancel"]
+    page = browser.sign_in(entra.authorize(browser, scope="Directory.Read.All"), ADA, SIGN_IN_WORD)
+    assert "Need admin approval" in page.text
+    assert browser.press(page, "accept").sent["error"] == "access_denied"
+    assert "AADSTS9002313" in browser.press(page, "dance").text
+    assert "AADSTS9002313" in browser.press(page, "confirm").text
+
+
+def test_a_second_factor_that_is_not_registered_cannot_be_approved(entra: Asking, browser: Browser) -> None:
+    entra.directory.policies.conditional_access = [
+        ConditionalAccessPolicy(
+            display_name="Strong",
+            conditions={"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE]}},
+            grant_controls={"operator": "AND", "builtInControls": [], "authenticationStrength": {"id": "mfa"}},
+        )
+    ]
+    _person(entra).mfa = False
+    page = browser.sign_in(entra.authorize(browser), ADA, SIGN_IN_WORD)
+    assert "AADSTS50079" in browser.press(page, "approve").text
+    sent = entra.authorize(browser, prompt="none").sent
+    assert (sent["error"], sent["error_description"][:11]) == ("interaction_required", "AADSTS50079")
+
+
+def test_personal_accounts_are_nobody_here(entra: Asking, browser: Browser) -> None:
+    thunderbird = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
+    page = entra.authorize(browser, realm="consumers", client_id=thunderbird, redirect_uri="https://localhost")
+    assert "We couldn't find" in browser.sign_in(page, "somebody@outlook.example", "word").text
+    assert "AADSTS50020" in browser.sign_in(page, ADA, SIGN_IN_WORD).text
+
+
+def test_a_client_that_says_who_it_is_in_the_header_is_heard(entra: Asking) -> None:
+    http = session(entra.practice)
+    http.auth = (entra.made.daemon.app_id, SECRET)
+    answer = http.post(
+        f"{entra.practice.base_url}/{TENANT}/oauth2/v2.0/token",
+        data={"grant_type": "client_credentials", "scope": OUTLOOK},
+        timeout=20,
+    )
+    assert entra.claims(answer.json())["appid"] == entra.made.daemon.app_id
