@@ -101,6 +101,7 @@ def test_the_answer_travels_as_the_client_asks(mode: str, entra: Asking, browser
         ({"redirect_uri": "https://localhost:5000"}, "50011"),
         ({"redirect_uri": ""}, "900144"),
         ({"realm": "common"}, "50194"),
+        ({"realm": "nowhere.example"}, "90002"),
     ],
 )
 def test_a_refusal_that_cannot_be_sent_back_is_a_page(

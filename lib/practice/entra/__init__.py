@@ -38,23 +38,40 @@ def application(backend: Backend) -> Flask:
     _read(app, backend)
     for prefix, v1 in ((_V2, False), (_V1, True)):
         _serve(app, f"{prefix}/token", server.create_token_response, ["POST"], v1=v1)
-        _serve(app, f"{prefix}/authorize", authorize.begin, ["GET", "POST"], v1=v1)
+        _show(app, f"{prefix}/authorize", authorize.begin, ["GET", "POST"], v1=v1)
         _serve(app, f"{prefix}/devicecode", device.begin, ["POST"], v1=v1)
-        _serve(app, f"{prefix}/logout", pages.signed_out, ["GET"], v1=v1)
-    _serve(app, "/<name>/login", authorize.step, ["POST"])
-    _serve(app, "/<name>/oauth2/deviceauth", device.page, ["GET", "POST"])
-    _serve(app, "/<name>/adminconsent", adminconsent.begin, ["GET"], v1=True)
-    _serve(app, "/<name>/v2.0/adminconsent", adminconsent.begin, ["GET"])
+        _show(app, f"{prefix}/logout", pages.signed_out, ["GET"], v1=v1)
+    _show(app, "/<name>/login", authorize.step, ["POST"])
+    _show(app, "/<name>/oauth2/deviceauth", device.page, ["GET", "POST"])
+    _show(app, "/<name>/adminconsent", adminconsent.begin, ["GET"], v1=True)
+    _show(app, "/<name>/v2.0/adminconsent", adminconsent.begin, ["GET"])
     workload.serve(app, backend)
     return app
 
 
 def _serve(app: Flask, rule: str, view: Callable[[], Response], methods: list[str], *, v1: bool = False) -> None:
+    """Serve an endpoint for programs at *rule*; a refusal is told as JSON."""
+
     def answer(name: str) -> Response:
         g.v1 = v1
         with g.backend.states.held():
             g.realm = realms.realm(g.backend, name)
             return view()
+
+    app.add_url_rule(rule, rule, answer, methods=methods)
+
+
+def _show(app: Flask, rule: str, view: Callable[[], Response], methods: list[str], *, v1: bool = False) -> None:
+    """Serve a page for people at *rule*; a refusal is a page too."""
+
+    def answer(name: str) -> Response:
+        g.v1 = v1
+        with g.backend.states.held():
+            try:
+                g.realm = realms.realm(g.backend, name)
+                return view()
+            except Refused as refusal:
+                return pages.refusal(refusal)
 
     app.add_url_rule(rule, rule, answer, methods=methods)
 

@@ -2,7 +2,7 @@
 
 from flask import Response, g, request
 
-from . import authorize, clients, pages
+from . import authorize, clients
 from .asks import Ask
 from .errors import Refused
 from .turns import Turn
@@ -15,14 +15,10 @@ def begin() -> Response:
 
     The older form consents to all that the app lists, and needs no redirect address; the newer one to
     what ``scope`` says, and needs one that is registered to the letter.
+
+    Raises:
+        Refused: 900144, 9001023, 700016 and kin, 50011.
     """
-    try:
-        return _begun()
-    except Refused as refusal:
-        return pages.refusal(refusal)
-
-
-def _begun() -> Response:
     sent, v2 = request.args, not g.v1
     for name in ("client_id", "scope", "redirect_uri") if v2 else ("client_id",):
         if not sent.get(name):

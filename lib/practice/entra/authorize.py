@@ -30,12 +30,13 @@ _TOLD_TO_CLIENT: Final = (
 
 
 def begin() -> Response:
-    """Answer the authorize endpoint."""
+    """Answer the authorize endpoint.
+
+    Raises:
+        Refused: As `asks.check`: what is told on a page.
+    """
     ask = asks.read()
-    try:
-        client = asks.check(ask)
-    except Refused as refusal:
-        return pages.refusal(refusal)
+    client = asks.check(ask)
     try:
         asks.check_rest(ask)
     except Refused as refusal:
@@ -67,11 +68,12 @@ def _started(turn: Turn) -> Response:
 
 
 def step() -> Response:
-    """Answer what a person does on a page."""
-    try:
-        turn = _resumed()
-    except Refused as refusal:
-        return pages.refusal(refusal)
+    """Answer what a person does on a page.
+
+    Raises:
+        Refused: 9002313 and 70008 for a page that is none or too old.
+    """
+    turn = _resumed()
     try:
         return _stepped(turn, request.form.get("step", ""))
     except Refused as refusal:

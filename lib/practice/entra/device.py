@@ -59,11 +59,7 @@ def page() -> Response:
         return _asked(typed, "That code didn't work. Check the code and try again.")
     realm = realms.realm(g.backend, device.realm)
     ask = Ask(realm.name, device.client_id, scope=device.scope, kind="device", device=device.code)
-    try:
-        client = clients.found(g.backend, realm, device.client_id)
-        return authorize.start(Turn(ask, client, realm))
-    except Refused as refusal:
-        return pages.refusal(refusal)
+    return authorize.start(Turn(ask, clients.found(g.backend, realm, device.client_id), realm))
 
 
 def _asked(typed: str, error: str = "") -> Response:
