@@ -516,6 +516,16 @@ def test_a_directory_role_decides_what_a_person_may_change(fresh: Lab) -> None:
     assert fresh.user(ada, "User.Read").refused("PATCH", path, change) == DENIED
 
 
+def test_a_scope_lets_nobody_do_what_takes_a_directory_role(shared: Lab) -> None:
+    ada = shared.user(shared.made.ada)
+    grant = {"clientId": shared.made.daemon_principal.id, "resourceId": shared.graph_id}
+    everybody = {**grant, "consentType": "AllPrincipals", "scope": "SMTP.Send"}
+    assert ada.refused("POST", "/oauth2PermissionGrants", everybody) == DENIED
+    assert ada.refused("GET", "/identity/conditionalAccess/policies") == DENIED
+    assert ada.refused("PATCH", "/policies/defaultAppManagementPolicy", {"isEnabled": False}) == DENIED
+    assert ada.get("/policies/defaultAppManagementPolicy")["isEnabled"] is False
+
+
 def test_roles_of_graph_itself_take_a_privileged_role_administrator(fresh: Lab) -> None:
     estate, ada = fresh.made.estate, fresh.made.ada
     estate.role(ada.id, "Cloud Application Administrator")
