@@ -17,6 +17,7 @@ import socketserver
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,13 +63,18 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair() -> Iterator[Pair]:
     if not all(one.exists() for one in PROGRAMS):
         if os.environ.get("CI") and sys.platform == "linux":
             pytest.fail("dovecot is missing, and CI is set")
         pytest.skip("dovecot is not on this machine; .ci/run installs it")
     made = woodgrove()
-    with running(made) as practice, _dovecot(tmp_path_factory.mktemp("dovecot"), practice) as dovecot:
+    with (
+        running(made) as practice,
+        # Not pytest's own folder: the unprivileged parts of Dovecot could not reach into it.
+        tempfile.TemporaryDirectory(prefix="dovecot-") as folder,
+        _dovecot(Path(folder), practice) as dovecot,
+    ):
         now = int(practice.backend.now().timestamp())
         good = mailing.delegated(practice, made)
         head, body, seal = good.split(".")
@@ -118,9 +124,7 @@ def _write(folder: Path, ports: list[int], relay: int) -> None:
     for name in ("run", "state", "mail"):
         (folder / name).mkdir()
     if root:
-        # What the unprivileged parts read, they have to reach; pytest keeps its folders to their owner.
-        for one in (folder.parent.parent, folder.parent, folder):
-            one.chmod(0o755)
+        folder.chmod(0o755)
         shutil.chown(folder / "mail", inner, group)
         shutil.chown(folder / "state", inner, group)
     (folder / "oauth2.conf").write_text(
