@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
+from practice import catalogue
 from practice.backend import Backend
 from practice.state import Application, Directory, ServicePrincipal, Tenant, User
 
-from . import catalogue
 from .errors import Refused
 from .realms import Realm, tenants
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from practice import catalogue
 from practice.backend import Backend
 from practice.estates import EXCHANGE, GRAPH, ROLES
 from practice.state import (
@@ -19,7 +20,6 @@ from practice.state import (
     User,
 )
 
-from . import catalogue
 from .clients import Client
 from .errors import Refused
 from .scopes import OPENID, Wanted

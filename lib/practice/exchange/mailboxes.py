@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+from practice import management_scopes, opath
 from practice.state import Mailbox
 
-from . import errors, opath, recipients, scopes
+from . import errors, recipients
 from .binding import Given, Parameter
 from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first
 
@@ -44,7 +45,7 @@ def filtered(run: Run, given: Given, boxes: list[Mailbox]) -> list[Mailbox]:
     if not given.text("Filter"):
         return boxes
     try:
-        return scopes.selected(run.directory, boxes, given.text("Filter"))
+        return management_scopes.selected(run.directory, boxes, given.text("Filter"))
     except opath.FilterError as error:
         # The frame of the text is the real one, its reason this cloud's own.
         raise errors.bad_value("Filter", given.text("Filter"), "System.String", f"{error}.") from None

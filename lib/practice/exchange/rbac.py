@@ -3,9 +3,10 @@ of what an app may do (``Test-ServicePrincipalAuthorization``), which asks the c
 
 from typing import Final
 
+from practice import management_scopes, opath
 from practice.state import Group, ManagementRoleAssignment, ManagementScope
 
-from . import access, errors, opath, recipients, scopes
+from . import access, errors, recipients
 from .binding import Given, Parameter
 from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign
 
@@ -138,7 +139,7 @@ def _set_scope(run: Run, given: Given) -> list[Row]:
 def _filter(name: str, text: str) -> str:
     """Return a filter that can be read, or refuse it; the wording of the refusal is unverified."""
     try:
-        opath.read(text, scopes.PROPERTIES)
+        opath.read(text, management_scopes.PROPERTIES)
     except opath.FilterError as error:
         raise errors.invalid(
             f'The recipient filter "{errors.shown(text)}" of the management scope "{name}" is invalid: {error}.',
@@ -272,7 +273,7 @@ def _test(run: Run, given: Given) -> list[Row]:
             "GrantedPermissions": one.role.removeprefix(_APPLICATION),
             "AllowedResourceScope": one.scope or "Organization",
             "ScopeType": "CustomRecipientScope" if one.scope else "Organization",
-            "InScope": scopes.covers(run.exchange, run.directory, one.scope, box) if box else "Not Run",
+            "InScope": management_scopes.covers(run.exchange, run.directory, one.scope, box) if box else "Not Run",
         }
         for one in run.exchange.role_assignments
         if one.assignee_type == "ServicePrincipal" and one.assignee == app.object_id
@@ -292,7 +293,7 @@ def _get_groups(run: Run, given: Given) -> list[Row]:
             "Identity": one.display_name,
             "Name": one.display_name,
             "DisplayName": one.display_name,
-            "DistinguishedName": scopes.distinguished_name(run.directory, one),
+            "DistinguishedName": management_scopes.distinguished_name(run.directory, one),
             "ExternalDirectoryObjectId": one.id,
             "Guid": one.id,
             "Members": list(one.members),
@@ -302,7 +303,7 @@ def _get_groups(run: Run, given: Given) -> list[Row]:
 
 
 def _group_names(run: Run, one: Group) -> tuple[str, ...]:
-    return one.id, one.display_name.lower(), scopes.distinguished_name(run.directory, one).lower()
+    return one.id, one.display_name.lower(), management_scopes.distinguished_name(run.directory, one).lower()
 
 
 _LIST: Final = (Parameter("Identity"),)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from practice.entra import catalogue
+from practice import catalogue
 from practice.state import Application, Directory, ServicePrincipal
 
 from . import bodies, errors, queries, wire

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from ..exchange.scopes import covers
+from ..management_scopes import covers
 from ..state import Directory, Exchange, ExchangePrincipal, Mailbox, User
 
 __all__ = [

@@ -6,9 +6,8 @@ The administration shows it (``Test-ServicePrincipalAuthorization``); the mail s
 from collections.abc import Iterable
 from typing import Final
 
-from practice.state import Directory, Exchange, Group, Mailbox, User
-
 from . import opath
+from .state import Directory, Exchange, Group, Mailbox, User
 
 __all__ = ["PROPERTIES", "covers", "distinguished_name", "selected"]
 

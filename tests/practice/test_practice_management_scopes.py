@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from practice.exchange import opath, scopes
+from practice import management_scopes, opath
 from practice.state import Group, ManagementScope
 from tests.practice.woodgrove import DOMAIN, woodgrove
 
@@ -82,19 +82,19 @@ def test_a_scope_covers_the_direct_members_of_its_group() -> None:
     directory, exchange = made.estate.tenant.directory, made.estate.tenant.exchange
     group = Group(display_name='Scanners, "old"', members=[made.invoices.user_id])
     directory.groups.append(group)
-    name = scopes.distinguished_name(directory, group)
+    name = management_scopes.distinguished_name(directory, group)
     exchange.management_scopes.append(ManagementScope(name="Scanners", filter=f"MemberOfGroup -eq '{name}'"))
-    assert scopes.covers(exchange, directory, "scanners", made.invoices)
-    assert not scopes.covers(exchange, directory, "scanners", made.ada_box)
+    assert management_scopes.covers(exchange, directory, "scanners", made.invoices)
+    assert not management_scopes.covers(exchange, directory, "scanners", made.ada_box)
 
 
 def test_no_scope_is_the_whole_organization_and_an_unknown_one_is_nothing() -> None:
     made = woodgrove()
     directory, exchange = made.estate.tenant.directory, made.estate.tenant.exchange
     exchange.management_scopes.append(ManagementScope(name="broken", filter="Alias is x"))
-    assert scopes.covers(exchange, directory, "", made.ada_box)
-    assert not scopes.covers(exchange, directory, "unknown", made.ada_box)
-    assert not scopes.covers(exchange, directory, "broken", made.ada_box)
+    assert management_scopes.covers(exchange, directory, "", made.ada_box)
+    assert not management_scopes.covers(exchange, directory, "unknown", made.ada_box)
+    assert not management_scopes.covers(exchange, directory, "broken", made.ada_box)
 
 
 def test_a_scope_can_name_an_address_or_an_own_attribute() -> None:
@@ -106,7 +106,9 @@ def test_a_scope_can_name_an_address_or_an_own_attribute() -> None:
         ManagementScope(name="attribute", filter="CustomAttribute7 -eq 'Mail App'"),
     ]
     covered = {
-        name: [box.display_name for box in exchange.mailboxes if scopes.covers(exchange, directory, name, box)]
+        name: [
+            box.display_name for box in exchange.mailboxes if management_scopes.covers(exchange, directory, name, box)
+        ]
         for name in ("address", "attribute")
     }
     assert covered == {"address": ["Invoices"], "attribute": ["Ada Byron"]}
