@@ -20,9 +20,9 @@ from mailauth.secretrefs import SecretRef
 from mailauth.services import identity
 from practice.cloud import Cloud as Practice
 from practice.credentials import public_part
-from practice.estates import LOGS, SIGN_IN_WORD
 from practice.signins import Table
 from practice.state import FederatedCredential
+from practice.wellknown import LOGS, SIGN_IN_WORD
 from tests.practice.browsing import Browser, session
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, Woodgrove, running, woodgrove
 

@@ -76,7 +76,7 @@ def _stay(attendance: Attendance) -> int:
 
 
 def _said(attendance: Attendance, told: Sequence[dict[str, Any]]) -> str:
-    from .estates import SIGN_IN_WORD
+    from .wellknown import SIGN_IN_WORD
 
     width = max(len(one["name"]) for one in told)
     lines = [

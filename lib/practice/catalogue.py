@@ -10,8 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from .estates import EXCHANGE, GRAPH, MICROSOFT, permission
 from .state import Application, Redirects, RequiredResource, ResourceAccess
+from .wellknown import EXCHANGE, GRAPH, MICROSOFT, permission
 
 __all__ = ["FIRST_PARTY", "MAIL_CLIENTS", "owner", "published"]
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from .contoso import CONTOSO, MOVED
 from .credentials import Credentials
-from .estates import EXCHANGE, GRAPH
 from .firms import Firm, MailApp, Proof
 from .state import (
     AuthenticationPolicy,
@@ -16,6 +15,7 @@ from .state import (
     ServicePrincipal,
     Tenant,
 )
+from .wellknown import EXCHANGE, GRAPH
 from .world import APPS, App
 
 __all__ = ["MAIL_APPS", "PROOFS", "contoso"]

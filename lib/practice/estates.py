@@ -5,12 +5,8 @@ check nothing, so that a tenant can be as broken as a story wants it.
 """
 
 import hashlib
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
-from importlib import resources
-from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -39,36 +35,22 @@ from .state import (
     Tenant,
     User,
 )
-
-__all__ = ["EXCHANGE", "GRAPH", "LOGS", "MICROSOFT", "ROLES", "SIGN_IN_WORD", "Estate", "permission"]
-
-Resource = Literal["exchange", "graph"]
-PermissionKind = Literal["scope", "role"]
-PolicyState = Literal["enabled", "disabled", "enabledForReportingButNotEnforced"]
-
-EXCHANGE: Final = "00000002-0000-0ff1-ce00-000000000000"
-GRAPH: Final = "00000003-0000-0000-c000-000000000000"
-LOGS: Final = "ca7f3f0b-7d91-482c-8e09-c5d840d0eac5"
-MICROSOFT: Final = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
-"""The tenant that Microsoft's own apps belong to."""
-
-SIGN_IN_WORD: Final = "Rehearse-Oauth-2026!"
-"""What every practice account signs in with, as long as nobody changes it; it opens nothing else."""
-
-ROLES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "Global Administrator": "62e90394-69f5-4237-9190-012177145e10",
-        "Global Reader": "f2ef992c-3afb-46b9-b7cf-a126ee74c451",
-        "Exchange Administrator": "29232cdf-9323-42fd-ade2-1d097af3e4de",
-        "Cloud Application Administrator": "158c047a-c907-4556-b7ef-446551a6b5f7",
-        "Application Administrator": "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",
-        "Privileged Role Administrator": "e8611ab8-c189-46e8-94e1-60213ab1f814",
-        "Conditional Access Administrator": "b1be1c3e-b65d-4f19-8427-f6fa0d97feb9",
-        "Security Reader": "5d6b6bb7-de71-4623-b4af-96380a352509",
-        "Reports Reader": "4a5d8f65-41da-4de4-8968-e035b65339cf",
-    }
+from .wellknown import (
+    EXCHANGE,
+    GRAPH,
+    LOGS,
+    MICROSOFT,
+    ROLES,
+    SIGN_IN_WORD,
+    PermissionKind,
+    Resource,
+    known_permissions,
+    permission,
 )
-"""Directory roles by name, with the ids of their templates, which are the same in every tenant."""
+
+__all__ = ["Estate"]
+
+PolicyState = Literal["enabled", "disabled", "enabledForReportingButNotEnforced"]
 
 _EXCHANGE_NAMES: Final = (
     "https://outlook.office365.com",
@@ -126,19 +108,6 @@ _GRAPH_ROLES: Final = (
     "RoleManagement.Read.Directory",
     "User.Read.All",
 )
-
-
-@cache
-def _permissions() -> Mapping[str, Any]:
-    return tomllib.loads((resources.files("facts") / "permissions.toml").read_text(encoding="utf-8"))
-
-
-def permission(resource: Resource, value: str, kind: PermissionKind) -> str:
-    """Return the id of a permission: the real one where it is known, an invented one elsewhere."""
-    for one in _permissions()["permission"]:
-        if (one["resource"], one["value"], one["type"]) == (resource, value, kind):
-            return str(one["id"])
-    return str(uuid5(NAMESPACE_URL, f"practice/{resource}/{kind}/{value}"))
 
 
 class Estate:
@@ -351,7 +320,7 @@ class Estate:
         return found
 
     def _exchange_online(self) -> ServicePrincipal:
-        offered = [one for one in _permissions()["permission"] if one["resource"] == "exchange"]
+        offered = [one for one in known_permissions() if one["resource"] == "exchange"]
         return ServicePrincipal(
             id=self.id_of("principal/exchange"),
             app_id=EXCHANGE,
@@ -363,7 +332,7 @@ class Estate:
         )
 
     def _graph(self) -> ServicePrincipal:
-        mail = [one["value"] for one in _permissions()["permission"] if one["resource"] == "graph"]
+        mail = [one["value"] for one in known_permissions() if one["resource"] == "graph"]
         return ServicePrincipal(
             id=self.id_of("principal/graph"),
             app_id=GRAPH,

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from .credentials import Credentials
-from .estates import EXCHANGE, GRAPH
 from .fabrikam import FABRIKAM
 from .firms import Firm, MailApp, Proof
 from .state import Domain, Redirects, Tenant
+from .wellknown import EXCHANGE, GRAPH
 from .world import APPS, App
 
 __all__ = ["MAIL_APPS", "PROOFS", "fabrikam"]

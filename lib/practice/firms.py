@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from .credentials import Credentials
-from .estates import EXCHANGE, GRAPH, MICROSOFT, Estate
+from .estates import Estate
 from .state import Application, Mailbox, MobileDevice, ServicePrincipal, TracedMessage, User
+from .wellknown import EXCHANGE, GRAPH, MICROSOFT
 from .world import POLICIES, App, Mailer, World
 
 __all__ = ["READER", "Firm", "MailApp", "Proof"]

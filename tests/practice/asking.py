@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from practice.cloud import Cloud
-from practice.estates import SIGN_IN_WORD
 from practice.state import Directory
+from practice.wellknown import SIGN_IN_WORD
 from tests.practice.browsing import Browser, Page, session
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, Woodgrove
 

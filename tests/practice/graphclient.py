@@ -12,9 +12,9 @@ import requests
 from mailauth import clouds
 from mailauth.services import http
 from practice import cloud
-from practice.estates import GRAPH
 from practice.limits import GraphLimits
 from practice.state import ServicePrincipal, User
+from practice.wellknown import GRAPH
 from tests.practice.woodgrove import Woodgrove, woodgrove
 
 __all__ = ["Client", "Lab", "lab"]

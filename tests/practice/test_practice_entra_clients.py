@@ -21,8 +21,8 @@ from azure.identity import CertificateCredential, ClientSecretCredential, Manage
 
 from practice.cloud import Cloud
 from practice.credentials import public_part
-from practice.estates import EXCHANGE, GRAPH, LOGS, SIGN_IN_WORD
 from practice.state import FederatedCredential, ServicePrincipal
+from practice.wellknown import EXCHANGE, GRAPH, LOGS, SIGN_IN_WORD
 from tests.practice.browsing import Browser, Page, session
 from tests.practice.woodgrove import DOMAIN, ROLES, SCOPES, SECRET, TENANT, Woodgrove, running, woodgrove
 

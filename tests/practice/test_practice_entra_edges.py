@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from practice.estates import EXCHANGE, SIGN_IN_WORD, Estate
+from practice.estates import Estate
 from practice.state import (
     Api,
     ConditionalAccessPolicy,
@@ -15,6 +15,7 @@ from practice.state import (
     ServicePrincipal,
     User,
 )
+from practice.wellknown import EXCHANGE, SIGN_IN_WORD
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, VERIFIER, Asking
 from tests.practice.browsing import Browser, session
 from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from practice.estates import EXCHANGE, GRAPH, SIGN_IN_WORD, Estate
+from practice.estates import Estate
 from practice.state import ConditionalAccessPolicy, Redirects, User
+from practice.wellknown import EXCHANGE, GRAPH, SIGN_IN_WORD
 from tests.practice.asking import ADA, ADMIN, BACK, IMAP, VERIFIER, Asking
 from tests.practice.browsing import Browser, Page
 from tests.practice.woodgrove import DOMAIN, SCOPES, TENANT, Woodgrove, running, woodgrove

@@ -17,9 +17,9 @@ from joserfc.jwk import KeySet, RSAKey
 
 from practice import cloud
 from practice.credentials import public_part
-from practice.estates import EXCHANGE, GRAPH, SIGN_IN_WORD
 from practice.signins import Table
 from practice.state import Application, ConditionalAccessPolicy, FederatedCredential
+from practice.wellknown import EXCHANGE, GRAPH, SIGN_IN_WORD
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, Asking
 from tests.practice.browsing import Browser, session
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, running, woodgrove

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from practice.estates import EXCHANGE, ROLES
 from practice.exchange.registry import CMDLETS
 from practice.state import ManagementRoleAssignment, RoleAssignment, TracedMessage
+from practice.wellknown import EXCHANGE, ROLES
 from tests.practice import tokens
 from tests.practice.administration import Administration, administering
 from tests.practice.woodgrove import DOMAIN, TENANT, woodgrove

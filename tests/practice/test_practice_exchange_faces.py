@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msal
 
-from practice.estates import EXCHANGE
+from practice.wellknown import EXCHANGE
 from tests.practice import tokens
 from tests.practice.administration import Administration, administering
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, woodgrove

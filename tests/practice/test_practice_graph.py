@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mailauth.services.client import Graph
-from practice.estates import EXCHANGE, GRAPH
 from practice.graph import filters, matching
 from practice.state import Group
+from practice.wellknown import EXCHANGE, GRAPH
 from tests import graphserver
 from tests.practice.graphclient import Client, Lab, lab
 from tests.practice.woodgrove import SECRET, TENANT, woodgrove

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from practice.estates import EXCHANGE, GRAPH, permission
+from practice.wellknown import EXCHANGE, GRAPH, permission
 from tests.practice.graphclient import Lab, lab
 from tests.practice.woodgrove import SECRET
 

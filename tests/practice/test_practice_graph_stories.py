@@ -10,10 +10,10 @@ import pytest
 
 from mailauth.services import graph, segments
 from practice import cloud, credentials, signins, tenants
-from practice.estates import ROLES, SIGN_IN_WORD
 from practice.graph.routes import Routes
 from practice.ledger import Copy, copies
 from practice.limits import GraphLimits
+from practice.wellknown import ROLES, SIGN_IN_WORD
 from practice.world import World
 from tests import graphserver
 from tests.practice.graphclient import ALL, Client, Lab

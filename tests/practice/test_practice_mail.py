@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from practice import cloud, measure
-from practice.estates import SIGN_IN_WORD, Estate
+from practice.estates import Estate
 from practice.faults import Face
 from practice.limits import MailLimits
 from practice.mail import access
@@ -29,6 +29,7 @@ from practice.state import (
     RecipientPermission,
 )
 from practice.tokens import Keys
+from practice.wellknown import SIGN_IN_WORD
 from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, ROLES, SCOPES, Raw
 from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, woodgrove

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from practice import signins, signon
-from practice.estates import EXCHANGE, ROLES, SIGN_IN_WORD
 from practice.state import ConditionalAccessPolicy, Directory, Group
+from practice.wellknown import EXCHANGE, ROLES, SIGN_IN_WORD
 from practice.world import Network, Person, Site, World
 from tests.practice.woodgrove import Woodgrove, woodgrove
 

@@ -11,10 +11,10 @@ import pytest
 from practice import access, credentials, signins, tenants
 from practice.contoso import MOVED
 from practice.credentials import Credentials
-from practice.estates import EXCHANGE, GRAPH, MICROSOFT, ROLES
 from practice.mail import access as mail
 from practice.signins import Event
 from practice.state import Tenant, User
+from practice.wellknown import EXCHANGE, GRAPH, MICROSOFT, ROLES
 from practice.world import APPS
 from tests.practice import estate_faults
 from tests.practice.estate_faults import faults

@@ -13,7 +13,7 @@ import requests
 from practice import cloud, credentials, tenants
 from practice.cloud import Cloud
 from practice.credentials import Credentials
-from practice.estates import SIGN_IN_WORD
+from practice.wellknown import SIGN_IN_WORD
 from tests.practice import mailing
 
 SCOPE = "https://outlook.office365.com/.default"

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from practice import cloud
-from practice.estates import EXCHANGE, GRAPH, Estate
+from practice.estates import Estate
 from practice.state import Application, Mailbox, Redirects, ServicePrincipal, User
+from practice.wellknown import EXCHANGE, GRAPH
 
 TENANT = "0c6f6d1c-6d86-4a7c-8f6c-7d1d2a2f1e11"
 DOMAIN = "woodgrove.example"

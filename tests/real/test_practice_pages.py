@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from practice.cloud import Cloud
-from practice.estates import SIGN_IN_WORD
 from practice.state import ConditionalAccessPolicy
+from practice.wellknown import SIGN_IN_WORD
 from tests.practice.asking import ADA, IMAP
 from tests.practice.woodgrove import TENANT, Woodgrove, running, woodgrove
 from tests.real.test_browser import AXE, _without, browser

@@ -2,8 +2,8 @@
 
 from flask import Response, g, request
 
-from practice.estates import GRAPH
 from practice.state import Tenant
+from practice.wellknown import GRAPH
 
 from . import consent, scopes, turns
 from .clients import Client

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Response, g, request
 
 from practice import signon
-from practice.estates import SIGN_IN_WORD
+from practice.wellknown import SIGN_IN_WORD
 
 from . import approval, asks, clients, grants, pages, realms, sessions, turns
 from .asks import Ask

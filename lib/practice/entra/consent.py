@@ -7,7 +7,6 @@ from typing import Final
 
 from practice import catalogue
 from practice.backend import Backend
-from practice.estates import EXCHANGE, GRAPH, ROLES
 from practice.state import (
     Application,
     AppRole,
@@ -19,6 +18,7 @@ from practice.state import (
     Tenant,
     User,
 )
+from practice.wellknown import EXCHANGE, GRAPH, ROLES
 
 from .clients import Client
 from .errors import Refused

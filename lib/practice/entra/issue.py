@@ -18,8 +18,8 @@ from flask import request
 from practice import signon
 from practice.access import workload_access
 from practice.backend import Backend
-from practice.estates import EXCHANGE, GRAPH, MICROSOFT
 from practice.state import Directory, ServicePrincipal, Tenant, User
+from practice.wellknown import EXCHANGE, GRAPH, MICROSOFT
 
 from . import consent
 from .clients import Client, check_user

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from practice.estates import EXCHANGE, GRAPH, LOGS
 from practice.state import Directory, ServicePrincipal
+from practice.wellknown import EXCHANGE, GRAPH, LOGS
 
 from .errors import Refused
 

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, g, request
 
 from practice import signon
-from practice.estates import GRAPH
 from practice.state import Tenant
+from practice.wellknown import GRAPH
 
 from . import clients, pages, scopes, sessions
 from .asks import Ask

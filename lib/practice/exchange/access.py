@@ -10,8 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from practice.estates import EXCHANGE, ROLES
 from practice.state import Directory, Tenant
+from practice.wellknown import EXCHANGE, ROLES
 
 from .cmdlets import Cmdlet
 

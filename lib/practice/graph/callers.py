@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from practice.backend import Backend
-from practice.estates import GRAPH, ROLES
 from practice.state import Directory
 from practice.tokens import TokenError
+from practice.wellknown import GRAPH, ROLES
 
 from . import errors
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from practice.estates import GRAPH
 from practice.state import AppRoleAssignment, Directory, Grant, ServicePrincipal
+from practice.wellknown import GRAPH
 
 from . import bodies, errors, queries, wire
 from .callers import ADMINS_OF_APPS, Access

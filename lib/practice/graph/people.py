@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from practice.estates import ROLES
 from practice.state import Directory, Group, User
+from practice.wellknown import ROLES
 
 from . import errors, queries, wire
 from .callers import Access

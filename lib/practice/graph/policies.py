@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from practice.estates import EXCHANGE, GRAPH
 from practice.state import Directory, new_id
+from practice.wellknown import EXCHANGE, GRAPH
 
 from . import bodies, errors, queries, wire
 from .callers import Access
