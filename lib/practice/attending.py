@@ -13,17 +13,22 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-__all__ = ["LOG", "SERVER", "Attendance", "PracticeError", "attend"]
+__all__ = ["FAILED", "LOG", "READY", "SERVER", "Attendance", "PracticeError", "attend"]
 
 _START_S: Final = 60.0
+_ANSWER_S: Final = 5.0
 _POLL_S: Final = 0.02
 SERVER: Final = "server.json"
 """Where a serving process says how it is reached; gone when none serves."""
 LOG: Final = "server.log"
+READY: Final = "ready"
+"""What the cloud says to a new user when its stories are today's."""
+FAILED: Final = "failed: "
+"""What it says when they cannot be told; the reason follows."""
 
 
 class PracticeError(RuntimeError):
@@ -50,7 +55,7 @@ class Attendance:
     smtp: str
     lease_port: int
     instance: str
-    door_key: str
+    door_key: str = field(repr=False)
 
     @property
     def tenants_file(self) -> Path:
@@ -78,6 +83,7 @@ class Attendance:
 # One lease a process and home; it lives as long as the process does.
 _held: dict[Path, tuple[Attendance, socket.socket]] = {}
 _holding = threading.Lock()
+_servers: list["_Server"] = []
 
 
 @atexit.register
@@ -89,30 +95,22 @@ def _leave() -> None:
 def attend(home: Path) -> Attendance:
     """Return the practice cloud of *home*, started if need be; it stays up while this process lives.
 
+    Each call has the cloud look whether its stories are today's.
+
     Raises:
-        PracticeError: It does not start.
+        PracticeError: It does not start, or cannot tell its stories.
     """
     with _holding:
-        if home in _held and not _gone(_held[home][1]):
-            return _held[home][0]
         attendance, lease = _attended(home)
+        before = _held.pop(home, None)
         _held[home] = attendance, lease
+        if before is not None:
+            before[1].close()
         return attendance
 
 
-def _gone(lease: socket.socket) -> bool:
-    """Whether the other end has hung up: a cloud that was killed has."""
-    try:
-        lease.setblocking(False)
-        return lease.recv(1) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-
-
 def _attended(home: Path) -> tuple[Attendance, socket.socket]:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _made(home)
     ends = time.monotonic() + _START_S
     server: _Server | None = None
     while time.monotonic() < ends:
@@ -131,27 +129,59 @@ def _attended(home: Path) -> tuple[Attendance, socket.socket]:
     raise PracticeError(f"The practice cloud was not ready within {_START_S:.0f} s (see {home / LOG}).")
 
 
-def _lease(attendance: Attendance) -> socket.socket | None:
+def _made(home: Path) -> None:
     try:
-        lease = socket.create_connection(("127.0.0.1", attendance.lease_port), timeout=_START_S)
-        # It greets once today's stories are in place; another program on that port says something else.
-        with lease.makefile("rb") as said:
-            if said.readline(200).decode(errors="replace").strip() == attendance.instance:
-                return lease
-        lease.close()
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (home / LOG).open("ab"):
+            pass
+    except OSError as error:
+        raise PracticeError(
+            f"{home}: {error.strerror or error}; expected a folder that can be written. "
+            "MAILAUTH_PRACTICE_HOME names another one."
+        ) from None
+
+
+def _lease(attendance: Attendance) -> socket.socket | None:
+    """Return a lease, None where nobody gives one: the cloud is gone, or another program has its port.
+
+    Raises:
+        PracticeError: The cloud is there and cannot tell its stories.
+    """
+    try:
+        lease = socket.create_connection(("127.0.0.1", attendance.lease_port), timeout=_ANSWER_S)
+    except OSError:
+        return None
+    try:
+        with lease.makefile("r", encoding="utf-8", errors="replace") as said:
+            if said.readline(200).strip() == attendance.instance:
+                lease.settimeout(_START_S)
+                answer = said.readline(1_000).strip()
+                if answer == READY:
+                    return lease
+                if answer.startswith(FAILED):
+                    raise PracticeError(
+                        f"The practice cloud cannot tell its stories: {answer.removeprefix(FAILED)} "
+                        f"(see {attendance.home / LOG})."
+                    )
     except OSError:
         pass
+    lease.close()
     return None
 
 
 def _spawn(home: Path) -> "_Server":
-    command = [sys.executable, "-m", "practice", "--serve", "--home", str(home)]
+    # Not from the home itself: a module that lies there is not ours.
+    command = [sys.executable, "-P", "-m", "practice", "--serve", "--home", str(home)]
     # Apart from the terminal: Ctrl-C there is not meant for it.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     with (home / LOG).open("ab") as log:
-        return _Server(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(home), **apart)
+        started = _Server(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(home), **apart)
+    # Those that have ended since are let go, which nobody else would do in a kernel that lives for days.
+    _servers[:] = [one for one in _servers if one.poll() is None]
+    _servers.append(started)
+    return started
 
 
 class _Server(subprocess.Popen[bytes]):

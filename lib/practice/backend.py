@@ -26,6 +26,8 @@ class Backend:
         base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
         door_key: What opens the trainer's door; empty keeps it shut.
         reset: Makes the tenants of these names anew.
+        forget: Called with the id of a tenant that was made anew; a face that remembers something of tenants beside
+            their states adds what forgets it.
         mail: What the mail servers take.
         logs: What the log query API takes.
         graph: What Graph takes.
@@ -38,9 +40,14 @@ class Backend:
     base_url: str = ""
     door_key: str = field(default="", repr=False)
     reset: Callable[[Sequence[str]], None] = lambda names: None
+    forget: list[Callable[[str], None]] = field(default_factory=list)
     mail: MailLimits = field(default_factory=MailLimits)
     logs: LogLimits = field(default_factory=LogLimits)
     graph: GraphLimits = field(default_factory=GraphLimits)
+
+    def on_forget(self, forget: Callable[[str], None]) -> None:
+        """Have *forget* called with the id of every tenant that is made anew."""
+        self.forget.append(forget)
 
     @property
     def clock(self) -> Clock:

@@ -111,6 +111,8 @@ def start(
         ports: Ports to take where they are free, by face (``https``, ``imap``, ``pop``, ``smtp``).
     """
     with ExitStack() as stack:
+        if home is not None:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailauth-practice-")))
         keys = Keys.kept(folder / "signing-key.pem") if home else _shared_key()
         ledger = stack.enter_context(Ledger(folder / "signins"))
@@ -131,9 +133,9 @@ def _shared_key() -> Keys:
 def _listening(backend: Backend, ca_file: Path, context: "Certificates", ports: Mapping[str, int]) -> Iterator[Cloud]:
     _spin()
     with ExitStack() as stack:
-        pool = ThreadPool(minthreads=1, maxthreads=_THREADS, name="practice")
-        pool.start()
-        stack.callback(pool.stop)
+        pool, door_pool = (stack.enter_context(_threads(most)) for most in (_THREADS, 1))
+        # Whoever a fault keeps waiting would hold the end up.
+        stack.callback(backend.faults.clear)
 
         def listen(name: str, factory: Any, *, secure: bool) -> str:
             wrapped = WrappingFactory(factory)
@@ -144,9 +146,10 @@ def _listening(backend: Backend, ca_file: Path, context: "Certificates", ports: 
             return f"{HOST}:{found[0].getHost().port}"
 
         # The faces are told the address before anybody can ask them anything.
-        site = _Site(pool)
+        site = _Site()
         backend.base_url = f"https://{listen('https', site, secure=True)}"
-        site.serve(_faces(backend))
+        door = WSGIResource(_REACTOR, door_pool, control.application(backend))
+        site.resource = _Root(door, WSGIResource(_REACTOR, pool, _faces(backend)))
         imap, pop, smtp = (make(backend, context) for make in (mail.imap, mail.pop, mail.smtp))
         yield Cloud(
             backend,
@@ -157,6 +160,16 @@ def _listening(backend: Backend, ca_file: Path, context: "Certificates", ports: 
         )
 
 
+@contextmanager
+def _threads(most: int) -> Iterator[ThreadPool]:
+    pool = ThreadPool(minthreads=1, maxthreads=most, name="practice")
+    pool.start()
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
 def _faces(backend: Backend) -> Any:
     return DispatcherMiddleware(
         entra.application(backend),
@@ -164,7 +177,6 @@ def _faces(backend: Backend) -> Any:
             "/graph": graph.application(backend),
             "/logs": logs.application(backend),
             "/exchange": exchange.application(backend),
-            "/practice": control.application(backend),
         },
     )
 
@@ -185,17 +197,29 @@ class _Request(Request):
         base.loseConnection()
 
 
+class _Root(Resource):
+    """Leads to the trainer's door, which has a thread of its own: it opens while every other one is kept waiting."""
+
+    def __init__(self, door: WSGIResource, faces: WSGIResource) -> None:
+        base: Any = super()
+        base.__init__()
+        self._door = door
+        self._faces = faces
+
+    def getChild(self, path: bytes, request: Any) -> WSGIResource:
+        """Return who answers."""
+        if path == b"practice":
+            return self._door
+        request.postpath.insert(0, request.prepath.pop())
+        return self._faces
+
+
 class _Site(Site):
     """The HTTP listener."""
 
-    def __init__(self, pool: ThreadPool) -> None:
+    def __init__(self) -> None:
         base: Any = super()
         base.__init__(Resource(), requestFactory=_Request)
-        self._pool = pool
-
-    def serve(self, faces: Any) -> None:
-        """Answer with *faces* from now on."""
-        self.resource = WSGIResource(_REACTOR, self._pool, faces)
 
     def log(self, request: Any) -> None:
         """Stay quiet: whoever wants to see traffic looks at the client."""

@@ -38,11 +38,11 @@ def application(backend: Backend) -> Flask:
 
     @app.post("/reset")
     def reset() -> Response:
-        asked = (web.body(request) or {}).get("tenants", list(backend.states.names))
-        known = backend.states.names
-        wrong = [one for one in asked if one not in known] if isinstance(asked, list) else [asked]
-        if wrong:
-            return _unknown(backend, wrong[0])
+        given = web.body(request)
+        problem = _wrong_reset(backend, given)
+        if problem or given is None:
+            return _refuse(400, problem, {})
+        asked = given.get("tenants", list(backend.states.names))
         backend.reset(asked)
         return web.as_json({"tenants": asked})
 
@@ -102,6 +102,20 @@ def _summary(backend: Backend, name: str) -> dict[str, Any]:
 
 def _unknown(backend: Backend, name: object) -> Response:
     return _refuse(404, f"tenant: found {name!r}; expected one of {', '.join(backend.states.names)}.", {})
+
+
+def _wrong_reset(backend: Backend, given: Mapping[str, Any] | None) -> str:
+    """Return what is wrong with a wish to start anew: too much must not be lost by a slip of the pen."""
+    if given is None:
+        return 'The body is no JSON object; expected {"tenants": ["adatum"]}, or {} for all.'
+    if unknown := [name for name in given if name != "tenants"]:
+        return f"{unknown[0]}: no such field; expected tenants, or nothing for all."
+    asked = given.get("tenants", [])
+    if not isinstance(asked, list):
+        return f"tenants: found {asked!r}; expected a list of names."
+    known = backend.states.names
+    wrong = [one for one in asked if one not in known]
+    return f"tenants: found {wrong[0]!r}; expected any of {', '.join(known)}." if wrong else ""
 
 
 def _wrong_setting(given: Mapping[str, Any] | None) -> str:

@@ -6,7 +6,6 @@ gets the public parts.
 
 import base64
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from . import whole
 from .state import KeyCredential
 
 __all__ = ["Credentials", "kept", "public_part"]
@@ -91,18 +91,17 @@ def _certificate(path: Path, name: str) -> str:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        _write(path, made.public_bytes(serialization.Encoding.PEM) + private)
-    text = path.read_text(encoding="ascii")
-    return text[: text.index("-----BEGIN PRIVATE KEY")]
+        whole.write(path, made.public_bytes(serialization.Encoding.PEM) + private)
+    certificate, begins, _ = path.read_text(encoding="utf-8", errors="replace").partition("-----BEGIN PRIVATE KEY")
+    if not begins or "BEGIN CERTIFICATE" not in certificate:
+        raise RuntimeError(
+            f"{path} is not the certificate with its key that was written there; remove the practice home to start anew"
+        )
+    return certificate
 
 
 def _secret(path: Path) -> str:
     if not path.is_file():
         # Entra's own are 40 characters; this is as long.
-        _write(path, secrets.token_urlsafe(30).encode())
+        whole.write(path, secrets.token_urlsafe(30).encode())
     return path.read_text(encoding="ascii")
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)

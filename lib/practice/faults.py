@@ -20,6 +20,7 @@ Face = Literal["entra", "graph", "logs", "exchange", "imap", "pop", "smtp", "any
 Kind = Literal["latency", "throttle", "unavailable", "truncate", "drop"]
 
 _MOST: Final = 1_000_000
+_LONGEST_S: Final = 3_600
 
 
 class FaultError(ValueError):
@@ -75,10 +76,11 @@ class Fault:
         for name, kind in (("tenant", str), ("operation", str)):
             if not isinstance(given.get(name, ""), kind):
                 raise FaultError(f"{name}: found {given[name]!r}; expected text")
-        for name, kinds in (("after", (int,)), ("times", (int,)), ("seconds", (int, float))):
+        for name, most in (("after", _MOST), ("times", _MOST), ("seconds", _LONGEST_S)):
             value = given.get(name, 0)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value <= _MOST:
-                raise FaultError(f"{name}: found {value!r}; expected a number from 0 to {_MOST}")
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or (name != "seconds" and isinstance(value, float)) or not 0 <= value <= most:
+                raise FaultError(f"{name}: found {value!r}; expected a number from 0 to {most}")
         try:
             re.compile(given.get("operation", ""))
         except re.error as error:
@@ -100,6 +102,7 @@ class Faults:
     directory_lag: timedelta = timedelta()
     exchange_lag: timedelta = timedelta()
     _armed: list[Fault] = field(default_factory=list)
+    _awake: threading.Event = field(default_factory=threading.Event, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -126,7 +129,16 @@ class Faults:
         """Let everything work again: no faults, no lag, the right time."""
         with self._lock:
             self._armed.clear()
+            # Whoever is being kept waiting goes on; who comes later waits for another event.
+            self._awake.set()
+            self._awake = threading.Event()
         self.directory_lag = self.exchange_lag = self.clock.skew = timedelta()
+
+    def pause(self, seconds: float) -> None:
+        """Wait as a latency fault says, but no longer than until everything is to work again."""
+        with self._lock:
+            awake = self._awake
+        awake.wait(seconds)
 
     def strike(self, face: Face, operation: str, tenant: str = "") -> Fault | None:
         """Return the first fault that meets this operation, and count it."""

@@ -5,7 +5,7 @@ package does. What an engineer changed in a tenant is its state, and stays. One 
 """
 
 import hashlib
-import os
+import io
 import shutil
 import tempfile
 import threading
@@ -18,7 +18,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from . import credentials, tenants
+from . import credentials, tenants, whole
 from .cloud import Cloud
 from .ledger import Copy, copies
 from .signins import SEED, deliveries, events
@@ -63,10 +63,14 @@ class Home:
 
     def reset(self, names: Sequence[str]) -> None:
         """Make the tenants of these names as they were at first; what happened in them since is forgotten."""
-        self._practice.states.remove(names)
-        self._make(names)
-        for name in names:
-            self._practice.backend.ledger.forget(tenants.world_of(name).tenant_id)
+        backend = self._practice.backend
+        with self._refreshing:
+            self._make(names)
+            for name in names:
+                tenant_id = tenants.world_of(name).tenant_id
+                backend.ledger.forget(tenant_id)
+                for forget in backend.forget:
+                    forget(tenant_id)
 
     def _tell(self, today: date, edition: str) -> None:
         days = self._folder / "days"
@@ -94,11 +98,9 @@ class Home:
             "defaults": {"tenant": tenants.DEFAULT},
         }
         path = self._folder / "tenants.yaml"
-        handle, unfinished = tempfile.mkstemp(prefix=".tenants-", dir=self._folder)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(_HEADER)
-            YAML(typ="safe", pure=True).dump(content, file)
-        Path(unfinished).replace(path)
+        text = io.StringIO(newline="\n")
+        YAML(typ="safe", pure=True).dump(content, text)
+        whole.write(path, _HEADER + text.getvalue())
 
 
 def _rows(world: World, today: date) -> Iterator[Copy]:

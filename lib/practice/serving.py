@@ -4,10 +4,9 @@ One process serves a home; a lock file that the operating system holds sees to t
 """
 
 import json
-import os
+import logging
 import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,12 +17,15 @@ from filelock import FileLock, Timeout
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import blockingCallFromThread, deferToThread
+from twisted.python.failure import Failure
 
-from . import cloud
-from .attending import SERVER, Attendance
+from . import cloud, whole
+from .attending import FAILED, READY, SERVER, Attendance
 from .home import Home
 
 __all__ = ["serve"]
+
+_LOG = logging.getLogger(__name__)
 
 _GRACE_S: Final = 10.0
 _FIRST_S: Final = 60.0
@@ -64,8 +66,8 @@ def serve(folder: Path, *, grace_s: float = _GRACE_S, first_s: float = _FIRST_S)
                 instance=instance,
                 door_key=practice.backend.door_key,
             )
-            _write(folder / _PORTS, json.dumps(_taken(attendance)))
-            _write(folder / SERVER, attendance.written())
+            whole.write(folder / _PORTS, json.dumps(_taken(attendance)))
+            whole.write(folder / SERVER, attendance.written())
             try:
                 _wait(leases.ended)
             finally:
@@ -127,13 +129,20 @@ class _Lease(Protocol):
             self._transport.abortConnection()
             return
         self._leases.take(self)
-        greeting = f"{self._leases.instance}\n".encode()
+        self._transport.write(f"{self._leases.instance}\n".encode())
         made: Any = deferToThread(self._leases.refresh)
-        made.addCallbacks(lambda _: self._transport.write(greeting), lambda _: self._transport.abortConnection())
+        made.addCallbacks(lambda _: self._transport.write(f"{READY}\n".encode()), self._failed)
 
     def connectionLost(self, reason: Any = None) -> None:
         """Give it back."""
         self._leases.give_back(self)
+
+    def _failed(self, failure: Failure) -> None:
+        """Say why today's stories are not there, to the log and to whoever waits for them."""
+        _LOG.error("today's stories could not be told", exc_info=failure.value)
+        said = " ".join(f"{type(failure.value).__name__}: {failure.value}".split())
+        self._transport.write(f"{FAILED}{said[:400]}\n".encode())
+        self._transport.loseConnection()
 
     @property
     def _transport(self) -> Any:
@@ -163,11 +172,3 @@ def _taken(attendance: Attendance) -> dict[str, int]:
         "https": attendance.base_url, "imap": attendance.imap, "pop": attendance.pop, "smtp": attendance.smtp
     }  # fmt: skip
     return {name: int(address.rpartition(":")[2]) for name, address in addresses.items()}
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file for its owner only, whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)

@@ -3,16 +3,19 @@
 One process serves a practice home (`cloud` holds its lock), and all its threads come through here.
 """
 
-import os
-import tempfile
+import itertools
+import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import whole
 from .state import Tenant
 
 __all__ = ["States"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class States:
@@ -29,15 +32,19 @@ class States:
         self._text: dict[str, str] = {}
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            whole.clear(folder)
             for path in sorted(folder.glob("*.json")):
                 self._read(path)
 
     def _read(self, path: Path) -> None:
         try:
             self._take(Tenant.read(path.read_bytes()))
-        except ValueError:
+        except ValueError as error:
             # Written by another edition of this package, or broken: put aside, so that the tenant is made anew.
-            path.replace(path.with_suffix(".unreadable"))
+            numbered = (path.with_suffix(f".unreadable-{number}") for number in itertools.count(1))
+            aside = next(one for one in numbered if not one.exists())
+            path.replace(aside)
+            _LOG.warning("%s cannot be read and is kept as %s: %s", path.name, aside.name, str(error).splitlines()[0])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,18 +55,8 @@ class States:
     def put(self, tenant: Tenant) -> None:
         """Add *tenant*, or set it in place of what its id had."""
         with self._lock:
-            self._take(tenant)
             self._write(tenant)
-
-    def remove(self, names: Iterable[str]) -> None:
-        """Forget the tenants of these names."""
-        with self._lock:
-            for name in names:
-                tenant = self.find(name)
-                if tenant is not None:
-                    del self._held[tenant.tenant_id], self._text[tenant.tenant_id]
-                    if self._folder is not None:
-                        (self._folder / f"{tenant.name}.json").unlink(missing_ok=True)
+            self._take(tenant)
 
     def find(self, key: str) -> Tenant | None:
         """Return a tenant by id, name or domain; to look at under `reading`, not to change."""
@@ -122,8 +119,5 @@ class States:
     def _write(self, tenant: Tenant) -> None:
         text = tenant.written()
         if self._folder is not None:
-            handle, name = tempfile.mkstemp(prefix=".state-", dir=self._folder)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(self._folder / f"{tenant.name}.json")
+            whole.write(self._folder / f"{tenant.name}.json", text)
         self._text[tenant.tenant_id] = text

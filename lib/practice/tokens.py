@@ -4,7 +4,6 @@ One RSA key per practice home, kept in a file for its owner only, so that a toke
 """
 
 import json
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+
+from . import whole
 
 __all__ = ["Keys", "TokenError"]
 
@@ -47,14 +48,19 @@ class Keys:
 
     @classmethod
     def kept(cls, path: Path) -> Self:
-        """Return the key in *path*, made there if it is missing."""
-        if path.is_file():
+        """Return the key in *path*, made there if it is missing.
+
+        Raises:
+            RuntimeError: The file holds something else.
+        """
+        if not path.is_file():
+            made = cls.fresh()
+            whole.write(path, made._key.as_pem(private=True))
+            return made
+        try:
             return cls(RSAKey.import_key(path.read_bytes()))
-        made = cls.fresh()
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(made._key.as_pem(private=True))
-        return made
+        except (ValueError, TypeError):
+            raise RuntimeError(f"{path} holds no private key; remove it, and a new one is made") from None
 
     @classmethod
     def fresh(cls) -> Self:

@@ -4,7 +4,6 @@ Each face is a Flask application of its own, so that an error is told in its own
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -54,7 +53,7 @@ def application(
         assert face is not None
         tenant = backend.states.find(tenant_of(request) or "-")
         fault = backend.faults.strike(face, operation_of(request), tenant.name if tenant else "")
-        return _struck(fault, refuse) if fault else None
+        return _struck(fault, backend, refuse) if fault else None
 
     def refused(error: Exception) -> Response:
         code = getattr(error, "code", None)
@@ -71,10 +70,10 @@ def application(
     return app
 
 
-def _struck(fault: Fault, refuse: Refuse) -> Response | None:
+def _struck(fault: Fault, backend: Backend, refuse: Refuse) -> Response | None:
     match fault.kind:
         case "latency":
-            time.sleep(fault.seconds)
+            backend.faults.pause(fault.seconds)
             return None
         case "throttle":
             return refuse(429, "Too many requests.", {"Retry-After": f"{fault.seconds:.0f}"})
