@@ -102,16 +102,16 @@ class _Face:
         cmdlet = registry.find(call.cmdlet)
         if cmdlet is None or not caller.may(cmdlet):
             raise errors.not_recognized(call.cmdlet)
-        wait_s = self._wait_s(cmdlet, tenant_id) if not call.offset else 0.0
+        wait_s = self._wait_s(cmdlet, tenant_id) if not call.offset else 0
         if wait_s:
             # That it is refused is documented, how is not: unverified.
-            return _refuse(429, "The request was throttled.", {"Retry-After": f"{wait_s + 1:.0f}"})
+            return _refuse(429, "The request was throttled.", {"Retry-After": str(wait_s)})
         rows, warnings = self._rows(cmdlet, call, tenant_id)
         return self._page(call, holder, rows, [] if call.offset else warnings)
 
-    def _wait_s(self, cmdlet: Cmdlet, tenant_id: str) -> float:
+    def _wait_s(self, cmdlet: Cmdlet, tenant_id: str) -> int:
         if cmdlet.name != traces.NAME:
-            return 0.0
+            return 0
         return self._allowance.wait_s(tenant_id, self._backend.now())
 
     def _rows(self, cmdlet: Cmdlet, call: Call, tenant_id: str) -> tuple[list[Row], list[str]]:

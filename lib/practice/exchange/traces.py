@@ -5,12 +5,13 @@ row's time, its ``StartingRecipientAddress`` the last row's recipient. Times are
 """
 
 import threading
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from practice.state import TracedMessage
+from practice.windows import Window
 
 from . import errors
 from .binding import Given, Parameter
@@ -49,19 +50,16 @@ class Allowance:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: dict[str, deque[datetime]] = {}
+        self._windows: defaultdict[str, Window] = defaultdict(Window)
 
-    def wait_s(self, tenant_id: str, now: datetime) -> float:
+    def wait_s(self, tenant_id: str, now: datetime) -> int:
         """Count one request; return 0 where it is allowed, or else how many seconds to wait before the next."""
         with self._lock:
-            asked = self._asked.setdefault(tenant_id, deque(maxlen=MOST_REQUESTS))
-            # A clock that was set back leaves times in the future, which must not count against anybody.
-            while asked and not now - WINDOW < asked[0] <= now:
-                asked.popleft()
-            if len(asked) == MOST_REQUESTS:
-                return (asked[0] + WINDOW - now).total_seconds()
-            asked.append(now)
-            return 0.0
+            window = self._windows[tenant_id]
+            wait_s = window.wait_s(now, WINDOW, MOST_REQUESTS)
+            if not wait_s:
+                window.count(now)
+            return wait_s
 
 
 def _get(run: Run, given: Given) -> list[Row]:

@@ -1,11 +1,11 @@
-"""How often an app may ask: requests counted in a window that slides, on the cloud's own clock."""
+"""How often an app may ask: requests counted in windows that slide, on the cloud's own clock."""
 
-import math
 import threading
-from collections import defaultdict, deque
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 from practice.limits import GraphLimits
+from practice.windows import Window
 
 from . import errors
 
@@ -16,7 +16,7 @@ class Pace:
     """Requests of one app: in one tenant, and in all of them together."""
 
     def __init__(self) -> None:
-        self._taken: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+        self._windows: defaultdict[tuple[str, str], Window] = defaultdict(Window)
         self._lock = threading.Lock()
 
     def take(self, app_id: str, tenant_id: str, now: datetime, limits: GraphLimits) -> None:
@@ -36,22 +36,12 @@ class Pace:
         span = timedelta(seconds=limits.reports_s)
         with self._lock:
             windows = (
-                (self._taken[app_id, tenant_id], limits.reports),
-                (self._taken[app_id, ""], limits.reports_everywhere),
+                (self._windows[app_id, tenant_id], limits.reports),
+                (self._windows[app_id, ""], limits.reports_everywhere),
             )
-            waits = [_wait(taken, most, now, span) for taken, most in windows]
-            if any(waits):
-                told = {"Retry-After": str(max(waits))}
+            wait_s = max(window.wait_s(now, span, most) for window, most in windows)
+            if wait_s:
+                told = {"Retry-After": str(wait_s)}
                 raise errors.Refusal(429, "TooManyRequests", "Too many requests.", headers=told)
-            for taken, _ in windows:
-                taken.append(now)
-
-
-def _wait(taken: deque[datetime], most: int, now: datetime, span: timedelta) -> int:
-    """Return for how many whole seconds a window is full; 0 where it is not."""
-    # A clock that was set back leaves requests in the future, which hold nobody up.
-    while taken and not now - span < taken[0] <= now:
-        taken.popleft()
-    if len(taken) < most:
-        return 0
-    return max(math.ceil((taken[-most] + span - now).total_seconds()), 1)
+            for window, _ in windows:
+                window.count(now)

@@ -33,7 +33,7 @@ def application(backend: Backend) -> Flask:
         return tenant.name if tenant else ""
 
     app = web.application("logs", backend, refuse=refusals.bare, tenant_of=tenant_of)
-    throttle = Throttle(lambda: backend.logs)
+    throttle = Throttle(lambda: backend.logs, backend.now)
     app.register_error_handler(Refusal, lambda refusal: refusal.response())
 
     def asking(workspace_id: str) -> tuple[Tenant, str]:

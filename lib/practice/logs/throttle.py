@@ -1,20 +1,20 @@
 """Who may ask how often, and how many questions of one caller are worked on at a time."""
 
-import math
 import threading
-import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Final
 
 from practice.limits import LogLimits
+from practice.windows import Window
 
 from .refusals import Refusal
 
 __all__ = ["Throttle"]
 
-_PAUSE_S: Final = 5.0
+_PAUSE_S: Final = 5
 
 
 class Throttle:
@@ -22,12 +22,14 @@ class Throttle:
 
     Args:
         limits: Gives what a caller may do now.
+        now: Gives the cloud's time.
     """
 
-    def __init__(self, limits: Callable[[], LogLimits]) -> None:
+    def __init__(self, limits: Callable[[], LogLimits], now: Callable[[], datetime]) -> None:
         self._limits = limits
+        self._now = now
         self._changed = threading.Condition()
-        self._asked: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._windows: defaultdict[str, Window] = defaultdict(Window)
         self._running: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, int] = defaultdict(int)
 
@@ -37,15 +39,13 @@ class Throttle:
         Raises:
             Refusal: The caller has had as many as the window allows.
         """
-        limits, now = self._limits(), time.monotonic()
+        limits, now = self._limits(), self._now()
         with self._changed:
-            asked = self._asked[caller]
-            while asked and asked[0] <= now - limits.window_s:
-                asked.popleft()
-            if len(asked) >= limits.requests:
-                oldest = asked[0] if asked else now
-                raise _later(oldest + limits.window_s - now)
-            asked.append(now)
+            window = self._windows[caller]
+            wait_s = window.wait_s(now, timedelta(seconds=limits.window_s), limits.requests)
+            if wait_s:
+                raise _later(wait_s)
+            window.count(now)
 
     @contextmanager
     def turn(self, caller: str) -> Iterator[None]:
@@ -82,5 +82,5 @@ class Throttle:
             self._waiting[caller] -= 1
 
 
-def _later(wait_s: float) -> Refusal:
-    return Refusal(429, headers={"Retry-After": str(max(math.ceil(wait_s), 1))})
+def _later(wait_s: int) -> Refusal:
+    return Refusal(429, headers={"Retry-After": str(wait_s)})
