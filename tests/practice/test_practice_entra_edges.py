@@ -21,6 +21,7 @@ from tests.practice.browsing import Browser, session
 from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 POWERSHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
 
 
@@ -221,6 +222,34 @@ def test_a_device_that_gave_up_meanwhile_is_told_to_the_person(entra: Asking, br
     page = browser.sign_in(page, ADA, SIGN_IN_WORD)
     entra.practice.faults.clock.skew = timedelta(minutes=16)
     assert "AADSTS70019" in browser.press(page, "confirm").text
+
+
+def _signed_in_device(entra: Asking, browser: Browser) -> str:
+    """Return the polling code of a device that Ada has signed in to."""
+    device = entra.token(path="oauth2/v2.0/devicecode", client_id=entra.made.client.app_id, scope=IMAP)
+    page = browser.press(browser.open("/common/oauth2/deviceauth"), otc=device["user_code"])
+    assert "You have signed in" in browser.press(browser.sign_in(page, ADA, SIGN_IN_WORD), "confirm").text
+    return str(device["device_code"])
+
+
+def _poll(entra: Asking, code: str) -> dict[str, Any]:
+    return entra.token(grant_type=DEVICE, client_id=entra.made.client.app_id, device_code=code)
+
+
+def test_a_device_is_judged_by_the_account_as_it_is_when_the_device_asks(entra: Asking, browser: Browser) -> None:
+    code = _signed_in_device(entra, browser)
+    with pytest.raises(LookupError), entra.practice.states.changing(TENANT):
+        raise LookupError("a change that is taken back replaces the tenant")
+    _person(entra).account_enabled = False
+    assert _poll(entra, code)["error_codes"] == [50057]
+    _person(entra).account_enabled = True
+    assert entra.claims(_poll(entra, code))["upn"] == ADA
+
+
+def test_a_device_whose_person_was_deleted_meanwhile_gets_nothing(entra: Asking, browser: Browser) -> None:
+    code = _signed_in_device(entra, browser)
+    entra.directory.users.remove(_person(entra))
+    assert _poll(entra, code)["error_codes"] == [50034]
 
 
 def test_a_step_that_no_page_offers_leads_nowhere(entra: Asking, browser: Browser) -> None:

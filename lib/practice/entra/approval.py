@@ -9,7 +9,7 @@ from . import consent, scopes, turns
 from .clients import Client
 from .consent import Asked
 from .errors import Refused
-from .issue import Person
+from .persons import Person
 from .turns import Turn
 
 __all__ = ["give", "lacking", "page", "refusal"]

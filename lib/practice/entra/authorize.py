@@ -15,7 +15,7 @@ from practice.wellknown import SIGN_IN_WORD
 from . import approval, asks, clients, grants, pages, realms, sessions, turns
 from .asks import Ask
 from .errors import Refused, correlation_id
-from .issue import Person
+from .persons import Person
 from .sessions import Account
 from .turns import Turn
 
@@ -229,7 +229,7 @@ def _finish(turn: Turn, person: Person) -> Response:
         device = g.desk.device(ask.device)
         if device is None or g.backend.now() >= device.until:
             raise Refused("70019")
-        device.person = person
+        device.signed_in = person.kept()
         text = f"You have signed in to the {turn.client.name} application on your device. You may close this window."
         return pages.shown("done", title=turn.client.name, text=text)
     if ask.kind == "adminconsent":

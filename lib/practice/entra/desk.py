@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from .issue import Person
+from .persons import SignedIn
 
 __all__ = ["DEVICE_LASTS", "INTERVAL_S", "Desk", "Device"]
 
@@ -30,7 +30,7 @@ class Device:
         scope: What the app asked for.
         realm: The address's first part that it asked at.
         until: When the code ends.
-        person: Who signed in; None as long as nobody has.
+        signed_in: Who signed in; None as long as nobody has.
         declined: Whether somebody said no.
         polled: When it asked last.
     """
@@ -41,7 +41,7 @@ class Device:
     scope: str
     realm: str
     until: datetime
-    person: Person | None = None
+    signed_in: SignedIn | None = None
     declined: bool = False
     polled: datetime | None = None
 
@@ -62,11 +62,6 @@ class Desk:
                 return False
             self._redeemed[code_id] = until
             return True
-
-    def redeemed(self, code_id: str) -> bool:
-        """Return whether a code was redeemed."""
-        with self._lock:
-            return code_id in self._redeemed
 
     def new_device(self, now: datetime, **details: Any) -> Device:
         """Return a device with fresh codes; *details* are the other fields of `Device`."""
@@ -92,7 +87,7 @@ class Desk:
                 (
                     one
                     for one in self._devices.values()
-                    if one.user_code == wanted and one.until > now and one.person is None and not one.declined
+                    if one.user_code == wanted and one.until > now and one.signed_in is None and not one.declined
                 ),
                 None,
             )

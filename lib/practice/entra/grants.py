@@ -1,7 +1,7 @@
 """The grants of the token endpoint, each as a class of the OAuth library's with Entra's own rules."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,13 +14,13 @@ from practice import signon
 from practice.state import Tenant
 from practice.tokens import TokenError
 
-from . import clients, issue, scopes
+from . import clients, issue, persons, scopes
 from .asks import Ask
 from .clients import Client
 from .desk import Device
 from .errors import Refused, correlation_id
-from .issue import Person
-from .realms import Realm, home_of, tenants
+from .persons import Person, SignedIn
+from .realms import Realm, home_of
 
 __all__ = [
     "CODE_LASTS",
@@ -83,11 +83,7 @@ def new_code(ask: Ask, person: Person) -> str:
                 "challenge": ask.code_challenge,
                 "challenge_method": ask.code_challenge_method,
                 "nonce": ask.nonce,
-                "tenant": person.tenant.tenant_id,
-                "user": person.user.id,
-                "home": person.home,
-                "mfa": person.mfa,
-                "since": person.since.timestamp(),
+                **asdict(person.kept()),
                 "issued": g.backend.now().timestamp(),
             }
         )
@@ -117,7 +113,7 @@ class CodeGrant(_Grant, grants.AuthorizationCodeGrant):
         """Return the code, opened.
 
         Raises:
-            Refused: 9002313, 700016 where it was given to another client, 70008, 54005.
+            Refused: 9002313, 70000 where it was given to another client, 70008, 50034.
         """
         content = opened(code, "code", malformed="9002313")
         now = g.backend.now()
@@ -125,12 +121,14 @@ class CodeGrant(_Grant, grants.AuthorizationCodeGrant):
             raise Refused("70000")
         if now.timestamp() >= content["issued"] + CODE_LASTS.total_seconds():
             raise Refused("70008")
-        if g.desk.redeemed(content["id"]):
-            raise Refused("54005")
         return Sealed(content, _person(content), request.form.get("scope") or "")
 
     def authenticate_user(self, authorization_code: Sealed) -> Person:
-        """Return who signed in for it, and count it as redeemed, whatever comes of it."""
+        """Return who signed in for it, and count it as redeemed, whatever comes of it.
+
+        Raises:
+            Refused: 54005 where it was redeemed before.
+        """
         now = g.backend.now()
         if not g.desk.redeem(authorization_code.content["id"], now + CODE_LASTS, now):
             raise Refused("54005")
@@ -276,11 +274,15 @@ class DeviceGrant(_Grant, DeviceCodeGrant):
         return _Waiting(device, g.backend.now())
 
     def query_user_grant(self, user_code: str) -> tuple[Person | None, bool] | None:
-        """Return who signed in and whether they agreed; None as long as nobody did."""
+        """Return who signed in and whether they agreed; None as long as nobody did.
+
+        Raises:
+            Refused: As `persons.found`.
+        """
         device: Device = g.desk.device(self.request.form.get("device_code"))
-        if device.person is None and not device.declined:
-            return None
-        return device.person, not device.declined
+        if device.declined:
+            return None, False
+        return (persons.found(g.backend, g.realm, device.signed_in), True) if device.signed_in else None
 
     def should_slow_down(self, credential: "_Waiting") -> bool:
         """Return whether the device asks more often than it was told to."""
@@ -334,28 +336,8 @@ def opened(text: str, kind: str, *, malformed: str) -> dict[str, Any]:
 
 
 def _person(content: dict[str, Any]) -> Person:
-    """Return whom a code or a refresh token is for, as things are now.
-
-    Raises:
-        Refused: 50034 where the account is gone, 700016 where the token belongs to another tenant than is asked.
-    """
-    realm: Realm = g.realm
-    tenant = next((one for one in tenants(g.backend) if one.tenant_id == content["tenant"]), None)
-    if tenant is None or (realm.tenant and realm.tenant is not tenant):
-        raise Refused("70000")
-    now = g.backend.now()
-    user = next((one for one in tenant.directory_in_force(now).users if one.id == content["user"]), None)
-    if user is None:
-        raise Refused("50034", tenant=tenant.title)
-    return Person(
-        user,
-        tenant,
-        content["home"],
-        mfa=bool(content["mfa"]),
-        since=datetime.fromtimestamp(content["since"], UTC),
-        transfer=str(content.get("transfer") or ""),
-        nonce=str(content.get("nonce") or ""),
-    )
+    """Return whom a code or a refresh token is for, as `persons.found`."""
+    return persons.found(g.backend, g.realm, SignedIn.of(content), nonce=str(content.get("nonce") or ""))
 
 
 def _wanted(tenant: Tenant, scope: str) -> scopes.Wanted:

@@ -8,8 +8,8 @@ import json
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -24,9 +24,10 @@ from practice.wellknown import EXCHANGE, GRAPH, MICROSOFT
 from . import consent
 from .clients import Client, check_user
 from .errors import Refused, correlation_id
+from .persons import Person
 from .scopes import Wanted
 
-__all__ = ["IDLE", "Person", "Proof", "app_token", "machine_token", "refreshable", "user_tokens"]
+__all__ = ["IDLE", "Proof", "app_token", "machine_token", "refreshable", "user_tokens"]
 
 IDLE: Final = timedelta(days=90)
 """How long a refresh token lasts that nobody uses."""
@@ -50,29 +51,6 @@ _PREAUTHORIZED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """What Microsoft's own apps get at Exchange without anybody's consent."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody who has signed in.
-
-    Args:
-        user: Their account in the tenant that the token is for.
-        tenant: That tenant.
-        home: The tenant that they belong to.
-        mfa: Whether a second factor was given.
-        since: When they signed in.
-        transfer: ``deviceCodeFlow`` where a code carried the sign-in to another device.
-        nonce: What the id token repeats.
-    """
-
-    user: User
-    tenant: Tenant
-    home: str
-    mfa: bool
-    since: datetime
-    transfer: str = ""
-    nonce: str = ""
 
 
 def user_tokens(
@@ -220,12 +198,7 @@ def refreshable(backend: Backend, client: Client, person: Person, wanted: Wanted
         {
             "kind": "refresh",
             "client": client.app_id,
-            "tenant": person.tenant.tenant_id,
-            "user": person.user.id,
-            "home": person.home,
-            "mfa": person.mfa,
-            "transfer": person.transfer,
-            "since": person.since.timestamp(),
+            **asdict(person.kept()),
             "issued": backend.now().timestamp(),
             "scope": " ".join([*(f"{wanted.named}{one}" for one in wanted.values), *wanted.openid]),
             "public": public,

@@ -11,8 +11,8 @@ from practice.state import Tenant, User
 from practice.tokens import TokenError
 
 from .errors import Refused
-from .issue import Person
 from .pages import SESSION
+from .persons import Person
 from .realms import Realm, home_of, tenants
 
 __all__ = ["Account", "accounts", "keep", "person", "signing_in", "user_of"]

@@ -13,7 +13,7 @@ from . import clients, pages, scopes, sessions
 from .asks import Ask
 from .clients import Client
 from .errors import Refused, correlation_id
-from .issue import Person
+from .persons import Person
 from .realms import Realm
 from .sessions import Account
 
