@@ -10,8 +10,8 @@ until the change is in force everywhere (`Tenant.change_directory`, `Tenant.dire
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,6 +56,9 @@ __all__ = [
 
 Moment = datetime
 """Always aware, UTC."""
+
+# "End of December 2026": no day was published, so the last one is the last.
+_SWITCHED_OFF: Final = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> str:
@@ -524,7 +527,8 @@ class Exchange(_Record):
         ews_enabled: Three states.
         ews_allowed_app_ids: ``-EwsAllowedAppIDs``.
         dehydrated: Then ``Enable-OrganizationCustomization`` has to run first.
-        basic_smtp: What Microsoft allows: on as before, off by default (end of December 2026), or removed for good.
+        basic_smtp: What Microsoft allows: on as before, off by default, or removed for good; as announced, it is on
+            until the end of December 2026 and off by default from then on. See `basic_smtp_at`.
         default_access_level: What happens to a new phone.
     """
 
@@ -545,8 +549,14 @@ class Exchange(_Record):
     ews_enabled: bool | None = None
     ews_allowed_app_ids: list[str] = []
     dehydrated: bool = False
-    basic_smtp: Literal["on", "off by default", "removed"] = "on"
+    basic_smtp: Literal["as announced", "on", "off by default", "removed"] = "as announced"
     default_access_level: Literal["Allow", "Block", "Quarantine"] = "Allow"
+
+    def basic_smtp_at(self, now: datetime) -> Literal["on", "off by default", "removed"]:
+        """Return what holds for passwords on SMTP AUTH at *now*."""
+        if self.basic_smtp == "as announced":
+            return "on" if now < _SWITCHED_OFF else "off by default"
+        return self.basic_smtp
 
     def mailbox(self, key: str) -> Mailbox | None:
         """Return a mailbox by guid, account id, or any of its addresses, without regard to case."""
@@ -605,7 +615,6 @@ class Tenant(_Record):
         title: What its people call it.
         premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
         story: What is wrong with it, for trainers: one sentence a fault.
-        seed_edition: Which edition of the stories the tenant was made from.
     """
 
     name: str
@@ -616,7 +625,6 @@ class Tenant(_Record):
     exchange: Exchange = Field(default_factory=Exchange)
     logs: Logs = Field(default_factory=Logs)
     story: list[str] = []
-    seed_edition: str = ""
     former: list[_Former] = []
 
     @contextmanager

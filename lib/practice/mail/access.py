@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 from ..management_scopes import covers
 from ..state import Directory, Exchange, ExchangePrincipal, Mailbox, User
+from ..tokens import tenant_of
 
 __all__ = [
     "OUTLOOK",
@@ -118,7 +119,7 @@ def mailbox_of(view: View, protocol: Protocol, user: str) -> Mailbox | str:
     return _empty(view, box) or box
 
 
-def basic_barrier(view: View, user: str) -> Literal["", "removed", "Tenant", "Mailbox", "policy"]:
+def basic_barrier(view: View, user: str, now: datetime) -> Literal["", "removed", "Tenant", "Mailbox", "policy"]:
     """Return what Exchange itself has against a password for submission, before Entra is asked.
 
     The final removal comes first, then the protocol's switches, then the authentication policy: the
@@ -126,7 +127,8 @@ def basic_barrier(view: View, user: str) -> Literal["", "removed", "Tenant", "Ma
     that allows it is taken to overrule the "off by default" of December 2026 (which act will is unverified).
     """
     box = _addressed(view, user)
-    if view.exchange.basic_smtp == "removed":
+    allowed = view.exchange.basic_smtp_at(now)
+    if allowed == "removed":
         return "removed"
     switch = submission_switch(view.exchange, box)
     if switch:
@@ -135,7 +137,7 @@ def basic_barrier(view: View, user: str) -> Literal["", "removed", "Tenant", "Ma
     policies = view.exchange.authentication_policies
     policy = next((one for one in policies if one.name.lower() == named.lower()), None)
     if policy is None:
-        return "policy" if view.exchange.basic_smtp == "off by default" else ""
+        return "policy" if allowed == "off by default" else ""
     # A switch that a policy does not name is off: that is the default of a new one.
     return "" if policy.allow_basic.get("Smtp", False) else "policy"
 
@@ -170,9 +172,7 @@ def _not_for_us(view: View, claims: Mapping[str, Any]) -> str:
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience.rstrip("/") not in OUTLOOK:
         return "the token's audience is no Outlook host"
-    # v1.0 issuers are https://sts.windows.net/TENANT/, v2.0 ones HOST/TENANT/v2.0.
-    issued_by = str(claims.get("iss") or "").split("/")[3:4]
-    if claims.get("tid") != view.tenant_id or issued_by != [view.tenant_id]:
+    if tenant_of(claims) != view.tenant_id:
         return "the token is another tenant's"
     return ""
 

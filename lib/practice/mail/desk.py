@@ -98,7 +98,7 @@ class Desk:
         if self.protocol == "smtp":
             with self.backend.states.reading(tenant.tenant_id) as held:
                 view = _view(held, now)
-                barrier = access.basic_barrier(view, shown.user)
+                barrier = access.basic_barrier(view, shown.user, now)
                 box = access.mailbox_of(view, "smtp", shown.user)
             if barrier:
                 return barrier, nobody
