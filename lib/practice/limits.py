@@ -48,6 +48,8 @@ class LogLimits:
         window_s: In seconds.
         concurrent: Queries of one caller that are worked on at a time; more wait.
         queue: How many wait.
+        threads: Queries of all callers together that are worked on or wait; what is more is throttled. The service
+            has no such limit: here each of them holds one of the cloud's 16 threads, and half are the other faces'.
         queue_s: For how long, in seconds.
         timeout_s: How long a query may take that asks for no other time, in seconds.
         longest_s: How long it may ask for.
@@ -61,6 +63,7 @@ class LogLimits:
     window_s: float = 30
     concurrent: int = 5
     queue: int = 200
+    threads: int = 8
     queue_s: float = 180
     timeout_s: float = 180
     longest_s: float = 600

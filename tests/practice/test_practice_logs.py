@@ -3,9 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from practice.cloud import Cloud
 from practice.ledger import Copy
 from practice.limits import LogLimits
 from practice.logs import timespans
+from practice.logs.throttle import Throttle
 from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
 
 NOW = datetime.now(UTC)
@@ -371,13 +373,60 @@ def test_a_fault_breaks_an_answer_off_in_the_middle(bank: Bank) -> None:
     assert bank.post(json.dumps({"query": "SigninLogs"})).status_code == 200
 
 
+def ended(bank: Bank, text: str) -> tuple[int, float]:
+    """Ask, and return the status and when it came."""
+    status = bank.post(json.dumps({"query": text})).status_code
+    return status, time.monotonic()
+
+
 def test_queries_beyond_the_concurrent_ones_wait_their_turn(bank: Bank) -> None:
-    lower(bank, concurrent=1, timeout_s=1)
-    with ThreadPoolExecutor(2) as both:
-        slow = both.submit(bank.post, json.dumps({"query": LONG}))
-        time.sleep(0.3)
-        quick = both.submit(bank.post, json.dumps({"query": COUNT}))
-        assert (slow.result().status_code, quick.result().status_code) == (504, 200)
+    lower(bank, concurrent=1, queue=0, timeout_s=2)
+    with ThreadPoolExecutor(3) as pool:
+        # Where one of two is refused, the other is being worked on.
+        slow = {pool.submit(ended, bank, LONG) for _ in range(2)}
+        (refused,), slow = wait(slow, return_when=FIRST_COMPLETED)
+        assert refused.result()[0] == 429
+        lower(bank, queue=1)
+        quick = pool.submit(ended, bank, COUNT)
+        (status, slow_end), (other, quick_end) = slow.pop().result(), quick.result()
+    assert (status, other) == (504, 200)
+    # Both answers may be under way at once when the turn passes on.
+    assert quick_end > slow_end - 0.5
+
+
+def test_a_turn_is_waited_for_until_the_one_before_has_ended() -> None:
+    throttle, order = Throttle(lambda: LogLimits(concurrent=1), lambda: NOW), []
+
+    def second() -> None:
+        with throttle.turn("a/b"):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with throttle.turn("a/b"):
+            asked = pool.submit(second)
+            until = time.monotonic() + 10
+            while not throttle.waiting("a/b") and not asked.done() and time.monotonic() < until:
+                time.sleep(0.001)
+            order.append("first")
+        asked.result()
+    assert order == ["first", "second"]
+
+
+def test_slow_queries_leave_threads_to_the_other_faces(bank: Bank) -> None:
+    lower(bank, timeout_s=3, concurrent=100)
+    with ThreadPoolExecutor(20) as pool:
+        waiting = {pool.submit(ended, bank, LONG) for _ in range(20)}
+        told = [one.result()[0] for one in islice(as_completed(waiting), 12)]
+        began = time.monotonic()
+        with requests.Session() as session:
+            session.trust_env = False
+            address = f"{bank.practice.base_url}/{TENANT}/v2.0/.well-known/openid-configuration"
+            answered = session.get(address, verify=str(bank.practice.ca_file), timeout=60)
+        took_s = time.monotonic() - began
+        under_way = sum(not one.done() for one in waiting)
+    assert told == [429] * 12
+    assert (answered.status_code, under_way) == (200, 8), f"Entra took {took_s:.1f} s"
+    assert {one.result()[0] for one in waiting} == {429, 504}
 
 
 def test_a_full_queue_is_throttled(bank: Bank) -> None:

@@ -34,6 +34,7 @@ def application(backend: Backend) -> Flask:
 
     app = web.application("logs", backend, refuse=refusals.bare, tenant_of=tenant_of)
     throttle = Throttle(lambda: backend.logs, backend.now)
+    backend.on_forget(throttle.forget)
     app.register_error_handler(Refusal, lambda refusal: refusal.response())
 
     def asking(workspace_id: str) -> tuple[Tenant, str]:

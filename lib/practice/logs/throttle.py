@@ -18,7 +18,7 @@ _PAUSE_S: Final = 5
 
 
 class Throttle:
-    """Counts callers' requests.
+    """Counts the requests of callers, each named ``tenant id/object id``.
 
     Args:
         limits: Gives what a caller may do now.
@@ -47,12 +47,23 @@ class Throttle:
                 raise _later(wait_s)
             window.count(now)
 
+    def waiting(self, caller: str) -> int:
+        """Return how many questions of a caller wait for their turn."""
+        with self._changed:
+            return self._waiting[caller]
+
+    def forget(self, tenant_id: str) -> None:
+        """Forget how much the callers of a tenant have asked."""
+        with self._changed:
+            for caller in [one for one in self._windows if one.startswith(f"{tenant_id}/")]:
+                del self._windows[caller]
+
     @contextmanager
     def turn(self, caller: str) -> Iterator[None]:
         """Wait until one more question of the caller may be worked on, and hold that place.
 
         Raises:
-            Refusal: Too many wait already, or it took too long.
+            Refusal: Too many are worked on or wait already, or it took too long.
         """
         with self._changed:
             self._wait(caller)
@@ -62,14 +73,15 @@ class Throttle:
         finally:
             with self._changed:
                 self._running[caller] -= 1
-                if not self._running[caller]:
-                    del self._running[caller]
                 self._changed.notify_all()
 
     def _wait(self, caller: str) -> None:
         def free() -> bool:
-            return self._running.get(caller, 0) < self._limits().concurrent
+            return self._running[caller] < self._limits().concurrent
 
+        # Whoever is worked on or waits holds a thread, and every other face of the cloud needs threads too.
+        if sum(self._running.values()) + sum(self._waiting.values()) >= self._limits().threads:
+            raise _later(_PAUSE_S)
         if free():
             return
         if self._waiting[caller] >= self._limits().queue:
