@@ -124,7 +124,7 @@ class Estate:
     def __init__(self, name: str, title: str, domain: str, tenant_id: str, now: datetime) -> None:
         self.domain = domain
         self.now = now
-        self.tenant = Tenant(name=name, title=title, tenant_id=tenant_id)
+        self.tenant = Tenant(name=name, title=title, tenant_id=tenant_id, made=now)
         directory = self.tenant.directory
         directory.domains = [
             Domain(id=domain, is_default=True),

@@ -49,6 +49,7 @@ __all__ = [
     "Scope",
     "ServicePrincipal",
     "Tenant",
+    "TraceStatus",
     "TracedMessage",
     "User",
     "new_id",
@@ -385,6 +386,8 @@ class Mailbox(_Record):
         uids: What IMAP knows the first of `messages` by; the rest are counted on from `uid_next`.
         uid_next: The number after the last that `uids` ever held.
         sent: What its Sent Items hold.
+        sent_uids: As `uids`, of `sent`.
+        sent_uid_next: As `uid_next`, of `sent_uids`.
         quota_mb: ``ProhibitSendQuota``.
         used_mb: How full it is.
         soft_deleted: Whether it was removed less than 30 days ago.
@@ -409,6 +412,8 @@ class Mailbox(_Record):
     uids: list[int] = []
     uid_next: int = 1
     sent: list[str] = []
+    sent_uids: list[int] = []
+    sent_uid_next: int = 1
     quota_mb: int = 99 * 1024
     used_mb: int = 1
     soft_deleted: bool = False
@@ -503,6 +508,10 @@ class MobileDevice(_Record):
     last_sync: Moment | None = None
 
 
+TraceStatus = Literal["Delivered", "Failed", "Pending", "Quarantined"]
+"""What became of a message, as a message trace says it."""
+
+
 class TracedMessage(_Record):
     """A message that went through, as a message trace shows it."""
 
@@ -511,7 +520,7 @@ class TracedMessage(_Record):
     sender: str
     recipient: str
     subject: str
-    status: Literal["Delivered", "Failed", "Pending", "Quarantined"] = "Delivered"
+    status: TraceStatus = "Delivered"
     from_ip: str = ""
     size: int = 0
 
@@ -615,6 +624,7 @@ class Tenant(_Record):
         title: What its people call it.
         premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
         story: What is wrong with it, for trainers: one sentence a fault.
+        made: When it was made, or made anew, by the machine's clock; None where an earlier edition made it.
     """
 
     name: str
@@ -625,6 +635,7 @@ class Tenant(_Record):
     exchange: Exchange = Field(default_factory=Exchange)
     logs: Logs = Field(default_factory=Logs)
     story: list[str] = []
+    made: Moment | None = None
     former: list[_Former] = []
 
     @contextmanager
