@@ -44,6 +44,7 @@ __all__ = ["HOST", "Certificates", "Cloud", "start"]
 HOST: Final = "localhost"
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 _THREADS: Final = 16
+_MAIL_THREADS: Final = 2
 _HALT_S: Final = 2.0
 
 _REACTOR: Final[Any] = reactor  # what it can do depends on the platform, so its own type says nothing
@@ -133,7 +134,8 @@ def _shared_key() -> Keys:
 def _listening(backend: Backend, ca_file: Path, context: "Certificates", ports: Mapping[str, int]) -> Iterator[Cloud]:
     _spin()
     with ExitStack() as stack:
-        pool, door_pool = (stack.enter_context(_threads(most)) for most in (_THREADS, 1))
+        sizes = (_THREADS, _MAIL_THREADS, 1)
+        pool, mail_pool, door_pool = (stack.enter_context(_threads(most)) for most in sizes)
         # Whoever a fault keeps waiting would hold the end up.
         stack.callback(backend.faults.clear)
 
@@ -150,7 +152,7 @@ def _listening(backend: Backend, ca_file: Path, context: "Certificates", ports: 
         backend.base_url = f"https://{listen('https', site, secure=True)}"
         door = WSGIResource(_REACTOR, door_pool, control.application(backend))
         site.resource = _Root(door, WSGIResource(_REACTOR, pool, _faces(backend)))
-        imap, pop, smtp = (make(backend, context) for make in (mail.imap, mail.pop, mail.smtp))
+        imap, pop, smtp = (make(backend, context, mail_pool) for make in (mail.imap, mail.pop, mail.smtp))
         yield Cloud(
             backend,
             ca_file,

@@ -2,9 +2,9 @@
 
 from twisted.internet import ssl as tls
 from twisted.internet.protocol import ServerFactory
+from twisted.python.threadpool import ThreadPool
 
-from practice.backend import Backend
-
+from ..backend import Backend
 from .desk import Desk
 from .imap import Imap
 from .pop import Pop
@@ -14,16 +14,16 @@ from .wire import Factory
 __all__ = ["imap", "pop", "smtp"]
 
 
-def imap(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
-    """Return the IMAP server."""
-    return Factory(Desk(backend, "imap"), Imap, context)
+def imap(backend: Backend, context: tls.ContextFactory, pool: ThreadPool) -> ServerFactory:
+    """Return the IMAP server; it changes tenants on the threads of *pool*."""
+    return Factory(Desk(backend, "imap"), Imap, context, pool)
 
 
-def pop(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
-    """Return the POP server."""
-    return Factory(Desk(backend, "pop"), Pop, context)
+def pop(backend: Backend, context: tls.ContextFactory, pool: ThreadPool) -> ServerFactory:
+    """Return the POP server; it changes tenants on the threads of *pool*."""
+    return Factory(Desk(backend, "pop"), Pop, context, pool)
 
 
-def smtp(backend: Backend, context: tls.ContextFactory) -> ServerFactory:
-    """Return the submission server; *context* is what STARTTLS shows."""
-    return Factory(Desk(backend, "smtp"), Smtp, context)
+def smtp(backend: Backend, context: tls.ContextFactory, pool: ThreadPool) -> ServerFactory:
+    """Return the submission server; *context* is what STARTTLS shows, and *pool* as above."""
+    return Factory(Desk(backend, "smtp"), Smtp, context, pool)

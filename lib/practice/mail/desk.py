@@ -1,13 +1,15 @@
 """The mail servers' desk: it looks a sign-in up in the states, counts sessions and messages, and keeps good passwords.
 
-One desk serves one protocol of one practice cloud, on the reactor's thread alone. Nothing here waits
-while it holds a lock.
+One desk serves one protocol of one practice cloud. Sessions look things up on the reactor's thread; what changes a
+tenant (`Desk.with_password`, `Desk.submit`, `Desk.remove`) they have done on another, as it takes longer.
 """
 
 import hashlib
 import hmac
 import secrets
-from collections import defaultdict, deque
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -17,6 +19,7 @@ from ..backend import Backend
 from ..limits import MailLimits
 from ..state import Tenant
 from ..tokens import TokenError
+from ..windows import Window
 from . import access, store
 from .access import Admission, Protocol, View
 from .sasl import Presented
@@ -49,6 +52,22 @@ class Seat:
     until: datetime | None = None
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """What a mailbox sent lately."""
+
+    messages: Window = field(default_factory=Window)
+    recipients: Window = field(default_factory=Window)
+
+
+@dataclass(frozen=True)
+class _Good:
+    """A password that Entra took: in which tenant, and when."""
+
+    tenant_id: str
+    at: datetime
+
+
 @dataclass
 class Desk:
     """What the connections of one protocol share."""
@@ -56,9 +75,13 @@ class Desk:
     backend: Backend
     protocol: Protocol
     _open: defaultdict[str, list[Seat]] = field(default_factory=lambda: defaultdict(list))
-    _good: dict[bytes, datetime] = field(default_factory=dict, repr=False)
+    _good: dict[bytes, _Good] = field(default_factory=dict, repr=False)
     _salt: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
-    _sent: defaultdict[str, deque[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(deque))
+    _sent: defaultdict[tuple[str, str], _Sent] = field(default_factory=lambda: defaultdict(_Sent))
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.backend.on_forget(self._forget)
 
     @property
     def limits(self) -> MailLimits:
@@ -137,22 +160,25 @@ class Desk:
 
     def hurried(self, seat: Seat, recipients: int = 0) -> bool:
         """Whether the session's mailbox has more connections, messages or recipients than it may."""
-        now = self.backend.now()
-        recent = self._sent[seat.mailbox]
-        while recent and recent[0][0] <= now - _DAY:
-            recent.popleft()
-        minute = sum(1 for at, _ in recent if at > now - _MINUTE)
-        return (
-            # Those that were there first go on.
-            self._open[seat.mailbox].index(seat) >= self.limits.senders
-            or minute >= self.limits.messages_a_minute
-            or sum(count for _, count in recent) + recipients > self.limits.recipients_a_day
-        )
+        now, limits = self.backend.now(), self.limits
+        # Those that were there first go on.
+        if self._open[seat.mailbox].index(seat) >= limits.senders:
+            return True
+        with self._lock:
+            sent = self._sent[seat.tenant_id, seat.mailbox]
+            waits = (
+                sent.messages.wait_s(now, _MINUTE, limits.messages_a_minute),
+                sent.recipients.wait_s(now, _DAY, limits.recipients_a_day, recipients),
+            )
+        return any(waits)
 
     def submit(self, seat: Seat, sender: str, recipients: list[str], text: str, address: str) -> None:
         """Deliver a message."""
         now = self.backend.now()
-        self._sent[seat.mailbox].append((now, len(recipients)))
+        with self._lock:
+            sent = self._sent[seat.tenant_id, seat.mailbox]
+            sent.messages.count(now)
+            sent.recipients.count(now, len(recipients))
         handed_in = store.Submission(seat.tenant_id, seat.mailbox, sender, recipients, text, address, now)
         store.deliver(self.backend.states, handed_in)
 
@@ -166,7 +192,7 @@ class Desk:
             box = held.exchange.mailbox(seat.mailbox)
             return list(box.folders) if box else []
 
-    def remove(self, seat: Seat, uids: set[int]) -> None:
+    def remove(self, seat: Seat, uids: Iterable[int]) -> None:
         """Remove messages from the inbox."""
         store.remove(self.backend.states, seat.tenant_id, seat.mailbox, uids)
 
@@ -182,10 +208,18 @@ class Desk:
     def _known(self, shown: Presented, now: datetime) -> bool:
         if self.protocol != "smtp":
             return False
-        mark = self._mark(shown)
-        if mark in self._good and now >= self._good[mark]:
-            del self._good[mark]
-        return mark in self._good
+        with self._lock:
+            good = self._good.get(self._mark(shown))
+        # A clock that was set back leaves passwords that were good in the future: they are asked about again.
+        return good is not None and good.at <= now < good.at + self.limits.basic_cache
+
+    def _forget(self, tenant_id: str) -> None:
+        """Forget what is remembered of a tenant that was made anew."""
+        with self._lock:
+            for mark in [mark for mark, good in self._good.items() if good.tenant_id == tenant_id]:
+                del self._good[mark]
+            for key in [key for key in self._sent if key[0] == tenant_id]:
+                del self._sent[key]
 
     def _mark(self, shown: Presented) -> bytes:
         said = f"{shown.user.lower()}\0{shown.secret}".encode()
@@ -206,7 +240,8 @@ class Desk:
             self.backend.ledger.record(tenant_id, row)
         if done.code == "0":
             if self.protocol == "smtp":
-                self._good[self._mark(shown)] = now + self.limits.basic_cache
+                with self._lock:
+                    self._good[self._mark(shown)] = _Good(tenant_id, now)
             return "ok"
         # 53003, 530035 and their kin are policy; a password that is wrong, old or not enough is "incorrect".
         return "blocked" if done.code.startswith("53") else "wrong"

@@ -31,6 +31,7 @@ _RESPONSE: Final = b"BAD Command Argument Error. 12"
 _UNKNOWN: Final = b"BAD Command Error. 10"  # general knowledge
 _EMPTY: Final = b"BAD Command Error. 12"
 _CLOSED: Final = b"* BYE Connection closed. 14"
+_FAILED: Final = b" NO AUTHENTICATE failed."
 _EXPIRED: Final = b"* BYE Session invalidated - AccessTokenExpired"
 _DOWN: Final = b"BAD Server Unavailable. 15"  # general knowledge
 
@@ -101,14 +102,10 @@ class Dialogue(Session):
         return self.turn()
 
     def too_long(self) -> Turn:
-        self.say(b"* " + _ARGUMENTS, _CLOSED)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(b"* " + _ARGUMENTS, _CLOSED)
 
     def timed_out(self) -> Turn:
-        self.say(_CLOSED)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_CLOSED)
 
     def throttled(self, line: bytes, seconds: float) -> Turn:
         self._take_tag(line)
@@ -130,9 +127,7 @@ class Dialogue(Session):
         return self.turn()
 
     def expired(self) -> Turn | None:
-        self.say(_EXPIRED)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_EXPIRED)
 
     @abstractmethod
     def refresh(self) -> None:
@@ -246,10 +241,14 @@ class Dialogue(Session):
 
     def _do_login(self, given: list[Node]) -> None:
         name, word = (text(one).decode("utf-8", "replace") for one in exactly(given, 2))
-        if name and word:
-            # Entra may well take the password, and says so in a row; Exchange opens nothing for it.
-            self.desk.with_password(sasl.Presented(name, word), self.address)
-        self.say(self._tag + b" NO LOGIN failed.")
+        self._word(sasl.Presented(name, word) if name and word else None, b" NO LOGIN failed.")
+
+    def _word(self, shown: sasl.Presented | None, refusal: bytes) -> None:
+        """Refuse a password. Entra may well take it, and says so in a row; Exchange opens nothing for it."""
+        if shown is None:
+            self.say(self._tag + refusal)
+        else:
+            self.wait_for(lambda: self.desk.with_password(shown, self.address), lambda _: self.say(self._tag + refusal))
 
     def _authenticate(self, pieces: Sequence[bytes | Text]) -> None:
         given = pieces[0].split() if isinstance(pieces[0], bytes) and len(pieces) == 1 else []
@@ -269,11 +268,12 @@ class Dialogue(Session):
         except sasl.SaslError:
             self._bad(_RESPONSE)
             return
-        entry = self.desk.with_token(shown) if shown and mechanism == "XOAUTH2" else None
-        if shown and mechanism == "PLAIN":
-            self.desk.with_password(shown, self.address)
-        if shown is None or entry is None or entry.admission.stage == "refused":
-            self.say(self._tag + b" NO AUTHENTICATE failed.")
+        if shown is None or mechanism == "PLAIN":
+            self._word(shown, _FAILED)
+            return
+        entry = self.desk.with_token(shown)
+        if entry.admission.stage == "refused":
+            self.say(self._tag + _FAILED)
             return
         self.tenant = self.desk.tenant_name(shown.user)
         self.authenticated = True

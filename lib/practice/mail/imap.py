@@ -5,8 +5,8 @@ and the like) are refused with NO. New mail is told at NOOP and at IDLE's beginn
 marked so is from general knowledge.
 """
 
-import hashlib
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from twisted.mail import imap4
@@ -16,6 +16,7 @@ from .desk import Desk, Seat
 from .dialogue import Dialogue, exactly, nothing
 from .fetch import fetched, items
 from .letters import Letter, string
+from .store import Stored
 from .syntax import ArgumentError, Node, members, text, wildcard
 
 __all__ = ["Imap"]
@@ -34,7 +35,7 @@ class Imap(Dialogue):
 
     def __init__(self, desk: Desk, address: str) -> None:
         super().__init__(desk, address)
-        self._letters: list[Letter] = []
+        self._held: list[Stored] = []
 
     def _do_noop(self, given: list[Node]) -> None:
         nothing(given)
@@ -69,7 +70,7 @@ class Imap(Dialogue):
         contents = self.desk.folder(self._at, name)
         count = len(contents.messages)
         facts = {b"MESSAGES": count, b"RECENT": 0, b"UNSEEN": count, b"UIDNEXT": contents.uid_next}
-        facts[b"UIDVALIDITY"] = self._validity(name)
+        facts[b"UIDVALIDITY"] = contents.validity
         keys = list(dict.fromkeys(text(one).upper() for one in wanted))
         if not keys or not set(keys) <= set(facts):
             raise ArgumentError
@@ -78,19 +79,19 @@ class Imap(Dialogue):
         self.done("STATUS")
 
     def _do_select(self, given: list[Node], command: str = "SELECT", code: bytes = b"[READ-WRITE] ") -> None:
-        self._selected, self._letters = "", []
+        self._selected, self._held = "", []
         name = self._known(exactly(given, 1)[0])
         if not name:
             return
         contents = self.desk.folder(self._at, name)
         self._selected = name
-        self._letters = [Letter(place, one) for place, one in enumerate(contents.messages, 1)]
-        self.say(b"* %d EXISTS" % len(self._letters), b"* 0 RECENT")
+        self._held = list(contents.messages)
+        self.say(b"* %d EXISTS" % len(self._held), b"* 0 RECENT")
         self.say(rb"* FLAGS (\Seen \Answered \Flagged \Deleted \Draft $MDNSent)")
         self.say(b"* OK [PERMANENTFLAGS ()] Permanent flags")
-        if self._letters:
+        if self._held:
             self.say(b"* OK [UNSEEN 1] Is the first unseen message")
-        self.say(b"* OK [UIDVALIDITY %d] UIDVALIDITY value" % self._validity(name))
+        self.say(b"* OK [UIDVALIDITY %d] UIDVALIDITY value" % contents.validity)
         self.say(b"* OK [UIDNEXT %d] The next unique identifier value" % contents.uid_next)
         self.done(command, code)
 
@@ -108,8 +109,8 @@ class Imap(Dialogue):
     def _do_fetch(self, given: list[Node], *, by_uid: bool = False) -> None:
         chosen, wanted = exactly(given, 2)
         asked = items(wanted, by_uid=by_uid)
-        numbers = members(text(chosen), [one.uid if by_uid else one.place for one in self._letters])
-        for letter in self._letters:
+        numbers = members(text(chosen), [one.uid if by_uid else one.place for one in self._letters()])
+        for letter in self._letters():
             if (letter.uid if by_uid else letter.place) in numbers:
                 self.say(b"* %d FETCH (%s)" % (letter.place, fetched(letter, asked)))
         self.done("FETCH")
@@ -122,8 +123,8 @@ class Imap(Dialogue):
             given = given[2:]
         if len(given) > _TERMS:
             raise ArgumentError
-        asked = search.compiled(given, self._letters)
-        found = [one.uid if by_uid else one.place for one in self._letters if asked(one)]
+        asked = search.compiled(given, list(self._letters()))
+        found = [one.uid if by_uid else one.place for one in self._letters() if asked(one)]
         self.say(b" ".join([b"* SEARCH", *(b"%d" % one for one in found)]))
         self.done("SEARCH")
 
@@ -145,12 +146,12 @@ class Imap(Dialogue):
 
     def _do_close(self, given: list[Node]) -> None:
         nothing(given)
-        self._selected, self._letters = "", []
+        self._selected, self._held = "", []
         self.done("CLOSE")
 
     def _do_unselect(self, given: list[Node]) -> None:
         nothing(given)
-        self._selected, self._letters = "", []
+        self._selected, self._held = "", []
         self.done("UNSELECT")
 
     # --- the mailbox ------------------------------------------------------------------------------
@@ -172,25 +173,22 @@ class Imap(Dialogue):
             self.say(self._tag + f" NO {echoed} doesn't exist.".encode())  # general knowledge
         return found
 
-    def _validity(self, name: str) -> int:
-        """Return UIDVALIDITY: the same as long as the mailbox lives."""
-        digest = hashlib.sha256(f"{self._at.mailbox}/{name}".encode()).digest()
-        return int.from_bytes(digest[:4]) // 2 + 1
+    def _letters(self) -> Iterator[Letter]:
+        """Yield the folder's messages to look into, each anew: a session keeps nothing of what it took apart."""
+        return (Letter(place, one) for place, one in enumerate(self._held, 1))
 
     def refresh(self) -> None:
         if not self._selected or self.seat is None:
             return
         now = {one.uid: one for one in self.desk.folder(self._at, self._selected).messages}
-        for letter in [one for one in self._letters if one.uid not in now]:
-            self.say(b"* %d EXPUNGE" % (self._letters.index(letter) + 1))
-            self._letters.remove(letter)
-        held = {one.uid for one in self._letters}
+        for one in [one for one in self._held if one.uid not in now]:
+            self.say(b"* %d EXPUNGE" % (self._held.index(one) + 1))
+            self._held.remove(one)
+        held = {one.uid for one in self._held}
         came = [one for uid, one in now.items() if uid not in held]
-        self._letters += [Letter(0, one) for one in came]
-        for place, letter in enumerate(self._letters, 1):
-            letter.place = place
+        self._held += came
         if came:
-            self.say(b"* %d EXISTS" % len(self._letters))
+            self.say(b"* %d EXISTS" % len(self._held))
 
 
 def _folder_name(node: Node) -> str:

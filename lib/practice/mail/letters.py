@@ -32,7 +32,12 @@ class Letter:
     def __init__(self, place: int, stored: Stored) -> None:
         self.place = place
         self.uid = stored.uid
-        self.data = stored.data
+        self._stored = stored
+
+    @cached_property
+    def data(self) -> bytes:
+        """The message, whole."""
+        return self._stored.data
 
     @cached_property
     def parsed(self) -> Part:

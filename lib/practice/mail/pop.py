@@ -77,14 +77,10 @@ class Pop(Session):
             answer(rest)
 
     def too_long(self) -> Turn:
-        self.say(_PROTOCOL)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_PROTOCOL)
 
     def timed_out(self) -> Turn:
-        self.say(_CLOSED)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_CLOSED)
 
     def throttled(self, line: bytes, seconds: float) -> Turn:
         self._mechanism = ""
@@ -101,9 +97,7 @@ class Pop(Session):
         return self.turn()
 
     def expired(self) -> Turn | None:
-        self.say(_EXPIRED)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_EXPIRED)
 
     # --- before authentication --------------------------------------------------------------------
 
@@ -131,8 +125,7 @@ class Pop(Session):
         if shown is None:
             self.say(_REFUSED)
         elif mechanism == "PLAIN":
-            self.desk.with_password(shown, self.address)
-            self.say(_REFUSED)
+            self.wait_for(lambda: self.desk.with_password(shown, self.address), lambda _: self.say(_REFUSED))
         else:
             self._enter(shown)
 
@@ -158,19 +151,21 @@ class Pop(Session):
         if not user:
             self._refuse(_STATE)
             return
-        if rest:
-            # Entra may well take the password, and says so in a row; Exchange opens nothing for it.
-            self.desk.with_password(sasl.Presented(user, rest), self.address)
-        self.say(_LOGON)
+        if not rest:
+            self.say(_LOGON)
+            return
+        # Entra may well take the password, and says so in a row; Exchange opens nothing for it.
+        shown = sasl.Presented(user, rest)
+        self.wait_for(lambda: self.desk.with_password(shown, self.address), lambda _: self.say(_LOGON))
 
     # --- with a mailbox ---------------------------------------------------------------------------
 
     def _stat(self, rest: str) -> None:
         held = self._held()
-        self.say(b"+OK %d %d" % (len(held), sum(len(one.data) for _, one in held)))
+        self.say(b"+OK %d %d" % (len(held), sum(one.size for _, one in held)))
 
     def _list(self, rest: str) -> None:
-        self._listing(rest, lambda one: b"%d" % len(one.data))
+        self._listing(rest, lambda one: b"%d" % one.size)
 
     def _uidl(self, rest: str) -> None:
         # As long as the message and its number are the same, so is this.
@@ -204,8 +199,13 @@ class Pop(Session):
         self.say(b"+OK")
 
     def _quit(self, rest: str) -> None:
-        if self.seat is not None and self._marked:
-            self.desk.remove(self.seat, self._marked)
+        seat, marked = self.seat, frozenset(self._marked)
+        if seat is None or not marked:
+            self._sign_off(None)
+        else:
+            self.wait_for(lambda: self.desk.remove(seat, marked), self._sign_off)
+
+    def _sign_off(self, _removed: None) -> None:
         self.say(b"+OK Microsoft Exchange Server POP3 server signing off.")
         self.hang_up()
 

@@ -8,9 +8,11 @@ of sending what was stored. Twisted listens, secures and paces the connections (
 
 import base64
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Final
+from functools import partial
+from typing import ClassVar, Final, TypeVar
 
 from ..faults import Face
 from .desk import Desk, Entry, Seat
@@ -19,6 +21,8 @@ __all__ = ["LONGEST", "About", "Session", "Turn", "banner"]
 
 LONGEST: Final = 65_536
 """The longest line that is read, in bytes, and the largest literal."""
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,15 @@ class Turn:
         close: Whether it hangs up afterwards.
         secure: Whether TLS begins afterwards.
         literal: How many bytes, rather than a line, it reads next.
+        work: What has to be done, on another thread, before anything can be said. What it returns is called on the
+            session's own; the session's next turn follows, and nothing is read in between.
     """
 
     data: bytes = b""
     close: bool = False
     secure: bool = False
     literal: int = 0
+    work: Callable[[], Callable[[], None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class Session(ABC):
         self._said: list[bytes] = []
         self._end = self._secure = False
         self._literal = 0
+        self._work: Callable[[], Callable[[], None]] | None = None
         self._commands = 0
 
     # --- what the wire calls ----------------------------------------------------------------------
@@ -147,6 +155,16 @@ class Session(ABC):
         """Close after the answer."""
         self._end = True
 
+    def farewell(self, *lines: bytes) -> Turn:
+        """Return the turn that says *lines* and closes."""
+        self.say(*lines)
+        self.hang_up()
+        return self.turn()
+
+    def wait_for(self, act: Callable[[], _Answer], then: Callable[[_Answer], None]) -> None:
+        """Have *act* done on another thread, as it changes a tenant, and answer in *then* with what it returned."""
+        self._work = lambda: partial(then, act())
+
     def start_tls(self) -> None:
         """Begin TLS after the answer."""
         self._secure = True
@@ -161,7 +179,10 @@ class Session(ABC):
         self.seat = self.desk.take(entry)
 
     def turn(self) -> Turn:
-        """Return what was said since the last turn."""
+        """Return what was said since the last turn, or what it waits for."""
+        if self._work is not None:
+            work, self._work = self._work, None
+            return Turn(work=work)
         made = Turn(b"".join(self._said), self._end, self._secure, self._literal)
         self._said, self._secure, self._literal = [], False, 0
         return made

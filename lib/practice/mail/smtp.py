@@ -114,14 +114,10 @@ class Smtp(Session):
             self._refuse(_UNKNOWN)
 
     def too_long(self) -> Turn:
-        self.say(b"500 5.5.2 Line too long")  # general knowledge
-        self.hang_up()
-        return self.turn()
+        return self.farewell(b"500 5.5.2 Line too long")  # general knowledge
 
     def timed_out(self) -> Turn:
-        self.say(_TIMEOUT)
-        self.hang_up()
-        return self.turn()
+        return self.farewell(_TIMEOUT)
 
     def throttled(self, line: bytes, seconds: float) -> Turn:
         self._forget()
@@ -217,11 +213,15 @@ class Smtp(Session):
         if shown is None:
             self._refuse(_WORDS["wrong"])
             return
-        word, entry = self.desk.with_password(shown, self.address)
-        if word == "ok":
-            self._enter(shown.user, entry)
-        else:
-            self._refuse(_WORDS[word])
+
+        def judged(found: tuple[Word, Entry]) -> None:
+            word, entry = found
+            if word == "ok":
+                self._enter(shown.user, entry)
+            else:
+                self._refuse(_WORDS[word])
+
+        self.wait_for(lambda: self.desk.with_password(shown, self.address), judged)
 
     def _enter(self, user: str, entry: Entry) -> None:
         self.tenant = self.desk.tenant_name(user)
@@ -304,14 +304,20 @@ class Smtp(Session):
             self.say(_TOO_LARGE)
 
     def _submit(self, sender: str, recipients: list[str], body: bytes) -> None:
-        assert self.seat is not None
-        author = _author(body)
-        if author and not self.desk.may_send_as(self.seat, author):
-            self.say(_DENIED)
-            return
-        text = body.decode("utf-8", "replace")
-        self.desk.submit(self.seat, sender or author, recipients, text, self.address)
-        self.say(b"250 2.0.0 OK <" + token_hex(16).encode() + b"@" + _HOST + b">")
+        seat = self.seat
+        assert seat is not None
+
+        def act() -> bool:
+            author = _author(body)
+            if author and not self.desk.may_send_as(seat, author):
+                return False
+            self.desk.submit(seat, sender or author, recipients, body.decode("utf-8", "replace"), self.address)
+            return True
+
+        def told(taken: bool) -> None:
+            self.say(b"250 2.0.0 OK <%s@%s>" % (token_hex(16).encode(), _HOST) if taken else _DENIED)
+
+        self.wait_for(act, told)
 
     def _rset(self, rest: str) -> None:
         self._forget()
@@ -372,5 +378,5 @@ def _author(body: bytes) -> str:
     try:
         head = message_from_bytes(body.partition(b"\r\n\r\n")[0], policy=policy.compat32)
         return parseaddr(str(head.get("From") or ""))[1]
-    except (ValueError, IndexError, AttributeError):
+    except (ValueError, IndexError, AttributeError, RecursionError):
         return ""

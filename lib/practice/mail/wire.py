@@ -1,4 +1,7 @@
-"""Carries a `Session` over Twisted: lines, literals, TLS, deadlines, faults. Nothing here waits on the reactor."""
+"""Carries a `Session` over Twisted: lines, literals, TLS, deadlines, faults. Nothing here waits on the reactor.
+
+What changes a tenant is done on the threads of a pool; its session reads no further until it is.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -6,8 +9,10 @@ from typing import Any, Final
 from twisted.internet import reactor
 from twisted.internet import ssl as tls
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.threads import deferToThreadPool
 from twisted.protocols.basic import LineReceiver
 from twisted.python import failure, log
+from twisted.python.threadpool import ThreadPool
 
 from .desk import Desk
 from .session import LONGEST, Session, Turn
@@ -29,16 +34,18 @@ class Wire(LineReceiver):
     Args:
         session: What is spoken.
         context: What STARTTLS shows.
+        pool: Where sessions have their work done.
     """
 
     MAX_LENGTH = LONGEST
     delimiter = b"\r\n"
 
-    def __init__(self, session: Session, context: tls.ContextFactory) -> None:
+    def __init__(self, session: Session, context: tls.ContextFactory, pool: ThreadPool) -> None:
         self.session = session
         self.context = context
+        self._pool = pool
         self._timers: dict[str, Any] = {}
-        self._waits = self._closing = False
+        self._waits = self._full = self._closing = False
         self._wanted = 0
         self._raw: list[bytes] = []
 
@@ -95,15 +102,23 @@ class Wire(LineReceiver):
 
     def pauseProducing(self) -> None:
         """Answer no more lines for now; what is on its way still arrives, or no handshake could go on."""
-        self.paused = True
+        self._full = self.paused = True
 
     def resumeProducing(self) -> None:
         """Read on, unless an answer is being waited for."""
-        if not self._waits and not self._closing:
-            base: Any = super()
-            base.resumeProducing()
+        self._full = False
+        self._read_on()
 
     # --- what is done -----------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        self._waits = self.paused = True
+
+    def _read_on(self) -> None:
+        """Go on reading: neither an answer is being waited for, nor is the client slow to take those it had."""
+        if not (self._waits or self._full or self._closing):
+            base: Any = super()
+            base.resumeProducing()
 
     @property
     def _lines(self) -> Any:
@@ -118,8 +133,12 @@ class Wire(LineReceiver):
         try:
             act()
         except Exception:
-            # The process stays up; what went wrong here goes to the process's own log and never to the client.
-            log.err(None, f"the {self.session.face} server failed")
+            self._failed(None)
+
+    def _failed(self, what: failure.Failure | None) -> None:
+        """Close after *what*, or the exception in hand: it goes to the process's own log and never to the client."""
+        log.err(what, f"the {self.session.face} server failed")
+        if not self._closing:
             self._close()
 
     def _meet(self, line: bytes) -> None:
@@ -129,8 +148,7 @@ class Wire(LineReceiver):
         match fault.kind if fault else "":
             case "latency":
                 assert fault is not None
-                self._waits = True
-                self.pauseProducing()
+                self._wait()
                 self._after("latency", fault.seconds, lambda: self._late(line))
             case "throttle":
                 assert fault is not None
@@ -141,17 +159,37 @@ class Wire(LineReceiver):
                 self._closing = True
                 self._transport.abortConnection()
             case "truncate":
-                turn = self.session.line(line)
-                self._do(Turn(turn.data[: len(turn.data) // 2], close=True))
+                self._do(self.session.line(line), cut=True)
             case _:
                 self._do(self.session.line(line))
 
     def _late(self, line: bytes) -> None:
         self._waits = False
         self._guarded(lambda: self._do(self.session.line(line)))
-        self.resumeProducing()
+        self._read_on()
 
-    def _do(self, turn: Turn) -> None:
+    def _work(self, work: Callable[[], Callable[[], None]], *, cut: bool) -> None:
+        def answer(finish: Callable[[], None]) -> None:
+            finish()
+            self._do(self.session.turn(), cut=cut)
+
+        def worked(finish: Callable[[], None]) -> None:
+            self._waits = False
+            # Nobody is there any more to be answered, or to be given a place.
+            if not self._closing:
+                self._guarded(lambda: answer(finish))
+                self._read_on()
+
+        self._wait()
+        doing: Any = deferToThreadPool(_REACTOR, self._pool, work)
+        doing.addCallbacks(worked, self._failed)
+
+    def _do(self, turn: Turn, *, cut: bool = False) -> None:
+        if turn.work is not None:
+            self._work(turn.work, cut=cut)
+            return
+        if cut:
+            turn = Turn(turn.data[: len(turn.data) // 2], close=True)
         if turn.data:
             self._transport.write(turn.data)
         if turn.close:
@@ -211,13 +249,20 @@ class Factory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, desk: Desk, session: Callable[[Desk, str], Session], context: tls.ContextFactory) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        session: Callable[[Desk, str], Session],
+        context: tls.ContextFactory,
+        pool: ThreadPool,
+    ) -> None:
         self.desk = desk
         self._session = session
         self._context = context
+        self._pool = pool
 
     def buildProtocol(self, addr: Any) -> Any:
         """Return the protocol of a new connection."""
-        made = Wire(self._session(self.desk, str(getattr(addr, "host", ""))), self._context)
+        made = Wire(self._session(self.desk, str(getattr(addr, "host", ""))), self._context, self._pool)
         made.factory = self
         return made
