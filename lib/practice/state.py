@@ -70,7 +70,14 @@ def new_id() -> str:
 class _Record(BaseModel):
     """Values that may be changed in place; unknown fields are refused, as Graph refuses them."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        validate_assignment=True,
+        # A password or a letter may be the input that an error is about.
+        hide_input_in_errors=True,
+    )
 
 
 # --- the directory --------------------------------------------------------------------------------
@@ -106,7 +113,7 @@ class User(_Record):
     account_enabled: bool = True
     user_type: Literal["Member", "Guest"] = "Member"
     on_premises_sync_enabled: bool | None = None
-    password: str = ""
+    password: str = Field(default="", repr=False)
     mfa: bool = True
     password_expired: bool = False
     failed_sign_ins: int = 0
@@ -145,7 +152,7 @@ class PasswordCredential(_Record):
     start_date_time: Moment
     end_date_time: Moment
     hint: str | None = None
-    secret_hash: str = ""
+    secret_hash: str = Field(default="", repr=False)
 
 
 class KeyCredential(_Record):

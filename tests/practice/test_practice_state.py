@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
-from practice.state import Tenant
+from practice.state import PasswordCredential, Tenant, User
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LAG = timedelta(hours=1)
@@ -47,6 +48,27 @@ def test_a_change_of_the_directory_does_not_join_one_of_exchange(tenant: Tenant)
         directory.policies.security_defaults = True
     assert not tenant.directory_in_force(NOW).policies.security_defaults
     assert Tenant.read(tenant.written()).directory_in_force(NOW + LAG).policies.security_defaults
+
+
+def test_what_a_change_left_behind_goes_with_the_next_change_after_the_lag(tenant: Tenant) -> None:
+    for number in range(4):
+        change(tenant, NOW + number * timedelta(hours=2), number % 2 == 0)
+        assert len(tenant.former) == 1
+    with tenant.change_directory(NOW + timedelta(hours=10), timedelta()):
+        pass
+    assert tenant.former == []
+    assert 'former":[]' in tenant.written()
+
+
+def test_no_password_stands_in_a_text_about_a_value(tenant: Tenant) -> None:
+    user = User(user_principal_name="ada@woodgrove.example", display_name="Ada", password="correct horse")
+    secret = PasswordCredential(start_date_time=NOW, end_date_time=NOW, secret_hash="abcdef")
+    tenant.directory.users.append(user)
+    assert "horse" not in f"{user!r} {user} {tenant!r}"
+    assert "abcdef" not in repr(secret)
+    with pytest.raises(ValidationError) as caught:
+        User.model_validate({"password": ["correct horse"]})
+    assert "horse" not in str(caught.value)
 
 
 def test_without_lag_a_change_is_in_force_at_once(tenant: Tenant) -> None:
