@@ -19,6 +19,7 @@ ADA = f"ada@{DOMAIN}"
 NOW = datetime.now(UTC).replace(microsecond=0)
 TRACE = "Get-MessageTraceV2"
 MANAGE = "Exchange.ManageAsApp"
+EXPIRED = "The skip token is invalid or has expired."
 
 
 @pytest.fixture(scope="module")
@@ -246,8 +247,9 @@ def test_another_format_than_json_is_refused(admin: Administration) -> None:
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[Administration]:
-    """A tenant of 2,500 mailboxes and as many traced messages, two of them a second."""
+    """A tenant of 2,500 mailboxes and as many traced messages, two of them a second; Ada may read."""
     made = woodgrove(NOW)
+    made.estate.role(made.ada.id, "Global Reader")
     for number in range(2500 - len(made.estate.tenant.exchange.mailboxes)):
         made.estate.mailbox(made.estate.user(f"user{number:04}", f"User {number:04}"))
     made.estate.tenant.exchange.traced_messages = [
@@ -316,11 +318,26 @@ def test_a_list_that_is_cut_short_says_so(large: Administration) -> None:
 def test_a_link_is_for_whoever_got_it(large: Administration) -> None:
     link = large.ask("Get-Mailbox", {"ResultSize": 50}, Prefer="odata.maxpagesize=20").json()["@odata.nextLink"]
     made = large.made
-    other = tokens.of_person(large.practice.backend, made.estate.tenant, made.ada, "Exchange.Manage")
-    assert large.session.get(link, headers={"Authorization": f"Bearer {other}"}).status_code == 400
+    ada = tokens.of_person(large.practice.backend, made.estate.tenant, made.ada, "Exchange.Manage")
+    other = Administration(large.practice, made, large.session, ada)
+    assert len(other.rows("Get-Mailbox", ResultSize=50)) == 50, "she may see the same, and still has to ask herself"
+    refused = large.session.get(link, headers={"Authorization": f"Bearer {ada}"})
+    assert (refused.status_code, refused.json()["error"]["message"]) == (400, EXPIRED)
     assert large.session.get(f"{link}x", headers={"Authorization": f"Bearer {large.token}"}).status_code == 400
     for _ in range(2):
         assert len(large.session.get(link, headers={"Authorization": f"Bearer {large.token}"}).json()["value"]) == 30
+
+
+def test_a_tenant_that_is_made_anew_has_no_links_and_has_traced_nothing() -> None:
+    with administering() as admin:
+        first = admin.ask("Get-Mailbox", Prefer="odata.maxpagesize=1")
+        link = first.json()["@odata.nextLink"]
+        assert [admin.ask(TRACE).status_code for _ in range(101)] == [200] * 100 + [429]
+        for forget in admin.practice.backend.forget:
+            forget(admin.made.estate.tenant.tenant_id)
+        refused = admin.session.get(link, headers={"Authorization": f"Bearer {admin.token}"})
+        assert (refused.status_code, refused.json()["error"]["message"]) == (400, EXPIRED)
+        assert admin.ask(TRACE).status_code == 200
 
 
 # --- message trace --------------------------------------------------------------------------------

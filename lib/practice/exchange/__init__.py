@@ -55,6 +55,8 @@ class _Face:
         self._backend = backend
         self._pages = pages.Pages()
         self._allowance = traces.Allowance()
+        backend.on_forget(self._pages.forget)
+        backend.on_forget(self._allowance.forget)
 
     def answer(self, tenant: str) -> Response:
         """Return the answer to the request that Flask has at hand."""

@@ -55,6 +55,12 @@ class Pages:
         with self._lock:
             return self._calls.get(mark)
 
+    def forget(self, tenant_id: str) -> None:
+        """Forget the calls that somebody in a tenant could go on with."""
+        with self._lock:
+            for mark in [mark for mark, call in self._calls.items() if call.holder[0] == tenant_id]:
+                del self._calls[mark]
+
 
 def size_wanted(prefer: str) -> int:
     """Return how many rows a page is to have by a ``Prefer`` header; what asks for none or too many gets the most."""

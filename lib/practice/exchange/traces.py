@@ -61,6 +61,11 @@ class Allowance:
                 window.count(now)
             return wait_s
 
+    def forget(self, tenant_id: str) -> None:
+        """Forget what a tenant has asked for."""
+        with self._lock:
+            self._windows.pop(tenant_id, None)
+
 
 def _get(run: Run, given: Given) -> list[Row]:
     start, end = _window(run, given)
