@@ -57,6 +57,7 @@ class Journal:
         self._file: BufferedWriter | None = None
         self._lines: list[Line] = []
         self._taken: list[Batch] = []
+        self._closed = False
         if folder is not None:
             if (folder / _NAME).exists():
                 (folder / _NAME).rename(folder / _TAKEN.format(uuid4()))
@@ -69,9 +70,15 @@ class Journal:
         return bool(self._lines or self._taken)
 
     def append(self, tenant_id: str, row: Mapping[str, Any]) -> None:
-        """Keep a sign-in; it outlives the process from here on (not the machine: nothing waits for the disk)."""
+        """Keep a sign-in; it outlives the process from here on (not the machine: nothing waits for the disk).
+
+        Raises:
+            ValueError: The journal is closed.
+        """
         line = Line(tenant_id, table_of(row), as_text(row))
         with self._lock:
+            if self._closed:
+                raise ValueError("the journal is closed")
             if self._folder is not None:
                 self._file = self._file or _appending(self._folder / _NAME)
                 head = json.dumps({"tenant": line.tenant_id, "table": line.table})
@@ -99,8 +106,9 @@ class Journal:
                 (self._folder / batch.name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; nothing is taken in any more."""
         with self._lock:
+            self._closed = True
             if self._file is not None:
                 self._file.close()
                 self._file = None

@@ -64,6 +64,7 @@ class Ledger:
         self._database: duckdb.DuckDBPyConnection | None = None
         self._bare: duckdb.DuckDBPyConnection | None = None
         self._opening = threading.Lock()
+        self._closed = False
         self._naming = threading.Lock()
         # One writer at a time: two transactions that change a table would fail one another.
         self._writing = threading.Lock()
@@ -77,12 +78,13 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Give files back."""
+        """Give files back; whatever is asked of the ledger afterwards raises a `ValueError`, as with a closed file."""
         with self._opening, self._naming:
             for connection in (self._database, self._bare):
                 if connection is not None:
                     connection.close()
             self._database = self._bare = None
+            self._closed = True
             self._journal.close()
 
     def record(self, tenant_id: str, row: Mapping[str, Any]) -> None:
@@ -132,6 +134,9 @@ class Ledger:
         until: datetime | None = None,
         tables: Sequence[Table] = ("SigninLogs",),
         clients: Sequence[str] | None = None,
+        only: str | None = None,
+        after: tuple[datetime, str] | None = None,
+        upwards: bool = False,
         ingestion_s: float = 0,
     ) -> Iterator[dict[str, Any]]:
         """Yield sign-ins as Graph beta gives them, newest first, each once and in its latest copy.
@@ -143,6 +148,9 @@ class Ledger:
             until: Until when, included, as ``le`` has it.
             tables: The kinds of sign-ins, by the table that they land in.
             clients: Only those whose ``clientAppUsed`` is one of these, in lower case; None for all.
+            only: The id of the one that is wanted, in any case of letters; None for all.
+            after: The time and the id of the last that was seen, where those before it are to be left out.
+            upwards: Whether they come oldest first.
             ingestion_s: How long after a sign-in its row can be read (`Logs.ingestion_s`).
         """
         self._settle()
@@ -154,18 +162,19 @@ class Ledger:
             "lag": statements.lag(ingestion_s),
             "since": since,
             "until": until,
-            "before": None,
+            "only": only,
+            "at": after[0] if after else None,
+            "id": after[1] if after else None,
             "page": _PAGE,
-            "id": None,
         }
         while True:
             with self._cursor() as cursor:
-                found = cursor.execute(statements.NEWEST, values).fetchall()
+                found = cursor.execute(statements.page(upwards=upwards), values).fetchall()
             for _, _, body in found:
                 yield json.loads(body)
             if len(found) < _PAGE:
                 return
-            values["before"], values["id"], _ = found[-1]
+            values["at"], values["id"], _ = found[-1]
 
     @contextmanager
     def looking(
@@ -196,6 +205,7 @@ class Ledger:
             duckdb.Error: It is no statement.
         """
         with self._naming:
+            self._check_open()
             # On a connection that holds nothing, no view stands for a name.
             self._bare = self._bare or _locked(":memory:", memory="16MB")
             return set(self._bare.get_table_names(sql, qualified=True))
@@ -233,9 +243,14 @@ class Ledger:
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
+            self._check_open()
             if self._database is None:
                 self._database = _open(self._folder)
             return self._database
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the ledger is closed")
 
 
 def _open(folder: Path | None) -> duckdb.DuckDBPyConnection:

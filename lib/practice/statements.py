@@ -15,7 +15,7 @@ from . import columns
 from .signins import Table
 from .state import Tenant
 
-__all__ = ["FORMER", "GIVEN", "NEWEST", "Span", "form", "insertion", "lag", "schema", "view"]
+__all__ = ["FORMER", "GIVEN", "Span", "form", "insertion", "lag", "page", "schema", "view"]
 
 Span = tuple[datetime | None, datetime | None]
 """From when, included, and until when, excluded; None is open."""
@@ -48,8 +48,7 @@ FORMER: Final = (
 )
 """Rows of the table as it was, under the name ``former``."""
 
-# The latest copy of each; of two of one moment, the one that came last.
-NEWEST: Final = """
+_PAGE: Final = """
 FROM copies SELECT CreatedDateTime, Id, _body WHERE rowid IN (
     FROM (
         FROM copies SELECT rowid AS place, CreatedDateTime, Id, ClientAppUsed, row_number() OVER (
@@ -59,13 +58,14 @@ FROM copies SELECT CreatedDateTime, Id, _body WHERE rowid IN (
             AND coalesce(_written, CreatedDateTime + $lag) <= $now
             AND ($since::TIMESTAMPTZ IS NULL OR CreatedDateTime >= $since)
             AND ($until::TIMESTAMPTZ IS NULL OR CreatedDateTime <= $until)
+            AND ($only::VARCHAR IS NULL OR lower(Id) = lower($only))
     )
     SELECT place
     WHERE turn = 1 AND ($clients::VARCHAR[] IS NULL OR list_contains($clients, lower(ClientAppUsed)))
-        AND ($before::TIMESTAMPTZ IS NULL OR (CreatedDateTime, Id) < ($before, $id))
-    ORDER BY CreatedDateTime DESC, Id DESC LIMIT $page
+        AND ($at::TIMESTAMPTZ IS NULL OR (CreatedDateTime, Id) {beyond} ($at, $id))
+    ORDER BY CreatedDateTime {order}, Id {order} LIMIT $page
 )
-ORDER BY CreatedDateTime DESC, Id DESC
+ORDER BY CreatedDateTime {order}, Id {order}
 """
 
 
@@ -123,6 +123,14 @@ def _value(name: str, kind: str) -> str:
 def _at(path: tuple[str, ...]) -> str:
     first, *rest = path
     return f'r."{first}"' + "".join(f" ->> '$.{key}'" for key in rest)
+
+
+def page(*, upwards: bool) -> str:
+    """Return the statement that gives a page of sign-ins, oldest first where *upwards*, else newest first.
+
+    Each comes in its latest copy; of two of one moment, in the one that came last.
+    """
+    return _PAGE.format(beyond=">", order="ASC") if upwards else _PAGE.format(beyond="<", order="DESC")
 
 
 def lag(ingestion_s: float) -> timedelta:

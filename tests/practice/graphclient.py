@@ -101,7 +101,7 @@ class Lab:
     def token(self, **claims: Any) -> str:
         """Return a token for Graph with further or other claims."""
         now = int(self.practice.backend.now().timestamp())
-        tid = self.made.estate.tenant.tenant_id
+        tid = claims.get("tid", self.made.estate.tenant.tenant_id)
         usual = {
             "aud": "https://graph.microsoft.com",
             "iss": f"https://sts.windows.net/{tid}/",
@@ -126,6 +126,11 @@ class Lab:
     def client(self, token: str) -> Client:
         """Return a client with *token*."""
         return Client(f"{self.practice.base_url}/graph", self._session, token)
+
+    def forget(self) -> None:
+        """Have the faces forget what happened in the tenant, as a reset does."""
+        for forget in self.practice.backend.forget:
+            forget(self.made.estate.tenant.tenant_id)
 
     @property
     def admin(self) -> Client:

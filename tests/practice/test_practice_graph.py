@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailauth.services.client import Graph
 from practice.graph import filters, matching
+from practice.graph.routes import Question
 from practice.state import Group
 from practice.wellknown import EXCHANGE, GRAPH
 from tests import graphserver
@@ -68,6 +69,12 @@ def test_a_token_that_is_not_for_graph_now_is_refused(shared: Lab, what: str, sa
     assert (status, code) == (401, "InvalidAuthenticationToken")
     assert said in message
     assert "client_id" in client.ask("GET", "/applications").headers["WWW-Authenticate"]
+
+
+def test_no_token_stands_in_a_text_about_a_question() -> None:
+    told = {"authorization": "Bearer of-gold"}
+    question = Question("GET", "v1.0/users", {}, headers=told, token="of-gold", body=dict)
+    assert "gold" not in repr(question)
 
 
 @pytest.mark.parametrize("audience", [GRAPH, "https://graph.microsoft.com", "https://graph.microsoft.com/"])

@@ -196,6 +196,13 @@ def test_the_link_to_the_next_page_lives_for_minutes(cloud: Lab) -> None:
     assert client.session.get(link, headers=followed).status_code == 400
 
 
+def test_what_is_sealed_for_something_else_is_no_place_in_the_log(logged: Lab) -> None:
+    keys = logged.practice.backend.keys
+    for content in ({"kind": "code"}, {}):
+        options = {"$skiptoken": keys.seal(content)}
+        assert "invalid" in logged.admin.refused("GET", BETA, params=options)[2]
+
+
 def test_a_sign_in_is_forgotten_when_the_tenant_keeps_it_no_longer(cloud: Lab) -> None:
     record(cloud, 1, 6)
     record(cloud, 2, 8)
@@ -248,6 +255,13 @@ def test_an_app_may_ask_five_times_in_ten_seconds(cloud: Lab) -> None:
     daemon.refused("GET", "/users")
     cloud.practice.faults.clock.skew += timedelta(seconds=wait)
     daemon.get(V1)
+
+
+def test_a_tenant_that_is_made_anew_has_not_asked_before(cloud: Lab) -> None:
+    cloud.practice.backend.graph = GraphLimits(reports=1)
+    assert [cloud.admin.ask("GET", V1).status_code for _ in range(2)] == [200, 429]
+    cloud.forget()
+    cloud.admin.get(V1)
 
 
 def test_what_an_app_may_ask_in_all_tenants_is_limited_too(cloud: Lab) -> None:
@@ -367,3 +381,36 @@ def test_a_search_of_the_audit_log_is_done_after_a_while(cloud: Lab) -> None:
     assert "IMAP" not in str(found)
     assert client.refused("POST", path, {**query, "filterEndDateTime": "soon"})[0] == 400
     assert cloud.app(cloud.made.daemon_principal, "AuditLog.Read.All").refused("POST", path, query)[0] == 403
+
+
+SEARCHES = "/beta/security/auditLog/queries"
+
+
+def search(**filters: Any) -> dict[str, Any]:
+    """Return a search in the last nine days."""
+    now = datetime.now(UTC)
+    start = now - timedelta(days=9)
+    return {"filterStartDateTime": start.isoformat(), "filterEndDateTime": now.isoformat(), **filters}
+
+
+def test_the_last_hundred_searches_are_kept_until_the_tenant_is_made_anew(cloud: Lab) -> None:
+    client = cloud.admin
+    made = [client.post(SEARCHES, search(displayName=f"{number}"))["id"] for number in range(101)]
+    assert client.refused("GET", f"{SEARCHES}/{made[0]}")[0] == 404
+    assert client.get(f"{SEARCHES}/{made[1]}")["displayName"] == "1"
+    cloud.forget()
+    assert client.get(SEARCHES)["value"] == []
+    assert client.refused("GET", f"{SEARCHES}/{made[100]}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["UserLoggedIn", [1], ["x"] * 101, ["x" * 321]],
+    ids=["no list", "no text", "too many", "too long"],
+)
+def test_a_search_that_holds_more_than_a_search_needs_is_refused(logged: Lab, names: Any) -> None:
+    for field in ("operationFilters", "userPrincipalNameFilters", "objectIdFilters"):
+        status, _, said = logged.admin.refused("POST", SEARCHES, search(**{field: names}))
+        assert status == 400
+        assert field in said
+    logged.admin.post(SEARCHES, search(operationFilters=["x" * 320] * 100))

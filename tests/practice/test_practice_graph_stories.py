@@ -47,7 +47,8 @@ def administrator(found: Lab, name: str) -> Client:
         admin = ROLES["Global Administrator"]
         held = [one.principal_id for one in tenant.directory.role_assignments if one.role_template_id == admin]
         who = next(one for one in tenant.directory.users if one.id in held)
-        return found.client(found.token(tid=tenant.tenant_id, oid=who.id, appid=who.id, scp=ALL))
+        issuer = f"https://sts.windows.net/{tenant.tenant_id}/"
+        return found.client(found.token(tid=tenant.tenant_id, iss=issuer, oid=who.id, appid=who.id, scp=ALL))
 
 
 @pytest.mark.parametrize("name", tenants.NAMES)

@@ -195,6 +195,41 @@ def test_sign_ins_are_bounded_by_time_and_kind(ledger: Ledger) -> None:
     assert ids(ledger, now=NOW - timedelta(seconds=1)) == []
 
 
+def test_sign_ins_go_on_after_the_last_that_was_seen_in_either_direction(ledger: Ledger) -> None:
+    at = NOW - timedelta(hours=3)
+    # Three to a moment, so that a page may end within one; more than are read at a time.
+    rows = [Copy(NOW, sign_in(number, at + timedelta(seconds=number // 3))) for number in range(1_200)]
+    ledger.fill(HERE, "story", lambda: rows)
+    last = at + timedelta(seconds=100), sign_in(301)["id"]
+    assert ids(ledger, upwards=True) == list(range(1_200))
+    assert ids(ledger, upwards=True, after=last) == list(range(302, 1_200))
+    assert ids(ledger, after=last) == list(range(300, -1, -1))
+
+
+def test_one_sign_in_is_found_by_its_id_in_any_case_of_letters(ledger: Ledger) -> None:
+    ledger.fill(HERE, "story", lambda: [*one(1, id="id-1-ABC"), *one(2)])
+    (found,) = ledger.sign_ins(HERE, now=NOW, only="ID-1-abc")
+    assert found["id"] == "id-1-ABC"
+    assert ids(ledger, only="id-1") == []
+
+
+def test_a_ledger_that_is_closed_takes_nothing_and_opens_nothing(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.record(HERE, sign_in(1))
+        assert ids(ledger) == [1]
+    for late in (
+        lambda: ledger.record(HERE, sign_in(2)),
+        lambda: ids(ledger),
+        lambda: ledger.fill(HERE, "tuesday", lambda: one(3)),
+        lambda: ledger.tables_in("FROM copies"),
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            late()
+    assert not list(tmp_path.glob("*.ndjson"))
+    with Ledger(tmp_path) as ledger:
+        assert ids(ledger) == [1]
+
+
 def test_a_recorded_row_appears_after_its_lag(ledger: Ledger) -> None:
     ledger.record(HERE, sign_in(1, NOW))
     late = tenant(ingestion_s=600)

@@ -23,7 +23,11 @@ __all__ = ["AuditLog"]
 
 _KIND: Final = "AuditLogQuery"
 _KEPT: Final = timedelta(days=180)
-_MOST: Final = 10_000
+_MOST_SEARCHES: Final = 100
+_MOST_RECORDS: Final = 10_000
+# Graph's own limits on a search's lists are not known.
+_MOST_VALUES: Final = 100
+_LONGEST_VALUE: Final = 320
 
 _LISTS: Final = (
     "recordTypeFilters",
@@ -101,7 +105,7 @@ class _Search:
 
 
 class AuditLog:
-    """The audit log of every tenant, and the searches in it."""
+    """The audit log of every tenant, and the last searches in it."""
 
     def __init__(self) -> None:
         self._searches: defaultdict[str, dict[str, _Search]] = defaultdict(dict)
@@ -117,6 +121,11 @@ class AuditLog:
             Operation("GET", f"{at}/{{}}/records", self._records, _SEARCH),
         )
 
+    def forget(self, tenant_id: str) -> None:
+        """Forget the searches of a tenant."""
+        with self._lock:
+            self._searches.pop(tenant_id, None)
+
     def _list(self, call: Call) -> Answer:
         with self._lock:
             found = list(self._searches[call.caller.tenant_id].values())
@@ -127,8 +136,7 @@ class AuditLog:
         for name in ("displayName", "keywordFilter", "serviceFilter"):
             bodies.text(given, name, _KIND, needed=False)
         for name in _LISTS:
-            names = given.get(name) or []
-            if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            if not _are_names(given.get(name) or []):
                 raise errors.wrong_value(name, _KIND)
         start = bodies.moment(given, "filterStartDateTime", _KIND)
         end = bodies.moment(given, "filterEndDateTime", _KIND)
@@ -138,7 +146,7 @@ class AuditLog:
         with self._lock:
             held = self._searches[call.caller.tenant_id]
             held[search.id] = search
-            for old in list(held)[:-_MOST]:
+            for old in list(held)[:-_MOST_SEARCHES]:
                 del held[old]
         return call.one(_QUERY.collection, _shown(call, search), 201)
 
@@ -156,7 +164,16 @@ class AuditLog:
         search = self._one(call, call.keys[0])
         if _shown(call, search)["status"] != "succeeded":
             return queries.listed(call, _RECORD, ())
-        return queries.listed(call, _RECORD, islice((one for one in _logged(call, search) if search.finds(one)), _MOST))
+        found = (one for one in _logged(call, search) if search.finds(one))
+        return queries.listed(call, _RECORD, islice(found, _MOST_RECORDS))
+
+
+def _are_names(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_VALUES
+        and all(isinstance(one, str) and len(one) <= _LONGEST_VALUE for one in value)
+    )
 
 
 def _shown(call: Call, search: _Search) -> Record:

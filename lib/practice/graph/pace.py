@@ -45,3 +45,9 @@ class Pace:
                 raise errors.Refusal(429, "TooManyRequests", "Too many requests.", headers=told)
             for window, _ in windows:
                 window.count(now)
+
+    def forget(self, tenant_id: str) -> None:
+        """Forget the requests about a tenant; those of an app in all tenants are still counted."""
+        with self._lock:
+            for key in [one for one in self._windows if one[1] == tenant_id]:
+                del self._windows[key]

@@ -5,16 +5,13 @@ interactive ones unless a filter on ``signInEventTypes`` asks for others. Pages 
 newest first, and the link to the next lives for minutes.
 """
 
-import secrets
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from itsdangerous import BadData, URLSafeSerializer
-
 from practice.signins import Table
+from practice.tokens import TokenError
 
 from . import errors, filters, matching, queries
 from .callers import Access
@@ -160,11 +157,14 @@ _READERS: Final = (
 
 
 class Reports:
-    """The reports of one Graph: how often each app has asked, and what signs the links to next pages."""
+    """The reports of one Graph, and how often each app has asked for them."""
 
     def __init__(self) -> None:
         self._pace = Pace()
-        self._links = URLSafeSerializer(secrets.token_bytes(32))
+
+    def forget(self, tenant_id: str) -> None:
+        """Forget the requests about a tenant."""
+        self._pace.forget(tenant_id)
 
     def operations(self) -> tuple[Operation, ...]:
         """Return what can be asked."""
@@ -180,25 +180,22 @@ class Reports:
         size, upwards = _size(call), _upwards(call, kind)
         node = _condition(call, kind)
         queries.selected(call, kind)
-        after = self._position(call)
-        found = _rows(call, node, after, upwards=upwards)
-        # One more than the page tells whether there is another. Upwards the log is still read from its new end.
-        rows = list(deque(found, size + 1))[::-1] if upwards else list(islice(found, size + 1))
+        # One more than the page tells whether there is another.
+        rows = list(islice(_rows(call, node, _position(call), upwards=upwards), size + 1))
         page: Record = {"@odata.context": call.context(kind.collection)}
         if len(rows) > size:
-            page["@odata.nextLink"] = queries.next_link(call, self._link(call, rows[size - 1]))
+            page["@odata.nextLink"] = queries.next_link(call, _link(call, rows[size - 1]))
         page["value"] = [queries.shown(call, kind, _as_seen(call, row)) for row in rows[:size]]
         return Answer(page)
 
     def _get(self, call: Call) -> Answer:
         self._admit(call)
         kind = _V1 if call.version == "v1.0" else _BETA
-        node = filters.Comparison(("id",), "eq", (call.keys[0].of("id"),))
         tables = ("SigninLogs",) if call.version == "v1.0" else tuple(_TABLES.values())
-        for row in _logged(call, tables, None, None):
-            if matching.fits(node, row):
-                return queries.single(call, kind, _as_seen(call, row))
-        raise errors.missing(call.keys[0].value)
+        row = next(_logged(call, tables, only=call.keys[0].of("id")), None)
+        if row is None:
+            raise errors.missing(call.keys[0].value)
+        return queries.single(call, kind, _as_seen(call, row))
 
     def _admit(self, call: Call) -> None:
         caller = call.caller
@@ -220,21 +217,25 @@ class Reports:
                     "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
                 )
 
-    def _link(self, call: Call, last: Mapping[str, Any]) -> str:
-        ends = (call.now + timedelta(seconds=call.backend.graph.link_s)).timestamp()
-        return self._links.dumps([call.caller.tenant_id, last["createdDateTime"], last["id"], ends])
 
-    def _position(self, call: Call) -> tuple[datetime, str] | None:
-        token = call.options.get("$skiptoken", "")
-        if not token:
-            return None
-        try:
-            tenant_id, created, identity, ends = self._links.loads(token)
-        except (BadData, ValueError, TypeError):
-            raise errors.bad("Skip token is invalid.", "BadRequest") from None  # ≈
-        if tenant_id != call.caller.tenant_id or call.now.timestamp() >= ends:
-            raise errors.bad("Skip token has expired.", "BadRequest")  # ≈
-        return datetime.fromisoformat(created), identity
+def _link(call: Call, last: Mapping[str, Any]) -> str:
+    ends = call.now.timestamp() + call.backend.graph.link_s
+    place = [call.caller.tenant_id, last["createdDateTime"], last["id"], ends]
+    return call.backend.keys.seal({_V1.collection: place})
+
+
+def _position(call: Call) -> tuple[datetime, str] | None:
+    token = call.options.get("$skiptoken", "")
+    if not token:
+        return None
+    try:
+        # The same seal is on codes and refresh tokens, which lead nowhere here.
+        tenant_id, created, identity, ends = call.backend.keys.unseal(token)[_V1.collection]
+    except (TokenError, KeyError):
+        raise errors.bad("Skip token is invalid.", "BadRequest") from None  # ≈
+    if tenant_id != call.caller.tenant_id or call.now.timestamp() >= ends:
+        raise errors.bad("Skip token has expired.", "BadRequest")  # ≈
+    return datetime.fromisoformat(created), identity
 
 
 def _size(call: Call) -> int:
@@ -290,54 +291,35 @@ def _rows(
 ) -> Iterator[Record]:
     tables = tuple(table for kind, table in _TABLES.items() if kind in _kinds(node))
     since, until = matching.bounds(node, "createdDateTime")
-    if after is not None and upwards:
-        since = max(since or after[0], after[0])
-    elif after is not None:
-        until = min(until or after[0], after[0])
-    found = _logged(call, tables, since, until, matching.named(node, "clientAppUsed"))
-    if after is not None:
-        found = _before(found, after) if upwards else _after(found, after)
+    clients = matching.named(node, "clientAppUsed")
+    found = _logged(call, tables, since=since, until=until, clients=clients, after=after, upwards=upwards)
     return (row for row in found if node is None or matching.fits(node, row))
-
-
-def _after(rows: Iterator[Record], last: tuple[datetime, str]) -> Iterator[Record]:
-    passed = False
-    for row in rows:
-        # Several sign-ins may share a moment; the page before ended with one of them.
-        if passed or datetime.fromisoformat(row["createdDateTime"]) < last[0]:
-            yield row
-        passed = passed or row["id"] == last[1]
-
-
-def _before(rows: Iterator[Record], last: tuple[datetime, str]) -> Iterator[Record]:
-    for row in rows:
-        if row["id"] == last[1]:
-            return
-        yield row
 
 
 def _logged(
     call: Call,
-    tables: tuple[Table, ...],
-    since: datetime | None,
-    until: datetime | None,
+    tables: Sequence[Table],
+    *,
+    since: datetime | None = None,
     clients: set[str] | None = None,
+    **narrowed: Any,
 ) -> Iterator[Record]:
+    """Return the rows that the tenant still has; *narrowed* are further arguments of `Ledger.sign_ins`."""
     if not tables:
         return iter(())
     with call.tenant() as tenant:
-        logs = tenant.logs
-        kept = call.now - timedelta(days=logs.retention_days)
-        return call.backend.ledger.sign_ins(
-            tenant.tenant_id,
-            now=call.now,
-            since=max(since or kept, kept),
-            until=until,
-            tables=tables,
-            # Beyond ASCII the database folds case differently from the filter, which then looks at all.
-            clients=sorted(map(str.lower, clients)) if clients and all(map(str.isascii, clients)) else None,
-            ingestion_s=logs.ingestion_s,
-        )
+        tenant_id, logs = tenant.tenant_id, tenant.logs
+    kept = call.now - timedelta(days=logs.retention_days)
+    return call.backend.ledger.sign_ins(
+        tenant_id,
+        now=call.now,
+        since=max(since or kept, kept),
+        tables=tables,
+        # Beyond ASCII the database folds case differently from the filter, which then looks at all.
+        clients=sorted(map(str.lower, clients)) if clients and all(map(str.isascii, clients)) else None,
+        ingestion_s=logs.ingestion_s,
+        **narrowed,
+    )
 
 
 def _as_seen(call: Call, row: Record) -> Record:

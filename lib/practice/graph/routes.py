@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -54,8 +54,8 @@ class Question:
     method: str
     path: str
     options: Mapping[str, str]
-    headers: Mapping[str, str]
-    token: str
+    headers: Mapping[str, str] = field(repr=False)
+    token: str = field(repr=False)
     body: Callable[[], dict[str, Any] | None]
 
 
@@ -68,6 +68,9 @@ class Routes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        reports, audit_log = Reports(), AuditLog()
+        for one in (reports, audit_log):
+            backend.on_forget(one.forget)
         self.operations: tuple[Operation, ...] = (
             *applications.OPERATIONS,
             *passwords.OPERATIONS,
@@ -79,8 +82,8 @@ class Routes:
             *conditions.OPERATIONS,
             *people.OPERATIONS,
             *organization.OPERATIONS,
-            *Reports().operations(),
-            *AuditLog().operations(),
+            *reports.operations(),
+            *audit_log.operations(),
         )
 
     def answer(self, question: Question) -> Answer:
