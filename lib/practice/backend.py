@@ -20,7 +20,8 @@ class Backend:
 
     Args:
         states: The tenants.
-        keys: What signs and checks tokens.
+        keys: What signs and checks the tokens of its Entra.
+        issuer_keys: The same for the issuer of workload tokens, which says of anybody what it is asked to say.
         faults: What is to go wrong; its clock is the cloud's.
         ledger: The sign-in rows.
         base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
@@ -35,6 +36,7 @@ class Backend:
 
     states: States
     keys: Keys
+    issuer_keys: Keys
     faults: Faults = field(default_factory=Faults)
     ledger: Ledger = field(default_factory=Ledger)
     base_url: str = ""

@@ -108,16 +108,18 @@ def start(
 
     Args:
         tenants: Set in place of what *home* holds of these tenants.
-        home: Where states and the signing key are kept, made for its owner only; None keeps nothing.
+        home: Where states and signing keys are kept, made for its owner only; None keeps nothing.
         ports: Ports to take where they are free, by face (``https``, ``imap``, ``pop``, ``smtp``).
     """
     with ExitStack() as stack:
         if home is not None:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailauth-practice-")))
-        keys = Keys.kept(folder / "signing-key.pem") if home else _shared_key()
+        keys, issuer_keys = (
+            Keys.kept(folder / f"{name}.pem") if home else _shared_key(name) for name in ("signing-key", "issuer-key")
+        )
         ledger = stack.enter_context(Ledger(folder / "signins"))
-        backend = Backend(States(folder / "states" if home else None), keys, ledger=ledger)
+        backend = Backend(States(folder / "states" if home else None), keys, issuer_keys, ledger=ledger)
         for tenant in tenants:
             backend.states.put(tenant)
         ca_file = folder / "ca.pem"
@@ -125,8 +127,8 @@ def start(
 
 
 @cache
-def _shared_key() -> Keys:
-    """The key of clouds that keep nothing: making one takes longer than starting a cloud."""
+def _shared_key(_name: str) -> Keys:
+    """A key of clouds that keep nothing: making one takes longer than starting a cloud."""
     return Keys.fresh()
 
 

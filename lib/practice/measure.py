@@ -104,7 +104,8 @@ def _measured(home: Path, rows: int) -> Mapping[str, Any]:
     reader = estate.user(_READER, "Measurer")
     estate.workspace(readers=[reader.id], retention_days=4_000)
     with cloud.start([estate.tenant], home=home) as practice:
-        claims = {"aud": f"{practice.base_url}/logs", "tid": _TENANT, "oid": reader.id, "exp": time.time() + 600}
+        issued = {"iss": f"https://sts.windows.net/{_TENANT}/", "tid": _TENANT, "exp": time.time() + 600}
+        claims = {"aud": f"{practice.base_url}/logs", "oid": reader.id, **issued}
         headers = {"Authorization": f"Bearer {practice.backend.keys.sign(claims)}", "Content-Type": "application/json"}
         path = f"/logs/v1/workspaces/{estate.tenant.logs.workspace_id}/query"
         context = ssl.create_default_context(cafile=practice.ca_file)

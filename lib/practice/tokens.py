@@ -1,6 +1,6 @@
-"""The practice cloud's tokens: JWTs that its own key signs, and what is wrong with one that is brought back.
+"""The practice cloud's tokens: JWTs that its own keys sign, and what is wrong with one that is brought back.
 
-One RSA key per practice home, kept in a file for its owner only, so that a token outlives a restart.
+An RSA key for each issuer of a practice home, kept in a file for its owner only, so that a token outlives a restart.
 """
 
 import json
@@ -20,7 +20,7 @@ from joserfc.jwk import RSAKey
 
 from . import whole
 
-__all__ = ["Keys", "TokenError"]
+__all__ = ["Keys", "TokenError", "tenant_of"]
 
 _ALGORITHM = "RS256"
 
@@ -36,7 +36,7 @@ class TokenError(Exception):
 
 
 class Keys:
-    """The key that signs every token of one practice cloud."""
+    """The key that signs every token of one issuer in a practice cloud."""
 
     def __init__(self, key: RSAKey) -> None:
         self._key = key
@@ -96,7 +96,7 @@ class Keys:
         """Return the claims of *token*.
 
         Raises:
-            TokenError: It is no token of this cloud, or not one for this moment.
+            TokenError: It is no token of this issuer, or not one for this moment.
         """
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
@@ -110,6 +110,13 @@ class Keys:
         if moment + 300 < _number(claims.get("nbf")):
             raise TokenError("early")
         return dict(claims)
+
+
+def tenant_of(claims: Mapping[str, Any]) -> str:
+    """Return the id of the tenant whose Entra issued a token; '' where its claims do not agree on that."""
+    # v1.0 issuers are https://sts.windows.net/TENANT/, v2.0 ones HOST/TENANT/v2.0.
+    tenant_id, issued_by = claims.get("tid"), str(claims.get("iss") or "").split("/")[3:4]
+    return tenant_id if isinstance(tenant_id, str) and issued_by == [tenant_id] else ""
 
 
 def _number(value: object) -> float:

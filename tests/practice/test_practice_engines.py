@@ -41,7 +41,8 @@ class Credential:
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         audience = scopes[0].removesuffix("/.default")
         until = int(time.time()) + 3600
-        claims = {"aud": audience, "tid": FABRIKAM.tenant_id, "oid": self._user, "exp": until}
+        issuer = f"https://sts.windows.net/{FABRIKAM.tenant_id}/"
+        claims = {"aud": audience, "iss": issuer, "tid": FABRIKAM.tenant_id, "oid": self._user, "exp": until}
         return AccessToken(self._practice.backend.keys.sign(claims), until)
 
 

@@ -15,6 +15,7 @@ from practice.state import (
     ServicePrincipal,
     User,
 )
+from practice.tokens import TokenError
 from practice.wellknown import EXCHANGE, SIGN_IN_WORD
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, VERIFIER, Asking
 from tests.practice.browsing import Browser, session
@@ -181,7 +182,7 @@ def test_a_federated_token_must_be_signed_by_who_it_says_and_in_time(entra: Aski
     http = session(entra.practice)
     metadata = http.get(f"{issuer}/.well-known/openid-configuration", timeout=20).json()
     assert metadata["issuer"] == issuer
-    assert http.get(metadata["jwks_uri"], timeout=20).json() == entra.practice.backend.keys.jwks()
+    assert http.get(metadata["jwks_uri"], timeout=20).json() == entra.practice.backend.issuer_keys.jwks()
     app = entra.directory.application(entra.made.daemon.app_id)
     assert app is not None
     elsewhere = "https://token.actions.githubusercontent.com"
@@ -193,10 +194,64 @@ def test_a_federated_token_must_be_signed_by_who_it_says_and_in_time(entra: Aski
     head, _, signature = token.rpartition(".")
     assert _federated(entra, f"{head}.{signature[:-6]}AAAAAA")["error_codes"] == [50012]
     claims = {"iss": elsewhere, "sub": "runner", "aud": "api://AzureADTokenExchange", "exp": 9_999_999_999}
-    assert _federated(entra, entra.practice.backend.keys.sign(claims))["error_codes"] == [50012]
+    assert _federated(entra, entra.practice.backend.issuer_keys.sign(claims))["error_codes"] == [50012]
     entra.practice.faults.clock.skew = timedelta(hours=2)
     assert _federated(entra, token)["error_codes"] == [700024]
     assert http.post(f"{issuer}/token", json={"subject": 1}, timeout=20).json()["error_codes"] == [9002313]
+
+
+def test_what_signs_for_anybody_signs_no_token_of_entra(entra: Asking) -> None:
+    practice = entra.practice
+    asked = {"subject": entra.made.ada.id, "audience": "https://outlook.office365.com"}
+    http = session(practice)
+    token = http.post(f"{practice.base_url}/practice-issuer/token", json=asked, timeout=20).json()["token"]
+    with pytest.raises(TokenError, match="signature"):
+        practice.backend.keys.read(token, practice.backend.now())
+
+
+def test_a_token_of_entra_is_no_token_of_the_other_issuer(entra: Asking) -> None:
+    issuer = f"{entra.practice.base_url}/practice-issuer"
+    app = entra.directory.application(entra.made.daemon.app_id)
+    assert app is not None
+    app.federated_credentials = [FederatedCredential(name="runner", issuer=issuer, subject="runner")]
+    claims = {"iss": issuer, "sub": "runner", "aud": "api://AzureADTokenExchange", "exp": 9_999_999_999}
+    assert _federated(entra, entra.practice.backend.keys.sign(claims))["error_codes"] == [50012]
+    assert "access_token" in _federated(entra, entra.practice.backend.issuer_keys.sign(claims))
+
+
+@pytest.mark.parametrize(
+    ("audience", "path", "body"),
+    [
+        pytest.param("https://graph.microsoft.com", "graph/v1.0/$batch", {"requests": []}, id="Graph"),
+        pytest.param(
+            "https://outlook.office365.com",
+            f"exchange/adminapi/beta/{TENANT}/InvokeCommand",
+            {"CmdletInput": {"CmdletName": "Get-AcceptedDomain", "Parameters": {}}},
+            id="Exchange",
+        ),
+        pytest.param(
+            "https://api.loganalytics.io",
+            "logs/v1/workspaces/WORKSPACE/query",
+            {"query": "print 1"},
+            id="Log Analytics",
+        ),
+    ],
+)
+def test_a_token_that_another_tenants_issuer_names_opens_nothing(
+    entra: Asking, audience: str, path: str, body: dict[str, Any]
+) -> None:
+    practice, logs = entra.practice, entra.made.estate.tenant.logs
+    logs.readers = [entra.made.admin.id]
+    address = f"{practice.base_url}/{path.replace('WORKSPACE', logs.workspace_id)}"
+    ends = practice.backend.now().timestamp() + 600
+    claims = {"aud": audience, "tid": TENANT, "oid": entra.made.admin.id, "scp": "Exchange.Manage", "exp": ends}
+    answers = []
+    for issuer in (TENANT, "5d1f0000-0000-4000-8000-000000000001"):
+        token = practice.backend.keys.sign({**claims, "iss": f"https://sts.windows.net/{issuer}/"})
+        head = {"Authorization": f"Bearer {token}"}
+        answers.append(session(practice).post(address, json=body, headers=head, timeout=20).status_code)
+    assert answers[0] not in (401, 403)
+    assert answers[1] in (401, 403)
 
 
 # --- accounts that are gone, pages that are old ---

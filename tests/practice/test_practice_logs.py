@@ -80,6 +80,7 @@ class Bank:
         """Return a token for the query API; *claims* replace the daemon's."""
         held = {
             "aud": f"{self.practice.base_url}/logs",
+            "iss": f"https://sts.windows.net/{TENANT}/",
             "tid": TENANT,
             "oid": self.made.daemon_principal.id,
             "exp": time.time() + 9 * 24 * 3600,

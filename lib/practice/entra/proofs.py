@@ -183,7 +183,7 @@ class Assertion(JWTBearerClientAssertion):
         if sent != issuer(backend):
             raise Refused("50012")
         try:
-            backend.keys.read(self._text, now)
+            backend.issuer_keys.read(self._text, now)
         except TokenError as error:
             if error.flaw in ("expired", "early"):
                 begins, ends = (_moment(self.claims.get(name)) for name in ("nbf", "exp"))

@@ -41,7 +41,7 @@ def serve(app: Flask, backend: Backend) -> None:
 
     app.add_url_rule("/msi/token", "managed identity", identity)
     app.add_url_rule("/practice-issuer/.well-known/openid-configuration", "issuer", metadata)
-    app.add_url_rule("/practice-issuer/keys", "issuer keys", lambda: web.as_json(backend.keys.jwks()))
+    app.add_url_rule("/practice-issuer/keys", "issuer keys", lambda: web.as_json(backend.issuer_keys.jwks()))
     app.add_url_rule("/practice-issuer/token", "issuer token", issued, methods=["POST"])
 
 
@@ -114,5 +114,5 @@ def _issued(backend: Backend) -> Response:
         raise Refused("9002313")
     now = int(g.backend.now().timestamp())
     claims: dict[str, Any] = {"iss": proofs.issuer(backend), "sub": subject, "aud": audience}
-    token = backend.keys.sign({**claims, "iat": now, "nbf": now, "exp": now + _LASTS_S})
+    token = backend.issuer_keys.sign({**claims, "iat": now, "nbf": now, "exp": now + _LASTS_S})
     return web.as_json({"token": token})

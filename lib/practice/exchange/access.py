@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from practice.state import Directory, Tenant
+from practice.tokens import tenant_of
 from practice.wellknown import EXCHANGE, ROLES
 
 from .cmdlets import Cmdlet
@@ -104,7 +105,7 @@ def caller(claims: Mapping[str, Any], tenant: Tenant, now: datetime) -> Caller:
             "The audience claim value is invalid.",
             '2000003;reason="The audience claim value is invalid \'aud\'.";error_category="invalid_resource"',
         )
-    if str(claims.get("tid", "")).lower() != tenant.tenant_id:
+    if tenant_of(claims) != tenant.tenant_id:
         # Unverified: what the service says of another tenant's token.
         raise AccessError(403, "The token was issued by another tenant than the one that the request names.")
     scopes = str(claims.get("scp") or "").split()

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from practice.backend import Backend
 from practice.state import Directory
-from practice.tokens import TokenError
+from practice.tokens import TokenError, tenant_of
 from practice.wellknown import GRAPH, ROLES
 
 from . import errors
@@ -94,8 +94,9 @@ def read(backend: Backend, token: str) -> Caller:
     # A national cloud's Graph goes by its own address, and so does this one's.
     if audience not in (GRAPH, "https://graph.microsoft.com", f"{backend.base_url}/graph"):
         raise _unauthorized(backend, "Access token validation failure. Invalid audience.")
-    tenant = backend.states.find(_text(claims, "tid") or "-")
-    if tenant is None or tenant.tenant_id != _text(claims, "tid"):
+    tenant_id = tenant_of(claims)
+    tenant = backend.states.find(tenant_id or "-")
+    if tenant is None or tenant.tenant_id != tenant_id:
         raise _unauthorized(backend, "Access token validation failure. Invalid issuer.")
     scopes, roles = claims.get("scp"), claims.get("roles")
     delegated = isinstance(scopes, str)

@@ -7,7 +7,7 @@ from flask import Request
 from practice import web
 from practice.backend import Backend
 from practice.state import Tenant
-from practice.tokens import TokenError
+from practice.tokens import TokenError, tenant_of
 
 from .refusals import Refusal
 
@@ -40,7 +40,7 @@ def caller(backend: Backend, asked: Request) -> tuple[str, str]:
     audience = str(claims.get("aud", "")).rstrip("/")
     if audience not in _AUDIENCES and audience != f"{backend.base_url}/logs":
         raise _invalid()
-    return str(claims.get("tid", "")), str(claims.get("oid", ""))
+    return tenant_of(claims), str(claims.get("oid", ""))
 
 
 def workspace(backend: Backend, workspace_id: str, who: tuple[str, str]) -> Tenant:
