@@ -1,15 +1,10 @@
-"""``python -m practice``: the practice cloud by itself, for mail programs, scripts and trainers.
-
-(nothing)       starts it or joins it, says what is there, and keeps it up until Ctrl-C
-practise --reset [--tenant NAME]    makes tenants as they were at first
-practise --answers NAME             says what is wrong with a tenant
-"""
+"""``run.py practice``: the practice cloud by itself, for mail programs, scripts and trainers."""
 
 import argparse
 import json
 import ssl
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from http.client import HTTPSConnection
@@ -17,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from .attending import Attendance, PracticeError, attend
+from .attending import Attendance, PracticeError, attend, has_gone
 from .configuration import chosen_home
 
 __all__ = ["main"]
@@ -25,13 +20,25 @@ __all__ = ["main"]
 _DESCRIPTION: Final = """\
 A Microsoft 365 cloud on this machine, to rehearse on: Entra, Microsoft Graph, Log Analytics, the Exchange
 administration, IMAP, POP and SMTP for four invented tenants. It listens on loopback only and stays up while anything
-uses it. What is changed in a tenant stays until --reset."""
+uses it. Without options this command says what is there and keeps it up until Ctrl-C. What is changed in a tenant
+stays until --reset."""
+
+_EXAMPLES: Final = """\
+for trainers:
+  --answers fabrikam                                     what is wrong with a tenant, as it is now
+  --fault face=graph,kind=throttle,seconds=5,times=3     the next three Graph requests get 429
+  --fault face=imap,kind=drop,tenant=contoso             lib/practice/faults.py explains the fields
+  --set skew_s=86400                                     a day ahead; also directory_lag_s, exchange_lag_s
+  --tenant adatum --set basic_smtp=removed               as announced | on | off by default | removed
+  --clear                                                everything works again"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when it did what was asked, 2 when it could not, 130 when it was interrupted early."""
     parser = _parser()
     asked = parser.parse_args(arguments)
+    if asked.tenant and not (asked.reset or asked.set):
+        parser.error("--tenant goes with --reset or --set")
     if asked.serve:
         from .serving import serve
 
@@ -39,11 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         attendance = attend(asked.home)
-        if asked.reset:
-            return _reset(attendance, asked.tenant)
-        if asked.answers:
-            return _answers(attendance, asked.answers)
-        return _stay(attendance)
+        wished = _wished(attendance, asked)
+        return wished if wished is not None else _stay(attendance)
     except (PracticeError, _RefusedError) as error:
         print(f"practice: {error}", file=sys.stderr)
         return 2
@@ -52,13 +56,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run.py practice", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog="run.py practice",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--reset", action="store_true", help="make the tenants as they were at first, and end")
-    parser.add_argument("--tenant", default="", help="with --reset: only this tenant")
-    parser.add_argument("--answers", metavar="TENANT", default="", help="for trainers: what is wrong with a tenant")
+    parser.add_argument("--tenant", default="", help="with --reset or --set: this tenant")
+    parser.add_argument("--answers", metavar="TENANT", default="", help="say what is wrong with a tenant, and end")
+    parser.add_argument("--fault", metavar="FIELDS", action="append", default=[], help="arm a fault, and end")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a lag or the clock, and end"
+    )
+    parser.add_argument("--clear", action="store_true", help="no faults, the usual lags, the right time, and end")
     parser.add_argument("--home", type=_folder, default=chosen_home(), help="where its state is kept (%(default)s)")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _wished(attendance: Attendance, asked: argparse.Namespace) -> int | None:
+    """Do what the options ask for and return 0; None where they ask for nothing."""
+    if asked.reset:
+        return _reset(attendance, asked.tenant)
+    if asked.answers:
+        return _answers(attendance, asked.answers)
+    if not (asked.clear or asked.fault or asked.set):
+        return None
+    if asked.clear:
+        _ask(attendance, "DELETE", "/faults")
+    for text in asked.fault:
+        _ask(attendance, "POST", "/faults", _fields(text))
+    for text in asked.set:
+        place = f"/tenants/{asked.tenant}" if asked.tenant else "/settings"
+        _ask(attendance, "PATCH", place, _fields(text))
+    now = _ask(attendance, "GET", "/faults")
+    print(f"{len(now.pop('faults'))} faults armed; " + ", ".join(f"{name} {value:g}" for name, value in now.items()))
+    return 0
+
+
+def _fields(text: str) -> dict[str, object]:
+    """Return ``name=value,…`` as fields: numbers where they look like one."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
+        raise _RefusedError(f"found {wrong[0]!r}; expected name=value, several with commas")
+    return {name.strip(): _number(value.strip()) for name, _, value in pairs}
+
+
+def _number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _folder(text: str) -> Path:
@@ -69,7 +120,11 @@ def _stay(attendance: Attendance) -> int:
     told = _ask(attendance, "GET", "/tenants")["tenants"]
     print(_said(attendance, told), flush=True)
     try:
-        threading.Event().wait()
+        while True:
+            time.sleep(1)
+            if has_gone(attendance.home):
+                attend(attendance.home)
+                print("It had gone, and is up again.", flush=True)
     except KeyboardInterrupt:
         print("\nGoing; it stays up while anything else uses it.")
     return 0
@@ -90,7 +145,8 @@ def _said(attendance: Attendance, told: Sequence[dict[str, Any]]) -> str:
         f"Certificate to trust         {attendance.ca_file}",
         f"Tenants file                 {attendance.tenants_file}",
         "",
-        "Ctrl-C leaves; what you changed is kept. Another terminal: run.py practice --reset, --answers TENANT.",
+        "msal wants instance_discovery=False and verify= with that certificate; so do not set REQUESTS_CA_BUNDLE.",
+        "Ctrl-C leaves; what you changed is kept. For trainers, in another terminal: run.py practice --help.",
     ]
     return "\n".join(lines)
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-__all__ = ["FAILED", "LOG", "READY", "SERVER", "Attendance", "PracticeError", "attend"]
+__all__ = ["FAILED", "LOG", "READY", "SERVER", "TENANTS", "Attendance", "PracticeError", "attend", "has_gone"]
 
 _START_S: Final = 60.0
 _ANSWER_S: Final = 5.0
@@ -25,6 +25,7 @@ _POLL_S: Final = 0.02
 SERVER: Final = "server.json"
 """Where a serving process says how it is reached; gone when none serves."""
 LOG: Final = "server.log"
+TENANTS: Final = "tenants.yaml"
 READY: Final = "ready"
 """What the cloud says to a new user when its stories are today's."""
 FAILED: Final = "failed: "
@@ -60,7 +61,7 @@ class Attendance:
     @property
     def tenants_file(self) -> Path:
         """The tenants file of the practice tenants."""
-        return self.home / "tenants.yaml"
+        return self.home / TENANTS
 
     @property
     def ca_file(self) -> Path:
@@ -107,6 +108,21 @@ def attend(home: Path) -> Attendance:
         if before is not None:
             before[1].close()
         return attendance
+
+
+def has_gone(home: Path) -> bool:
+    """Whether the cloud that this process uses hung up: it was killed, or told to end."""
+    with _holding:
+        if home not in _held:
+            return True
+        lease = _held[home][1]
+        try:
+            lease.setblocking(False)
+            return lease.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
 
 def _attended(home: Path) -> tuple[Attendance, socket.socket]:

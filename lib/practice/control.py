@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, Response, request
 
@@ -18,67 +18,100 @@ from .faults import Fault, FaultError
 
 __all__ = ["application"]
 
-_MOST_S = 10 * 24 * 3_600
-_SETTINGS = ("directory_lag_s", "exchange_lag_s", "skew_s")
+_MOST_S: Final = 24 * 3_600
+_SETTINGS: Final[Mapping[str, tuple[float, float]]] = {
+    "directory_lag_s": (0, _MOST_S),
+    "exchange_lag_s": (0, _MOST_S),
+    # Far enough for a token that nobody used for ninety days, and for what Microsoft announced for next year.
+    "skew_s": (-400 * _MOST_S, 400 * _MOST_S),
+}
+_BASIC: Final = ("as announced", "on", "off by default", "removed")
 
 
 def application(backend: Backend) -> Flask:
     """Return the door as a WSGI application."""
     app = web.application(None, backend, refuse=_refuse)
     app.before_request(lambda: None if _holds(backend.door_key) else _refuse(401, "The key is missing or wrong.", {}))
+    door = _Door(backend)
+    app.add_url_rule("/tenants", view_func=door.tenants)
+    app.add_url_rule("/tenants/<name>", view_func=door.change, methods=["PATCH"])
+    app.add_url_rule("/tenants/<name>/answers", view_func=door.answers)
+    app.add_url_rule("/reset", view_func=door.reset, methods=["POST"])
+    app.add_url_rule("/faults", view_func=door.faults)
+    app.add_url_rule("/faults", view_func=door.arm, methods=["POST"])
+    app.add_url_rule("/faults", view_func=door.clear, methods=["DELETE"])
+    app.add_url_rule("/settings", view_func=door.settings, methods=["PATCH"])
+    return app
 
-    @app.get("/tenants")
-    def tenants() -> Response:
-        return web.as_json({"tenants": [_summary(backend, name) for name in backend.states.names]})
 
-    @app.get("/tenants/<name>/answers")
-    def answers(name: str) -> Response:
+class _Door:
+    """What a trainer can ask for."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def tenants(self) -> Response:
+        """Say which tenants there are."""
+        return web.as_json({"tenants": [_summary(self._backend, name) for name in self._backend.states.names]})
+
+    def answers(self, name: str) -> Response:
+        """Say what is wrong with a tenant."""
+        backend = self._backend
         tenant = backend.states.find(name)
         return web.as_json({"story": tenant.story}) if tenant else _unknown(backend, name)
 
-    @app.post("/reset")
-    def reset() -> Response:
+    def change(self, name: str) -> Response:
+        """Set what neither Entra nor Exchange lets an administrator set: what Microsoft does to passwords."""
         given = web.body(request)
-        problem = _wrong_reset(backend, given)
+        if given is None or set(given) != {"basic_smtp"} or given["basic_smtp"] not in _BASIC:
+            return _refuse(400, f'basic_smtp: expected {{"basic_smtp": one of {", ".join(_BASIC)}}}.', {})
+        if self._backend.states.find(name) is None:
+            return _unknown(self._backend, name)
+        with self._backend.states.changing(name) as tenant:
+            tenant.exchange.basic_smtp = given["basic_smtp"]
+        return web.as_json(given)
+
+    def reset(self) -> Response:
+        """Make tenants as they were at first."""
+        given = web.body(request)
+        problem = _wrong_reset(self._backend, given)
         if problem or given is None:
             return _refuse(400, problem, {})
-        asked = given.get("tenants", list(backend.states.names))
-        backend.reset(asked)
+        asked = given.get("tenants", list(self._backend.states.names))
+        self._backend.reset(asked)
         return web.as_json({"tenants": asked})
 
-    @app.get("/faults")
-    def faults() -> Response:
-        return web.as_json({"faults": [asdict(one) for one in backend.faults.armed], **_settings(backend)})
+    def faults(self) -> Response:
+        """Say what is armed, and the settings."""
+        armed = [asdict(one) for one in self._backend.faults.armed]
+        return web.as_json({"faults": armed, **_settings(self._backend)})
 
-    @app.post("/faults")
-    def arm() -> Response:
+    def arm(self) -> Response:
+        """Arm a fault."""
         given = web.body(request)
         if given is None:
-            return _refuse(
-                400, 'The body is no JSON object; expected {"face": "graph", "kind": "throttle"} or more.', {}
-            )
+            said = 'The body is no JSON object; expected {"face": "graph", "kind": "throttle"} or more.'
+            return _refuse(400, said, {})
         try:
             fault = Fault.read(given)
         except FaultError as error:
             return _refuse(400, f"{error}.", {})
-        backend.faults.arm(fault)
+        self._backend.faults.arm(fault)
         return web.as_json(asdict(fault), 201)
 
-    @app.delete("/faults")
-    def clear() -> Response:
-        backend.faults.clear()
-        return web.as_json({"faults": [], **_settings(backend)})
+    def clear(self) -> Response:
+        """Let everything work again."""
+        self._backend.faults.clear()
+        return self.faults()
 
-    @app.patch("/settings")
-    def settings() -> Response:
+    def settings(self) -> Response:
+        """Set lags and the clock."""
         given = web.body(request)
         problem = _wrong_setting(given)
         if problem or given is None:
             return _refuse(400, problem, {})
-        _set(backend, given)
-        return web.as_json(_settings(backend))
-
-    return app
+        _set(self._backend, given)
+        return web.as_json(_settings(self._backend))
 
 
 def _holds(key: str) -> bool:
@@ -124,9 +157,9 @@ def _wrong_setting(given: Mapping[str, Any] | None) -> str:
     for name, value in given.items():
         if name not in _SETTINGS:
             return f"{name}: no such setting; expected any of {', '.join(_SETTINGS)}."
-        low = -_MOST_S if name == "skew_s" else 0
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= _MOST_S:
-            return f"{name}: found {value!r}; expected seconds from {low} to {_MOST_S}."
+        low, high = _SETTINGS[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            return f"{name}: found {value!r}; expected seconds from {low:g} to {high:g}."
     return ""
 
 

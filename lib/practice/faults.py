@@ -96,11 +96,13 @@ class Faults:
         clock: The cloud's clock; skewing it is a fault too.
         directory_lag: How long a change in Entra takes to reach every replica.
         exchange_lag: How long a change in Exchange takes to reach the mail servers.
+        usual: Both lags as they are when nothing goes wrong: directory, Exchange.
     """
 
     clock: Clock = field(default_factory=Clock)
     directory_lag: timedelta = timedelta()
     exchange_lag: timedelta = timedelta()
+    usual: tuple[timedelta, timedelta] = (timedelta(), timedelta())
     _armed: list[Fault] = field(default_factory=list)
     _awake: threading.Event = field(default_factory=threading.Event, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -126,13 +128,14 @@ class Faults:
             self._armed.append(fault)
 
     def clear(self) -> None:
-        """Let everything work again: no faults, no lag, the right time."""
+        """Let everything work again: no faults, the usual lags, the right time."""
         with self._lock:
             self._armed.clear()
             # Whoever is being kept waiting goes on; who comes later waits for another event.
             self._awake.set()
             self._awake = threading.Event()
-        self.directory_lag = self.exchange_lag = self.clock.skew = timedelta()
+        self.directory_lag, self.exchange_lag = self.usual
+        self.clock.skew = timedelta()
 
     def pause(self, seconds: float) -> None:
         """Wait as a latency fault says, but no longer than until everything is to work again."""

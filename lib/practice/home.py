@@ -19,6 +19,7 @@ from typing import Final
 from ruamel.yaml import YAML
 
 from . import credentials, tenants, whole
+from .attending import TENANTS
 from .cloud import Cloud
 from .ledger import Copy, copies
 from .signins import SEED, deliveries, events
@@ -57,7 +58,8 @@ class Home:
         with self._refreshing:
             today = self._today()
             edition = f"{today.isoformat()}-{_edition()}"
-            if self._told != edition:
+            told = (self._folder / "days" / edition, self._folder / TENANTS)
+            if self._told != edition or not all(path.exists() for path in told):
                 self._tell(today, edition)
                 self._told = edition
 
@@ -97,10 +99,9 @@ class Home:
             "tenants": [tenants.entry(name, where) for name in tenants.NAMES],
             "defaults": {"tenant": tenants.DEFAULT},
         }
-        path = self._folder / "tenants.yaml"
         text = io.StringIO(newline="\n")
         YAML(typ="safe", pure=True).dump(content, text)
-        whole.write(path, _HEADER + text.getvalue())
+        whole.write(self._folder / TENANTS, _HEADER + text.getvalue())
 
 
 def _rows(world: World, today: date) -> Iterator[Copy]:

@@ -72,7 +72,7 @@ def test_a_state_that_cannot_be_read_is_put_aside_and_made_anew(practice: Cloud,
     (tmp_path / "states" / "adatum.json").write_text('{"name": "adatum", "of": "another edition"}', encoding="utf-8")
     with cloud.start(home=tmp_path) as running:
         assert running.states.names == ()
-    assert (tmp_path / "states" / "adatum.unreadable").is_file()
+    assert (tmp_path / "states" / "adatum.unreadable-1").is_file()
 
 
 def test_a_fill_that_fails_leaves_no_day_behind(practice: Cloud) -> None:

@@ -148,19 +148,65 @@ def test_a_killed_cloud_is_started_again_on_the_same_ports(other_home: Path) -> 
         assert after.instance != before.instance
 
 
-def test_an_engineers_changes_stay_until_reset(home: Path) -> None:
+def test_a_second_process_that_serves_the_same_home_returns_at_once(other_home: Path) -> None:
+    with serving(other_home, "first_s=3"), started(other_home) as second:
+        assert second.wait(10) == 0
+
+
+def test_a_user_is_greeted_once_the_stories_are_todays(other_home: Path) -> None:
+    (day,) = (other_home / "days").iterdir()
+    with serving(other_home, "grace_s=0.3"):
+        # As at midnight: what was made is another day's.
+        day.rename(day.with_name("2026-01-01-then"))
+        with user(other_home):
+            assert day.is_dir()
+
+
+def test_stories_that_cannot_be_told_are_an_error_that_says_why(tmp_path: Path) -> None:
+    (tmp_path / "days").write_text("in the way", encoding="utf-8")
+    done = practice(tmp_path, "--answers", "contoso")
+    assert done.returncode == 2
+    assert "The practice cloud did not start" in done.stderr
+    assert "FileExistsError" in done.stderr
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = practice(tmp_path / "file" / "home", "--answers", "contoso")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected a folder that can be written. MAILAUTH_PRACTICE_HOME names another one." in done.stderr
+
+
+def test_an_engineers_changes_outlive_the_cloud_until_reset(other_home: Path) -> None:
+    with serving(other_home, "grace_s=0.3"):
+        assert practice(other_home, "--tenant", "adatum", "--set", "basic_smtp=removed").returncode == 0
+    state = other_home / "states" / "adatum.json"
+    assert json.loads(state.read_text(encoding="utf-8"))["exchange"]["basic_smtp"] == "removed"
+    with serving(other_home, "grace_s=0.3"):
+        assert practice(other_home, "--reset", "--tenant", "adatum").stdout == "As at first: adatum.\n"
+    assert json.loads(state.read_text(encoding="utf-8"))["exchange"]["basic_smtp"] == "as announced"
+
+
+def test_faults_and_settings_are_set_from_the_command_line(home: Path) -> None:
     with user(home):
-        state = home / "states" / "adatum.json"
-        changed = json.loads(state.read_text(encoding="utf-8"))
-        before = changed["title"]
-    assert before == "Adatum"
-    assert practice(home, "--reset", "--tenant", "adatum").stdout == "As at first: adatum.\n"
+        armed = practice(home, "--fault", "face=graph,kind=throttle,seconds=1.5", "--set", "skew_s=60")
+        assert armed.stdout == "1 faults armed; directory_lag_s 2, exchange_lag_s 3, skew_s 60\n"
+        cleared = practice(home, "--clear")
+        assert cleared.stdout == "0 faults armed; directory_lag_s 2, exchange_lag_s 3, skew_s 0\n"
+        wrong = practice(home, "--fault", "face=mars,kind=drop")
+        assert (wrong.returncode, wrong.stderr[:34]) == (2, "practice: face: found 'mars'; expe")
+        assert practice(home, "--fault", "graph").stderr == (
+            "practice: found 'graph'; expected name=value, several with commas\n"
+        )
+        assert "--tenant goes with --reset or --set" in practice(home, "--tenant", "adatum").stderr
 
 
 def test_an_unknown_tenant_is_answered_with_those_that_there_are(home: Path) -> None:
     done = practice(home, "--reset", "--tenant", "nowhere")
     assert done.returncode == 2
-    assert done.stderr == ("practice: tenant: found 'nowhere'; expected one of adatum, contoso, fabrikam, northwind.\n")
+    assert done.stderr == (
+        "practice: tenants: found 'nowhere'; expected any of adatum, contoso, fabrikam, northwind.\n"
+    )
 
 
 def test_the_answer_key_names_what_is_wrong(home: Path) -> None:
@@ -172,7 +218,7 @@ def test_the_answer_key_names_what_is_wrong(home: Path) -> None:
 def test_only_its_owner_can_read_a_home(home: Path) -> None:
     if os.name == "nt":
         pytest.skip("Windows keeps a user's folders by access lists, not by modes")
-    secret = ["signing-key.pem", "server.json", "tenants.yaml", "keys", "states", "days", "signins"]
+    secret = ["signing-key.pem", "issuer-key.pem", "server.json", "tenants.yaml", "keys", "states", "days", "signins"]
     assert [name for name in secret if (home / name).stat().st_mode & 0o077] == []
 
 
