@@ -26,7 +26,7 @@ from .world import World
 __all__ = ["Copy", "Ledger", "copies"]
 
 _MEMORY: Final = "128MB"
-_BATCH: Final = 500
+_BATCH: Final = 2_000
 _PAGE: Final = 500
 
 
