@@ -158,8 +158,8 @@ def _reset(attendance: Attendance, tenant: str) -> int:
 
 
 def _answers(attendance: Attendance, tenant: str) -> int:
-    story = _ask(attendance, "GET", f"/tenants/{tenant}/answers")["story"]
-    print("\n".join(f"- {line}" for line in story) if story else "Nothing is wrong with it.")
+    told = _ask(attendance, "GET", f"/tenants/{tenant}/answers")["answers"]
+    print("\n".join(f"- {line}" for line in told) if told else "Nothing is wrong with it.")
     return 0
 
 

@@ -16,12 +16,6 @@ PROOFS: Final = (
     Proof("printer", ("smtp",)),
 )
 
-_STORY: Final = (
-    "Nobody has registered an app for mail: there is no consent, and Exchange knows no principal.",
-    "The printer signs in to SMTP AUTH with a password, which no authentication policy refuses.",
-    "The order program asks for the shared mailbox orders@adatum.example by IMAP with a password, in vain.",
-)
-
 
 def adatum(now: datetime, given: Credentials) -> Tenant:
     """Return Adatum as it is at first."""
@@ -34,5 +28,4 @@ def adatum(now: datetime, given: Credentials) -> Tenant:
     firm.require_mfa(days=100)
     firm.trace()
     firm.workspace(readers=[firm.reader.id, firm.admin.id])
-    firm.tenant.story = list(_STORY)
     return firm.tenant

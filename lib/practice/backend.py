@@ -8,6 +8,7 @@ from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
 from .limits import GraphLimits, LogLimits, MailLimits
+from .state import Tenant
 from .states import States
 from .tokens import Keys
 
@@ -27,6 +28,7 @@ class Backend:
         base_url: Where the HTTP faces are, without a slash at the end; known once the cloud listens.
         door_key: What opens the trainer's door; empty keeps it shut.
         reset: Makes the tenants of these names anew.
+        answers: Says what is wrong with a tenant at a moment, a sentence a fault.
         forget: Called with the id of a tenant that was made anew; a face that remembers something of tenants beside
             their states adds what forgets it.
         mail: What the mail servers take.
@@ -42,6 +44,7 @@ class Backend:
     base_url: str = ""
     door_key: str = field(default="", repr=False)
     reset: Callable[[Sequence[str]], None] = lambda names: None
+    answers: Callable[[Tenant, datetime], Sequence[str]] = lambda tenant, now: ()
     forget: list[Callable[[str], None]] = field(default_factory=list)
     mail: MailLimits = field(default_factory=MailLimits)
     logs: LogLimits = field(default_factory=LogLimits)

@@ -57,8 +57,10 @@ class _Door:
     def answers(self, name: str) -> Response:
         """Say what is wrong with a tenant."""
         backend = self._backend
-        tenant = backend.states.find(name)
-        return web.as_json({"story": tenant.story}) if tenant else _unknown(backend, name)
+        if backend.states.find(name) is None:
+            return _unknown(backend, name)
+        with backend.states.reading(name) as tenant:
+            return web.as_json({"answers": backend.answers(tenant, backend.now())})
 
     def change(self, name: str) -> Response:
         """Set what neither Entra nor Exchange lets an administrator set: what Microsoft does to passwords."""

@@ -1,4 +1,4 @@
-"""Fabrikam's directory and Exchange organization: half done, and wrong in each way that `story` tells."""
+"""Fabrikam's directory and Exchange organization: half done, and wrong in many ways; `answers` tells which."""
 
 from datetime import datetime
 from typing import Final
@@ -32,23 +32,6 @@ _STORED_PASSWORDS: Final = ("fleet", "stock", "svc.exchange", "reports")
 _OLD_THUNDERBIRD: Final = App("08162f7c-0fd2-4200-a84a-f25a4db0b584", "Mozilla Thunderbird")
 _MOZILLA: Final = "publisher/thunderbird"
 
-_STORY: Final = (
-    "Exchange knows Fabrikam Mail Relay by the object id of its app registration, not of its enterprise application.",
-    "IMAP is off on the mailbox archive@fabrikam.example.",
-    "SMTP AUTH is off in the organization, and invoices@fabrikam.example has no exception of its own.",
-    "Nobody has consented to POP for Fabrikam Mail Relay, neither for people nor for the app itself.",
-    "The client secret of Fabrikam Mail Relay has expired; its certificate has not.",
-    "The account tickets@fabrikam.example has a mailbox whose primary address is servicedesk@fabrikam.example.",
-    'The policy "Block legacy authentication" leaves out two groups: ten SMTP exceptions and ten old mail clients.',
-    "Microsoft's own policy that blocks legacy authentication only reports; it leaves out nobody, and may switch on.",
-    "The shared mailbox invoices@fabrikam.example has no licence, so no person can send as it by signing in to SMTP.",
-    "Fleet Mailer holds full_access_as_app, which is for EWS, where it needs IMAP.AccessAsApp.",
-    "Deb Hale's Thunderbird has consent under the id that its publisher gave up in August 2024.",
-    "SMTP AUTH takes passwords: it is on for fourteen mailboxes, and no authentication policy refuses Basic.",
-    "Hugo Penn's phone speaks ActiveSync 14.1, below the 16.1 that Exchange asks for.",
-    "Asha Rao's tablet is in quarantine, as every new phone will be, and waits for an administrator.",
-)
-
 
 def fabrikam(now: datetime, given: Credentials) -> Tenant:
     """Return Fabrikam as it is at first."""
@@ -64,7 +47,6 @@ def fabrikam(now: datetime, given: Credentials) -> Tenant:
     firm.phones(versions={"hugo's old phone": "14.1"}, quarantined=["asha's old tablet"])
     firm.trace()
     firm.workspace(readers=[firm.reader.id, firm.admin.id])
-    firm.tenant.story = list(_STORY)
     return firm.tenant
 
 

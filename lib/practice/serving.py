@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.python.failure import Failure
 
-from . import cloud, whole
+from . import answers, cloud, whole
 from .attending import FAILED, READY, SERVER, Attendance
 from .home import Home
 
@@ -57,6 +57,7 @@ def serve(folder: Path, *, grace_s: float = _GRACE_S, first_s: float = _FIRST_S)
         home.refresh()
         practice.backend.door_key = secrets.token_urlsafe(24)
         practice.backend.reset = home.reset
+        practice.backend.answers = answers.of
         practice.faults.usual = _LAGS
         practice.faults.clear()
         instance = f"practice {secrets.token_hex(8)}"

@@ -630,7 +630,6 @@ class Tenant(_Record):
         tenant_id: The directory's id.
         title: What its people call it.
         premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
-        story: What is wrong with it, for trainers: one sentence a fault.
         made: When it was made, or made anew, by the machine's clock; None where an earlier edition made it.
     """
 
@@ -641,7 +640,6 @@ class Tenant(_Record):
     directory: Directory = Field(default_factory=Directory)
     exchange: Exchange = Field(default_factory=Exchange)
     logs: Logs = Field(default_factory=Logs)
-    story: list[str] = []
     made: Moment | None = None
     former: list[_Former] = []
 
