@@ -12,6 +12,7 @@ from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, Window
 from mailauth.errors import SourceError
 from mailauth.services import audit
+from mailauth.services.live import Run
 from tests.graphserver import EXCHANGE, NOW, TENANT, Credential, Fault, World, cloud, days_ago, serving
 
 ANNA = "0b7a6b8e-8f0e-4c52-9f2c-0d9f6f0c1a11"
@@ -52,17 +53,20 @@ def lab(world: World, tmp_path: Path) -> Iterator[Cloud]:
         yield where
 
 
-def fetch(lab: Cloud, world: World, folder: Path, *, now: datetime = NOW, **options: Any) -> Coverage:
-    (record,) = audit.fetch(
+def fetch(
+    lab: Cloud, world: World, folder: Path, *, now: datetime = NOW, window: Window | None = None, **options: Any
+) -> Coverage:
+    run = Run(
         lab,
         Credential(),
         TENANT,
         folder,
+        window=window,
         clock=lambda: now,
         monotonic=world.clock.monotonic,
         sleep=world.clock.sleep,
-        **options,
     )
+    (record,) = audit.fetch(run, **options)
     return record
 
 
@@ -170,7 +174,7 @@ def test_a_missing_permission_names_the_one_that_is_needed(lab: Cloud, world: Wo
 
 @pytest.mark.parametrize("name", ["gcc-high", "dod", "china"])
 def test_other_clouds_have_no_audit_query(name: str, tmp_path: Path) -> None:
-    (said,) = audit.fetch(cloud("https://localhost:9", name=name), Credential(), TENANT, tmp_path / "audit")
+    (said,) = audit.fetch(Run(cloud("https://localhost:9", name=name), Credential(), TENANT, tmp_path / "audit"))
     assert (said.state, said.source) == ("absent", "audit")
     assert name in said.reason
 
@@ -186,4 +190,4 @@ def test_the_window_narrows_the_rows(lab: Cloud, world: World, tmp_path: Path) -
 def test_a_folder_of_another_tenant_is_refused(lab: Cloud, world: World, tmp_path: Path) -> None:
     fetch(lab, world, tmp_path / "audit", agents=("BAV2ROPC",))
     with pytest.raises(SourceError, match="expected another"):
-        audit.fetch(lab, Credential(), "another", tmp_path / "audit")
+        audit.fetch(Run(lab, Credential(), "another", tmp_path / "audit"))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, Window
 from mailauth.errors import AccessError, SourceError, UnreachableError
 from mailauth.services import graph, segments
+from mailauth.services.live import Run
 from tests.graphserver import NOW, TENANT, Clock, Credential, Fault, World, cloud, days_ago, serving, sign_in
 
 INTERACTIVE = "interactive sign-ins by legacy mail clients"
@@ -42,20 +43,28 @@ def lab(world: World, tmp_path: Path) -> Iterator[Cloud]:
 
 
 def fetch(
-    lab: Cloud, world: World, folder: Path, *, now: datetime = NOW, names: Sequence[str] = ("IMAP4",), **options: Any
+    lab: Cloud,
+    world: World,
+    folder: Path,
+    *,
+    now: datetime = NOW,
+    window: Window | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    names: Sequence[str] = ("IMAP4",),
+    **options: Any,
 ) -> dict[str, Coverage]:
-    records = graph.fetch(
+    run = Run(
         lab,
         Credential(),
         TENANT,
         folder,
-        names=names,
+        window=window,
+        progress=progress,
         clock=lambda: now,
         monotonic=world.clock.monotonic,
         sleep=world.clock.sleep,
-        **options,
     )
-    return {record.what: record for record in records}
+    return {record.what: record for record in graph.fetch(run, names=names, **options)}
 
 
 def rows(folder: Path, table: str = "SigninLogs", what: str = "Id", where: str = "true") -> list[Any]:
@@ -197,12 +206,13 @@ def _script(lab: Cloud, folder: Path) -> str:
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
         from tests import graphserver
-        from mailauth.services import graph
+        from mailauth.services import graph, live
         where = graphserver.cloud({lab.graph!r}, Path({str(lab.ca_file)!r}))
-        graph.fetch(
-            where, graphserver.Credential(), {TENANT!r}, Path({str(folder)!r}), names=("IMAP4",),
+        run = live.Run(
+            where, graphserver.Credential(), {TENANT!r}, Path({str(folder)!r}),
             clock=lambda: graphserver.NOW, sleep=lambda seconds: None,
         )
+        graph.fetch(run, names=("IMAP4",))
     """)
 
 
@@ -534,7 +544,7 @@ def test_an_hour_that_holds_more_than_is_read_at_once_makes_its_day_a_sample(
 def test_a_folder_of_another_tenant_is_refused(lab: Cloud, world: World, tmp_path: Path) -> None:
     fetch(lab, world, tmp_path / "graph")
     with pytest.raises(SourceError, match="tenant_id: found 7c1d3b52"):
-        graph.fetch(lab, Credential(), "another", tmp_path / "graph", sleep=world.clock.sleep)
+        graph.fetch(Run(lab, Credential(), "another", tmp_path / "graph", sleep=world.clock.sleep))
 
 
 def test_a_damaged_ledger_is_read_anew(lab: Cloud, world: World, tmp_path: Path) -> None:
@@ -562,6 +572,8 @@ def test_check_says_that_all_is_well_or_why_not(lab: Cloud, world: World, tmp_pa
 def test_the_token_is_asked_for_graph_and_stands_in_no_file(lab: Cloud, world: World, tmp_path: Path) -> None:
     credential = Credential("secret-canary-token")
     world.records += [sign_in(1, days_ago(5))]
-    graph.fetch(lab, credential, TENANT, tmp_path / "graph", names=("IMAP4",), sleep=world.clock.sleep)
+    run = Run(lab, credential, TENANT, tmp_path / "graph", sleep=world.clock.sleep)
+    graph.fetch(run, names=("IMAP4",))
+    assert "secret-canary" not in repr(run)
     assert set(credential.scopes) == {f"{lab.graph}/.default"}
     assert not [path for path in (tmp_path / "graph").iterdir() if b"secret-canary" in path.read_bytes()]

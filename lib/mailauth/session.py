@@ -27,7 +27,7 @@ from .coverage import Coverage, Window
 from .decisions import Decisions
 from .engines import Engine, Reply
 from .errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
-from .services import archive, audit, exports, graph, identity, kusto, progress, store, workspace
+from .services import archive, audit, exports, graph, identity, kusto, live, progress, store, workspace
 from .summary import Answers
 from .tenants import Configuration, Source, Tenant
 from .verdicts import Thresholds
@@ -284,30 +284,23 @@ class Run:
             try:
                 if source.kind == "graph":
                     lost += graph.fetch(
-                        self.tenant.cloud,
-                        self._credential(),
-                        self.tenant.tenant_id,
-                        self._kept(store.archive_dir) / "graph",
-                        window=window,
+                        self._run("graph", window),
                         registered=self._registered(),
                         people=Thresholds.standard().site(small_tenant=self._is_small()),
-                        progress=self.tell,
                     )
                 elif source.kind == "audit":
-                    lost += audit.fetch(
-                        self.tenant.cloud,
-                        self._credential(),
-                        self.tenant.tenant_id,
-                        self._kept(store.archive_dir) / "audit",
-                        window=window,
-                        progress=self.tell,
-                    )
+                    lost += audit.fetch(self._run("audit", window))
             except (SourceError, ConfigurationError) as error:
                 lost.append(_unheard(source, error))
         # What earlier runs fetched counts whether or not the log answered today.
         if self._of("audit"):
             parts.append(Answers(mail=audit.rows(self._kept(store.archive_dir) / "audit", window)))
         return parts, lost
+
+    def _run(self, log: str, window: Window | None) -> live.Run:
+        folder = self._kept(store.archive_dir) / log
+        who = self.tenant.cloud, self._credential(), self.tenant.tenant_id
+        return live.Run(*who, folder, window=window, progress=self.tell)
 
     def _engines(
         self, window: Window | None = None, asked: answers.Parameters | None = None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from mailauth.errors import AccessError
-from mailauth.services import audit, graph, segments
+from mailauth.services import audit, graph, live, segments
 from practice.limits import GraphLimits
 from tests import graphserver
 from tests.practice.graphclient import Client, Lab, lab
@@ -280,7 +280,7 @@ def fetch(found: Lab, folder: Path, **options: Any) -> dict[str, Any]:
         found.practice.faults.clock.skew += timedelta(seconds=seconds)
 
     backend = found.practice.backend
-    records = graph.fetch(
+    run = live.Run(
         found.cloud(),
         graphserver.Credential(found.admin.token),
         TENANT,
@@ -288,9 +288,8 @@ def fetch(found: Lab, folder: Path, **options: Any) -> dict[str, Any]:
         clock=backend.now,
         monotonic=lambda: backend.now().timestamp(),
         sleep=sleep,
-        **options,
     )
-    return {one.what: one for one in records}
+    return {one.what: one for one in graph.fetch(run, **options)}
 
 
 def ids(folder: Path, table: str) -> list[str]:
@@ -349,10 +348,16 @@ def test_the_audit_log_answers_without_a_licence_and_names_no_protocol(cloud: La
         cloud.practice.faults.clock.skew += timedelta(seconds=seconds)
 
     now = cloud.practice.backend.now
-    (said,) = audit.fetch(
-        cloud.cloud(), graphserver.Credential(client.token), TENANT, tmp_path / "audit",
-        clock=now, monotonic=lambda: now().timestamp(), sleep=sleep,
-    )  # fmt: skip
+    run = live.Run(
+        cloud.cloud(),
+        graphserver.Credential(client.token),
+        TENANT,
+        tmp_path / "audit",
+        clock=now,
+        monotonic=lambda: now().timestamp(),
+        sleep=sleep,
+    )
+    (said,) = audit.fetch(run)
     assert said.state == "partial"
     found = audit.rows(tmp_path / "audit")
     assert sorted((row.result, row.protocol, row.user_agent) for row in found) == [

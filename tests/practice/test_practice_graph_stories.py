@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailauth.services import graph, segments
+from mailauth.services import graph, live, segments
 from practice import cloud, credentials, signins, tenants
 from practice.graph.routes import Routes
 from practice.ledger import Copy, copies
@@ -69,18 +69,16 @@ def test_the_librarys_reader_finds_the_legacy_sign_ins_that_the_story_tells(lab:
     world = tenants.world_of("contoso")
     names = ("IMAP4", "POP3", "Authenticated SMTP")
     said: dict[str, Any] = {}
-    for one in graph.fetch(
+    run = live.Run(
         lab.cloud(),
         graphserver.Credential(administrator(lab, "contoso").token),
         world.tenant_id,
         tmp_path / "graph",
-        names=names,
-        clients=(),
-        site_limit=0,
         clock=lambda: NOW,
         sleep=lambda _: None,
         monotonic=iter(range(0, 1_000_000, 10)).__next__,
-    ):
+    )
+    for one in graph.fetch(run, names=names, clients=(), site_limit=0):
         said[one.what] = one
     files = [str(path) for path in segments.found(tmp_path / "graph")["SigninLogs"]]
     with segments.connect() as engine:

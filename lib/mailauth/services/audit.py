@@ -10,7 +10,6 @@ other ids, and beside those they would count twice.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,10 +19,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from azure.core.credentials import TokenCredential
-
 from mailauth import networks, protocols, results
-from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage, State, Window
 from mailauth.errors import AccessError, SourceError
 from mailauth.summary import MailRow
@@ -31,7 +27,7 @@ from mailauth.summary import MailRow
 from . import live, segments, store
 from .client import status
 from .ledger import day_of, midnight
-from .live import DAY, Record
+from .live import DAY, Record, Run
 
 __all__ = ["AGENTS", "SOURCE", "fetch", "rows"]
 
@@ -63,56 +59,25 @@ class _Query:
     asked: datetime
 
 
-def fetch(
-    cloud: Cloud,
-    credential: TokenCredential,
-    tenant_id: str,
-    folder: Path,
-    *,
-    window: Window | None = None,
-    agents: Sequence[str] = AGENTS,
-    patience_s: float = 900.0,
-    progress: Callable[[str], None] = lambda _line: None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> tuple[Coverage, ...]:
-    """Bring *folder* up to date with the tenant's audit log; return how far the folder now reaches.
+def fetch(run: Run, *, agents: Sequence[str] = AGENTS, patience_s: float = 900.0) -> tuple[Coverage, ...]:
+    """Bring the folder of *run* up to date with the tenant's audit log; return how far it now reaches.
 
     Args:
-        cloud: Where Graph is.
-        credential: Signs in with AuditLogsQuery-Entra.Read.All.
-        tenant_id: The tenant's id; it becomes the rows' AADTenantId.
-        folder: The tenant's own folder for segments from the audit log, and nothing else.
-        window: The event time wanted; None for all that the log holds.
+        run: Its credential signs in with AuditLogsQuery-Entra.Read.All; its folder holds nothing else.
         agents: User agents to ask for.
         patience_s: How long to wait for the service to finish its queries.
-        progress: Called with a line now and then.
-        clock: The time of day, aware.
-        monotonic: A clock that never goes back, in seconds.
-        sleep: Waits for a number of seconds.
 
     Raises:
         SourceError: The folder is another tenant's.
     """
-    if cloud.name in _WITHOUT:
-        reason = f"Microsoft offers the query of the audit log in its public cloud only, not in {cloud.name}."
+    if run.cloud.name in _WITHOUT:
+        reason = f"Microsoft offers the query of the audit log in its public cloud only, not in {run.cloud.name}."
         return (Coverage(_WHAT, "absent", SOURCE, reason=reason),)
-    with live.opened(
-        cloud,
-        credential,
-        tenant_id,
-        folder,
-        window=window,
-        progress=progress,
-        clock=clock,
-        monotonic=monotonic,
-        sleep=sleep,
-    ) as job:
+    with live.opened(run) as job:
         reader = _Reader(job)
         try:
             reader.start(agents)
-            reader.finish(patience_s, monotonic, sleep)
+            reader.finish(patience_s, run.monotonic, run.sleep)
         except SourceError as error:
             reader.stopped = error
     return (reader.coverage(agents),)

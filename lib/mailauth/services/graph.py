@@ -24,13 +24,13 @@ from azure.core.credentials import TokenCredential
 
 from mailauth import networks, protocols, reference, results
 from mailauth.clouds import Cloud
-from mailauth.coverage import Coverage, State, Window
+from mailauth.coverage import Coverage, State
 from mailauth.errors import AccessError, SourceError, UnreachableError
 
 from . import live, segments
 from .client import Graph, Pace, status
 from .ledger import FINAL_AFTER, day_of, midnight
-from .live import DAY, Record
+from .live import DAY, Record, Run
 
 __all__ = ["CLIENT_NAMES", "Pass", "check", "fetch"]
 
@@ -129,59 +129,33 @@ class Pass:
 
 
 def fetch(
-    cloud: Cloud,
-    credential: TokenCredential,
-    tenant_id: str,
-    folder: Path,
+    run: Run,
     *,
-    window: Window | None = None,
     names: Sequence[str] = CLIENT_NAMES,
     registered: Sequence[str] = (),
     clients: Sequence[str] | None = None,
     people: int = 2,
     site_limit: int = 100,
-    progress: Callable[[str], None] = lambda _line: None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Coverage, ...]:
-    """Bring *folder* up to date with the tenant's sign-in log; return how far the folder now reaches.
+    """Bring the folder of *run* up to date with the tenant's sign-in log; return how far it now reaches.
 
     The segments of earlier runs stay and count. A log that refuses or does not answer is
     coverage, not an error: what the folder holds can still be read.
 
     Args:
-        cloud: Where Graph is.
-        credential: Signs in with AuditLog.Read.All.
-        tenant_id: The tenant's id; it becomes the rows' AADTenantId.
-        folder: The tenant's own folder for segments from Graph.
-        window: The event time wanted; None for all that the log holds.
+        run: Its credential signs in with AuditLog.Read.All.
         names: Values of ``clientAppUsed``, one pass each.
         registered: Ids of the tenant's own mail apps, whose use is adoption.
         clients: Ids of mail programs, whose use is adoption as well; None for those in the facts.
         people: How many members make a network a known site.
         site_limit: How many networks to ask about in one run.
-        progress: Called with a line now and then.
-        clock: The time of day, aware.
-        monotonic: A clock that never goes back, in seconds.
-        sleep: Waits for a number of seconds.
 
     Raises:
         SourceError: The folder is another tenant's.
     """
     legacy, adoption = _legacy(names), _adoption(registered, _programs() if clients is None else clients)
-    with live.opened(
-        cloud,
-        credential,
-        tenant_id,
-        folder,
-        window=window,
-        progress=progress,
-        clock=clock,
-        monotonic=monotonic,
-        sleep=sleep,
-    ) as job:
-        for left in folder.glob(".*.part"):  # of a run that was killed
+    with live.opened(run) as job:
+        for left in run.folder.glob(".*.part"):  # of a run that was killed
             left.unlink(missing_ok=True)
         reader = _Reader(job)
         with suppress(_Stopped):

@@ -1,8 +1,9 @@
 """What the readers of a live log share: whose folder they fill, over which days, and how far it reaches afterwards."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from mailauth.coverage import Coverage, State, Window
 from .client import Graph, Pace
 from .ledger import Ledger, day_of, midnight
 
-__all__ = ["DAY", "Job", "Reader", "Record", "days", "opened", "reach", "records"]
+__all__ = ["DAY", "Job", "Reader", "Record", "Run", "days", "opened", "reach", "records"]
 
 DAY: Final = timedelta(days=1)
 
@@ -24,8 +25,35 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Run:
+    """Which log is to be read into which folder, and by which clocks.
+
+    Args:
+        cloud: Where Graph is.
+        credential: Signs in with the permission that the log asks for.
+        tenant_id: The tenant's id; it becomes the rows' AADTenantId.
+        folder: The tenant's own folder for segments of this log.
+        window: The event time wanted; None for all that the log holds.
+        progress: Called with a line now and then.
+        clock: The time of day, aware.
+        monotonic: A clock that never goes back, in seconds.
+        sleep: Waits for a number of seconds.
+    """
+
+    cloud: Cloud
+    credential: TokenCredential = field(repr=False)
+    tenant_id: str
+    folder: Path
+    window: Window | None = None
+    progress: Callable[[str], None] = lambda _line: None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
 class Job:
-    """One run over one log of one tenant.
+    """A run that has begun.
 
     Args:
         graph: Who is asked.
@@ -45,27 +73,16 @@ class Job:
 
 
 @contextmanager
-def opened(
-    cloud: Cloud,
-    credential: TokenCredential,
-    tenant_id: str,
-    folder: Path,
-    *,
-    window: Window | None,
-    progress: Callable[[str], None],
-    clock: Callable[[], datetime],
-    monotonic: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> Iterator[Job]:
-    """Yield the job of bringing *folder* up to date; the arguments are those of a log's own ``fetch``.
+def opened(run: Run) -> Iterator[Job]:
+    """Yield the job of bringing the folder of *run* up to date.
 
     Raises:
         SourceError: The folder is another tenant's.
     """
-    ledger = Ledger.open(folder, tenant_id)
-    now = clock().astimezone(UTC).replace(microsecond=0)
-    with Graph(cloud, credential, pace=Pace(monotonic=monotonic, sleep=sleep)) as graph:
-        yield Job(graph, ledger, folder, window, now, progress)
+    ledger = Ledger.open(run.folder, run.tenant_id)
+    now = run.clock().astimezone(UTC).replace(microsecond=0)
+    with Graph(run.cloud, run.credential, pace=Pace(monotonic=run.monotonic, sleep=run.sleep)) as graph:
+        yield Job(graph, ledger, run.folder, run.window, now, run.progress)
 
 
 class Reader:
