@@ -359,6 +359,19 @@ def test_a_caller_has_so_many_requests_in_a_window_and_the_client_waits_for_the_
     assert int(told.headers["Retry-After"]) >= 1
 
 
+def test_a_tenant_that_is_made_anew_has_not_asked_before(bank: Bank) -> None:
+    lower(bank, requests=1)
+    forget_all(bank)
+    assert [bank.post('{"query": "print 1"}').status_code for _ in range(2)] == [200, 429]
+    forget_all(bank)
+    assert bank.post('{"query": "print 1"}').status_code == 200
+
+
+def forget_all(bank: Bank) -> None:
+    for forget in bank.practice.backend.forget:
+        forget(TENANT)
+
+
 def test_a_fault_throttles_and_the_client_waits(bank: Bank) -> None:
     bank.practice.faults.add("logs", "throttle", tenant="woodgrove", seconds=1)
     with bank.client() as client:
