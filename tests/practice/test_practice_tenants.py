@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from practice import access, credentials, signins, tenants
+from practice.answers.meant import held_roles, held_scopes, meant
 from practice.contoso import MOVED
 from practice.credentials import Credentials
 from practice.mail import access as mail
@@ -16,8 +17,6 @@ from practice.signins import Event
 from practice.state import Tenant, User
 from practice.wellknown import EXCHANGE, GRAPH, MICROSOFT, ROLES
 from practice.world import APPS
-from tests.practice import estate_faults
-from tests.practice.estate_faults import faults
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 # On another day of the week other things happened.
@@ -159,8 +158,8 @@ def test_an_app_that_signs_in_as_itself_has_what_its_row_shows(name: str, day: d
                 one.start_date_time and one.end_date_time and one.start_date_time <= event.at < one.end_date_time
                 for one in app.key_credentials
             )
-            may = estate_faults.roles(tenant, app.app_id) or estate_faults.sends_by_role(tenant, app.app_id)
-            assert may, app.display_name
+            by_exchange = {work.app.app_id for work in meant(tenant).works if work.by_exchange}
+            assert held_roles(tenant, app.app_id) or app.app_id in by_exchange, app.display_name
 
 
 @each_day
@@ -184,7 +183,7 @@ def test_exchange_lets_through_the_passwords_of_the_last_days_and_no_others(
         if event.client.strip().lower() == SMTP.lower() and event.code == "0":
             box = tenant.exchange.mailbox(event.user_id)
             assert box is not None, event.user
-            assert estate_faults.takes_passwords(tenant, box), event.user
+            assert not mail.basic_barrier(view(tenant), box.primary_smtp, event.at), event.user
     if tenant.exchange.default_authentication_policy:
         # Exchange refuses before it asks Entra, so neither a device nor a stranger leaves a row.
         assert not [event for event in EVENTS[name, day] if event.client == SMTP and event in recent]
@@ -233,7 +232,7 @@ def test_the_runbook_reads_with_a_certificate_and_may_read_and_no_more(name: str
     assert app is not None
     assert principal is not None
     assert (len(app.key_credentials), app.password_credentials) == (1, [])
-    assert estate_faults.roles(tenant, client_id) == {
+    assert held_roles(tenant, client_id) == {
         "Application.Read.All",
         "AuditLog.Read.All",
         "Directory.Read.All",
@@ -275,29 +274,6 @@ def test_a_state_is_whole_and_names_nothing_that_is_not_there(name: str, states:
     assert {MICROSOFT, tenant.tenant_id} <= foreign
 
 
-FABRIKAM_FAULTS = {
-    "not the enterprise application's object id": "object id",
-    "IMAP is off for archive@fabrikam.example": "IMAP is off",
-    "SMTP AUTH is off for invoices@fabrikam.example": "SMTP AUTH is off",
-    "no consent to POP": "consented to POP",
-    "expired secret": "has expired",
-    "servicedesk@fabrikam.example is not what its account is called": "primary address",
-    "a policy with exceptions": "leaves out two groups",
-    "a policy that only reports": "only reports",
-    "invoices@fabrikam.example has no licence to send": "no licence",
-    "full_access_as_app": "full_access_as_app",
-    "consent for an app that was given up": "gave up",
-    "SMTP AUTH takes passwords": "takes passwords",
-    "a phone that is too old": "14.1",
-    "a phone in quarantine": "quarantine",
-}
-
-
-def test_contoso_has_none_of_the_faults(states: Mapping[str, Tenant]) -> None:
-    assert faults(states["contoso"], NOW) == set()
-    assert states["contoso"].story == []
-
-
 def claims(tenant: Tenant, **own: object) -> dict[str, object]:
     return {
         "aud": "https://outlook.office365.com",
@@ -313,13 +289,13 @@ def as_app(tenant: Tenant, key: str) -> dict[str, object]:
     app_id = tenants.world_of(tenant.name).app(key).app_id
     principal = tenant.directory.principal(app_id)
     assert principal is not None
-    return claims(tenant, appid=app_id, oid=principal.id, roles=sorted(estate_faults.roles(tenant, app_id)))
+    return claims(tenant, appid=app_id, oid=principal.id, roles=sorted(held_roles(tenant, app_id)))
 
 
 def as_person(tenant: Tenant, key: str, user: User) -> dict[str, object]:
     """Return what a token says that a person signed in for."""
     app_id = tenants.world_of(tenant.name).app(key).app_id
-    scope = " ".join(sorted(estate_faults.scopes(tenant, app_id)))
+    scope = " ".join(sorted(held_scopes(tenant, app_id)))
     return claims(tenant, appid=app_id, oid=user.id, upn=user.user_principal_name, scp=scope)
 
 
@@ -384,30 +360,8 @@ def test_fabrikams_app_is_refused_everywhere_until_exchange_knows_the_right_id(s
     assert mail.submission_switch(tenant.exchange, invoices) == "Tenant"
 
 
-def test_fabrikam_has_each_of_its_faults_and_a_sentence_for_each(states: Mapping[str, Tenant]) -> None:
-    assert faults(states["fabrikam"], NOW) == set(FABRIKAM_FAULTS)
-    told = states["fabrikam"].story
-    assert len(told) == len(FABRIKAM_FAULTS)
-    for words in FABRIKAM_FAULTS.values():
-        assert sum(words in sentence for sentence in told) == 1, words
-
-
-def test_fabrikams_story_counts_right(states: Mapping[str, Tenant]) -> None:
-    tenant = states["fabrikam"]
-    assert sum(estate_faults.takes_passwords(tenant, box) for box in tenant.exchange.mailboxes) == 14
-    sizes = {one.display_name: len(one.members) for one in tenant.directory.groups}
-    assert (sizes["SMTP exceptions"], sizes["Old mail clients"]) == (10, 10)
-
-
-def test_northwind_lacks_an_app_and_the_means_to_look(states: Mapping[str, Tenant]) -> None:
-    tenant = states["northwind"]
-    assert faults(tenant, NOW) == {"no app for mail"}
-    assert (tenant.premium, tenant.logs.workspace_id) == (False, "")
-
-
 def test_adatum_has_not_begun(states: Mapping[str, Tenant]) -> None:
     tenant = states["adatum"]
-    assert faults(tenant, NOW) == {"no app for mail", "nothing blocks old clients", "SMTP AUTH takes passwords"}
     assert [one.display_name for one in tenant.directory.applications] == ["Runbook reader"]
     assert not tenant.directory.grants
     assert not tenant.exchange.principals
