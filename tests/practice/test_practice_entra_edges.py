@@ -1,6 +1,5 @@
 """Apps with APIs of their own, apps of Microsoft's, machines, accounts that are gone: what Entra makes of them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,27 +18,11 @@ from practice.tokens import TokenError
 from practice.wellknown import EXCHANGE, SIGN_IN_WORD
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, VERIFIER, Asking
 from tests.practice.browsing import Browser, session
-from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgrove
+from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 POWERSHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
-
-
-@pytest.fixture
-def made() -> Woodgrove:
-    return woodgrove()
-
-
-@pytest.fixture
-def entra(made: Woodgrove) -> Iterator[Asking]:
-    with running(made) as practice:
-        yield Asking(made, practice)
-
-
-@pytest.fixture
-def browser(entra: Asking) -> Browser:
-    return Browser(entra.practice)
 
 
 def _person(entra: Asking, name: str = ADA) -> User:

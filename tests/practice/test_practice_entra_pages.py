@@ -1,6 +1,5 @@
 """The sign-in and consent pages: who gets in, who may consent, and what the client hears of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from practice.state import ConditionalAccessPolicy, Redirects, User
 from practice.wellknown import EXCHANGE, GRAPH, SIGN_IN_WORD
 from tests.practice.asking import ADA, ADMIN, BACK, IMAP, VERIFIER, Asking
 from tests.practice.browsing import Browser, Page
-from tests.practice.woodgrove import DOMAIN, SCOPES, TENANT, Woodgrove, running, woodgrove
+from tests.practice.woodgrove import DOMAIN, SCOPES, TENANT, Woodgrove, running
 
 THUNDERBIRD = "9e5f94bc-e8a4-4e73-b8be-63364c29d753"
 OLD_THUNDERBIRD = "08162f7c-0fd2-4200-a84a-f25a4db0b584"
@@ -18,22 +17,6 @@ SPARK = "b50c1dbd-1855-4e54-b07c-d3c3029e93d3"
 RECOMMENDED = "ManagePermissionGrantsForSelf.microsoft-user-default-recommended"
 MAIL_CLIENTS = "ManagePermissionGrantsForSelf.microsoft-user-default-allow-consent-apps"
 LEGACY = "ManagePermissionGrantsForSelf.microsoft-user-default-legacy"
-
-
-@pytest.fixture
-def made() -> Woodgrove:
-    return woodgrove()
-
-
-@pytest.fixture
-def entra(made: Woodgrove) -> Iterator[Asking]:
-    with running(made) as practice:
-        yield Asking(made, practice)
-
-
-@pytest.fixture
-def browser(entra: Asking) -> Browser:
-    return Browser(entra.practice)
 
 
 def _in(browser: Browser, page: Page, name: str = ADA) -> Page:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -26,13 +25,6 @@ from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, running, woodgrove
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
-
-
-@pytest.fixture
-def entra() -> Iterator[Asking]:
-    made = woodgrove()
-    with running(made) as practice:
-        yield Asking(made, practice)
 
 
 def _daemon(entra: Asking) -> Application:

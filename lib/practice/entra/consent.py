@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from practice import catalogue
+from practice import catalogue, enterprise_apps
 from practice.backend import Backend
 from practice.state import (
     Application,
@@ -280,17 +280,9 @@ def record(
 
 
 def _enterprise_app(directory: Directory, client: Client, user: User | None) -> ServicePrincipal:
-    made = ServicePrincipal(
-        app_id=client.app_id,
-        display_name=client.name,
-        app_owner_organization_id=client.owner,
-        service_principal_names=[client.app_id, *client.app.identifier_uris],
-        app_roles=client.app.app_roles,
-        oauth2_permission_scopes=client.app.api.oauth2_permission_scopes,
-        reply_urls=[one for _, one in client.redirects()],
-        tags=["WindowsAzureActiveDirectoryIntegratedApp"],
-        assigned_to=[user.id] if user else [],
-    )
+    made = enterprise_apps.made(client.app, client.owner)
+    made.tags = ["WindowsAzureActiveDirectoryIntegratedApp"]
+    made.assigned_to = [user.id] if user else []
     directory.service_principals.append(made)
     return made
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from practice import enterprise_apps
 from practice.state import Application, Directory
 
 from . import bodies, certificates, errors, passwords, queries, wire
 from .callers import ADMINS_OF_APPS
 from .calls import Answer, Call, Key, Operation
-from .registrations import READ, WRITE, found, managed, mirror
+from .registrations import READ, WRITE, found, managed
 
 __all__ = ["OPERATIONS"]
 
@@ -156,7 +157,7 @@ def _change(call: Call, seen: Directory, directory: Directory, app: Application,
     _free_uris(directory, app)
     for principal in directory.service_principals:
         if principal.app_id == app.app_id:
-            mirror(app, principal)
+            enterprise_apps.mirror(app, principal)
 
 
 def _entitlements(app: Application) -> set[str]:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from practice import catalogue
+from practice import catalogue, enterprise_apps
 from practice.state import Application, Directory, ServicePrincipal
 
 from . import bodies, errors, queries, wire
 from .callers import ADMINS_OF_APPS
 from .calls import Answer, Call, Key, Operation
-from .registrations import READ, WRITE, mirror
+from .registrations import READ, WRITE
 
 __all__ = ["OPERATIONS", "found"]
 
@@ -93,8 +93,7 @@ def _created(call: Call, seen: Directory, directory: Directory, app_id: str, bod
             f" {app_id} is already in use."
         )
     _check_creator(call, seen, app, publisher)
-    principal = ServicePrincipal(app_id=app.app_id, display_name=app.display_name, app_owner_organization_id=publisher)
-    mirror(app, principal)
+    principal = enterprise_apps.made(app, publisher)
     _change(principal, {name: value for name, value in body.items() if name != "appId"})
     directory.service_principals.append(principal)
     return call.one("servicePrincipals", _shown(directory, principal), 201)

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from practice.state import Application, Directory, ServicePrincipal
+from practice.state import Application, Directory
 
 from . import errors
 from .callers import ADMINS_OF_APPS, Access
 from .calls import Call, Key
 
-__all__ = ["READ", "WRITE", "found", "managed", "mirror"]
+__all__ = ["READ", "WRITE", "found", "managed"]
 
 READ: Final = Access(
     ("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"), owned=True
@@ -51,12 +51,3 @@ def managed(call: Call, seen: Directory, directory: Directory, key: Key) -> Appl
     if not any_app and caller.object_id not in app.owners:
         raise errors.denied()
     return app
-
-
-def mirror(app: Application, principal: ServicePrincipal) -> None:
-    """Let an enterprise application show what its registration says now."""
-    principal.display_name = app.display_name
-    principal.app_roles = [one.model_copy(deep=True) for one in app.app_roles]
-    principal.oauth2_permission_scopes = [one.model_copy(deep=True) for one in app.api.oauth2_permission_scopes]
-    principal.service_principal_names = [app.app_id, *app.identifier_uris]
-    principal.reply_urls = [*app.web.redirect_uris, *app.spa.redirect_uris, *app.public_client.redirect_uris]
