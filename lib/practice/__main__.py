@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
+import shlex
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -39,11 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.tenant and not (asked.reset or asked.set):
         parser.error("--tenant goes with --reset or --set")
+    if asked.answers and (asked.reset or asked.set or asked.fault or asked.clear):
+        parser.error("--answers goes alone")
     if asked.serve:
         from .serving import serve
 
         serve(asked.home)
-        return 0
+        # All is closed by now. What the interpreter does next makes DuckDB's bindings list what they call leaks, and
+        # the log's last line is what a failed start is told by.
+        sys.stdout.flush()
+        os._exit(0)
     try:
         attendance = attend(asked.home)
         wished = _wished(attendance, asked)
@@ -117,8 +124,7 @@ def _folder(text: str) -> Path:
 
 
 def _stay(attendance: Attendance) -> int:
-    told = _ask(attendance, "GET", "/tenants")["tenants"]
-    print(_said(attendance, told), flush=True)
+    print(_said(attendance, _ask(attendance, "GET", "/tenants")), flush=True)
     try:
         while True:
             time.sleep(1)
@@ -130,14 +136,16 @@ def _stay(attendance: Attendance) -> int:
     return 0
 
 
-def _said(attendance: Attendance, told: Sequence[dict[str, Any]]) -> str:
+def _said(attendance: Attendance, told: Mapping[str, Any]) -> str:
+    from . import tenants
     from .wellknown import SIGN_IN_WORD
 
-    width = max(len(one["name"]) for one in told)
+    described = {one["name"]: one for one in told["tenants"]}
     lines = [
         "The practice cloud is up, on this machine only.",
         "",
-        *(f"  {one['name']:<{width}}  {one['title']}; sign in as {', '.join(one['administrators'])}" for one in told),
+        *(line for name in tenants.NAMES if name in described for line in _described(described[name])),
+        *(f"  {name} could not be read and is kept; its tenant was made anew." for name in told["unreadable"]),
         "",
         f"Every account signs in with  {SIGN_IN_WORD}",
         f"Entra, Graph, logs, Exchange {attendance.base_url}",
@@ -145,10 +153,39 @@ def _said(attendance: Attendance, told: Sequence[dict[str, Any]]) -> str:
         f"Certificate to trust         {attendance.ca_file}",
         f"Tenants file                 {attendance.tenants_file}",
         "",
-        "msal wants instance_discovery=False and verify= with that certificate; so do not set REQUESTS_CA_BUNDLE.",
+        "A token, and a mailbox opened with it (in a POSIX shell):",
+        *_example(attendance),
+        "",
+        "msal wants instance_discovery=False and verify= with that certificate; REQUESTS_CA_BUNDLE would overrule it.",
         "Ctrl-C leaves; what you changed is kept. For trainers, in another terminal: run.py practice --help.",
     ]
     return "\n".join(lines)
+
+
+def _described(one: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {one['name']:<10} {one['title']}, directory {one['tenant_id']}"
+    yield f"  {'':<10} {one['mailboxes']} mailboxes; administrator {', '.join(one['administrators'])}"
+
+
+def _example(attendance: Attendance) -> Iterator[str]:
+    """Yield two commands that work: a secret's token, and IMAP with it."""
+    from . import tenants
+
+    world = tenants.world_of(tenants.DEFAULT)
+    app = next(one for one in tenants.mail_apps(tenants.DEFAULT) if "secret" in one.flows)
+    mailbox = next(one for one in tenants.proofs(tenants.DEFAULT) if "imap" in one.protocols)
+    secret = attendance.home / "keys" / f"{world.name}-mail.secret"
+    yield (
+        f"  TOKEN=$(curl -s --cacert {shlex.quote(str(attendance.ca_file))} -d grant_type=client_credentials"
+        f" -d client_id={world.app(app.app).app_id} -d scope=https://outlook.office365.com/.default"
+        f" --data-urlencode client_secret@{shlex.quote(str(secret))}"
+        f" {attendance.base_url}/{world.tenant_id}/oauth2/v2.0/token"
+        """ | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')"""
+    )
+    yield (
+        f'  curl --cacert {shlex.quote(str(attendance.ca_file))} --oauth2-bearer "$TOKEN"'
+        f" -u {world.address(mailbox.account)}: imaps://{attendance.imap}/"
+    )
 
 
 def _reset(attendance: Attendance, tenant: str) -> int:

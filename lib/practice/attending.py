@@ -21,6 +21,7 @@ __all__ = ["FAILED", "LOG", "READY", "SERVER", "TENANTS", "Attendance", "Practic
 
 _START_S: Final = 60.0
 _ANSWER_S: Final = 5.0
+_LOG_BYTES: Final = 1_000_000
 _POLL_S: Final = 0.02
 SERVER: Final = "server.json"
 """Where a serving process says how it is reached; gone when none serves."""
@@ -192,7 +193,7 @@ def _spawn(home: Path) -> "_Server":
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    with (home / LOG).open("ab") as log:
+    with (home / LOG).open("ab" if (home / LOG).stat().st_size < _LOG_BYTES else "wb") as log:
         started = _Server(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=str(home), **apart)
     # Those that have ended since are let go, which nobody else would do in a kernel that lives for days.
     _servers[:] = [one for one in _servers if one.poll() is None]

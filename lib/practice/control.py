@@ -52,7 +52,9 @@ class _Door:
 
     def tenants(self) -> Response:
         """Say which tenants there are."""
-        return web.as_json({"tenants": [_summary(self._backend, name) for name in self._backend.states.names]})
+        states = self._backend.states
+        told = [_summary(self._backend, name) for name in states.names]
+        return web.as_json({"tenants": told, "unreadable": states.unreadable})
 
     def answers(self, name: str) -> Response:
         """Say what is wrong with a tenant."""

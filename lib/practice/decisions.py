@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from .contoso import CONTOSO, MOVED
 from .fabrikam import FABRIKAM
 
-__all__ = ["contoso", "fabrikam"]
+__all__ = ["contoso", "fabrikam", "nothing"]
 
 
 def contoso(today: date) -> str:
@@ -85,4 +85,13 @@ senders:
     due: {day(-20)}
 vendors:
   Ledgerline ERP: {{oauth: true, answered: {day(-12)}, note: from version 9.2 on; ours is 9.1}}
+"""
+
+
+def nothing(title: str) -> str:
+    """Return the file of a tenant whose people have decided nothing yet."""
+    return f"""\
+# What the people of {title} decide goes here; decisions.example.yaml explains the fields. Invented, like all of it.
+networks: {{}}
+senders: []
 """

@@ -21,7 +21,6 @@ from .signins import SEED, Delivery, Event, Table, as_graph, deliveries, events
 from .world import World
 
 __all__ = [
-    "DECISIONS",
     "FABRIKAM_SIGNINS",
     "NORTHWIND_SIGNINS",
     "PORTAL_HEADER",
@@ -39,7 +38,6 @@ __all__ = [
 
 FABRIKAM_SIGNINS: Final = ("insights-logs-*/**/*.json*", "exports/*.csv", "graph/*.json")
 REPORT: Final = "reports/SmtpAuthClients.csv"
-DECISIONS: Final = "decisions.yaml"
 NORTHWIND_SIGNINS: Final = ("downloads/*.csv", "old/*.json.gz")
 
 _INTERRUPTED: Final = frozenset({"50074", "50199"})

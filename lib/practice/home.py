@@ -27,10 +27,12 @@ from .world import World
 
 __all__ = ["Home", "fill"]
 
-# A program that began on the old files may still be reading them.
-_GRACE_S: Final = 3_600
+# A notebook that was opened on the old files may still be reading them.
+_GRACE_S: Final = 24 * 3_600
+_SUPERSEDED: Final = ".superseded"
 _HEADER: Final = (
-    "# The practice tenants: invented, written by the practice cloud when it starts. Changes here are lost.\n"
+    "# The practice tenants: invented, written by the practice cloud when it starts. Changes here are lost;\n"
+    "# the files in decisions are yours to change, and so are the tenants themselves.\n"
 )
 
 
@@ -58,8 +60,7 @@ class Home:
         with self._refreshing:
             today = self._today()
             edition = f"{today.isoformat()}-{_edition()}"
-            told = (self._folder / "days" / edition, self._folder / TENANTS)
-            if self._told != edition or not all(path.exists() for path in told):
+            if self._told != edition or not self._is_whole(edition):
                 self._tell(today, edition)
                 self._told = edition
 
@@ -69,25 +70,49 @@ class Home:
         with self._refreshing:
             self._make(names)
             for name in names:
+                self._decide(name, self._today(), anew=True)
                 tenant_id = tenants.world_of(name).tenant_id
                 backend.ledger.forget(tenant_id)
                 for forget in backend.forget:
                     forget(tenant_id)
 
+    def _is_whole(self, edition: str) -> bool:
+        """Whether nobody has taken anything away since the stories were told."""
+        files = (self._folder / TENANTS, *(self._decisions(name) for name in tenants.NAMES))
+        day = self._folder / "days" / edition
+        return all(path.exists() for path in (*files, *(day / name for name in tenants.NAMES)))
+
     def _tell(self, today: date, edition: str) -> None:
         days = self._folder / "days"
         days.mkdir(mode=0o700, exist_ok=True)
         day = days / edition
-        if not day.is_dir():
+        if not all((day / name).is_dir() for name in tenants.NAMES):
+            shutil.rmtree(day, ignore_errors=True)
             fill(day, today)
         self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         for name in tenants.NAMES:
             world = tenants.world_of(name)
             self._practice.backend.ledger.fill(world.tenant_id, edition, partial(_rows, world, today))
+            self._decide(name, today)
         self._write_tenants(day)
         _clear(days, keep=day)
 
+    def _decisions(self, name: str) -> Path:
+        return self._folder / "decisions" / f"{name}.yaml"
+
+    def _decide(self, name: str, today: date, *, anew: bool = False) -> None:
+        """Have a tenant's decisions in place: today's, unless a person has changed them."""
+        path = self._decisions(name)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        mark = path.with_name(f".{name}.sha256")
+        if not anew and path.exists() and mark.exists() and _digest(path.read_bytes()) != mark.read_text("ascii"):
+            return
+        text = tenants.decided(name, today).encode()
+        whole.write(path, text)
+        whole.write(mark, _digest(text))
+
     def _make(self, names: Sequence[str]) -> None:
+        """Make tenants from their stories, whatever they were before."""
         now = datetime.now(UTC)
         for name in names:
             self._practice.states.put(tenants.build(name, now, self.credentials[name]))
@@ -119,9 +144,18 @@ def fill(folder: Path, today: date) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _clear(days: Path, *, keep: Path) -> None:
+    """Remove the days that were superseded long enough ago."""
+    (keep / _SUPERSEDED).unlink(missing_ok=True)
     for folder in days.iterdir():
-        if folder != keep and time.time() - folder.stat().st_mtime > _GRACE_S:
+        mark = folder / _SUPERSEDED
+        if folder != keep and not mark.exists():
+            mark.touch()
+        elif folder != keep and time.time() - mark.stat().st_mtime > _GRACE_S:
             shutil.rmtree(folder, ignore_errors=True)
 
 

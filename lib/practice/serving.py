@@ -171,7 +171,8 @@ def _ports(folder: Path) -> dict[str, int]:
         found = json.loads((folder / _PORTS).read_bytes())
     except (OSError, ValueError):
         return {}
-    return {str(name): port for name, port in found.items() if isinstance(port, int)} if isinstance(found, dict) else {}
+    ports = found.items() if isinstance(found, dict) else ()
+    return {str(name): port for name, port in ports if isinstance(port, int) and 0 < port < 65_536}
 
 
 def _taken(attendance: Attendance) -> dict[str, int]:

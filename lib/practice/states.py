@@ -47,6 +47,11 @@ class States:
             _LOG.warning("%s cannot be read and is kept as %s: %s", path.name, aside.name, str(error).splitlines()[0])
 
     @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The names of files that could not be read, then or earlier, and are kept."""
+        return tuple(sorted(path.name for path in self._folder.glob("*.unreadable-*"))) if self._folder else ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The tenants' names."""
         with self._lock:

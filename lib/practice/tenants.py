@@ -29,7 +29,7 @@ from .northwind_estate import northwind
 from .state import Tenant
 from .world import World
 
-__all__ = ["DEFAULT", "NAMES", "build", "entry", "mail_apps", "proofs", "world_of", "write_exports"]
+__all__ = ["DEFAULT", "NAMES", "build", "decided", "entry", "mail_apps", "proofs", "world_of", "write_exports"]
 
 Decided = Callable[[date], str]
 
@@ -107,15 +107,19 @@ def proofs(name: str) -> tuple[Proof, ...]:
 
 
 def write_exports(folder: Path, today: date) -> None:
-    """Write what the tenants have as files: a folder for each, with exported logs, reports and decisions."""
+    """Write what the tenants have as files: a folder for each, with exported logs and reports."""
     files.fabrikam_files(folder / FABRIKAM.name, FABRIKAM, today)
     files.northwind_files(folder / NORTHWIND.name, NORTHWIND, today)
     for name, told in _TOLD.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         if told.world.reported:
             files.smtp_report(folder / name / files.REPORT, told.world)
-        if told.decided:
-            (folder / name / files.DECISIONS).write_text(told.decided(today), encoding="utf-8")
+
+
+def decided(name: str, today: date) -> str:
+    """Return what the people of a tenant have decided so far, as a decisions file."""
+    told = _TOLD[name]
+    return told.decided(today) if told.decided else decisions.nothing(told.world.title)
 
 
 def entry(name: str, where: str) -> dict[str, Any]:
@@ -123,7 +127,8 @@ def entry(name: str, where: str) -> dict[str, Any]:
 
     Args:
         name: One of `NAMES`.
-        where: The folder that `write_exports` filled, relative to the file, with forward slashes.
+        where: The folder that `write_exports` filled, relative to the file, with forward slashes. Decisions are in
+            ``decisions/<name>.yaml`` beside the file, where people change them.
     """
     told = _TOLD[name]
     world, folder = told.world, f"{where}/{name}"
@@ -134,7 +139,7 @@ def entry(name: str, where: str) -> dict[str, Any]:
     )
     if world.reported:
         logs.append({"smtp_report": f"{folder}/{files.REPORT}"})
-    found: dict[str, Any] = {
+    return {
         "name": name,
         "tenant_id": world.tenant_id,
         "cloud": "practice",
@@ -142,11 +147,9 @@ def entry(name: str, where: str) -> dict[str, Any]:
         "admin": {"client_id": world.id_of(f"app/{READER}"), **_certificate(f"{name}-reader", "flow")},
         "mail_apps": [_app(world, app) for app in told.apps],
         "mailboxes": [_proof(world, proof) for proof in told.proofs],
+        "decisions": f"decisions/{name}.yaml",
         "members_hint": sum(person.population == "member" for person in world.people),
     }
-    if told.decided:
-        found["decisions"] = f"{folder}/{files.DECISIONS}"
-    return found
 
 
 def _app(world: World, app: MailApp) -> dict[str, Any]:

@@ -70,6 +70,9 @@ def look(tenant: tenants.Tenant, cache: Path) -> Case:
 def tenants_file(folder: Path) -> Path:
     """Write the four tenants with their logs as files, those of a workspace as one archive."""
     practice.write_exports(folder, TODAY)
+    (folder / "decisions").mkdir()
+    for name in practice.NAMES:
+        (folder / "decisions" / f"{name}.yaml").write_text(practice.decided(name, TODAY), encoding="utf-8")
     entries = {name: practice.entry(name, ".") for name in practice.NAMES}
     for name in ("contoso", "adatum"):
         rows = practised.deliveries(HAPPENED[name], TODAY)

@@ -1,6 +1,7 @@
 """The practice home on disk: made once a day, whole; what an engineer changed in a tenant is no part of the day."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -45,10 +46,13 @@ def test_the_next_day_has_files_of_its_own_and_old_ones_go_after_a_while(practic
     on(date(2026, 11, 24), practice)
     assert days(folder) == ["2026-11-23", "2026-11-24"]
     assert "days/2026-11-23" not in (folder / "tenants.yaml").read_text(encoding="utf-8")
-    for day in (folder / "days").iterdir():
-        os.utime(day, (time.time() - 7_200,) * 2)
     on(date(2026, 11, 25), practice)
-    assert days(folder) == ["2026-11-25"]
+    assert days(folder) == ["2026-11-23", "2026-11-24", "2026-11-25"]
+    # It counts from when a day was superseded, not from when it was made: a notebook may still be open on it.
+    for mark in (folder / "days").glob("2026-11-23*/.superseded"):
+        os.utime(mark, (time.time() - 25 * 3_600,) * 2)
+    on(date(2026, 11, 26), practice)
+    assert days(folder) == ["2026-11-24", "2026-11-25", "2026-11-26"]
 
 
 def test_a_change_in_a_tenant_outlives_the_day_and_ends_with_a_reset(practice: Cloud) -> None:
@@ -80,3 +84,29 @@ def test_a_fill_that_fails_leaves_no_day_behind(practice: Cloud) -> None:
     with pytest.raises(OSError, match="nowhere"):
         home.fill(folder / "nowhere" / "day", TODAY)
     assert not list(folder.glob("**/.new-*"))
+
+
+def test_a_persons_decisions_outlive_the_day_and_end_with_a_reset(practice: Cloud) -> None:
+    kept = on(TODAY, practice)
+    path = practice.ca_file.parent / "decisions" / "fabrikam.yaml"
+    first = path.read_text(encoding="utf-8")
+    on(date(2026, 11, 24), practice)
+    assert path.read_text(encoding="utf-8") != first, "dates that nobody changed are told anew"
+    path.write_text(f"{first}# mine\n", encoding="utf-8")
+    on(date(2026, 11, 25), practice)
+    assert path.read_text(encoding="utf-8") == f"{first}# mine\n"
+    kept.reset(["fabrikam"])
+    assert path.read_text(encoding="utf-8") == first
+
+
+def test_what_was_taken_away_is_put_back(practice: Cloud) -> None:
+    folder = practice.ca_file.parent
+    kept = on(TODAY, practice)
+    (day,) = (folder / "days").glob("2026-11-23*")
+    for path in (folder / "tenants.yaml", folder / "decisions" / "adatum.yaml"):
+        path.unlink()
+    shutil.rmtree(day / "northwind")
+    kept.refresh()
+    assert (folder / "tenants.yaml").is_file()
+    assert (folder / "decisions" / "adatum.yaml").is_file()
+    assert list((day / "northwind").rglob("*.csv"))
