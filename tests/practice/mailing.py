@@ -17,6 +17,7 @@ from typing import Any, Self
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from practice.cloud import Cloud
+from practice.state import Mailbox
 from tests.practice.woodgrove import TENANT, Woodgrove
 
 ADA = "ada@woodgrove.example"
@@ -49,6 +50,22 @@ def _signed(practice: Cloud, claims: dict[str, Any]) -> str:
         "ver": "1.0",
     }
     return practice.backend.keys.sign({name: value for name, value in {**base, **claims}.items() if value is not None})
+
+
+@contextmanager
+def changing(practice: Cloud, made: Woodgrove) -> Iterator[Woodgrove]:
+    """Give the tenant to change, as whatever changes it in the cloud does."""
+    with practice.states.changing(TENANT) as tenant:
+        assert tenant is made.estate.tenant
+        yield made
+
+
+def box(practice: Cloud, address: str) -> Mailbox:
+    """Return a mailbox as it is kept."""
+    with practice.states.reading(TENANT) as tenant:
+        found = tenant.exchange.mailbox(address)
+    assert found is not None
+    return found
 
 
 def xoauth2(user: str, token: str) -> str:

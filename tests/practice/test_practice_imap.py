@@ -19,6 +19,8 @@ from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, Raw
 from tests.practice.woodgrove import TENANT, Woodgrove, woodgrove
 
+pytest_plugins = ["tests.practice.mailfixtures"]
+
 EARLY = (
     "* CAPABILITY IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+"
 )
@@ -36,24 +38,9 @@ MULTIPART = (
 )
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[cloud.Cloud]:
-    with cloud.start([]) as up:
-        yield up
-
-
 @pytest.fixture
-def made(practice: cloud.Cloud) -> Iterator[Woodgrove]:
-    made = woodgrove()
-    made.ada_box.messages.append(MULTIPART)
-    practice.states.put(made.estate.tenant)
-    yield made
-    practice.faults.clear()
-
-
-@pytest.fixture
-def token(practice: cloud.Cloud, made: Woodgrove) -> str:
-    return mailing.delegated(practice, made)
+def letters() -> list[str]:
+    return [MULTIPART]
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def client(practice: cloud.Cloud, token: str) -> Iterator[IMAPClient]:
 
 
 @pytest.fixture
-def raw(practice: cloud.Cloud, made: Woodgrove) -> Iterator[Raw]:
+def raw(practice: cloud.Cloud, served: Woodgrove) -> Iterator[Raw]:
     with Raw(practice, "imap") as raw:
         yield raw
 
@@ -159,8 +146,11 @@ def test_the_third_invalid_command_closes(raw: Raw) -> None:
     ]
 
 
-def test_authenticated_but_not_connected_ends_the_same_way(raw: Raw, made: Woodgrove, token: str) -> None:
-    made.ada_box.imap_enabled = False
+def test_authenticated_but_not_connected_ends_the_same_way(
+    practice: cloud.Cloud, raw: Raw, served: Woodgrove, token: str
+) -> None:
+    with mailing.changing(practice, served):
+        served.ada_box.imap_enabled = False
     _login(raw, token)
     raw.send(b"A1 CAPABILITY\r\nA2 NAMESPACE\r\nA3 LIST x y\r\nA4 NOOP\r\n")
     said = "BAD User is authenticated but not connected."
@@ -173,27 +163,30 @@ def test_authenticated_but_not_connected_ends_the_same_way(raw: Raw, made: Woodg
     ]
 
 
-def test_logout_works_in_every_state(raw: Raw, made: Woodgrove, token: str) -> None:
-    made.ada_box.imap_enabled = False
+def test_logout_works_in_every_state(practice: cloud.Cloud, raw: Raw, served: Woodgrove, token: str) -> None:
+    with mailing.changing(practice, served):
+        served.ada_box.imap_enabled = False
     _login(raw, token)
     raw.send(b"A1 LOGOUT\r\n")
     assert raw.rest() == ["* BYE Microsoft Exchange Server IMAP4 server signing off.", "A1 OK LOGOUT completed."]
 
 
-def test_a_session_ends_with_its_token(practice: cloud.Cloud, made: Woodgrove, raw: Raw) -> None:
+def test_a_session_ends_with_its_token(practice: cloud.Cloud, served: Woodgrove, raw: Raw) -> None:
     """I17: at the next command where a trainer moves the clock, at once otherwise."""
-    _login(raw, mailing.delegated(practice, made))
+    _login(raw, mailing.delegated(practice, served))
     practice.faults.clock.skew = timedelta(hours=2)
     raw.send(b"A1 NOOP\r\n")
     assert raw.rest() == ["* BYE Session invalidated - AccessTokenExpired"]
     practice.faults.clear()
     ends = int(practice.backend.now().timestamp()) + 2
     with Raw(practice, "imap") as idle:
-        _login(idle, mailing.delegated(practice, made, exp=ends))
+        _login(idle, mailing.delegated(practice, served, exp=ends))
         assert idle.rest() == ["* BYE Session invalidated - AccessTokenExpired"]
 
 
-def test_literals_are_taken_with_and_without_asking(raw: Raw, made: Woodgrove, token: str) -> None:
+def test_literals_are_taken_with_and_without_asking(
+    practice: cloud.Cloud, raw: Raw, served: Woodgrove, token: str
+) -> None:
     _login(raw, token)
     raw.send(b"A1 SELECT {5+}\r\nINBOX\r\n")
     assert raw.answer() == "A1 OK [READ-WRITE] SELECT completed."
@@ -317,12 +310,12 @@ def test_a_folder_that_is_not_there_is_named(client: IMAPClient) -> None:
         client.select_folder("Nowhere")
 
 
-def test_imapclient_is_told_of_a_bad_token(practice: cloud.Cloud, made: Woodgrove) -> None:
+def test_imapclient_is_told_of_a_bad_token(practice: cloud.Cloud, served: Woodgrove) -> None:
     with _connected(practice) as client, pytest.raises(LoginError, match=r"AUTHENTICATE failed\."):
         client.oauth2_login(ADA, "no token")
 
 
-def test_imaplib_and_plain_passwords(practice: cloud.Cloud, made: Woodgrove, token: str) -> None:
+def test_imaplib_and_plain_passwords(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
     with mailing.imap(practice, INVOICES, token) as client:
         assert client.select("INBOX", readonly=True) == ("OK", [b"0"])
     with Raw(practice, "imap") as raw:
@@ -379,9 +372,10 @@ _LINES = st.one_of(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_LINES, max_size=8), torn=st.booleans())
 def test_noise_is_answered_and_harms_nobody(
-    state: str, lines: list[bytes], torn: bool, practice: cloud.Cloud, made: Woodgrove, token: str
+    state: str, lines: list[bytes], torn: bool, practice: cloud.Cloud, served: Woodgrove, token: str
 ) -> None:
-    made.ada_box.imap_enabled = state != "unconnected"
+    with mailing.changing(practice, served):
+        served.ada_box.imap_enabled = state != "unconnected"
     with mailing.no_failures(), Raw(practice, "imap") as raw:
         if state != "early":
             _login(raw, token)
@@ -392,7 +386,8 @@ def test_noise_is_answered_and_harms_nobody(
         said = raw.rest()
     assert sum(map(len, said)) < 100_000
     assert not any("Traceback" in one or "Error:" in one for one in said)
-    made.ada_box.imap_enabled = True
+    with mailing.changing(practice, served):
+        served.ada_box.imap_enabled = True
     assert mailing.sign_in(practice, "imap", ADA, token)[0] == "OK AUTHENTICATE completed."
 
 

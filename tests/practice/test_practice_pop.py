@@ -17,33 +17,20 @@ from tests.practice import mailing
 from tests.practice.mailing import ADA, Raw
 from tests.practice.woodgrove import TENANT, Woodgrove, woodgrove
 
+pytest_plugins = ["tests.practice.mailfixtures"]
+
 REFUSED = "-ERR Authentication failure: unknown user name or bad password."
 STATE = "-ERR Command is not valid in this state."
 CLOSED = "-ERR Connection is closed. 21"
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[cloud.Cloud]:
-    with cloud.start([]) as up:
-        yield up
+@pytest.fixture
+def letters() -> list[str]:
+    return ["Subject: second\r\n\r\none\r\n.two\r\nthree\r\n"]
 
 
 @pytest.fixture
-def made(practice: cloud.Cloud) -> Iterator[Woodgrove]:
-    made = woodgrove()
-    made.ada_box.messages.append("Subject: second\r\n\r\none\r\n.two\r\nthree\r\n")
-    practice.states.put(made.estate.tenant)
-    yield made
-    practice.faults.clear()
-
-
-@pytest.fixture
-def token(practice: cloud.Cloud, made: Woodgrove) -> str:
-    return mailing.delegated(practice, made)
-
-
-@pytest.fixture
-def raw(practice: cloud.Cloud, made: Woodgrove) -> Iterator[Raw]:
+def raw(practice: cloud.Cloud, served: Woodgrove) -> Iterator[Raw]:
     with Raw(practice, "pop") as raw:
         yield raw
 
@@ -91,9 +78,12 @@ def test_a_second_authentication_is_not_valid(raw: Raw, token: str) -> None:
     assert raw.ask("STAT") == "+OK 2 94"
 
 
-def test_authenticated_but_not_connected_closes_after_the_third_command(raw: Raw, made: Woodgrove, token: str) -> None:
+def test_authenticated_but_not_connected_closes_after_the_third_command(
+    practice: cloud.Cloud, raw: Raw, served: Woodgrove, token: str
+) -> None:
     """P3."""
-    made.ada_box.pop_enabled = False
+    with mailing.changing(practice, served):
+        served.ada_box.pop_enabled = False
     _login(raw, token)
     raw.send(b"STAT\r\nLIST\r\nUIDL\r\nQUIT\r\n")
     assert raw.rest() == ["-ERR User is authenticated but not connected."] * 3 + [CLOSED]
@@ -180,14 +170,16 @@ _LINES = st.one_of(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_LINES, max_size=8))
 def test_noise_is_answered_and_harms_nobody(
-    state: str, lines: list[bytes], practice: cloud.Cloud, made: Woodgrove, token: str
+    state: str, lines: list[bytes], practice: cloud.Cloud, served: Woodgrove, token: str
 ) -> None:
-    made.ada_box.pop_enabled = state != "unconnected"
+    with mailing.changing(practice, served):
+        served.ada_box.pop_enabled = state != "unconnected"
     with mailing.no_failures(), Raw(practice, "pop") as raw:
         if state != "early":
             _login(raw, token)
         raw.send(b"\r\n".join(lines) + b"\r\nRSET\r\nQUIT\r\nQUIT\r\n")
         said = raw.rest()
     assert sum(map(len, said)) < 100_000
-    made.ada_box.pop_enabled = True
+    with mailing.changing(practice, served):
+        served.ada_box.pop_enabled = True
     assert mailing.sign_in(practice, "pop", ADA, token)[0] == "+OK User successfully authenticated."

@@ -12,38 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from practice import cloud
-from practice.limits import MailLimits
 from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, Raw
-from tests.practice.woodgrove import TENANT, Woodgrove, woodgrove
+from tests.practice.woodgrove import TENANT, Woodgrove
+
+pytest_plugins = ["tests.practice.mailfixtures"]
 
 REFUSED = "535 5.7.3 Authentication unsuccessful [PRACTICE1.PROD.OUTLOOK.EXAMPLE]"
 ANONYMOUS = "530 5.7.57 Client not authenticated to send mail"
 
 
-@pytest.fixture(scope="module")
-def practice() -> Iterator[cloud.Cloud]:
-    with cloud.start([]) as up:
-        yield up
-
-
 @pytest.fixture
-def made(practice: cloud.Cloud) -> Iterator[Woodgrove]:
-    made = woodgrove()
-    practice.states.put(made.estate.tenant)
-    # Every test here sends from the same mailbox, within a minute.
-    practice.backend.mail = MailLimits(messages_a_minute=10_000)
-    yield made
-    practice.backend.mail = MailLimits()
-
-
-@pytest.fixture
-def token(practice: cloud.Cloud, made: Woodgrove) -> str:
-    return mailing.delegated(practice, made)
-
-
-@pytest.fixture
-def raw(practice: cloud.Cloud, made: Woodgrove) -> Iterator[Raw]:
+def raw(practice: cloud.Cloud, served: Woodgrove) -> Iterator[Raw]:
     with Raw(practice, "smtp") as raw:
         yield raw
 
@@ -66,7 +46,7 @@ def test_auth_is_offered_under_tls_alone(raw: Raw) -> None:
     assert raw.ask(f"MAIL FROM:<{ADA}>") == ANONYMOUS
 
 
-def test_a_client_greets_again_after_starttls(practice: cloud.Cloud, made: Woodgrove, token: str) -> None:
+def test_a_client_greets_again_after_starttls(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
     with Raw(practice, "smtp") as raw:
         raw.start_tls()
         assert "AUTH LOGIN XOAUTH2" in _extensions(raw)
@@ -82,7 +62,7 @@ def test_a_client_greets_again_after_starttls(practice: cloud.Cloud, made: Woodg
         )
 
 
-def test_nothing_said_in_the_clear_counts_under_tls(practice: cloud.Cloud, made: Woodgrove) -> None:
+def test_nothing_said_in_the_clear_counts_under_tls(practice: cloud.Cloud, served: Woodgrove) -> None:
     with Raw(practice, "smtp") as raw:
         raw.answer()
         raw.ask("EHLO test")
@@ -154,14 +134,14 @@ def test_too_many_errors_close(raw: Raw) -> None:
     ]
 
 
-def test_a_message_that_is_too_large_is_read_and_refused(practice: cloud.Cloud, made: Woodgrove, token: str) -> None:
+def test_a_message_that_is_too_large_is_read_and_refused(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
     practice.backend.mail = replace(practice.backend.mail, message_bytes=2_000)
     with mailing.smtp(practice, ADA, token) as client:
         client.mail(ADA)
         client.rcpt(INVOICES)
         assert client.data(b"Subject: x\r\n\r\n" + b"y" * 80 + b"\r\n" * 2_000)[0] == 552
         assert client.noop()[0] == 250
-    assert made.invoices.messages == []
+    assert served.invoices.messages == []
 
 
 def test_an_endless_line_closes(raw: Raw) -> None:
@@ -170,7 +150,7 @@ def test_an_endless_line_closes(raw: Raw) -> None:
     assert raw.rest() == ["500 5.5.2 Line too long"]
 
 
-def test_a_lone_line_feed_ends_no_message(raw: Raw, made: Woodgrove, token: str) -> None:
+def test_a_lone_line_feed_ends_no_message(raw: Raw, served: Woodgrove, token: str) -> None:
     """A second message hidden behind one would be sent under the first one's name."""
     raw.start_tls()
     raw.ask(f"AUTH XOAUTH2 {mailing.xoauth2(ADA, token)}")
@@ -179,10 +159,10 @@ def test_a_lone_line_feed_ends_no_message(raw: Raw, made: Woodgrove, token: str)
     assert raw.ask("DATA").startswith("354")
     raw.send(b"Subject: one\r\n\r\nx\n.\nMAIL FROM:<ceo@woodgrove.example>\r\n.\r\n")
     assert raw.line().startswith("250 2.0.0 OK")
-    assert len(made.invoices.messages) == 1
+    assert len(served.invoices.messages) == 1
 
 
-def test_smtplib_signs_in_by_its_own_method(practice: cloud.Cloud, made: Woodgrove, token: str) -> None:
+def test_smtplib_signs_in_by_its_own_method(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
     with mailing.smtp(practice) as client:
         said = base64.b64decode(mailing.xoauth2(ADA, token)).decode()
         assert client.auth("XOAUTH2", lambda challenge=None: said)[0] == 235
@@ -191,7 +171,7 @@ def test_smtplib_signs_in_by_its_own_method(practice: cloud.Cloud, made: Woodgro
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on this machine")
 @pytest.mark.parametrize("initial", [True, False], ids=["one line", "two lines"])
 def test_curl_sends_a_message(
-    initial: bool, practice: cloud.Cloud, made: Woodgrove, token: str, tmp_path: Path
+    initial: bool, practice: cloud.Cloud, served: Woodgrove, token: str, tmp_path: Path
 ) -> None:
     letter = tmp_path / "letter"
     letter.write_bytes(f"From: {ADA}\r\nSubject: by curl\r\n\r\nHello\r\n".encode())
@@ -233,7 +213,7 @@ _LINES = st.one_of(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_LINES, max_size=8))
 def test_noise_is_answered_and_harms_nobody(
-    state: str, lines: list[bytes], practice: cloud.Cloud, made: Woodgrove, token: str
+    state: str, lines: list[bytes], practice: cloud.Cloud, served: Woodgrove, token: str
 ) -> None:
     with mailing.no_failures(), Raw(practice, "smtp") as raw:
         if state == "clear":
