@@ -352,6 +352,15 @@ def test_admin_consent_without_a_way_back_is_kept_all_the_same(entra: Asking, br
     assert "roles" in entra.claims(entra.daemon())
 
 
+def test_admin_consent_that_names_no_way_back_ends_at_the_apps_own(entra: Asking, browser: Browser) -> None:
+    page = _admin_consent(entra, browser, redirect_uri="")
+    assert "form-action 'self' http://localhost;" in page.headers["Content-Security-Policy"]
+    assert browser.press(page, "accept").sent["admin_consent"] == "True"
+    declined = browser.press(_admin_consent(entra, Browser(entra.practice), redirect_uri=""), "decline")
+    assert declined.address.startswith("http://localhost")
+    assert (declined.sent["error"], declined.sent["admin_consent"]) == ("consent_required", "True")
+
+
 def test_admin_consent_for_everybody_takes_the_place_of_what_was(entra: Asking, browser: Browser) -> None:
     client = entra.directory.application(entra.made.client.app_id)
     assert client is not None

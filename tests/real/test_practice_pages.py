@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Literal
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from practice.cloud import Cloud
 from practice.state import ConditionalAccessPolicy
 from practice.wellknown import SIGN_IN_WORD
-from tests.practice.asking import ADA, IMAP
+from tests.practice.asking import ADA, ADMIN, IMAP
 from tests.practice.woodgrove import TENANT, Woodgrove, running, woodgrove
 from tests.real.test_browser import AXE, _without, browser
 
@@ -91,10 +92,11 @@ def page(browser: Browser) -> Iterator[Page]:
     assert said == []
 
 
-@pytest.mark.parametrize("mode", ["query", "form_post"])
+@pytest.mark.parametrize(("mode", "scheme"), [("query", "light"), ("form_post", "dark")])
 def test_a_person_signs_in_and_consents_by_keyboard_alone(
-    mode: str, made: Woodgrove, practice: Cloud, client: Client, page: Page
+    mode: str, scheme: Literal["light", "dark"], made: Woodgrove, practice: Cloud, client: Client, page: Page
 ) -> None:
+    page.emulate_media(color_scheme=scheme)
     asked = {
         "client_id": made.client.app_id,
         "response_type": "code",
@@ -103,6 +105,8 @@ def test_a_person_signs_in_and_consents_by_keyboard_alone(
         "scope": f"{IMAP} User.Read",
     }
     page.goto(f"{practice.base_url}/{TENANT}/oauth2/v2.0/authorize?{urlencode(asked)}")
+    shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(shade.removeprefix("rgb(").partition(",")[0]) < 128) == (scheme == "dark")
     _check(page)
     page.keyboard.type(ADA)
     page.keyboard.press("Tab")
@@ -116,6 +120,25 @@ def test_a_person_signs_in_and_consents_by_keyboard_alone(
     page.keyboard.press("Enter")
     expect(page.get_by_text("thanks")).to_be_visible()
     assert [sorted(one) for one in client.got] == [["code", "session_state"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "brings"), [("Accept", ["admin_consent", "tenant"]), ("Cancel", ["admin_consent", "error"])]
+)
+def test_an_administrators_answer_without_a_redirect_address_reaches_the_apps_own(
+    answer: str, brings: list[str], made: Woodgrove, practice: Cloud, client: Client, page: Page
+) -> None:
+    made.client.public_client.redirect_uris = [client.address]
+    page.goto(f"{practice.base_url}/{TENANT}/adminconsent?{urlencode({'client_id': made.client.app_id})}")
+    page.keyboard.type(ADMIN)
+    page.keyboard.press("Tab")
+    page.keyboard.type(SIGN_IN_WORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name=answer).click()
+    expect(page.get_by_text("thanks")).to_be_visible()
+    (got,) = client.got
+    assert set(brings) <= set(got)
 
 
 def _check(page: Page) -> None:

@@ -29,6 +29,8 @@ def begin() -> Response:
     redirect_uri = sent.get("redirect_uri", "")
     if redirect_uri and not client.registers(redirect_uri):
         raise Refused("50011", redirect=redirect_uri, app=client.app_id)
+    # Whoever names no way back is sent to the app's own, of which the page's policy has to know before.
+    redirect_uri = redirect_uri or client.get_default_redirect_uri() or ""
     ask = Ask(
         realm=g.realm.name,
         client_id=client.app_id,

@@ -3,7 +3,7 @@
 from flask import Response, g, request
 
 from practice.state import Tenant
-from practice.wellknown import GRAPH
+from practice.wellknown import GRAPH, MICROSOFT
 
 from . import consent, scopes, turns
 from .clients import Client
@@ -68,6 +68,7 @@ def page(turn: Turn, person: Person, wanted: list[Asked]) -> Response:
         "consent",
         **content,
         own=turn.client.owner == person.tenant.tenant_id,
+        microsofts=turn.client.owner == MICROSOFT,
         admin=consent.is_admin(directory, person.user, wanted),
         everybody=turn.ask.for_everybody,
     )

@@ -242,14 +242,13 @@ def _finish(turn: Turn, person: Person) -> Response:
 
 def _consent_given(turn: Turn, person: Person) -> Response:
     ask = turn.ask
-    address = ask.redirect_uri or turn.client.get_default_redirect_uri()
-    if not address:
+    if not ask.redirect_uri:
         # What was consented to is kept: it is only the way back that is missing.
         return pages.refusal(Refused("900971"))
     sent = {"admin_consent": "True", "tenant": person.tenant.tenant_id}
     if not ask.v1:
         sent["scope"] = ask.scope
-    return asks.send_back(replace(ask, redirect_uri=address), sent)
+    return asks.send_back(ask, sent)
 
 
 def _declined(turn: Turn) -> Response:
