@@ -107,6 +107,13 @@ def test_what_is_written_is_what_a_run_gets() -> None:
     assert asdict(tenant)["name"] == "woodgrove"  # nothing in it resists being copied
 
 
+def test_a_workspace_may_be_named_by_both_of_its_ids() -> None:
+    resource = f"/subscriptions/{GUID}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/logs-prod"
+    text = one(f"signin_logs: [{{workspace: {{id: {GUID}, resource_id: {resource}}}}}]")
+    (found,) = tenants.load_text(text, WHERE).tenant("woodgrove").sources
+    assert (found.kind, found.workspace_id, found.resource_id) == ("workspace", GUID, resource)
+
+
 def test_a_tenants_own_dates_go_before_the_files() -> None:
     text = one("keep: 2 weeks", more="defaults: {keep: 1 year, freeze: 2026-12-14 .. 2026-12-14}\n")
     defaults = tenants.load_text(text, WHERE).tenant("woodgrove").defaults
@@ -149,6 +156,11 @@ def test_a_tenants_own_dates_go_before_the_files() -> None:
             "signin_logs: [{grahp: {}}]",
             "signin_logs[0].grahp: unknown key; did you mean 'graph'? expected one of graph, workspace, "
             "files, kusto, audit, smtp_report.",
+        ),
+        (
+            f"signin_logs: [{{workspace: {{id: {GUID}, resource_id: logs-prod}}}}]",
+            "signin_logs[0].workspace.resource_id: found 'logs-prod'; expected "
+            "/subscriptions/…/resourceGroups/…/providers/Microsoft.OperationalInsights/workspaces/….",
         ),
         (
             "signin_logs: [{workspace: logs-prod}]",

@@ -42,6 +42,11 @@ _FORBID = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_RESOURCE = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.OperationalInsights/workspaces/"
+    r"[A-Za-z0-9-]{4,63}",
+    re.IGNORECASE,
+)
 _ADDRESS = re.compile(r"[^@\s\"<>()\[\],;:\\\x00-\x1f]{1,64}@[^@\s]{1,253}")
 # A tenant's name becomes a folder, and Windows keeps these for devices.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -80,6 +85,12 @@ def _cloud_name(text: str, info: _Info) -> str:
     if text not in known:
         built_in, own = list(clouds.built_in()), [name for name in known if name not in clouds.built_in()]
         raise wrong(f"one of {', '.join(built_in)} or {', '.join(own) or 'a name'} under clouds")
+    return text
+
+
+def _resource_id(text: str) -> str:
+    if not _RESOURCE.fullmatch(text):
+        raise ValueError
     return text
 
 
@@ -175,6 +186,7 @@ def _distinct(key: Callable[[T], str]) -> Callable[[tuple[T, ...]], tuple[T, ...
 
 
 _Guid = Annotated[str, AfterValidator(_guid)]
+_WORKSPACE_ID = "the workspace's id, a GUID (Azure portal, the workspace's overview)"
 _ClientId = Annotated[
     # The secret is what gets pasted here by mistake.
     str, AfterValidator(_guid), Field(description="the app's client id, a GUID", repr=False)
@@ -327,6 +339,7 @@ class Source:
     Args:
         kind: Which kind; the witness's name on pages.
         workspace_id: For ``workspace``.
+        resource_id: The same workspace as Azure addresses it; empty where the file does not say.
         patterns: For ``files`` and ``smtp_report``: files, folders or globs, as written.
         base: The folder that relative patterns are meant from.
         cluster: For ``kusto``: its URL.
@@ -335,6 +348,7 @@ class Source:
 
     kind: Literal["graph", "workspace", "files", "kusto", "audit", "smtp_report"]
     workspace_id: str = ""
+    resource_id: str = ""
     patterns: tuple[str, ...] = ()
     base: Path = Path()
     cluster: str = ""
@@ -428,6 +442,22 @@ class _Kusto:
     database: Annotated[str, AfterValidator(_filled), Field(description="the database's name")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Workspace:
+    __pydantic_config__ = _FORBID
+
+    id: Annotated[_Guid, Field(description=_WORKSPACE_ID)]
+    resource_id: Annotated[
+        str,
+        AfterValidator(_resource_id),
+        Field(description="/subscriptions/…/resourceGroups/…/providers/Microsoft.OperationalInsights/workspaces/…"),
+    ] = ""
+
+
+def _by_id(value: object) -> object:
+    return _Workspace(id=_guid(value.strip())) if isinstance(value, str) else value
+
+
 _Patterns = Annotated[
     tuple[Annotated[str, AfterValidator(_filled)], ...], BeforeValidator(_listed), AfterValidator(_some)
 ]
@@ -438,9 +468,7 @@ class _Source:
     __pydantic_config__ = _FORBID
 
     graph: Annotated[_Nothing | None, Field(description="{} and nothing inside")] = None
-    workspace: Annotated[
-        _Guid, Field(description="the workspace's id, a GUID (Azure portal, the workspace's overview)")
-    ] = ""
+    workspace: Annotated[_Workspace | None, BeforeValidator(_by_id), Field(description=_WORKSPACE_ID)] = None
     files: Annotated[_Patterns, Field(description='paths, folders or globs, such as ["exports/*.json"]')] = ()
     kusto: Annotated[_Kusto | None, Field(description="{cluster: https://…, database: …}")] = None
     audit: Annotated[_Nothing | None, Field(description="{} and nothing inside")] = None
@@ -718,7 +746,7 @@ def _tenant(entry: _Tenant, known: Mapping[str, Cloud], defaults: _Defaults, bas
 
 def _source(entry: _Source, base: Path) -> Source:
     if entry.workspace:
-        return Source(kind="workspace", workspace_id=entry.workspace)
+        return Source(kind="workspace", workspace_id=entry.workspace.id, resource_id=entry.workspace.resource_id)
     if entry.files:
         return Source(kind="files", patterns=entry.files, base=base)
     if entry.smtp_report:
