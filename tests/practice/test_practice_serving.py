@@ -75,6 +75,15 @@ def test_two_users_share_one_cloud(home: Path) -> None:
         assert first == second
 
 
+def test_two_homes_at_once_do_not_collide(home: Path, other_home: Path) -> None:
+    with user(home) as (_, one), user(other_home) as (_, other):
+        assert {one.base_url, one.imap, one.pop, one.smtp}.isdisjoint(
+            {other.base_url, other.imap, other.pop, other.smtp}
+        )
+        assert practice(other_home, "--set", "skew_s=60").returncode == 0
+        assert practice(home, "--set", "skew_s=0").stdout.endswith("skew_s 0\n")
+
+
 def test_the_tenants_file_names_the_addresses_that_answer(home: Path) -> None:
     with user(home) as (_, found):
         content = YAML(typ="safe", pure=True).load(found.tenants_file)
@@ -213,6 +222,15 @@ def test_the_answer_key_names_what_is_wrong(home: Path) -> None:
     done = practice(home, "--answers", "fabrikam")
     assert len(done.stdout.splitlines()) >= 6
     assert practice(home, "--answers", "contoso").stdout == "Nothing is wrong with it.\n"
+
+
+def test_the_answer_key_knows_what_was_changed_meanwhile(other_home: Path) -> None:
+    with serving(other_home, "grace_s=0.3"):
+        assert "SMTP AUTH takes passwords" in practice(other_home, "--answers", "adatum").stdout
+        practice(other_home, "--tenant", "adatum", "--set", "basic_smtp=removed")
+        told = practice(other_home, "--answers", "adatum").stdout
+    assert "SMTP AUTH takes passwords" not in told
+    assert "- Nobody has registered an app for mail.\n" in told
 
 
 def test_only_its_owner_can_read_a_home(home: Path) -> None:
