@@ -225,7 +225,7 @@ def test_the_answer_key_names_what_is_wrong(home: Path) -> None:
 
 
 def test_the_answer_key_knows_what_was_changed_meanwhile(other_home: Path) -> None:
-    with serving(other_home, "grace_s=0.3"):
+    with serving(other_home, "grace_s=2"):
         assert "SMTP AUTH takes passwords" in practice(other_home, "--answers", "adatum").stdout
         practice(other_home, "--tenant", "adatum", "--set", "basic_smtp=removed")
         told = practice(other_home, "--answers", "adatum").stdout

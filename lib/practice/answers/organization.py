@@ -21,7 +21,7 @@ def faults(tenant: Tenant, wanted: Meant) -> Iterator[str]:
         roles = held_roles(tenant, work.app.app_id)
         if roles.intersection(APP_ROLES.values()) and exchange.principal(work.app.app_id) is None:
             yield f"Exchange does not know {work.name}; it has to be told its enterprise application's object id."
-        elif work.by_role and not work.uses:
+        elif work.by_role and not (work.uses or work.by_exchange):
             yield f"{work.name} has FullAccess to no mailbox at all."
     for mirrored in exchange.principals:
         yield from _mirrored(tenant, mirrored)
