@@ -522,6 +522,19 @@ def test_of_a_tenant_without_a_story_the_state_says_what_is_meant(broken: Change
     assert answers.of(tenant, NOW) == (sentence, *OPEN)
 
 
+def test_an_app_of_the_tenants_file_is_missed_until_another_takes_its_place(given: Credentials) -> None:
+    tenant = tenants.build("fabrikam", NOW, given)
+    for _, mend in FABRIKAM:
+        mend(tenant)
+    tenant.directory.deleted_applications.append(app(RELAY)(tenant))
+    tenant.directory.applications.remove(app(RELAY)(tenant))
+    assert answers.of(tenant, NOW) == ("Fabrikam Mail Relay, which the tenants file names, is not registered.",)
+    builder = Estate("fabrikam", "Fabrikam", "fabrikam.example", tenant.tenant_id, NOW)
+    builder.tenant = tenant
+    builder.app("New relay", asks=[("exchange", "role", f"{one}AsApp") for one in ("IMAP.Access", "SMTP.Send")])
+    assert answers.of(tenant, NOW)[0] == ("No app asks for POP, by which servicedesk@fabrikam.example is to be used.")
+
+
 def test_the_wrong_object_id_is_told_with_the_right_one() -> None:
     made = woodgrove(NOW)
     tenant = made.estate.tenant

@@ -54,7 +54,10 @@ def _logs(tenant: Tenant) -> Iterator[str]:
 
 
 def _unserved(wanted: Meant) -> Iterator[str]:
-    """Say which mailboxes no app is there for, and which protocols none of the apps asks for."""
+    """Say which apps are missing, which mailboxes no app is there for, and which protocols no app asks for."""
+    if wanted.missing:
+        yield from (f"{name}, which the tenants file names, is not registered." for name in wanted.missing)
+        return
     if not wanted.works:
         yield "Nobody has registered an app for mail."
         return

@@ -98,10 +98,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Meant:
-    """A tenant's apps for mail, and all mailboxes that they or the story's tenants file are about."""
+    """What a tenant's apps for mail are meant to do.
+
+    Args:
+        works: The apps.
+        uses: All mailboxes that they or the story's tenants file are about.
+        missing: Names of apps that the tenants file names, and that neither are there nor have a substitute.
+    """
 
     works: tuple[Work, ...]
     uses: tuple[Use, ...]
+    missing: tuple[str, ...] = ()
 
 
 def meant(tenant: Tenant) -> Meant:
@@ -109,7 +116,8 @@ def meant(tenant: Tenant) -> Meant:
     told = tenants.mail_apps(tenant.name) if tenant.name in tenants.NAMES else ()
     uses = _told_uses(tenant, told) if tenant.name in tenants.NAMES else ()
     works = tuple(_works(tenant, told, uses))
-    return Meant(works, tuple(dict.fromkeys((*uses, *(use for work in works for use in work.uses)))))
+    every = dict.fromkeys((*uses, *(use for work in works for use in work.uses)))
+    return Meant(works, tuple(every), tuple(_missing(tenant, told, works)))
 
 
 def held_roles(tenant: Tenant, app_id: str) -> set[str]:
@@ -169,6 +177,16 @@ def _works(tenant: Tenant, told: Iterable[MailApp], uses: tuple[Use, ...]) -> It
             wanted = uses if replaced and app.app_id not in known else ()
             served = tuple(use for use in wanted if found.protocols.intersection(use.protocols))
             yield replace(found, uses=served) if served else found
+
+
+def _missing(tenant: Tenant, told: Iterable[MailApp], works: Iterable[Work]) -> Iterator[str]:
+    if tenant.name not in tenants.NAMES:
+        return
+    world, there = tenants.world_of(tenant.name), {one.app.app_id for one in works}
+    apps = [world.app(one.app) for one in told]
+    known = {one.app_id for one in world.apps.values()}
+    if there <= known or any(one.app_id in there for one in apps):
+        yield from (one.name for one in apps if one.app_id not in there)
 
 
 def _by_story(found: Work, told: MailApp, uses: tuple[Use, ...]) -> Work:
