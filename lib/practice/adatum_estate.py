@@ -24,6 +24,10 @@ def adatum(now: datetime, given: Credentials) -> Tenant:
     program = firm.account("order.program", "Order program")
     firm.full_access(firm.shared("orders", "Orders"), program.user_id)
     firm.tenant.exchange.smtp_auth_disabled = True
+    firm.tenant.exchange.dehydrated = True
+    firm.tenant.directory.policies.permission_grant_policies.append(
+        "ManagePermissionGrantsForSelf.microsoft-user-default-allow-consent-apps"
+    )
     firm.allow_smtp(["printer"])
     firm.require_mfa(days=100)
     firm.trace()

@@ -37,7 +37,6 @@ _PASSWORDS: Final = (
     *("Pop", "Powershell", "ReportingWebServices", "Rpc", "Smtp", "WebServices"),
 )
 _APPLE: Final = App("f8d98a96-0999-43f5-8af3-69971c7bb423", "Apple Internet Accounts")
-_APPLE_TENANT: Final = "e0fad04c-a04c-41ab-b35e-dc523af755a1"
 
 
 def contoso(now: datetime, given: Credentials) -> Tenant:
@@ -149,10 +148,10 @@ def _alerts(firm: Firm) -> None:
 
 def _clients(firm: Firm) -> None:
     """Add the mail programs that people may use: Thunderbird for one, Apple's for everybody."""
-    thunderbird = firm.known_client(APPS["thunderbird"], firm.id_of("publisher/thunderbird"))  # an invented tenant
+    thunderbird = firm.known_client(APPS["thunderbird"])
     person = firm.person("yara.haddad")
     firm.consent(thunderbird, GRAPH, "IMAP.AccessAsUser.All", "SMTP.Send", "offline_access", user=person)
-    apple = firm.known_client(_APPLE, _APPLE_TENANT)
+    apple = firm.known_client(_APPLE)
     firm.consent(apple, EXCHANGE, "EAS.AccessAsUser.All")
     _phone(firm, "jack.tran", apple)
     firm.phones()

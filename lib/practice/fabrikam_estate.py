@@ -30,7 +30,6 @@ _OLD_CLIENTS: Final = (
 )
 _STORED_PASSWORDS: Final = ("fleet", "stock", "svc.exchange", "reports")
 _OLD_THUNDERBIRD: Final = App("08162f7c-0fd2-4200-a84a-f25a4db0b584", "Mozilla Thunderbird")
-_MOZILLA: Final = "publisher/thunderbird"
 
 
 def fabrikam(now: datetime, given: Credentials) -> Tenant:
@@ -139,12 +138,11 @@ def _stock(firm: Firm) -> None:
 
 
 def _clients(firm: Firm) -> None:
-    # The publisher's tenant is invented: its real id is on no page that was read.
-    current = firm.known_client(APPS["thunderbird"], firm.id_of(_MOZILLA))
+    current = firm.known_client(APPS["thunderbird"])
     viktor, lena, deb = firm.people(["viktor.sala", "lena.brandt", "deb.hale"])
     firm.consent(current, GRAPH, "IMAP.AccessAsUser.All", "SMTP.Send", "offline_access", user=viktor)
     firm.consent(current, GRAPH, "POP.AccessAsUser.All", "offline_access", user=lena)
-    old = firm.known_client(_OLD_THUNDERBIRD, firm.id_of(_MOZILLA))
+    old = firm.known_client(_OLD_THUNDERBIRD)
     firm.consent(old, GRAPH, "IMAP.AccessAsUser.All", "SMTP.Send", "offline_access", user=deb)
     for app in (APPS["powershell"], APPS["teams service"]):
         firm.microsofts(app)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from . import catalogue
 from .credentials import Credentials
 from .estates import Estate
 from .state import Application, Mailbox, MobileDevice, ServicePrincipal, TracedMessage, User
@@ -114,14 +115,17 @@ class Firm(Estate):
         for account in accounts:
             self.box(account).smtp_auth_disabled = False
 
-    def known_client(self, app: App, owner: str) -> ServicePrincipal:
-        """Add the enterprise application of somebody else's app; *owner* is the publisher's tenant."""
-        foreign = Application(app_id=app.app_id, display_name=app.name)
-        return self.enterprise_app(foreign, app_owner_organization_id=owner)
+    def known_client(self, app: App) -> ServicePrincipal:
+        """Add the enterprise application of an app that its publisher registered."""
+        return self._foreign(app, catalogue.owner(app.app_id))
 
     def microsofts(self, app: App) -> ServicePrincipal:
         """Add the enterprise application of an app of Microsoft's own."""
-        return self.known_client(app, MICROSOFT)
+        return self._foreign(app, MICROSOFT)
+
+    def _foreign(self, app: App, owner: str) -> ServicePrincipal:
+        foreign = Application(app_id=app.app_id, display_name=app.name)
+        return self.enterprise_app(foreign, app_owner_organization_id=owner)
 
     def require_mfa(self, *, days: float, exclude: Iterable[str] = ()) -> None:
         """Ask everybody but the accounts *exclude* for a second factor, where a client can show one."""

@@ -366,6 +366,9 @@ def test_adatum_has_not_begun(states: Mapping[str, Tenant]) -> None:
     assert not tenant.directory.grants
     assert not tenant.exchange.principals
     assert tenant.logs.workspace_id
+    assert tenant.exchange.dehydrated
+    policies = tenant.directory.policies.permission_grant_policies
+    assert "ManagePermissionGrantsForSelf.microsoft-user-default-allow-consent-apps" in policies
 
 
 def test_contosos_last_password_worked_before_the_policy() -> None:

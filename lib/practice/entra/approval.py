@@ -28,7 +28,7 @@ def lacking(turn: Turn, person: Person) -> list[Asked]:
     if turn.ask.for_everybody:
         return _of_administrator(turn, person.tenant, client)
     wanted = turns.wanted(turn, person.tenant)
-    if "consent" in turn.ask.prompts and not client.first_party:
+    if "consent" in turn.ask.prompts and not client.preauthorized:
         return [consent.asked(directory, client, one) for one in wanted]
     return consent.missing(directory, client, wanted, person.user)
 

@@ -54,9 +54,9 @@ class Client(ClientMixin):
         return self.app.sign_in_audience in ("AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount")
 
     @property
-    def first_party(self) -> bool:
-        """Whether it is one of Microsoft's own."""
-        return self.app_id in catalogue.FIRST_PARTY
+    def preauthorized(self) -> bool:
+        """Whether it is one of Microsoft's own that are good for certain scopes alone, and need no consent to them."""
+        return self.app_id in catalogue.PREAUTHORIZED
 
     @property
     def credentialed(self) -> bool:

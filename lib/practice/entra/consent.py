@@ -150,16 +150,24 @@ def asked(directory: Directory, client: Client, wanted: Wanted) -> Asked:
             an app of Microsoft's that reaches for what it was not made for.
     """
     resource = wanted.resource
+    if client.preauthorized:
+        return _preauthorized(client, wanted)
     if wanted.default:
         return _configured(directory, client, wanted)
     offered = {one.value.lower(): one.value for one in resource.oauth2_permission_scopes if one.is_enabled}
     for value in wanted.values:
         if value.lower() not in offered:
             raise Refused("650053", name=client.name, scope=value, resource=resource.app_id)
-    values = tuple(offered[value.lower()] for value in wanted.values)
-    if client.first_party and not set(values).isdisjoint(_RESERVED | {"SMTP.Send"}):
+    return Asked(resource, tuple(offered[value.lower()] for value in wanted.values))
+
+
+def _preauthorized(client: Client, wanted: Wanted) -> Asked:
+    resource = wanted.resource
+    may = {value.lower(): value for value in catalogue.PREAUTHORIZED[client.app_id].get(resource.app_id, ())}
+    values = tuple(may) if wanted.default else tuple(value.lower() for value in wanted.values)
+    if not may.keys() >= set(values) or (wanted.default and not may):
         raise Refused("65002", app=client.app_id, resource=resource.app_id)
-    return Asked(resource, values)
+    return Asked(resource, tuple(may[value] for value in values))
 
 
 def _configured(directory: Directory, client: Client, wanted: Wanted) -> Asked:
@@ -174,8 +182,6 @@ def _configured(directory: Directory, client: Client, wanted: Wanted) -> Asked:
         mail = tuple(value for value in graph.scopes if value in offered) if graph else ()
         if mail:
             return Asked(wanted.resource, mail)
-    if client.first_party:
-        return Asked(wanted.resource)
     if not listed:
         raise Refused("650056", resource=wanted.resource.display_name, app=client.app_id)
     raise Refused(
@@ -198,10 +204,11 @@ def missing(directory: Directory, client: Client, wanted: Iterable[Wanted], user
     """
     lacking = []
     for each in wanted:
+        if client.preauthorized:
+            asked(directory, client, each)
+            continue
         had = consented(directory, client, each.resource, user)
-        if client.first_party or (each.default and had):
-            if not each.default:
-                asked(directory, client, each)
+        if each.default and had:
             continue
         scopes = tuple(value for value in asked(directory, client, each).scopes if value not in had)
         if scopes or (client.principal is None and not had):
@@ -235,7 +242,7 @@ def _user_may(directory: Directory, client: Client, one: Asked, value: str) -> b
     )
     return (
         "microsoft-user-default-legacy" in policies
-        or ("microsoft-user-default-recommended" in policies and value not in _RESERVED)
+        or ("microsoft-user-default-recommended" in policies and trusted and value not in _RESERVED)
         or ("microsoft-user-default-low" in policies and trusted and value in _LOW)
         or ("microsoft-user-default-allow-consent-apps" in policies and client.app_id in catalogue.MAIL_CLIENTS)
     )

@@ -19,7 +19,7 @@ from practice import signon
 from practice.access import workload_access
 from practice.backend import Backend
 from practice.state import Directory, ServicePrincipal, Tenant, User
-from practice.wellknown import EXCHANGE, GRAPH, MICROSOFT
+from practice.wellknown import GRAPH, MICROSOFT
 
 from . import consent
 from .clients import Client, check_user
@@ -42,15 +42,6 @@ _PLAIN_USER: Final = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 """In ``wids``: a person without a directory role."""
 _PLAIN_APP: Final = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
 """The same for an app."""
-
-_PREAUTHORIZED: Final[Mapping[str, tuple[str, ...]]] = {
-    "fb78d390-0c51-40cd-8e17-fdbfab77341b": (
-        "AdminApi.AccessAsUser.All",
-        "FfoPowerShell.AccessAsUser.All",
-        "RemotePowerShell.AccessAsUser.All",
-    ),
-}
-"""What Microsoft's own apps get at Exchange without anybody's consent."""
 
 
 def user_tokens(
@@ -214,10 +205,9 @@ def _scopes(directory: Directory, client: Client, user: User, wanted: Wanted) ->
     """
     if consent.missing(directory, client, [wanted], user):
         raise Refused("65001", app=client.app_id, name=client.name)
+    if client.preauthorized:
+        return sorted(consent.asked(directory, client, wanted).scopes)
     had = consent.consented(directory, client, wanted.resource, user)
-    if client.first_party:
-        own = _PREAUTHORIZED.get(client.app_id, ()) if wanted.resource.app_id == EXCHANGE else ("user_impersonation",)
-        return sorted({*had, *own, *(one for one in wanted.values if not wanted.default)})
     basics = {"offline_access"} if wanted.resource.app_id == GRAPH else set()
     return sorted(had - basics)
 
