@@ -1,5 +1,6 @@
 """The local engine: files are converted once, another tenant's records stay out, and a query opens nothing else."""
 
+import gzip
 import json
 import signal
 import stat
@@ -346,3 +347,28 @@ def test_a_thousand_small_files_open_together(tmp_path: Path) -> None:
         assert count(found) == 1_500
     assert told == ["Reading 1500 of 1500 files, part 1 of 1."]
     assert list((tmp_path / "cache" / "spill").iterdir()) == []
+
+
+# --- what the coverage says, in whole sentences ----------------------------------------------------
+
+
+def test_a_table_that_no_file_holds_is_called_by_its_name(folder: Path) -> None:
+    with opened(folder) as found:
+        said = {one.what: one.reason for one in found.coverage if one.state == "absent"}
+    assert said["non-interactive sign-ins"] == "No file given holds non-interactive sign-ins."
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (1, "1 record is lost, and how many more it lost is unknown; it is named below."),
+        (2, "2 records are lost, and how many more 2 of them lost is unknown; they are named below."),
+    ],
+)
+def test_what_damaged_files_cost_is_a_sentence(folder: Path, damaged: int, said: str) -> None:
+    for number in range(damaged):
+        whole = gzip.compress(lines([envelope(10 * number + inside) for inside in range(9)]))
+        write(folder / "in" / f"cut{number}.json.gz", whole[:-12])
+    with opened(folder) as found:
+        [reason] = [one.reason for one in found.coverage if one.what == "interactive sign-ins"]
+    assert reason == f"{damaged} of {4 + damaged} files could not be used whole: {said}"

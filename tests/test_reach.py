@@ -37,7 +37,10 @@ def test_a_table_that_files_and_rows_both_limit_has_one_record_with_both_reasons
     harm = told("partial", "1 of 3 files could not be used whole.", days)
     (record,) = of_table(Answers(tables=days, coverage=(harm,)))
     assert record.state == "partial"
-    assert record.reason == f"{harm.reason} The records begin on 16 November 2026, not on 24 October 2026."
+    assert (
+        record.reason
+        == f"{harm.reason} The records of interactive sign-ins begin on 16 November 2026, not on 24 October 2026."
+    )
     assert record.remedy.startswith("Export it again. Keep an archive")
     assert (record.start, record.end) == (days[-1].first, days[0].last)
 
@@ -55,15 +58,20 @@ def test_a_table_of_which_the_window_holds_nothing_is_absent_and_not_complete_to
 
 
 def test_rows_of_a_table_that_no_file_holds_make_it_a_part() -> None:
-    (record,) = of_table(Answers(tables=tables(), coverage=(told("absent", "No file given holds any."),)))
-    assert (record.state, record.reason) == ("partial", "No file given holds any.")
+    (record,) = of_table(
+        Answers(tables=tables(), coverage=(told("absent", "No file given holds interactive sign-ins."),))
+    )
+    assert (record.state, record.reason) == ("partial", "No file given holds interactive sign-ins.")
     assert record.start == tables()[-1].first
 
 
 def test_a_column_that_a_table_lacks_is_a_record_of_its_own() -> None:
     column = told("partial", "The table has no column UserType.")
     reasons = [record.reason for record in of_table(Answers(tables=tables(first=7), coverage=(column,)))]
-    assert reasons == [column.reason, "The records begin on 16 November 2026, not on 24 October 2026."]
+    assert reasons == [
+        column.reason,
+        "The records of interactive sign-ins begin on 16 November 2026, not on 24 October 2026.",
+    ]
 
 
 def test_several_tenants_that_an_archive_has_named_are_not_named_again() -> None:
@@ -86,7 +94,7 @@ def test_days_of_another_tenant_in_a_shared_workspace_are_not_held(tenant_id: st
     found = signins.assess(Answers(mail=(mail(),), tables=shared), tenant_id=tenant_id, now=NOW, window=ASKED)
     assert found.held == Window(datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 23, 11, tzinfo=UTC))
     (record,) = [each for each in found.coverage if each.what == TABLE]
-    assert record.reason == "The records begin on 16 November 2026, not on 24 October 2026."
+    assert record.reason == "The records of interactive sign-ins begin on 16 November 2026, not on 24 October 2026."
 
 
 def test_a_day_that_only_another_tenant_has_is_a_day_without_records() -> None:

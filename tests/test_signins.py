@@ -413,7 +413,7 @@ class TestRules:
         found = assess(daily(5), tables=gap)
         assert found.missing_days == (date(2026, 11, 19),)
         reasons = [record.reason for record in found.coverage if record.what == "interactive sign-ins"]
-        assert reasons == ["1 day in between hold no record."]
+        assert reasons == ["1 day in between holds no record of interactive sign-ins."]
 
 
 class TestWitnesses:
@@ -702,7 +702,7 @@ class TestSummaries:
         found = assess(daily(5), tables=tables(first=7))
         record = next(each for each in found.coverage if each.what == "interactive sign-ins")
         assert record.state == "partial"
-        assert record.reason == "The records begin on 16 November 2026, not on 24 October 2026."
+        assert record.reason == "The records of interactive sign-ins begin on 16 November 2026, not on 24 October 2026."
 
     def test_steps_that_are_nowhere_say_that_certificates_cannot_be_seen(self) -> None:
         found = assess(daily(5), tables=tables(with_steps=0))

@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from mailauth.checks import Check
+from mailauth.coverage import Coverage
 from mailauth.views import listings
 from mailauth.views.markup import MARK, STYLE
 from mailauth.views.tables import Badge, Callout, Code, Facts, Headline, Link, Step, Table
@@ -129,6 +130,13 @@ def test_what_limits_the_numbers_most_stands_first_in_the_coverage() -> None:
         Badge("partial", "warn"),
         Badge("complete", "ok"),
     ]
+
+
+def test_what_is_missing_of_a_day_is_not_said_to_be_held() -> None:
+    moments = (datetime(2026, 11, 26, 1, tzinfo=UTC), datetime(2026, 11, 26, 9, tzinfo=UTC))
+    table = listings.coverage([Coverage("the newest sign-ins", "partial", "tenant", *moments, reason="Late.")])
+    assert "Held" not in table.columns
+    assert table.rows[0][table.columns.index("Time")] == ("on 26 Nov 2026",)
 
 
 def test_a_group_names_its_place_and_what_it_is() -> None:

@@ -209,23 +209,23 @@ def _read(answers: Answers, asked: Window | None, sources: Sequence[str]) -> Ite
 def _table(what: str, source: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None) -> Coverage:
     first = min([day.first for day in days] + [span.start for span in live])
     last = max([day.last for day in days] + [span.end for span in live])
-    wrong = [*_edges(first, last, asked)]
+    wrong = [*_edges(what, first, last, asked)]
     present = {_day(day.day) for day in days}.union(*(days_of(span) for span in live))
     if gaps := len(set(days_of(Window(first, last + timedelta(seconds=1)))) - present):
-        wrong.append(f"{gaps} {'day' if gaps == 1 else 'days'} in between hold no record.")
+        wrong.append(f"{gaps} {'day in between holds' if gaps == 1 else 'days in between hold'} no record of {what}.")
     if not wrong:
         return Coverage(what, "complete", source, first, last)
     remedy = "Keep an archive from now on; older records cannot be fetched any more." if "begin" in wrong[0] else ""
     return Coverage(what, "partial", source, first, last, reason=" ".join(wrong), remedy=remedy)
 
 
-def _edges(first: datetime, last: datetime, asked: Window | None) -> Iterator[str]:
+def _edges(what: str, first: datetime, last: datetime, asked: Window | None) -> Iterator[str]:
     if asked is None:
         return
     if first - asked.start > timedelta(days=1):
-        yield f"The records begin on {spoken(_day(first))}, not on {spoken(_day(asked.start))}."
+        yield f"The records of {what} begin on {spoken(_day(first))}, not on {spoken(_day(asked.start))}."
     if asked.end - last > timedelta(days=1):
-        yield f"The last record is of {spoken(_day(last))}."
+        yield f"The last record of {what} is of {spoken(_day(last))}."
 
 
 def _empty(what: str, source: str) -> Coverage:

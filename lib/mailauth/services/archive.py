@@ -468,7 +468,7 @@ def _of_tables(readings: Sequence[Reading]) -> list[Coverage]:
     for table, topic in _TOPICS.items():
         held = [reading.tables[table] for reading in readings if table in reading.tables]
         if not held:
-            said = "No file given holds any." if readings else "No files were found."
+            said = f"No file given holds {topic}." if readings else "No files were found."
             found.append(
                 Coverage(topic, "absent", "files", reason=said, remedy=f"Export them too, if they exist ({table}).")
             )
@@ -483,12 +483,18 @@ def _harm(readings: Sequence[Reading]) -> str:
     bad = [reading for reading in readings if reading.trouble]
     if not bad:
         return ""
-    lost = sum(reading.lost for reading in bad)
-    unknown = sum(reading.cut for reading in bad)
-    told = [f"{lost} records are lost"] if lost else []
-    told += [f"of {unknown} files nobody knows how many"] if unknown else []
-    said = f" ({', '.join(told)})" if told else ""
-    return f"{len(bad)} of {len(readings)} files could not be used whole{said}; they are named below."
+    named = "it is named below" if len(bad) == 1 else "they are named below"
+    return f"{len(bad)} of {len(readings)} files could not be used whole{_loss(bad)}; {named}."
+
+
+def _loss(bad: Sequence[Reading]) -> str:
+    """Return how many records damaged files lost, as far as anybody can know."""
+    lost, cut = sum(reading.lost for reading in bad), sum(reading.cut for reading in bad)
+    told = [f"{lost} {'record is' if lost == 1 else 'records are'} lost"] if lost else []
+    if cut:
+        whose = "it" if len(bad) == 1 else f"{cut} of them"
+        told.append(f"how many {'more' if lost else 'records'} {whose} lost is unknown")
+    return f": {', and '.join(told)}" if told else ""
 
 
 def _names(base: Path, files: Sequence[Path]) -> Callable[[str], str]:

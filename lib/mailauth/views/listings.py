@@ -153,7 +153,7 @@ def coverage(records: Sequence[Coverage]) -> Table:
         (row.what, _COVERAGE[row.state], row.source.replace("_", " "), _span(row), row.lost or None, _why(row))
         for row in sorted(records, key=lambda row: order.index(row.state))
     ]
-    columns = ("What", "How far", "Source", "Held", "Records lost", "Why, and what would help")
+    columns = ("What", "How far", "Source", "Time", "Records lost", "Why, and what would help")
     return Table(columns, cells, "How far we looked", limit=200, empty="Nothing is known about the reach of this run.")
 
 
@@ -167,6 +167,8 @@ _COVERAGE: dict[str, Badge] = {
 
 def _span(row: Coverage) -> Sequence[str]:
     ends = (row.start, row.end)
+    if row.start and row.end and row.start.date() == row.end.date():
+        return (f"on {text(row.start.date())}",)
     return tuple(f"{word} {text(end.date())}" for word, end in zip(("from", "to"), ends, strict=True) if end)
 
 
