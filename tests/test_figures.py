@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailauth.findings import Adoption, ProtocolSummary, TrendRow
+from mailauth.findings import Adoption, Group, ProtocolSummary, TrendRow
 from mailauth.views import figures
 from mailauth.views.figures import Chart
 from tests import views_invented as world
@@ -143,12 +143,46 @@ def test_adoption_counts_senders_and_leaves_gaps_where_nobody_looked() -> None:
     assert password["y"][gap] is None
     assert oauth["y"][gap] is None
     assert password["y"][password["x"].index("2026-10-26")] == 2
-    assert chart.title == "1 user or app held OAuth tokens for mail; 2 senders still send with a password"
+    assert chart.title == "1 user or app held OAuth tokens for mail; 2 SMTP AUTH senders still send with a password"
 
 
 def test_without_tokens_adoption_says_so() -> None:
     chart = figures.adoption(Adoption(), world.GROUPS)
-    assert chart.title == "No sender uses OAuth for mail yet; 2 still send with a password"
+    assert chart.title == "No OAuth token for mail was seen; 2 SMTP AUTH senders still send with a password"
+
+
+@pytest.mark.parametrize(
+    ("groups", "last_look", "said"),
+    [
+        pytest.param(
+            [world.group(moved=True)], None, "no SMTP AUTH sender with a password is known now", id="it has moved"
+        ),
+        pytest.param(
+            [world.group(), world.group(protocol="IMAP")],
+            None,
+            "1 SMTP AUTH sender still sends with a password",
+            id="IMAP is no sender",
+        ),
+        pytest.param(
+            [world.group()],
+            date(2026, 11, 16),
+            "1 SMTP AUTH sender with a password at the last good look (16 Nov 2026)",
+            id="old records",
+        ),
+    ],
+)
+def test_adoption_counts_the_senders_that_the_first_screen_counts(
+    groups: list[Group], last_look: date | None, said: str
+) -> None:
+    assert figures.adoption(Adoption(), groups, last_look=last_look).title.endswith(f"; {said}")
+
+
+def test_small_counts_get_a_mark_each_and_larger_ones_are_left_to_the_chart() -> None:
+    few, many = figures.protocols(_protocols(("IMAP", 2, 3))), figures.protocols(_protocols(("IMAP", 3, 3)))
+    assert _layout(few)["xaxis"]["dtick"] == 1
+    assert "dtick" not in _layout(many)["xaxis"]
+    assert _layout(figures.trend(_trend(4, 0, 1)))["yaxis"]["dtick"] == 1
+    assert _layout(figures.adoption(world.ADOPTION, world.GROUPS))["yaxis"]["dtick"] == 1
 
 
 def test_senders_are_ranked_by_days_and_shortened_names_stay_apart() -> None:

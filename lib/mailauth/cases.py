@@ -183,6 +183,13 @@ class Case:
         """
         return tuple(sorted((group for group in self.findings.groups if group.verdict in _SENDERS), key=_work_order))
 
+    def undecided(self) -> tuple[Group, ...]:
+        """Return the senders whose road waits for an answer, an account's phones once, in the order of `senders`."""
+        asked = {each.sender_id for each in self.advice if each.questions}
+        waiting = [group for group in self.senders() if group.sender_id in asked]
+        one = {(g.user if g.verdict == "certificate" else g.sender_id): g for g in reversed(waiting)}
+        return tuple(reversed(one.values()))
+
     def advice_for(self, group: Group) -> Advice:
         """Return what to do about one of `findings.groups`."""
         return self._advice_by_id[group.sender_id]

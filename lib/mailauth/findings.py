@@ -203,6 +203,11 @@ class Group:
         return self.population == "member"
 
     @property
+    def sends_with_a_password(self) -> bool:
+        """Whether the headline counts it among the senders: a member's SMTP AUTH sender that works today."""
+        return self.ends_in_2026 and self.verdict in ACTIVE_SENDER
+
+    @property
     def ends_in_2026(self) -> bool:
         """Whether the headline counts it: a member's SMTP AUTH sender, or ActiveSync with a certificate."""
         if not self.member or self.moved:
@@ -487,6 +492,7 @@ class Findings:
         adoption: OAuth for mail.
         business: Month, quarter and year ends that the held window contains and misses.
         coverage: Everything that limits the numbers.
+        last_look: The last day of the records, where they end too early to speak of today.
     """
 
     tenant_id: str
@@ -511,3 +517,4 @@ class Findings:
     adoption: Adoption
     business: BusinessDates
     coverage: tuple[Coverage, ...]
+    last_look: date | None = None

@@ -96,6 +96,7 @@ def assess(
         held=held,
         state=stand.state,
         sentence=stand.sentence,
+        last_look=stand.last_look,
         headline=stand.headline,
         attention=standing.attention(groups),
         groups=groups,

@@ -29,11 +29,19 @@ _TRYING = ("stale_sender", "blocked_by_policy")
 
 @dataclass(frozen=True)
 class Standing:
-    """A tenant's state with its sentence and the numbers behind it."""
+    """A tenant's state with its sentence and the numbers behind it.
+
+    Args:
+        state: The tenant in one word.
+        sentence: The tenant in a few sentences.
+        headline: The numbers behind it.
+        last_look: The last day of the records, where they end too early to speak of today.
+    """
 
     state: State
     sentence: str
     headline: Headline
+    last_look: date | None = None
 
 
 def of(
@@ -58,10 +66,11 @@ def of(
         limits: The numbers behind the verdicts.
     """
     headline = _headline(groups)
-    blind = _blind(groups, headline, coverage, engines, held, moment, limits)
+    last_look = _last_look(held, moment, limits)
+    blind = _blind(groups, headline, coverage, engines, held, last_look)
     hurt = any(group.verdict == "suspected_compromise" for group in groups)
     if blind and not hurt:
-        return Standing("cannot know", " ".join(filter(None, (blind, _today(headline)))), headline)
+        return Standing("cannot know", " ".join(filter(None, (blind, _today(headline)))), headline, last_look)
     state = _state(groups, oauth, headline)
     said = (
         _what_ends(headline, moment.date()),
@@ -70,7 +79,7 @@ def of(
         _today(headline),
         blind,
     )
-    return Standing(state, " ".join(filter(None, said)), headline)
+    return Standing(state, " ".join(filter(None, said)), headline, last_look)
 
 
 def attention(groups: Sequence[Group]) -> tuple[Attention, ...]:
@@ -94,7 +103,7 @@ def _rank(group: Group) -> int:
 
 def _headline(groups: Sequence[Group]) -> Headline:
     ending = [group for group in groups if group.ends_in_2026]
-    senders = [group for group in ending if group.verdict != "certificate"]
+    senders = [group for group in groups if group.sends_with_a_password]
     return Headline(
         senders=len(senders),
         accounts=len({group.user for group in senders}),
@@ -122,22 +131,27 @@ def _state(groups: Sequence[Group], oauth: Adoption, headline: Headline) -> Stat
     return "moving" if begun or any(user.registered for user in oauth.users) else "exposed"
 
 
+def _last_look(held: Window | None, moment: datetime, limits: Thresholds) -> date | None:
+    """Return the last day of records that end too early to speak of *moment*, None where they do not."""
+    if held is None or moment - held.end <= timedelta(days=limits.fresh_days):
+        return None
+    return held.end.date()
+
+
 def _blind(
     groups: Sequence[Group],
     headline: Headline,
     coverage: Sequence[Coverage],
     engines: Set[str],
     held: Window | None,
-    moment: datetime,
-    limits: Thresholds,
+    last_look: date | None,
 ) -> str:
     """Return why nobody could look, or an empty text."""
     if held is None:
         return f"We could not look. {_why(coverage)}"
-    if moment - held.end > timedelta(days=limits.fresh_days):
-        day = held.end.date()
+    if last_look:
         return (
-            f"We could not look at the time since {spoken(day)}: there are no records of it. "
+            f"We could not look at the time since {spoken(last_look)}: there are no records of it. "
             f"The last good look showed {_last_seen(groups, headline)}."
         )
     if _found(headline):

@@ -34,6 +34,7 @@ _OTHERS = "other protocols"
 _TITLE = 88  # characters of a title's line
 _BAR_PX = 34  # height of one horizontal bar with its gap
 _LABEL = 60  # characters of a bar's label
+_FEW = 5  # counts up to here get a mark each
 
 
 @dataclass(frozen=True)
@@ -276,13 +277,23 @@ def _reason_title(rows: Sequence[ReasonSummary], attacks: int) -> str:
     return f"{apart}; {right:,} came with the right password" if right else apart
 
 
-def adoption(held: Adoption, groups: Sequence[Group], *, missing: Collection[date] = (), window: str = "") -> Chart:
+def adoption(
+    held: Adoption,
+    groups: Sequence[Group],
+    *,
+    missing: Collection[date] = (),
+    last_look: date | None = None,
+    window: str = "",
+) -> Chart:
     """Return senders with OAuth beside senders with a password, by day: people and programs, never sign-ins.
+
+    The title counts the senders that the first screen counts; by day, what has moved since counts as well.
 
     Args:
         held: As in `Findings.adoption`.
-        groups: As in `Findings.groups`; those that work with a password today are counted.
+        groups: As in `Findings.groups`.
         missing: As in `trend`.
+        last_look: As in `Findings.last_look`.
         window: As in `protocols`.
     """
     basic: Counter[date] = Counter()
@@ -291,7 +302,7 @@ def adoption(held: Adoption, groups: Sequence[Group], *, missing: Collection[dat
             basic.update({day.day for day in group.by_day if day.successes})
     oauth = {day.day: day for day in held.days}
     days = _span([*basic, *oauth], missing)
-    title = _adoption_title(held, groups)
+    title = _adoption_title(held, groups, last_look)
     traces = [
         _line(days, [None if d in missing else basic[d] for d in days], "with a password", ORANGE, "solid"),
         _line(days, [None if d in missing else _senders(oauth, d) for d in days], "with OAuth", BLUE, "dot"),
@@ -314,13 +325,22 @@ def _by_protocol(days: Mapping[date, Any], day: date) -> tuple[int, int, int]:
     return (days[day].imap, days[day].pop, days[day].smtp) if day in days else (0, 0, 0)
 
 
-def _adoption_title(held: Adoption, groups: Sequence[Group]) -> str:
-    basic = sum(1 for group in groups if group.verdict in ACTIVE_SENDER and group.member)
+def _adoption_title(held: Adoption, groups: Sequence[Group], last_look: date | None) -> str:
+    basic = sum(group.sends_with_a_password for group in groups)
     oauth = len({user.user or user.app_id for user in held.users})
-    if not oauth:
-        return f"No sender uses OAuth for mail yet; {basic:,} still send with a password"
     tokens = f"{_some(oauth, 'user or app', 'users or apps')} held OAuth tokens for mail"
-    return f"{tokens}; {_some(basic, 'sender')} still {'sends' if basic == 1 else 'send'} with a password"
+    first = tokens if oauth else "No OAuth token for mail was seen"
+    return f"{first}; {_left(basic, last_look)}"
+
+
+def _left(basic: int, last_look: date | None) -> str:
+    """Return how many SMTP AUTH senders are left with a password, in the words of the first screen."""
+    who = _some(basic, "SMTP AUTH sender") if basic else "no SMTP AUTH sender"
+    if last_look:
+        return f"{who} with a password at the last good look ({text(last_look)})"
+    if not basic:
+        return f"{who} with a password is known now"
+    return f"{who} still {'sends' if basic == 1 else 'send'} with a password"
 
 
 def senders(groups: Sequence[Group], *, limit: int = 15, window: str = "") -> Chart:
@@ -423,7 +443,7 @@ def _figure(traces: Sequence[Mapping[str, object]], *, title: str, height: int, 
 
     lines = textwrap.wrap(title, _TITLE)
     top = 46 + 22 * len(lines)  # the title's lines and the legend
-    layout: dict[str, object] = {
+    layout: dict[str, Any] = {
         "template": _template(),
         "title": {"text": "<br>".join(map(escape.html, lines)), "y": 1 - 18 / (height + top)},
         "height": height + top,
@@ -433,7 +453,25 @@ def _figure(traces: Sequence[Mapping[str, object]], *, title: str, height: int, 
         "xaxis": {"title": {"text": x}},
         "yaxis": {"title": {"text": y}, "rangemode": "tozero"},
     }
+    # Left to itself plotly marks halves here, and shows them rounded: 0 1 1 2 2.
+    if traces and _largest(traces) <= _FEW:
+        layout["xaxis" if _lies(traces) else "yaxis"]["dtick"] = 1
     return graph_objects.Figure(data=list(traces), layout=layout)
+
+
+def _lies(traces: Sequence[Mapping[str, object]]) -> bool:
+    return any(trace.get("orientation") == "h" for trace in traces)
+
+
+def _largest(traces: Sequence[Mapping[str, Any]]) -> int:
+    """Return how far the axis of counts reaches: stacked bars add up, lines do not."""
+    places, counts = ("y", "x") if _lies(traces) else ("x", "y")
+    highest: Counter[object] = Counter()
+    for trace in traces:
+        for place, count in zip(trace[places], trace[counts], strict=True):
+            below = highest[place] if trace["type"] == "bar" else 0
+            highest[place] = max(highest[place], below + (count or 0))
+    return max(highest.values(), default=0)
 
 
 def _template() -> dict[str, object]:

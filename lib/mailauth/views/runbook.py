@@ -3,7 +3,8 @@
 The words of a table's caption always say which window and which sources its numbers are from.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from .. import kql
@@ -115,21 +116,30 @@ def _stopping(case: Case) -> Table | None:
     shown = [group for group in case.senders() if group.ends_in_2026]
     phones = [group for group in shown if group.verdict == "certificate"]
     cells = [_stops((group.user, group.protocol), [group], case) for group in shown if group.verdict != "certificate"]
-    if phones:
-        accounts = len({group.user for group in phones})
-        cells.append(_stops((_some(accounts, "account"), "ActiveSync with a certificate"), phones, case))
+    for alike in _alike(phones, case):
+        accounts = len({group.user for group in alike})
+        cells.append(_stops((_some(accounts, "account"), "ActiveSync with a certificate"), alike, case))
     columns = ("What stops", "What it is", "From", "Last seen", "Decision", "Owner", "By")
     caption = f"What stops ({_window(case)})"
     return Table(columns, cells, caption, limit=_FIRST_ROWS, rest="tables/senders.csv") if cells else None
 
 
+def _alike(groups: Sequence[Group], case: Case) -> Iterable[Sequence[Group]]:
+    """Return *groups* in lots of the same decision, owner and day: a row speaks for all in it."""
+    lots: dict[tuple[Cell, ...], list[Group]] = defaultdict(list)
+    for group in groups:
+        advised = case.advice_for(group)
+        lots[tuple(_decision(advised)), advised.owner, _due(advised)].append(group)
+    return lots.values()
+
+
 def _stops(who: Sequence[str], groups: Sequence[Group], case: Case) -> tuple[Cell, ...]:
-    """Return a row for senders that share what they are and what becomes of them."""
+    """Return a row for senders that share what becomes of them."""
     advised = case.advice_for(groups[0])
     places = list(dict.fromkeys(" ".join(listings.place(group)) for group in groups))
     return (
         who,
-        advised.kind,
+        _kinds(groups, case),
         places if len(places) <= _FEW else f"{len(places)} networks",
         max(group.last_seen for group in groups).date(),
         _decision(advised),
@@ -142,6 +152,15 @@ def _decision(advised: Advice) -> Sequence[str | Badge]:
     if advised.decided:
         return (advised.title, Badge("decided", "ok"))
     return (advised.title, Badge("open", "warn")) if advised.questions else (advised.title, Badge("proposal", "info"))
+
+
+def _kinds(groups: Sequence[Group], case: Case) -> Cell:
+    """Return what senders are; where they differ, each kind with its accounts."""
+    accounts = {(group.user, case.advice_for(group).kind) for group in groups}
+    counted = Counter(kind for _, kind in sorted(accounts))
+    if len(counted) == 1:
+        return next(iter(counted))
+    return tuple(f"{count:,}: {kind}" for kind, count in counted.most_common())
 
 
 def _kind(advised: Advice) -> str:
@@ -157,25 +176,42 @@ def _due(advised: Advice) -> Cell:
 
 def _progress(case: Case) -> list[tuple[str, str]]:
     """Return the further sentences of the first screen, each under a bold word."""
-    now = case.findings.headline.senders
-    moved = len({group.user for group in case.findings.groups if group.member and group.moved})
-    undecided = sum(bool(case.advice_for(group).questions) for group in case.senders())
-    then = f"; {_some(moved, 'account')} moved, not proven yet" if moved else ""
-    seen = case.findings.held is not None
-    lines = [("Progress", f"{_some(now, 'SMTP AUTH sender')} with a password now{then}.")] if seen else []
-    if undecided:
-        lines.append(("Open", f"{_some(undecided, 'sender')} cannot be decided: an answer is missing for each."))
     ending = [group for group in case.findings.groups if group.ends_in_2026]
     done = [
         *([_PHONES] if any(group.verdict == "certificate" for group in ending) else []),
         *([_SENDERS] if any(group.verdict != "certificate" for group in ending) else []),
     ]
-    return [*lines, *([("If nothing is done", " ".join(done))] if done else [])]
+    said = (("Progress", _counted(case)), ("Open", _open(case)), ("If nothing is done", " ".join(done)))
+    return [(name, words) for name, words in said if words]
 
 
-_PHONES = "mail on the phones with certificates stops with 2026."
+def _counted(case: Case) -> str:
+    """Return how many senders are left, and when that was seen; nothing where no record was read."""
+    if case.findings.held is None:
+        return ""
+    day = case.findings.last_look
+    when = f"at the last good look ({text(day)})" if day else "now"
+    moved = len({group.user for group in case.findings.groups if group.member and group.moved})
+    then = f"; {_some(moved, 'account')} moved, not proven yet" if moved else ""
+    return f"{_some(case.findings.headline.senders, 'SMTP AUTH sender')} with a password {when}{then}."
+
+
+def _open(case: Case) -> str:
+    """Return how many senders wait for an answer: those of the table above it first, the rest named as such."""
+    waiting = case.undecided()
+    stopping = sum(group.ends_in_2026 for group in waiting)
+    if not waiting:
+        return ""
+    rest = len(waiting) - stopping
+    later = f"that {'does' if rest == 1 else 'do'} not stop in December"
+    who = _some(stopping or rest, "sender")
+    more = f" and {rest:,} {later}" if stopping and rest else "" if stopping else f" {later}"
+    return f"{who}{more} cannot be decided: an answer is missing for each."
+
+
+_PHONES = "Mail on the phones with certificates stops with 2026."
 _SENDERS = (
-    "mail from the senders with a password is refused without a message to your staff. An administrator can "
+    "Mail from the senders with a password is refused without a message to your staff. An administrator can "
     "switch passwords on again for a time; how, and until when, Microsoft has not said. The final date is to be "
     "announced in the second half of 2027."
 )
@@ -330,7 +366,9 @@ def attacks(case: Case) -> Facts | Callout:
 def adoption(case: Case) -> Chart:
     """Return OAuth for mail beside passwords, in senders by day."""
     found = case.findings
-    return figures.adoption(found.adoption, found.groups, missing=found.missing_days, window=_window(case))
+    return figures.adoption(
+        found.adoption, found.groups, missing=found.missing_days, last_look=found.last_look, window=_window(case)
+    )
 
 
 def reported(case: Case) -> Table:
@@ -360,13 +398,16 @@ def explore(case: Case) -> Filter:
 def queries(case: Case) -> Stack:
     """Return the text of each query as it ran, and a link that opens the portal."""
     tenant = case.tenant
+    workspace = next((one.resource_id for one in tenant.sources if one.resource_id), "")
+    said = (
+        "Open this query in the portal"
+        if workspace
+        else "Open Log Analytics in the portal, choose the workspace, paste the text"
+    )
     shown = []
     for name, query in case.queries.items():
-        address = kql.portal_link(tenant.cloud, query, tenant_id=tenant.tenant_id)
-        link = (
-            Link("Open Log Analytics in the portal, choose the workspace, paste the text", address) if address else None
-        )
-        shown.append(Code(name, query, link))
+        address = kql.portal_link(tenant.cloud, query, tenant_id=tenant.tenant_id, workspace=workspace)
+        shown.append(Code(name, query, Link(said, address) if address else None))
     return Stack(tuple(shown))
 
 
