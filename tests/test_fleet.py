@@ -15,7 +15,8 @@ WRITES = (
     "import json, pathlib\n"
     "folder = pathlib.Path(out, tenant, 'evidence')\n"
     "folder.mkdir(parents=True, exist_ok=True)\n"
-    "data = {'state': {'word': 'exposed', 'sentence': 'Two senders.'}, 'headline': {'senders': 2, 'attention': 1}}\n"
+    "NUMBERS = {'senders': 2, 'attention': 1, 'undecided': 3}\n"
+    "data = {'state': {'word': 'exposed', 'sentence': 'Two senders.'}, 'headline': NUMBERS}\n"
     "text = json.dumps({'made_at': '2026-11-23T10:00:00Z', 'data': data})\n"
     "_ = (folder / '10-find-basic-auth.json').write_text(text)"
 )
@@ -45,12 +46,21 @@ def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
     notebook(job.project, "10-find-basic-auth", WRITES)
     found = fleet.work(job)
     assert (found.assessed, found.state, found.sentence) == (True, "exposed", "Two senders.")
-    assert (found.senders, found.attention) == (2, 1)
+    assert (found.senders, found.attention, found.undecided) == (2, 1, 3)
     folder = Path(job.out) / "woodgrove"
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
     again = fleet.work(dataclasses.replace(job, notebooks=("00-start",)))
     assert (again.state, again.sentence) == ("", "ran 00-start")
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
+
+
+def test_a_page_leads_back_to_the_index_only_where_one_is_written(job: Job) -> None:
+    notebook(job.project, "00-start", "1 + 1")
+    only = dataclasses.replace(job, notebooks=("00-start",))
+    page = Path(job.out) / "woodgrove" / "00-start.html"
+    for indexed in (True, False):
+        fleet.work(dataclasses.replace(only, indexed=indexed))
+        assert ("../index.html" in page.read_text(encoding="utf-8")) is indexed
 
 
 def test_an_old_finding_never_stands_for_a_run_that_failed(job: Job) -> None:

@@ -82,6 +82,7 @@ def report(
         click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
         return 0
     target = Path(out).resolve()
+    indexed = len({*fleet.recall(target), *(tenant.name for tenant in selected)}) > 1
     plan = [
         fleet.Job(
             tenant=tenant.name,
@@ -91,6 +92,7 @@ def report(
             notebooks=chosen,
             rehearsal=tenant.cloud.rehearsal,
             has_sources=bool(tenant.sources),
+            indexed=indexed,
             keep_days=tenant.defaults.keep.days,
             parameters={"days": days},
         )

@@ -49,6 +49,7 @@ class Job:
         notebooks: Their names without the ending.
         rehearsal: Whether the tenant's cloud is for practice; pages say so.
         has_sources: Whether the tenants file names any place where its sign-ins are found.
+        indexed: Whether a page over several tenants will lie beside this one's folder, to go back to.
         keep_days: How long evidence of earlier runs stays, in days.
         parameters: More notebook parameters, by name; each notebook gets those that it declares.
     """
@@ -60,6 +61,7 @@ class Job:
     notebooks: tuple[str, ...] = NOTEBOOKS
     rehearsal: bool = False
     has_sources: bool = True
+    indexed: bool = False
     keep_days: int = 90
     parameters: dict[str, object] = field(default_factory=dict)
 
@@ -76,6 +78,7 @@ class Outcome:
         senders: SMTP AUTH senders that work with a password.
         certificates: Accounts with ActiveSync by certificate.
         attention: How many accounts need somebody today.
+        undecided: How many senders wait for an answer before anything can be decided about them.
         page: The tenant's page, relative to the folder of all reports; empty where none was written.
         made_at: When, RFC 3339.
         rehearsal: As in `Job`.
@@ -89,6 +92,7 @@ class Outcome:
     senders: int = 0
     certificates: int = 0
     attention: int = 0
+    undecided: int = 0
     page: str = ""
     made_at: str = ""
     rehearsal: bool = False
@@ -251,6 +255,7 @@ def _outcome(job: Job, folder: Path, failures: Mapping[str, str]) -> Outcome:
         senders=int(headline.get("senders", 0)),
         certificates=int(headline.get("certificate_users", 0)),
         attention=int(headline.get("attention", 0)),
+        undecided=int(headline.get("undecided", 0)),
         page=f"{job.tenant}/index.html",
         made_at=str(record.get("made_at", "")) or datetime.now(UTC).isoformat(timespec="seconds"),
         rehearsal=job.rehearsal,
@@ -317,7 +322,14 @@ def _execute(notebook: Path, job: Job) -> tuple[Any, str]:
 def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
     nbformat: Any = import_module("nbformat")
     facts = [("This run stopped", failure)] if failure else []
-    page = pages.render(node, tenant=job.tenant, rehearsal=job.rehearsal, beside=job.notebooks, facts=facts)
+    page = pages.render(
+        node,
+        tenant=job.tenant,
+        rehearsal=job.rehearsal,
+        beside=job.notebooks,
+        facts=facts,
+        over="../index.html" if job.indexed else "",
+    )
     store.write_text(folder / f"{name}.html", page)
     store.write_text(folder / f"{name}.ipynb", nbformat.writes(pages.scrub(node)))
 

@@ -21,7 +21,7 @@ from mailauth import escape
 
 from . import outline
 from .figures import PLOTLY
-from .markup import MARK, STYLE, Badge, Link, sentences, text
+from .markup import MARK, STYLE, Badge, Cell, Link, sentences, text
 from .scrubbing import parameters, scrub
 from .tables import Callout, Facts, Table, state_badge
 
@@ -47,6 +47,8 @@ class Row(Protocol):
     @property
     def attention(self) -> int: ...
     @property
+    def undecided(self) -> int: ...
+    @property
     def page(self) -> str: ...
     @property
     def made_at(self) -> str: ...
@@ -54,18 +56,35 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class _Page:
-    """What the template fills in; every field but the plain texts is finished HTML."""
+    """What the template fills in; every field but the plain texts is finished HTML.
+
+    Args:
+        title: The document's title.
+        heading: What stands on top.
+        above: Whose page it is.
+        rehearsal: Who is invented here, or empty.
+        made_at: When the run began.
+        lead: What stands before everything else.
+        body: The page itself.
+        contents: The headings to jump to.
+        parameters: What the run was told.
+        charts: Whether the page draws any.
+        personal: What of people and tenants the page holds.
+        over: Where the page over all tenants is, or empty.
+    """
 
     title: str
     heading: str
     above: str
-    rehearsal: bool
+    rehearsal: str
     made_at: str
     lead: str
     body: str
     contents: Sequence[outline.Heading]
     parameters: str
     charts: bool
+    personal: str
+    over: str = ""
 
 
 def render(
@@ -77,6 +96,7 @@ def render(
     facts: Sequence[tuple[str, str]] = (),
     made_at: datetime | None = None,
     beside: Collection[str] = (),
+    over: str = "",
 ) -> str:
     """Return the page of an executed notebook.
 
@@ -88,6 +108,7 @@ def render(
         facts: Further lines for the table of parameters.
         made_at: When the run began; without one, what papermill noted.
         beside: Names of the notebooks whose pages lie in the same folder; links to others become plain words.
+        over: Where the page over all tenants lies, seen from this one; empty where there is none.
     """
     executed = _read(notebook)
     given = [*parameters(executed).items(), *facts]
@@ -102,13 +123,15 @@ def render(
         title=" · ".join(part for part in (tenant, heading, "practice" if rehearsal else "") if part),
         heading=heading,
         above=tenant,
-        rehearsal=rehearsal,
+        rehearsal="An invented tenant" if rehearsal else "",
         made_at=text(moment) if moment else "",
         lead=lead,
         body=body,
         contents=headings.contents,
         parameters=Facts(given, "This run").html() if given else "",
         charts=_CHART in body,
+        personal="names people and their sign-ins",
+        over=over,
     )
     return _filled(page)
 
@@ -127,24 +150,28 @@ def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | N
             Link(row.tenant, f"{row.tenant}/index.html") if row.page else row.tenant,
             state_badge(row.state if row.assessed else ""),
             Badge(f"{row.attention:,} today", "bad") if row.attention else None,
+            row.undecided or None,
             sentences(row.sentence),
             _moment(row.made_at),
         )
         for row in ordered
     ]
-    table = Table(("Tenant", "State", "Needs somebody", "In a sentence", "Made"), cells, "Tenants", limit=5_000)
+    columns = ("Tenant", "State", "Needs somebody", "Open decisions", "In a sentence", "Made")
+    note = "An open decision is a sender of which nobody can say what to do before a question is answered."
+    table = Table(columns, cells, "Tenants", note=note, limit=5_000)
     latest = max((row.made_at for row in ordered), default="")
     page = _Page(
         title="Tenants · practice" if rehearsal else "Tenants",
         heading="Who still signs in with a password",
         above="All tenants",
-        rehearsal=rehearsal,
+        rehearsal=_invented(len(ordered)) if rehearsal else "",
         made_at=text(made_at) if made_at else text(_moment(latest)) if latest else "",
         lead=f'<p class="lead">{escape.html(_counted(ordered))}</p>',
-        body=table.html(),
+        body=table.html() + Facts(_meanings(ordered), "What the states mean").html(),
         contents=(),
         parameters="",
         charts=False,
+        personal="says where tenants are open to strangers",
     )
     return _filled(page)
 
@@ -153,13 +180,36 @@ def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | N
 _STATES = ("", "cannot know", "exposed", "moving", "quiet", "closed")
 
 
+_MEANINGS = {
+    "": "The run did not end, or wrote nothing down.",
+    "cannot know": "Nobody could look, or not lately: nothing follows from what is not shown.",
+    "exposed": "An account needs somebody today, or senders use what ends and no move to OAuth has begun.",
+    "moving": "Senders still use what ends, and the move to OAuth has begun.",
+    "quiet": "No working password was seen in the records, which is no proof that there is none.",
+    "closed": "Passwords are refused, and every sender was seen with the new method.",
+}
+
+
+def _meanings(rows: Iterable[Row]) -> list[tuple[str, Cell]]:
+    """Return what each state on the page means."""
+    shown = {_state(row) for row in rows}
+    return [(state_badge(state).text, words) for state, words in _MEANINGS.items() if state in shown]
+
+
+def _invented(count: int) -> str:
+    return "An invented tenant" if count == 1 else "Invented tenants"
+
+
+def _state(row: Row) -> str:
+    return row.state if row.assessed and row.state in _STATES else ""
+
+
 def _urgency(row: Row) -> tuple[int, int, str]:
-    state = row.state if row.assessed and row.state in _STATES else ""
-    return -row.attention, _STATES.index(state), row.tenant
+    return -row.attention, _STATES.index(_state(row)), row.tenant
 
 
 def _counted(rows: Sequence[Row]) -> str:
-    counts = {word: sum(1 for row in rows if (row.state if row.assessed else "") == word) for word in _STATES}
+    counts = {word: sum(1 for row in rows if _state(row) == word) for word in _STATES}
     named = [f"{count:,} {word or 'not assessed'}" for word, count in counts.items() if count]
     urgent = sum(1 for row in rows if row.attention)
     today = f" {urgent:,} of them {'needs' if urgent == 1 else 'need'} somebody today." if urgent else ""
