@@ -25,6 +25,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.threads import blockingCallFromThread
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.threadpool import ThreadPool
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from twisted.web.wsgi import WSGIResource
@@ -218,8 +219,29 @@ class _Root(Resource):
         return self._faces
 
 
+class _Channel(HTTPChannel):
+    """A connection that says why it ends when a line of a request is too long, where Twisted says nothing."""
+
+    _refused = False
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse an address, or a header, of more than 16 KiB."""
+        base: Any = self
+        base.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self._refused = True
+        base.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take in what came, but nothing after a refusal: what is left unread would take the answer along."""
+        base: Any = super()
+        if not self._refused:
+            base.dataReceived(data)
+
+
 class _Site(Site):
     """The HTTP listener."""
+
+    protocol: Any = _Channel
 
     def __init__(self) -> None:
         base: Any = super()

@@ -71,6 +71,15 @@ def test_a_token_that_is_not_for_graph_now_is_refused(shared: Lab, what: str, sa
     assert "client_id" in client.ask("GET", "/applications").headers["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("where", ["address", "header"])
+def test_a_request_whose_lines_are_too_long_is_told_so(shared: Lab, where: str) -> None:
+    long = "x" * 100_000
+    path, headers = (f"/users?$filter={long}", {}) if where == "address" else ("/users", {"X-Long": long})
+    for _ in range(10):
+        assert shared.admin.ask("GET", path, headers=headers).status_code == 400
+    assert shared.admin.get("/users")["value"]
+
+
 def test_no_token_stands_in_a_text_about_a_question() -> None:
     told = {"authorization": "Bearer of-gold"}
     question = Question("GET", "v1.0/users", {}, headers=told, token="of-gold", body=dict)
@@ -218,6 +227,22 @@ def test_policies_are_read_and_changed(fresh: Lab) -> None:
         assert [one.state for one in policies.conditional_access] == ["enabledForReportingButNotEnforced"]
     assert fresh.admin.refused("PATCH", one, {"state": "maybe"})[0] == 400
     assert fresh.admin.ask("DELETE", one).status_code == 204
+
+
+def test_a_policy_that_nothing_here_would_enforce_is_refused(fresh: Lab) -> None:
+    path = "/identity/conditionalAccess/policies"
+    everybody = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
+    rule = {"displayName": "Sign in every hour", "conditions": everybody}
+    hourly = {"signInFrequency": {"value": 1, "type": "hours", "isEnabled": True}}
+    blocking = {"operator": "OR", "builtInControls": ["block"]}
+    for controls in ({"sessionControls": hourly}, {"sessionControls": hourly, "grantControls": blocking}):
+        status, _, said = fresh.admin.refused("POST", path, {**rule, **controls})
+        assert status == 400
+        assert "signInFrequency" in said
+    off = {"signInFrequency": {"isEnabled": False}, "persistentBrowser": None, "disableResilienceDefaults": False}
+    made = fresh.admin.post(path, {**rule, "grantControls": blocking, "sessionControls": off})
+    assert "signInFrequency" in fresh.admin.refused("PATCH", f"{path}/{made['id']}", {"sessionControls": hourly})[2]
+    assert fresh.admin.get(f"{path}/{made['id']}")["sessionControls"] == off
 
 
 def test_the_recommended_consent_policy_leaves_out_reading_mail_and_not_sending(shared: Lab) -> None:

@@ -95,8 +95,19 @@ def _check(seen: Directory, policy: ConditionalAccessPolicy) -> None:
     if not all(isinstance(conditions.get(name), dict) for name in ("users", "applications")):
         # ≈
         raise errors.bad("1033: Policy must have both users and applications among its conditions.", "BadRequest")
-    if not policy.grant_controls and not policy.session_controls:
+    for name, control in (policy.session_controls or {}).items():
+        if _is_on(control):
+            raise errors.bad(
+                f"The practice cloud does not enforce {name[:100]}, and takes no policy that asks for it.", "BadRequest"
+            )
+    if not policy.grant_controls:
         raise errors.bad("1003: Policy must have at least one grant or session control.", "BadRequest")  # ≈
+
+
+def _is_on(control: object) -> bool:
+    if isinstance(control, Mapping):
+        return control.get("isEnabled") is not False
+    return bool(control)
 
 
 def _delete(call: Call) -> Answer:
