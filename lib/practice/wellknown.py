@@ -44,6 +44,7 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "Conditional Access Administrator": "b1be1c3e-b65d-4f19-8427-f6fa0d97feb9",
         "Security Reader": "5d6b6bb7-de71-4623-b4af-96380a352509",
         "Reports Reader": "4a5d8f65-41da-4de4-8968-e035b65339cf",
+        "User Administrator": "fe930be7-5e62-47db-91af-98c3a49a38b1",
     }
 )
 """Directory roles by name, with the ids of their templates, which are the same in every tenant."""

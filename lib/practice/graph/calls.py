@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from practice.backend import Backend
-from practice.state import Directory, Tenant
+from practice.state import Directory, Exchange, Tenant
 
 from . import errors
 from .callers import Access, Caller
@@ -121,6 +121,17 @@ class Call:
             seen = tenant.directory_in_force(self.now)
             with tenant.change_directory(self.now, self.backend.faults.directory_lag) as directory:
                 yield seen, directory
+
+    @contextmanager
+    def changing_everything(self) -> Iterator[tuple[Tenant, Directory, Exchange]]:
+        """Give the tenant, and its directory and its Exchange organization to change."""
+        faults = self.backend.faults
+        with (
+            self.backend.states.changing(self.caller.tenant_id) as tenant,
+            tenant.change_directory(self.now, faults.directory_lag) as directory,
+            tenant.change_exchange(self.now, faults.exchange_lag) as exchange,
+        ):
+            yield tenant, directory, exchange
 
     def context(self, of: str) -> str:
         """Return the ``@odata.context`` of what is answered."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from practice.state import Directory, Tenant
 
-__all__ = ["EXCHANGE_PLAN", "PREMIUM", "Sku", "plans", "skus"]
+__all__ = ["EXCHANGE_PLAN", "PREMIUM", "Sku", "bought", "plans", "skus"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ def plans(tenant: Tenant) -> list[dict[str, Any]]:
         {"assignedDateTime": None, "capabilityStatus": "Enabled", "service": one.service, "servicePlanId": one.plan_id}
         for one in _bought(tenant)
     ]
+
+
+def bought(tenant: Tenant, sku_id: str) -> Sku | None:
+    """Return the product of this id, if *tenant* has it."""
+    return next((one for one in _bought(tenant) if one.sku_id == sku_id.lower()), None)
 
 
 def _bought(tenant: Tenant) -> list[Sku]:

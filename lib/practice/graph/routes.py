@@ -10,6 +10,7 @@ from practice.backend import Backend
 from practice.state import new_id
 
 from . import (
+    accounts,
     applications,
     bodies,
     certificates,
@@ -81,6 +82,7 @@ class Routes:
             *policies.OPERATIONS,
             *conditions.OPERATIONS,
             *people.OPERATIONS,
+            *accounts.OPERATIONS,
             *organization.OPERATIONS,
             *reports.operations(),
             *audit_log.operations(),
