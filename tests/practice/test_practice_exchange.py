@@ -57,6 +57,13 @@ def test_a_token_that_is_not_for_this_is_refused(admin: Administration, claims: 
     assert ("WWW-Authenticate" in answer.headers) is (answer.status_code == 401)
 
 
+def test_the_official_modules_own_scopes_are_taken(admin: Administration) -> None:
+    backend, tenant = admin.practice.backend, admin.made.estate.tenant
+    scopes = "AdminApi.AccessAsUser.All FfoPowerShell.AccessAsUser.All RemotePowerShell.AccessAsUser.All"
+    token = tokens.of_person(backend, tenant, admin.made.admin, scopes)
+    assert Administration(admin.practice, admin.made, admin.session, token).rows("Get-Mailbox")
+
+
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é"])
 def test_what_is_no_token_is_refused(admin: Administration, token: str) -> None:
     answer = admin.session.post(admin.address, json={}, headers={"Authorization": f"Bearer {token}".encode()})
