@@ -31,8 +31,7 @@ def served(practice: cloud.Cloud, letters: list[str]) -> Iterator[Woodgrove]:
     made.estate.tenant.exchange.basic_smtp = "on"
     practice.states.put(made.estate.tenant)
     # One cloud serves a module: what it remembers of the last test's tenant is not to count in the next one.
-    for forget in practice.backend.forget:
-        forget(TENANT)
+    mailing.forget(practice, TENANT)
     yield made
     practice.faults.clear()
     practice.backend.mail = MailLimits()

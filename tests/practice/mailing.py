@@ -68,6 +68,12 @@ def box(practice: Cloud, address: str) -> Mailbox:
     return found
 
 
+def forget(practice: Cloud, tenant_id: str) -> None:
+    """Have the cloud forget what it remembers beside a tenant's state, as when that is made anew."""
+    for one in practice.backend.forget:
+        one(tenant_id)
+
+
 def xoauth2(user: str, token: str) -> str:
     """Return an XOAUTH2 response."""
     return base64.b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode()).decode()

@@ -405,3 +405,15 @@ def test_words_are_read_or_refused(text: bytes) -> None:
 )
 def test_wildcards(pattern: str, name: str, fits: bool) -> None:
     assert syntax.wildcard(pattern, name) is fits
+
+
+def test_a_tenant_that_is_made_anew_numbers_its_messages_anew(
+    practice: cloud.Cloud, served: Woodgrove, client: IMAPClient, token: str
+) -> None:
+    """RFC 3501: UIDVALIDITY grows, and is the same until then."""
+    before = client.folder_status("INBOX", ["UIDVALIDITY"])[b"UIDVALIDITY"]
+    with mailing.smtp(practice, ADA, token) as sender:
+        sender.sendmail(ADA, [ADA], b"From: ada@woodgrove.example\r\n\r\nnew\r\n")
+    assert client.select_folder("INBOX")[b"UIDVALIDITY"] == before
+    practice.states.put(woodgrove(served.estate.now + timedelta(minutes=1)).estate.tenant)
+    assert client.select_folder("INBOX")[b"UIDVALIDITY"] > before

@@ -9,18 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from practice import cloud, measure
-from practice.faults import Face
+from practice.faults import Face, Kind
 from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, Raw
-from tests.practice.mailrefusals import (
-    FACES,
-    HALF,
-    IMAP_HALF,
-    NO,
-    OK,
-    POP_HALF,
-    SMTP_NO,
-)
+from tests.practice.mailrefusals import FACES, HALF, IMAP_HALF, NO, OK, POP_HALF, SMTP_NO
 from tests.practice.woodgrove import Woodgrove
 
 pytest_plugins = ["tests.practice.mailfixtures"]
@@ -168,3 +160,33 @@ def test_two_hundred_sessions_are_open_at_once() -> None:
     assert taken["sessions"] == 200
     # 0.2 s alone on two cores; CI runs other tests beside this one.
     assert taken["round_s"] < 5
+
+
+def _flood(raw: Raw, data: bytes) -> None:
+    for _ in range(500):
+        raw.send(data)
+
+
+@pytest.mark.parametrize("kind", ["drop", "latency"])
+def test_a_client_that_never_reads_is_not_listened_to(
+    kind: Kind, practice: cloud.Cloud, served: Woodgrove, token: str
+) -> None:
+    """Or its answers would fill the memory. The fault counts what is heard: a drop that is far off, or short delays."""
+    with mailing.changing(practice, served):
+        served.ada_box.messages = ["x" * 1_000_000]
+    practice.backend.mail = replace(practice.backend.mail, commands=100)
+    most = 1_000_000
+    if kind == "drop":
+        practice.faults.add("pop", kind, operation="RETR", after=most)
+    else:
+        practice.faults.add("pop", kind, operation="RETR", times=most, seconds=0.001)
+    with Raw(practice, "pop") as raw:
+        raw.line()
+        raw.ask("AUTH XOAUTH2")
+        raw.ask(mailing.xoauth2(ADA, token))
+        raw.sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            _flood(raw, b"RETR 1\r\n" * 8_000)
+        (counting,) = practice.faults.armed
+        # What the system's own buffers hold, on both sides, is a dozen of them.
+        assert 0 < most - (counting.after or counting.times) < 50

@@ -1,13 +1,15 @@
 """Who may submit: the switches, scoped roles, and passwords while they count; the failure catalogue on the wire."""
 
+import base64
 import smtplib
+import socket
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from practice import cloud
-from practice.estates import SIGN_IN_WORD
 from practice.faults import Face
 from practice.limits import MailLimits
 from practice.state import (
@@ -16,6 +18,7 @@ from practice.state import (
     ManagementRoleAssignment,
     ManagementScope,
 )
+from practice.wellknown import SIGN_IN_WORD
 from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, Raw
 from tests.practice.mailrefusals import (
@@ -247,3 +250,41 @@ def test_reading_refuses_a_right_password_though_entra_takes_it(
     row = rows(practice)[before]
     assert (row["clientAppUsed"], row["status"]["errorCode"]) == (app, 0)
     assert SIGN_IN_WORD not in str(row)
+
+
+def test_a_password_that_was_good_later_than_now_is_asked_about_again(practice: cloud.Cloud, served: Woodgrove) -> None:
+    practice.faults.clock.skew = timedelta(hours=12)
+    assert _login(practice, ADA, SIGN_IN_WORD) == ""
+    practice.faults.clock.skew = timedelta()
+    before = len(rows(practice))
+    assert _login(practice, ADA, SIGN_IN_WORD) == ""
+    assert len(rows(practice)) == before + 1
+
+
+def test_a_good_password_is_forgotten_with_its_tenant(practice: cloud.Cloud, served: Woodgrove) -> None:
+    assert _login(practice, ADA, SIGN_IN_WORD) == ""
+    before = len(rows(practice))
+    mailing.forget(practice, "another tenant")
+    assert _login(practice, ADA, SIGN_IN_WORD) == ""
+    assert len(rows(practice)) == before
+    mailing.forget(practice, TENANT)
+    assert _login(practice, ADA, SIGN_IN_WORD) == ""
+    assert len(rows(practice)) == before + 1
+
+
+def test_who_hangs_up_while_a_password_is_judged_holds_no_place(practice: cloud.Cloud, served: Woodgrove) -> None:
+    with mailing.changing(practice, served):
+        served.ada_box.messages = ["x" * 4_000_000]  # it takes its time to be written
+    practice.backend.mail = MailLimits(senders=1)
+    for _ in range(3):
+        with Raw(practice, "smtp") as raw:
+            raw.start_tls()
+            raw.ask("AUTH LOGIN " + base64.b64encode(ADA.encode()).decode())
+            raw.send(base64.b64encode(SIGN_IN_WORD.encode()) + b"\r\n")
+            raw.sock.shutdown(socket.SHUT_RDWR)
+    for _ in range(50):
+        with mailing.smtp(practice, ADA, mailing.delegated(practice, served)) as client:
+            if client.mail(ADA)[0] == 250:
+                return
+        time.sleep(0.05)
+    pytest.fail("a place is still taken")

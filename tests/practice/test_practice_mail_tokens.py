@@ -13,9 +13,7 @@ from practice import cloud
 from practice.estates import Estate
 from practice.faults import Face
 from practice.mail import access
-from practice.state import (
-    Group,
-)
+from practice.state import Group
 from practice.tokens import Keys
 from tests.practice import mailing
 from tests.practice.mailing import ADA, INVOICES, ROLES, SCOPES

@@ -183,3 +183,12 @@ def test_noise_is_answered_and_harms_nobody(
     with mailing.changing(practice, served):
         served.ada_box.pop_enabled = True
     assert mailing.sign_in(practice, "pop", ADA, token)[0] == "+OK User successfully authenticated."
+
+
+def test_a_line_that_is_a_dot_ends_no_message(practice: cloud.Cloud, raw: Raw, served: Woodgrove, token: str) -> None:
+    with mailing.changing(practice, served):
+        served.ada_box.messages = ["Subject: dots\r\n\r\n.\r\n.two\r\nthree\r\n"]
+    _login(raw, token)
+    for command in ("RETR 1", "TOP 1 9"):
+        raw.send(command.encode() + b"\r\n")
+        assert [raw.line() for _ in range(7)] == ["+OK", "Subject: dots", "", "..", "..two", "three", "."]
