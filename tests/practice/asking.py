@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -39,10 +41,15 @@ class Asking:
 
     @property
     def directory(self) -> Directory:
-        """The directory, to change where a test breaks something; the cloud sees it at once."""
-        found = self.practice.states.find(TENANT)
-        assert found is not None
-        return found.directory
+        """The directory as it is now, to look at: a copy."""
+        with self.practice.states.reading(TENANT) as tenant:
+            return tenant.directory.model_copy(deep=True)
+
+    @contextmanager
+    def changing(self) -> Iterator[Directory]:
+        """Give the directory to a test that breaks something in it; the cloud sees that at once."""
+        with self.practice.states.changing(TENANT) as tenant:
+            yield tenant.directory
 
     def token(self, realm: str = TENANT, *, path: str = "oauth2/v2.0/token", **form: str) -> dict[str, Any]:
         """Return the token endpoint's answer, its HTTP status as ``status``."""

@@ -31,10 +31,11 @@ def test_an_enterprise_application_shares_nothing_with_its_registration(made: Wo
         entra, browser = Asking(made, practice), Browser(practice)
         page = browser.sign_in(entra.authorize(browser, client_id=theirs.app_id, scope=IMAP), ADMIN, SIGN_IN_WORD)
         assert "code" in browser.press(page, "accept").sent
-        here = entra.directory.principal(theirs.app_id)
-    assert here is not None
-    assert here.app_owner_organization_id == other.tenant.tenant_id
-    here.app_roles[0].is_enabled = False
+        with entra.changing() as directory:
+            here = directory.principal(theirs.app_id)
+            assert here is not None
+            assert here.app_owner_organization_id == other.tenant.tenant_id
+            here.app_roles[0].is_enabled = False
     assert theirs.app_roles[0].is_enabled
 
 
@@ -86,9 +87,10 @@ def test_the_command_line_tools_for_graph_get_what_an_administrator_consents_to(
 def test_an_unverified_publishers_app_needs_an_administrator_where_microsoft_decides(
     policy: str, ends: str, entra: Asking, browser: Browser
 ) -> None:
-    entra.directory.policies.permission_grant_policies = [
-        f"ManagePermissionGrantsForSelf.microsoft-user-default-{policy}"
-    ]
+    with entra.changing() as directory:
+        directory.policies.permission_grant_policies = [
+            f"ManagePermissionGrantsForSelf.microsoft-user-default-{policy}"
+        ]
     sent = {"client_id": K9, "redirect_uri": "msauth://com.fsck.k9", "scope": "https://outlook.office.com/SMTP.Send"}
     page = browser.sign_in(entra.authorize(browser, **sent), ADA, SIGN_IN_WORD)
     assert (ends in page.text, "unverified" in page.text) == (True, True)

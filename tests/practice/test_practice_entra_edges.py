@@ -9,6 +9,7 @@ from practice.estates import Estate
 from practice.state import (
     Api,
     ConditionalAccessPolicy,
+    Directory,
     FederatedCredential,
     Scope,
     ServicePrincipal,
@@ -25,8 +26,8 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 POWERSHELL = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
 
 
-def _person(entra: Asking, name: str = ADA) -> User:
-    found = entra.directory.user(name)
+def _person(directory: Directory, name: str = ADA) -> User:
+    found = directory.user(name)
     assert found is not None
     return found
 
@@ -76,24 +77,26 @@ def test_an_app_of_another_tenants_own_is_not_found(made: Woodgrove) -> None:
 
 
 def test_an_app_that_lists_nothing_is_told_to(entra: Asking) -> None:
-    client = entra.directory.application(entra.made.client.app_id)
-    assert client is not None
-    client.required_resource_access = []
-    entra.directory.grants.clear()
+    with entra.changing() as directory:
+        client = directory.application(entra.made.client.app_id)
+        assert client is not None
+        client.required_resource_access = []
+        directory.grants.clear()
     assert entra.password(scope="https://outlook.office.com/.default")["error_codes"] == [650056]
 
 
 def test_a_policy_for_robots_leaves_the_others_alone(entra: Asking) -> None:
-    entra.directory.policies.conditional_access = [
-        ConditionalAccessPolicy(
-            display_name="One robot",
-            conditions={
-                "clientApplications": {"includeServicePrincipals": ["somebody else"]},
-                "applications": {"includeApplications": ["All"]},
-            },
-            grant_controls={"builtInControls": ["block"]},
-        )
-    ]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [
+            ConditionalAccessPolicy(
+                display_name="One robot",
+                conditions={
+                    "clientApplications": {"includeServicePrincipals": ["somebody else"]},
+                    "applications": {"includeApplications": ["All"]},
+                },
+                grant_controls={"builtInControls": ["block"]},
+            )
+        ]
     assert "access_token" in entra.daemon()
 
 
@@ -141,7 +144,8 @@ def test_a_machine_is_told_what_its_request_lacks(
 def test_a_machine_may_choose_another_identity_of_its_tenant(machine: ServicePrincipal, entra: Asking) -> None:
     other = ServicePrincipal(app_id="0f0f0f0f-0000-4000-8000-000000000001", display_name="Other")
     other.service_principal_type = "ManagedIdentity"
-    entra.directory.service_principals.append(other)
+    with entra.changing() as directory:
+        directory.service_principals.append(other)
     status, content = _machine_asks(entra, machine.id, resource="https://outlook.office.com", client_id=other.app_id)
     assert (status, content["client_id"]) == (200, other.app_id)
     assert entra.claims(content)["oid"] == other.id
@@ -166,13 +170,14 @@ def test_a_federated_token_must_be_signed_by_who_it_says_and_in_time(entra: Aski
     metadata = http.get(f"{issuer}/.well-known/openid-configuration", timeout=20).json()
     assert metadata["issuer"] == issuer
     assert http.get(metadata["jwks_uri"], timeout=20).json() == entra.practice.backend.issuer_keys.jwks()
-    app = entra.directory.application(entra.made.daemon.app_id)
-    assert app is not None
     elsewhere = "https://token.actions.githubusercontent.com"
-    app.federated_credentials = [
-        FederatedCredential(name="runner", issuer=issuer, subject="runner"),
-        FederatedCredential(name="github", issuer=elsewhere, subject="runner"),
-    ]
+    with entra.changing() as directory:
+        app = directory.application(entra.made.daemon.app_id)
+        assert app is not None
+        app.federated_credentials = [
+            FederatedCredential(name="runner", issuer=issuer, subject="runner"),
+            FederatedCredential(name="github", issuer=elsewhere, subject="runner"),
+        ]
     token = http.post(f"{issuer}/token", json={"subject": "runner"}, timeout=20).json()["token"]
     head, _, signature = token.rpartition(".")
     assert _federated(entra, f"{head}.{signature[:-6]}AAAAAA")["error_codes"] == [50012]
@@ -194,9 +199,10 @@ def test_what_signs_for_anybody_signs_no_token_of_entra(entra: Asking) -> None:
 
 def test_a_token_of_entra_is_no_token_of_the_other_issuer(entra: Asking) -> None:
     issuer = f"{entra.practice.base_url}/practice-issuer"
-    app = entra.directory.application(entra.made.daemon.app_id)
-    assert app is not None
-    app.federated_credentials = [FederatedCredential(name="runner", issuer=issuer, subject="runner")]
+    with entra.changing() as directory:
+        app = directory.application(entra.made.daemon.app_id)
+        assert app is not None
+        app.federated_credentials = [FederatedCredential(name="runner", issuer=issuer, subject="runner")]
     claims = {"iss": issuer, "sub": "runner", "aud": "api://AzureADTokenExchange", "exp": 9_999_999_999}
     assert _federated(entra, entra.practice.backend.keys.sign(claims))["error_codes"] == [50012]
     assert "access_token" in _federated(entra, entra.practice.backend.issuer_keys.sign(claims))
@@ -243,7 +249,8 @@ def test_a_token_that_another_tenants_issuer_names_opens_nothing(
 def test_an_account_that_is_gone_refreshes_nothing_and_has_no_session(entra: Asking, browser: Browser) -> None:
     token = entra.password()["refresh_token"]
     browser.sign_in(entra.authorize(browser), ADA, SIGN_IN_WORD)
-    entra.directory.users.remove(_person(entra))
+    with entra.changing() as directory:
+        directory.users.remove(_person(directory))
     assert entra.refresh(token)["error_codes"] == [50034]
     assert "Sign in" in entra.authorize(browser).text
 
@@ -278,15 +285,18 @@ def test_a_device_is_judged_by_the_account_as_it_is_when_the_device_asks(entra: 
     code = _signed_in_device(entra, browser)
     with pytest.raises(LookupError), entra.practice.states.changing(TENANT):
         raise LookupError("a change that is taken back replaces the tenant")
-    _person(entra).account_enabled = False
+    with entra.changing() as directory:
+        _person(directory).account_enabled = False
     assert _poll(entra, code)["error_codes"] == [50057]
-    _person(entra).account_enabled = True
+    with entra.changing() as directory:
+        _person(directory).account_enabled = True
     assert entra.claims(_poll(entra, code))["upn"] == ADA
 
 
 def test_a_device_whose_person_was_deleted_meanwhile_gets_nothing(entra: Asking, browser: Browser) -> None:
     code = _signed_in_device(entra, browser)
-    entra.directory.users.remove(_person(entra))
+    with entra.changing() as directory:
+        directory.users.remove(_person(directory))
     assert _poll(entra, code)["error_codes"] == [50034]
 
 
@@ -302,14 +312,15 @@ def test_a_step_that_no_page_offers_leads_nowhere(entra: Asking, browser: Browse
 
 
 def test_a_second_factor_that_is_not_registered_cannot_be_approved(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.conditional_access = [
-        ConditionalAccessPolicy(
-            display_name="Strong",
-            conditions={"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE]}},
-            grant_controls={"operator": "AND", "builtInControls": [], "authenticationStrength": {"id": "mfa"}},
-        )
-    ]
-    _person(entra).mfa = False
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [
+            ConditionalAccessPolicy(
+                display_name="Strong",
+                conditions={"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": [EXCHANGE]}},
+                grant_controls={"operator": "AND", "builtInControls": [], "authenticationStrength": {"id": "mfa"}},
+            )
+        ]
+        _person(directory).mfa = False
     page = browser.sign_in(entra.authorize(browser), ADA, SIGN_IN_WORD)
     assert "AADSTS50079" in browser.press(page, "approve").text
     sent = entra.authorize(browser, prompt="none").sent

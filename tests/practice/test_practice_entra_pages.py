@@ -1,5 +1,6 @@
 """The sign-in and consent pages: who gets in, who may consent, and what the client hears of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -154,14 +155,16 @@ def test_a_session_answers_the_next_client_and_prompts_override_it(entra: Asking
 
 def test_a_revoked_session_asks_again(entra: Asking, browser: Browser) -> None:
     _in(browser, entra.authorize(browser))
-    ada = entra.directory.user(ADA)
-    assert ada is not None
-    ada.sessions_valid_from = entra.practice.backend.now()
+    with entra.changing() as directory:
+        ada = directory.user(ADA)
+        assert ada is not None
+        ada.sessions_valid_from = entra.practice.backend.now()
     assert "Sign in" in entra.authorize(browser).text
 
 
 def test_a_second_factor_is_asked_for_where_a_policy_wants_one(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.conditional_access = [_asking_mfa()]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [_asking_mfa()]
     page = _in(browser, entra.authorize(browser))
     assert page.buttons == ["approve", "cancel"]
     given = entra.redeem(browser.press(page, "approve").sent["code"])
@@ -169,10 +172,11 @@ def test_a_second_factor_is_asked_for_where_a_policy_wants_one(entra: Asking, br
 
 
 def test_a_second_factor_can_be_registered_on_the_way(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.conditional_access = [_asking_mfa()]
-    ada = entra.directory.user(ADA)
-    assert ada is not None
-    ada.mfa = False
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [_asking_mfa()]
+        ada = directory.user(ADA)
+        assert ada is not None
+        ada.mfa = False
     page = _in(browser, entra.authorize(browser))
     assert "More information required" in page.text
     assert "code" in browser.press(page, "enroll").sent
@@ -180,14 +184,57 @@ def test_a_second_factor_can_be_registered_on_the_way(entra: Asking, browser: Br
 
 
 def test_a_block_is_told_to_the_person(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.conditional_access = [_asking_mfa(controls=["block"])]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [_asking_mfa(controls=["block"])]
     assert "AADSTS53003" in _in(browser, entra.authorize(browser)).text
+
+
+def _often(**control: Any) -> ConditionalAccessPolicy:
+    policy = _asking_mfa()
+    policy.grant_controls = None
+    policy.session_controls = {"signInFrequency": {"isEnabled": True, **control}}
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("control", "minutes"),
+    [
+        pytest.param({"value": 1, "type": "hours"}, 60, id="an hour"),
+        pytest.param({"value": 2, "type": "days"}, 2 * 24 * 60, id="two days"),
+        pytest.param({"frequencyInterval": "everyTime"}, 5, id="every time"),
+    ],
+)
+def test_a_sign_in_that_a_policy_finds_too_long_ago_is_done_again(
+    control: dict[str, Any], minutes: int, entra: Asking, browser: Browser
+) -> None:
+    entra.directory.policies.conditional_access = [_often(value=90, type="days"), _often(**control)]
+    assert "code" in _in(browser, entra.authorize(browser)).sent
+    token = entra.password()["refresh_token"]
+    clock = entra.practice.faults.clock
+    clock.skew = timedelta(minutes=minutes - 1)
+    assert ("code" in entra.authorize(browser).sent, "access_token" in entra.refresh(token)) == (True, True)
+    clock.skew = timedelta(minutes=minutes + 1)
+    refused = entra.refresh(token)
+    assert (refused["error"], refused["error_codes"]) == ("invalid_grant", [70043])
+    assert entra.authorize(browser, prompt="none").sent["error"] == "interaction_required"
+    page = entra.authorize(browser)
+    assert page.fields["username"] == ADA
+    assert "code" in _in(browser, page).sent
+
+
+def test_a_policy_that_only_reports_ends_no_sign_in(entra: Asking) -> None:
+    entra.directory.policies.conditional_access = [_often(value=1, type="hours")]
+    entra.directory.policies.conditional_access[0].state = "enabledForReportingButNotEnforced"
+    token = entra.password()["refresh_token"]
+    entra.practice.faults.clock.skew = timedelta(hours=2)
+    assert "access_token" in entra.refresh(token)
 
 
 def test_device_codes_can_be_blocked_by_themselves(entra: Asking, browser: Browser) -> None:
     policy = _asking_mfa(controls=["block"])
     policy.conditions["authenticationFlows"] = {"transferMethods": "deviceCodeFlow"}
-    entra.directory.policies.conditional_access = [policy]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [policy]
     device = entra.token(path="oauth2/v2.0/devicecode", client_id=entra.made.client.app_id, scope=IMAP)
     page = browser.press(browser.open("/common/oauth2/deviceauth"), otc=device["user_code"])
     assert "AADSTS53003" in _in(browser, page).text
@@ -195,11 +242,13 @@ def test_device_codes_can_be_blocked_by_themselves(entra: Asking, browser: Brows
 
 
 def test_an_app_that_wants_its_users_assigned_refuses_the_others(entra: Asking, browser: Browser) -> None:
-    principal = entra.directory.principal(entra.made.client.app_id)
-    assert principal is not None
-    principal.app_role_assignment_required = True
+    with entra.changing() as directory:
+        principal = directory.principal(entra.made.client.app_id)
+        assert principal is not None
+        principal.app_role_assignment_required = True
     assert "AADSTS50105" in _in(browser, entra.authorize(browser)).text
-    principal.assigned_to = [entra.made.ada.id]
+    with entra.changing():
+        principal.assigned_to = [entra.made.ada.id]
     assert "code" in entra.authorize(browser).sent
 
 
@@ -210,14 +259,15 @@ def test_guests_are_let_in_where_they_are_known(made: Woodgrove) -> None:
         practice.states.put(other.tenant)
         entra, browser = Asking(made, practice), Browser(practice)
         assert "AADSTS50020" in _in(browser, entra.authorize(browser), bob.user_principal_name).text
-        entra.directory.users.append(
-            User(
-                user_principal_name="bob_fabrikam.example#EXT#@woodgrove.onmicrosoft.example",
-                display_name="Bob",
-                mail=bob.user_principal_name,
-                user_type="Guest",
+        with entra.changing() as directory:
+            directory.users.append(
+                User(
+                    user_principal_name="bob_fabrikam.example#EXT#@woodgrove.onmicrosoft.example",
+                    display_name="Bob",
+                    mail=bob.user_principal_name,
+                    user_type="Guest",
+                )
             )
-        )
         given = entra.redeem(entra.authorize(browser, scope=f"{IMAP} openid").sent["code"])
         assert entra.claims(given)["acct"] == 1
 
@@ -248,7 +298,8 @@ def _strange(entra: Asking, browser: Browser, app_id: str = SPARK, *, name: str 
 def test_the_tenants_policies_say_what_users_may_consent_to(
     policies: list[str], app_id: str, scope: str, ends: str, entra: Asking, browser: Browser
 ) -> None:
-    entra.directory.policies.permission_grant_policies = policies
+    with entra.changing() as directory:
+        directory.policies.permission_grant_policies = policies
     assert ends in _strange(entra, browser, app_id, scope=scope).text
 
 
@@ -256,13 +307,15 @@ def test_without_approval_the_client_is_told(entra: Asking, browser: Browser) ->
     page = _strange(entra, browser)
     sent = browser.press(page, "return").sent
     assert (sent["error"], sent["error_description"][:11]) == ("access_denied", "AADSTS90094")
-    entra.directory.policies.admin_consent_requests = True
+    with entra.changing() as directory:
+        directory.policies.admin_consent_requests = True
     page = _strange(entra, Browser(entra.practice))
     assert "AADSTS90095" in page.text
 
 
 def test_a_user_consents_for_themselves(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.permission_grant_policies = [LEGACY]
+    with entra.changing() as directory:
+        directory.policies.permission_grant_policies = [LEGACY]
     page = _strange(entra, browser, THUNDERBIRD)
     assert "Read and write access to your mail via IMAP" in page.text
     assert "publisher verified" in page.text
@@ -276,7 +329,8 @@ def test_a_user_consents_for_themselves(entra: Asking, browser: Browser) -> None
 
 def test_a_mail_client_that_is_registered_elsewhere_works_in_common(entra: Asking, browser: Browser) -> None:
     """Thunderbird's way: one public client for all tenants, no tenant named anywhere."""
-    entra.directory.policies.permission_grant_policies = [RECOMMENDED, MAIL_CLIENTS]
+    with entra.changing() as directory:
+        directory.policies.permission_grant_policies = [RECOMMENDED, MAIL_CLIENTS]
     page = _strange(entra, browser, THUNDERBIRD, realm="common")
     code = browser.press(page, "accept").sent["code"]
     sent = {"client_id": THUNDERBIRD, "redirect_uri": "https://localhost"}
@@ -296,7 +350,8 @@ def test_an_administrator_consents_for_everybody(entra: Asking, browser: Browser
 
 
 def test_who_is_no_administrator_cannot_press_for_everybody(entra: Asking, browser: Browser) -> None:
-    entra.directory.policies.permission_grant_policies = [LEGACY]
+    with entra.changing() as directory:
+        directory.policies.permission_grant_policies = [LEGACY]
     browser.press(_strange(entra, browser), "accept", everybody="1")
     assert {kind for kind, _ in _grants(entra, SPARK)} == {"Principal"}
 
@@ -332,10 +387,11 @@ def test_admin_consent_writes_what_the_app_lists_and_comes_back(entra: Asking, b
     kept = [
         one for one in entra.directory.app_role_assignments if one.resource_display_name != "Office 365 Exchange Online"
     ]
-    entra.directory.app_role_assignments = kept
-    daemon = entra.directory.application(entra.made.daemon.app_id)
-    assert daemon is not None
-    daemon.web = Redirects(redirect_uris=["https://daemon.example/consented"])
+    with entra.changing() as directory:
+        directory.app_role_assignments = kept
+        daemon = directory.application(entra.made.daemon.app_id)
+        assert daemon is not None
+        daemon.web = Redirects(redirect_uris=["https://daemon.example/consented"])
     page = _admin_consent(
         entra, browser, client_id=daemon.app_id, redirect_uri="https://daemon.example/consented", state="s"
     )
@@ -346,7 +402,8 @@ def test_admin_consent_writes_what_the_app_lists_and_comes_back(entra: Asking, b
 
 
 def test_admin_consent_without_a_way_back_is_kept_all_the_same(entra: Asking, browser: Browser) -> None:
-    entra.directory.app_role_assignments.clear()
+    with entra.changing() as directory:
+        directory.app_role_assignments.clear()
     page = _admin_consent(entra, browser, client_id=entra.made.daemon.app_id, redirect_uri="")
     assert "AADSTS900971" in browser.press(page, "accept").text
     assert "roles" in entra.claims(entra.daemon())
@@ -362,10 +419,11 @@ def test_admin_consent_that_names_no_way_back_ends_at_the_apps_own(entra: Asking
 
 
 def test_admin_consent_for_everybody_takes_the_place_of_what_was(entra: Asking, browser: Browser) -> None:
-    client = entra.directory.application(entra.made.client.app_id)
-    assert client is not None
-    client.required_resource_access = client.required_resource_access[:1]
-    client.required_resource_access[0].resource_access = client.required_resource_access[0].resource_access[:1]
+    with entra.changing() as directory:
+        client = directory.application(entra.made.client.app_id)
+        assert client is not None
+        client.required_resource_access = client.required_resource_access[:1]
+        client.required_resource_access[0].resource_access = client.required_resource_access[0].resource_access[:1]
     browser.press(_admin_consent(entra, browser, redirect_uri="http://localhost"), "accept")
     assert _grants(entra, client.app_id) == [("AllPrincipals", SCOPES[0])]
 
@@ -381,10 +439,11 @@ def test_a_cancelled_or_forbidden_admin_consent_still_says_true(entra: Asking, b
 
 @pytest.mark.parametrize("host", ["https://ps.outlook.com", "https://outlook.office365.com"])
 def test_the_newer_form_consents_to_what_its_scope_names(host: str, entra: Asking, browser: Browser) -> None:
-    entra.directory.app_role_assignments.clear()
-    daemon = entra.directory.application(entra.made.daemon.app_id)
-    assert daemon is not None
-    daemon.web = Redirects(redirect_uris=["https://daemon.example"])
+    with entra.changing() as directory:
+        directory.app_role_assignments.clear()
+        daemon = directory.application(entra.made.daemon.app_id)
+        assert daemon is not None
+        daemon.web = Redirects(redirect_uris=["https://daemon.example"])
     page = _admin_consent(
         entra,
         browser,

@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet, RSAKey
 from practice import cloud
 from practice.credentials import public_part
 from practice.signins import Table
-from practice.state import Application, ConditionalAccessPolicy, FederatedCredential
+from practice.state import Application, ConditionalAccessPolicy, Directory, FederatedCredential
 from practice.wellknown import EXCHANGE, GRAPH, SIGN_IN_WORD
 from tests.practice.asking import ADA, BACK, IMAP, OUTLOOK, Asking
 from tests.practice.browsing import Browser, session
@@ -27,8 +27,8 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
-def _daemon(entra: Asking) -> Application:
-    found = entra.directory.application(entra.made.daemon.app_id)
+def _daemon(entra: Asking, directory: Directory) -> Application:
+    found = directory.application(entra.made.daemon.app_id)
     assert found is not None
     return found
 
@@ -53,7 +53,8 @@ def test_discovery_knows_one_host_and_whose_password_it_is(entra: Asking) -> Non
     http, base = session(entra.practice), entra.practice.base_url
     found = http.get(f"{base}/common/discovery/instance?api-version=1.1", timeout=20).json()
     assert found["metadata"][0]["aliases"] == [base.removeprefix("https://")]
-    entra.directory.domains[0].authentication_type = "Federated"
+    with entra.changing() as directory:
+        directory.domains[0].authentication_type = "Federated"
     realms = [http.get(f"{base}/common/userrealm/{name}", timeout=20).json() for name in (ADA, "x@nowhere.example")]
     assert [one["account_type"] for one in realms] == ["Federated", "Unknown"]
 
@@ -123,27 +124,35 @@ def test_a_tenant_goes_by_id_or_verified_domain_and_by_nothing_else(entra: Askin
 
 
 def test_a_secret_that_has_ended_is_not_a_wrong_one(entra: Asking) -> None:
-    _daemon(entra).password_credentials[0].end_date_time = entra.practice.backend.now() - timedelta(days=1)
+    with entra.changing() as directory:
+        _daemon(entra, directory).password_credentials[0].end_date_time = entra.practice.backend.now() - timedelta(
+            days=1
+        )
     assert entra.daemon()["error_codes"] == [7000222]
-    assert entra.daemon(client_secret=_daemon(entra).password_credentials[0].key_id)["error_codes"] == [7000215]
+    assert entra.daemon(client_secret=_daemon(entra, entra.directory).password_credentials[0].key_id)[
+        "error_codes"
+    ] == [7000215]
 
 
 def test_an_app_without_an_enterprise_application_cannot_act(entra: Asking) -> None:
     kept = [one for one in entra.directory.service_principals if one.app_id != entra.made.daemon.app_id]
-    entra.directory.service_principals = kept
+    with entra.changing() as directory:
+        directory.service_principals = kept
     assert entra.daemon()["error_codes"] == [7000229]
 
 
 def test_a_disabled_app_is_7000112(entra: Asking) -> None:
-    principal = entra.directory.principal(entra.made.daemon.app_id)
-    assert principal is not None
-    principal.account_enabled = False
+    with entra.changing() as directory:
+        principal = directory.principal(entra.made.daemon.app_id)
+        assert principal is not None
+        principal.account_enabled = False
     assert entra.daemon()["error_codes"] == [7000112]
 
 
 def test_roles_are_those_that_were_consented_to(entra: Asking) -> None:
     assert entra.claims(entra.daemon())["roles"] == ["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]
-    entra.directory.app_role_assignments.clear()
+    with entra.changing() as directory:
+        directory.app_role_assignments.clear()
     assert "roles" not in entra.claims(entra.daemon())
 
 
@@ -178,16 +187,17 @@ def test_the_older_endpoint_takes_a_resource_and_writes_numbers_as_text(entra: A
 
 
 def test_a_policy_for_workload_identities_stops_an_app(entra: Asking) -> None:
-    entra.directory.policies.conditional_access = [
-        ConditionalAccessPolicy(
-            display_name="No robots",
-            conditions={
-                "clientApplications": {"includeServicePrincipals": ["ServicePrincipalsInMyTenant"]},
-                "applications": {"includeApplications": ["All"]},
-            },
-            grant_controls={"operator": "OR", "builtInControls": ["block"]},
-        )
-    ]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [
+            ConditionalAccessPolicy(
+                display_name="No robots",
+                conditions={
+                    "clientApplications": {"includeServicePrincipals": ["ServicePrincipalsInMyTenant"]},
+                    "applications": {"includeApplications": ["All"]},
+                },
+                grant_controls={"operator": "OR", "builtInControls": ["block"]},
+            )
+        ]
     assert entra.daemon()["error_codes"] == [53003]
 
 
@@ -229,7 +239,8 @@ def _asserted(entra: Asking, text: str) -> dict[str, Any]:
 
 
 def test_an_assertion_has_to_be_of_this_app_this_moment_and_this_cloud(entra: Asking, key: tuple[RSAKey, str]) -> None:
-    _daemon(entra).key_credentials = [public_part(key[1], name="daemon")]
+    with entra.changing() as directory:
+        _daemon(entra, directory).key_credentials = [public_part(key[1], name="daemon")]
     now = int(entra.practice.backend.now().timestamp())
     assert entra.claims(_asserted(entra, _assertion(entra, key)))["appidacr"] == "2"
     for claims, code in (
@@ -246,11 +257,13 @@ def test_an_assertion_is_refused_without_its_certificate_or_with_another_signatu
     entra: Asking, key: tuple[RSAKey, str]
 ) -> None:
     assert _asserted(entra, _assertion(entra, key))["error_codes"] == [700027]
-    _daemon(entra).key_credentials = [public_part(key[1], name="daemon")]
+    with entra.changing() as directory:
+        _daemon(entra, directory).key_credentials = [public_part(key[1], name="daemon")]
     forged = _assertion(entra, (RSAKey.generate_key(2048), key[1]))
     assert _asserted(entra, forged)["error_codes"] == [700027]
     assert _asserted(entra, _assertion(entra, key, {"alg": "PS256"}))["error_codes"] == [50012]
-    _daemon(entra).key_credentials[0].end_date_time = datetime(2020, 1, 1, tzinfo=UTC)
+    with entra.changing() as directory:
+        _daemon(entra, directory).key_credentials[0].end_date_time = datetime(2020, 1, 1, tzinfo=UTC)
     assert "The key used is expired." in _asserted(entra, _assertion(entra, key))["error_description"]
 
 
@@ -278,7 +291,8 @@ def test_a_federated_token_is_compared_letter_by_letter(entra: Asking) -> None:
 
     held = FederatedCredential(name="runner", issuer=issuer, subject="repo:w/mail:main")
     assert _asserted(entra, token(subject="repo:w/mail:main"))["error_codes"] == [700211]
-    _daemon(entra).federated_credentials = [held]
+    with entra.changing() as directory:
+        _daemon(entra, directory).federated_credentials = [held]
     assert _asserted(entra, token(subject="Repo:w/mail:main"))["error_codes"] == [700213]
     assert _asserted(entra, token(subject="repo:w/mail:main", audience="api://other"))["error_codes"] == [700212]
     given = _asserted(entra, token(subject="repo:w/mail:main"))
@@ -312,8 +326,9 @@ def test_plain_pkce_is_compared_as_it_is(entra: Asking) -> None:
 
 
 def test_one_code_gets_one_resource(entra: Asking) -> None:
-    graph = next(one for one in entra.directory.grants if "IMAP.AccessAsUser.All" in one.scope)
-    graph.scope += " User.Read"
+    with entra.changing() as directory:
+        graph = next(one for one in directory.grants if "IMAP.AccessAsUser.All" in one.scope)
+        graph.scope += " User.Read"
     code = entra.code(scope=f"{IMAP} User.Read offline_access")
     assert entra.redeem(code, scope=f"{IMAP} User.Read")["error_codes"] == [28000]
 
@@ -346,28 +361,31 @@ def test_a_scope_is_refused_for_what_is_wrong_with_it(scope: str, code: int, ent
 def test_default_is_what_was_consented_to(entra: Asking) -> None:
     given = entra.password(scope="https://outlook.office.com/.default")
     assert entra.claims(given)["scp"].split() == ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"]
-    entra.directory.grants.clear()
+    with entra.changing() as directory:
+        directory.grants.clear()
     assert entra.password(scope="https://outlook.office.com/.default")["error_codes"] == [65001]
 
 
 def test_a_password_needs_a_public_client_and_no_second_factor(entra: Asking) -> None:
     assert entra.password("wrong")["error_codes"] == [50126]
-    entra.directory.policies.conditional_access = [
-        ConditionalAccessPolicy(
-            display_name="MFA",
-            conditions={
-                "users": {"includeUsers": ["All"]},
-                "applications": {"includeApplications": [EXCHANGE]},
-                "clientAppTypes": ["all"],
-            },
-            grant_controls={"operator": "OR", "builtInControls": ["mfa"]},
-        )
-    ]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [
+            ConditionalAccessPolicy(
+                display_name="MFA",
+                conditions={
+                    "users": {"includeUsers": ["All"]},
+                    "applications": {"includeApplications": [EXCHANGE]},
+                    "clientAppTypes": ["all"],
+                },
+                grant_controls={"operator": "OR", "builtInControls": ["mfa"]},
+            )
+        ]
     refused = entra.password()
     assert (refused["error_codes"], refused["error"], refused["suberror"]) == ([50076], "invalid_grant", "basic_action")
-    client = entra.directory.application(entra.made.client.app_id)
-    assert client is not None
-    client.is_fallback_public_client = False
+    with entra.changing() as directory:
+        client = directory.application(entra.made.client.app_id)
+        assert client is not None
+        client.is_fallback_public_client = False
     assert entra.password()["error_codes"] == [7000218]
 
 
@@ -382,11 +400,13 @@ def test_a_refresh_token_lasts_ninety_days_of_idleness_and_ends_with_the_session
     entra.practice.faults.clock.skew = timedelta(days=91)
     assert entra.refresh(first)["error_codes"] == [700082]
     assert entra.claims(entra.refresh(second, scope="https://outlook.office.com/SMTP.Send"))["upn"] == ADA
-    ada = entra.directory.user(ADA)
-    assert ada is not None
-    ada.sessions_valid_from = entra.practice.backend.now()
+    with entra.changing() as directory:
+        ada = directory.user(ADA)
+        assert ada is not None
+        ada.sessions_valid_from = entra.practice.backend.now()
     assert entra.refresh(second)["error_codes"] == [50173]
-    ada.sessions_valid_from, ada.account_enabled = None, False
+    with entra.changing():
+        ada.sessions_valid_from, ada.account_enabled = None, False
     assert entra.refresh(second)["error_codes"] == [50057]
 
 
@@ -506,6 +526,14 @@ def test_every_sign_in_leaves_a_row(entra: Asking) -> None:
         (0, "interactiveUser"),
         (0, "nonInteractiveUser"),
     ]
+
+
+def test_a_row_names_an_app_that_the_tenant_has_no_enterprise_application_of(entra: Asking) -> None:
+    shell = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
+    assert "access_token" in entra.password(client_id=shell, scope=OUTLOOK)
+    assert entra.directory.principal(shell) is None
+    (row,) = _rows(entra)
+    assert (row["appId"], row["appDisplayName"]) == (shell, "Exchange Online PowerShell")
 
 
 def _rows(entra: Asking) -> list[dict[str, Any]]:
