@@ -1,7 +1,6 @@
 """The ``mailauth`` command: the same session methods as the notebooks' cells."""
 
 import os
-import subprocess
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import click
 
 from . import fleet, session, tenants
 from .errors import MailauthError
-from .services import store
+from .services import children, store
 
 __all__ = ["main"]
 
@@ -117,10 +116,13 @@ def lab(arguments: tuple[str, ...]) -> int:
     ARGUMENTS go to JupyterLab as they are, such as --no-browser or --port=9999.
     """
     project = session.project()
-    tenants.locate("practice", project)
-    start = project / "notebooks" / "00-start.ipynb"
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={project}", str(start), *arguments]
-    return subprocess.call(command)
+    try:
+        tenants.locate("practice", project)
+    except MailauthError as error:
+        _say(f"mailauth: the practice tenants are not ready; the notebooks open all the same. {error}")
+    # As the server's own page, so that the address it prints opens the notebook, too.
+    options = [f"--ServerApp.root_dir={project}", "--LabApp.default_url=/lab/tree/notebooks/00-start.ipynb"]
+    return children.call([sys.executable, "-m", "jupyterlab", *options, *arguments])
 
 
 @commands.command()
