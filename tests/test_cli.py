@@ -15,13 +15,18 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 
 
+def new_terminal() -> tuple[int, int]:
+    """Return our end of a new terminal, and a program's."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    return os.openpty()
+
+
 class Lab:
     """A running ``mailauth lab`` and what its terminal shows."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        if sys.platform == "win32":
-            pytest.skip("no pseudo-terminals of this kind")
-        self.terminal, end = os.openpty()
+        self.terminal, end = new_terminal()
         own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mailauth", "lab", "--no-browser", "--allow-root", "--port=0", "--ip=127.0.0.1"],
