@@ -5,19 +5,32 @@ pass the sign-in by, as they do in Entra where nothing is known of the device an
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from .state import ConditionalAccessPolicy, Directory, ServicePrincipal, User
+from .wellknown import EXCHANGE
 
-__all__ = ["MODERN", "Applied", "ClientAppType", "Ruling", "SignOn", "conditional_access", "workload_access"]
+__all__ = [
+    "MODERN",
+    "Applied",
+    "Attempt",
+    "ClientAppType",
+    "Ruling",
+    "SignOn",
+    "conditional_access",
+    "sign_in_frequency",
+    "workload_access",
+]
 
 MODERN: Final = ("Browser", "Mobile Apps and Desktop clients")
 """The two values of ``clientAppUsed`` that can answer more than a password."""
 
 ClientAppType = Literal["browser", "mobileAppsAndDesktopClients", "exchangeActiveSync", "other"]
 
+_MOST_DAYS: Final = 365
+"""The highest value of a sign-in frequency."""
 _LEGACY: Final = ("exchangeActiveSync", "other")
 
 _OFFICE: Final = frozenset(
@@ -75,17 +88,47 @@ class Ruling:
         code: "0", or the number of what stops the sign-in; "50076" where a second factor would help.
         applied: Each policy's part, those that are off and those that only report included.
         mfa_asked: Whether an enforced policy asks for a second factor.
+        lasts: How long a sign-in is good for at the most, as the sign-in frequency of an enforced policy has it; None
+            where none limits it.
     """
 
     code: str
     applied: tuple[Applied, ...] = ()
     mfa_asked: bool = False
+    lasts: timedelta | None = None
 
     @property
     def status(self) -> str:
         """``conditionalAccessStatus``."""
         results = {one.result for one in self.applied}
         return next((word for word in ("failure", "success") if word in results), "notApplied")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A client on its way to a resource, whatever comes of it.
+
+    Args:
+        client_app: ``clientAppUsed``: ``Authenticated SMTP``, ``IMAP4``, ``POP3``, ``Exchange ActiveSync`` and the like
+            are legacy, those in `MODERN` are not.
+        address: Where it comes from.
+        at: The cloud's time.
+        app_id: The client's application id; Exchange's own where Exchange asks.
+        app_name: What the client is called, for a tenant that does not know it.
+        resource_app_id: The application id of what is to be reached.
+    """
+
+    client_app: str
+    address: str
+    at: datetime
+    app_id: str = EXCHANGE
+    app_name: str = ""
+    resource_app_id: str = EXCHANGE
+
+    @property
+    def legacy(self) -> bool:
+        """Whether the client can show nothing but a password."""
+        return self.client_app not in MODERN
 
 
 @dataclass(frozen=True)
@@ -96,11 +139,7 @@ class SignOn:
         code: "0", or the number behind AADSTS.
         user: Whose account it is; None where the name is nobody's.
         name: The name as it was given.
-        client_app: ``clientAppUsed``.
-        app_id: The client's application id.
-        resource_app_id: The application id of what was to be reached.
-        address: Where it came from.
-        at: When.
+        attempt: What was tried.
         ruling: What Conditional Access said of it; empty where it was not asked.
         mfa: Whether a second factor was given.
         federated: Whether another identity provider looked at the password.
@@ -110,11 +149,7 @@ class SignOn:
     code: str
     user: User | None
     name: str
-    client_app: str
-    app_id: str
-    resource_app_id: str
-    address: str
-    at: datetime
+    attempt: Attempt
     ruling: Ruling = field(default_factory=lambda: Ruling("0"))
     mfa: bool = False
     federated: bool = False
@@ -124,11 +159,6 @@ class SignOn:
     def ok(self) -> bool:
         """Whether it succeeded."""
         return self.code == "0"
-
-    @property
-    def legacy(self) -> bool:
-        """Whether the client can show nothing but a password."""
-        return self.client_app not in MODERN
 
 
 def conditional_access(
@@ -151,16 +181,19 @@ def conditional_access(
         transfer: ``deviceCodeFlow`` where the sign-in comes from another device.
     """
     reached = {one.lower() for one in app_ids}
-    judged = [
-        _judged(policy, mfa=mfa, legacy=client_app_type in _LEGACY)
-        if _names_user(directory, user, policy.conditions.get("users"))
-        and _names_app(policy.conditions.get("applications"), reached)
-        and _names_client(policy, client_app_type)
-        and not _out_of_reach(policy.conditions, transfer)
-        else _passed_by(policy)
-        for policy in directory.policies.conditional_access
-    ]
-    return _together(judged)
+    judged, spans = [], []
+    for policy in directory.policies.conditional_access:
+        if (
+            _names_user(directory, user, policy.conditions.get("users"))
+            and _names_app(policy.conditions.get("applications"), reached)
+            and _names_client(policy, client_app_type)
+            and not _out_of_reach(policy.conditions, transfer)
+        ):
+            judged.append(_judged(policy, mfa=mfa, legacy=client_app_type in _LEGACY))
+            spans.append(sign_in_frequency(policy) if policy.state == "enabled" else None)
+        else:
+            judged.append(_passed_by(policy))
+    return replace(_together(judged), lasts=min((one for one in spans if one is not None), default=None))
 
 
 def workload_access(directory: Directory, principal: ServicePrincipal, app_ids: Iterable[str]) -> Ruling:
@@ -211,6 +244,20 @@ def _judged(policy: ConditionalAccessPolicy, *, mfa: bool, legacy: bool) -> _Jud
         return Applied(policy.id, policy.display_name, shown, "failure" if code else "success"), code
     result = "reportOnlySuccess" if not code else "reportOnlyInterrupted" if code == "50076" else "reportOnlyFailure"
     return Applied(policy.id, policy.display_name, shown, result), ""
+
+
+def sign_in_frequency(policy: ConditionalAccessPolicy) -> timedelta | None:
+    """Return how long a sign-in is good for by the policy's sign-in frequency; None where it has none."""
+    control = _mapping((policy.session_controls or {}).get("signInFrequency"))
+    value = control.get("value")
+    if not control or control.get("isEnabled") is False:
+        return None
+    if control.get("frequencyInterval") == "everyTime":
+        # ≈ Entra allows five minutes, so that nobody is asked twice within one sign-in.
+        return timedelta(minutes=5)
+    if not isinstance(value, int) or not 0 < value <= _MOST_DAYS:
+        return None
+    return timedelta(days=value) if control.get("type") == "days" else timedelta(hours=value)
 
 
 def _controls(policy: ConditionalAccessPolicy) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "530035": "Access has been blocked by security defaults.",
         "50105": "The signed in user is not assigned to a role for the application.",
         "50173": "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
+        "70043": ("The refresh token has expired or is invalid due to sign-in frequency checks by Conditional Access."),
         "65001": "The user or administrator has not consented to use the application.",
         "65004": "User declined to consent to access the app.",
         "7000215": "Invalid client secret is provided.",
@@ -60,28 +61,28 @@ def row(
         scopes: What ``Oauth Scope Info`` lists.
         correlation_id: The request's, so that an interrupted sign-in and its completion share one.
     """
-    user, made = done.user, new_id()
+    user, attempt, made = done.user, done.attempt, new_id()
     apps = {one.app_id: one.display_name for one in tenant.directory.service_principals}
     brought = "saml20" if done.federated and incoming == "none" else incoming
     return {
         "id": made,
-        "createdDateTime": _instant(done.at),
+        "createdDateTime": _instant(attempt.at),
         "userDisplayName": user.display_name if user else "",
         "userPrincipalName": (user.user_principal_name if user else done.name).lower(),
         "userId": user.id if user else "",
         "userType": user.user_type.lower() if user else "",
-        "appId": done.app_id,
-        "appDisplayName": apps.get(done.app_id, ""),
-        "resourceDisplayName": apps.get(done.resource_app_id, ""),
-        "resourceId": done.resource_app_id,
+        "appId": attempt.app_id,
+        "appDisplayName": apps.get(attempt.app_id, attempt.app_name),
+        "resourceDisplayName": apps.get(attempt.resource_app_id, ""),
+        "resourceId": attempt.resource_app_id,
         "resourceTenantId": tenant.tenant_id,
         "homeTenantId": tenant.tenant_id if user else "",
         "homeTenantName": "",
-        "ipAddress": done.address,
+        "ipAddress": attempt.address,
         "ipAddressFromResourceProvider": "",
         "autonomousSystemNumber": 0,
         "location": dict(_NOWHERE),
-        "clientAppUsed": done.client_app,
+        "clientAppUsed": attempt.client_app,
         "userAgent": agent,
         "correlationId": correlation_id or new_id(),
         "originalRequestId": "",
@@ -200,10 +201,11 @@ def _steps(done: SignOn, brought: str) -> list[dict[str, Any]]:
         "50056": REASONS["50056"],
         "50057": "User account is disabled. The account has been disabled by an administrator.",
     }
+    at = done.attempt.at
     if done.code == "50034":
         return []
     if done.code in wrong:
-        return [_step(done.at, 0, "Password", "", wrong[done.code], succeeded=False)]
+        return [_step(at, 0, "Password", "", wrong[done.code], succeeded=False)]
     if brought == "none":
         forms = [("Password", "Password in the cloud", "Correct password")]
         if done.mfa:
@@ -212,7 +214,7 @@ def _steps(done: SignOn, brought: str) -> list[dict[str, Any]]:
         forms = [("Previously satisfied", "", "First factor requirement satisfied by claim in the token")]
         if done.mfa:
             forms.append(("Previously satisfied", "", "MFA requirement satisfied by claim in the token"))
-    return [_step(done.at, place, *form) for place, form in enumerate(forms)]
+    return [_step(at, place, *form) for place, form in enumerate(forms)]
 
 
 def _step(at: datetime, place: int, method: str, detail: str, result: str, *, succeeded: bool = True) -> dict[str, Any]:

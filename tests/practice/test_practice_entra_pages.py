@@ -207,7 +207,8 @@ def _often(**control: Any) -> ConditionalAccessPolicy:
 def test_a_sign_in_that_a_policy_finds_too_long_ago_is_done_again(
     control: dict[str, Any], minutes: int, entra: Asking, browser: Browser
 ) -> None:
-    entra.directory.policies.conditional_access = [_often(value=90, type="days"), _often(**control)]
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [_often(value=90, type="days"), _often(**control)]
     assert "code" in _in(browser, entra.authorize(browser)).sent
     token = entra.password()["refresh_token"]
     clock = entra.practice.faults.clock
@@ -223,8 +224,9 @@ def test_a_sign_in_that_a_policy_finds_too_long_ago_is_done_again(
 
 
 def test_a_policy_that_only_reports_ends_no_sign_in(entra: Asking) -> None:
-    entra.directory.policies.conditional_access = [_often(value=1, type="hours")]
-    entra.directory.policies.conditional_access[0].state = "enabledForReportingButNotEnforced"
+    with entra.changing() as directory:
+        directory.policies.conditional_access = [_often(value=1, type="hours")]
+        directory.policies.conditional_access[0].state = "enabledForReportingButNotEnforced"
     token = entra.password()["refresh_token"]
     entra.practice.faults.clock.skew = timedelta(hours=2)
     assert "access_token" in entra.refresh(token)

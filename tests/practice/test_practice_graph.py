@@ -232,17 +232,28 @@ def test_policies_are_read_and_changed(fresh: Lab) -> None:
 def test_a_policy_that_nothing_here_would_enforce_is_refused(fresh: Lab) -> None:
     path = "/identity/conditionalAccess/policies"
     everybody = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
-    rule = {"displayName": "Sign in every hour", "conditions": everybody}
-    hourly = {"signInFrequency": {"value": 1, "type": "hours", "isEnabled": True}}
+    rule = {"displayName": "Never remember", "conditions": everybody}
+    never = {"persistentBrowser": {"mode": "never", "isEnabled": True}}
     blocking = {"operator": "OR", "builtInControls": ["block"]}
-    for controls in ({"sessionControls": hourly}, {"sessionControls": hourly, "grantControls": blocking}):
+    for controls in ({"sessionControls": never}, {"sessionControls": never, "grantControls": blocking}):
         status, _, said = fresh.admin.refused("POST", path, {**rule, **controls})
         assert status == 400
-        assert "signInFrequency" in said
-    off = {"signInFrequency": {"isEnabled": False}, "persistentBrowser": None, "disableResilienceDefaults": False}
+        assert "persistentBrowser" in said
+    off = {"persistentBrowser": {"isEnabled": False}, "signInFrequency": None, "disableResilienceDefaults": False}
     made = fresh.admin.post(path, {**rule, "grantControls": blocking, "sessionControls": off})
-    assert "signInFrequency" in fresh.admin.refused("PATCH", f"{path}/{made['id']}", {"sessionControls": hourly})[2]
+    assert "persistentBrowser" in fresh.admin.refused("PATCH", f"{path}/{made['id']}", {"sessionControls": never})[2]
     assert fresh.admin.get(f"{path}/{made['id']}")["sessionControls"] == off
+
+
+def test_a_policy_may_ask_for_nothing_but_a_sign_in_every_few_hours(fresh: Lab) -> None:
+    path = "/identity/conditionalAccess/policies"
+    everybody = {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}}
+    rule = {"displayName": "Often", "conditions": everybody}
+    often = {"signInFrequency": {"value": 4, "type": "hours", "isEnabled": True}}
+    assert fresh.admin.post(path, {**rule, "sessionControls": often})["sessionControls"] == often
+    for value in (0, -1, 9_999, "4", None):
+        wrong = {"signInFrequency": {"value": value, "type": "hours", "isEnabled": True}}
+        assert fresh.admin.refused("POST", path, {**rule, "sessionControls": wrong})[0] == 400
 
 
 def test_the_recommended_consent_policy_leaves_out_reading_mail_and_not_sending(shared: Lab) -> None:

@@ -23,7 +23,7 @@ def made() -> Woodgrove:
 def _come(
     made: Woodgrove, word: str = SIGN_IN_WORD, *, name: str = ADA, client: str = "IMAP4", now: datetime = NOW
 ) -> signon.SignOn:
-    return signon.password(made.estate.tenant, name, word, client_app=client, address="192.0.2.7", now=now)
+    return signon.password(made.estate.tenant, name, word, signon.Attempt(client, "192.0.2.7", now))
 
 
 def _policy(
@@ -197,9 +197,8 @@ def test_a_grant_that_a_password_cannot_meet_stops_it(
 
 def test_a_second_factor_meets_an_mfa_grant(made: Woodgrove) -> None:
     _directory(made).policies.conditional_access = [_policy(["mfa"])]
-    given = {"client_app": "Browser", "app_id": made.client.app_id, "resource_app_id": EXCHANGE, "address": "::1"}
-    tenant = made.estate.tenant
-    asked = [signon.completed(tenant, made.ada, now=NOW, mfa=mfa, **given) for mfa in (False, True)]
+    attempt = signon.Attempt("Browser", "::1", NOW, app_id=made.client.app_id)
+    asked = [signon.completed(made.estate.tenant, made.ada, attempt, mfa=mfa) for mfa in (False, True)]
     assert [one.code for one in asked] == ["50076", "0"]
     assert asked[1].ruling.status == "success"
 

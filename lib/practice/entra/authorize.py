@@ -130,16 +130,7 @@ def _password(turn: Turn) -> Response:
         return _sign_in_page(turn, name, _hint("50034"))
     now = backend.now()
     with backend.states.changing(home.tenant_id) as held:
-        done = signon.password(
-            held,
-            name,
-            request.form.get("password", ""),
-            client_app=turns.client_app(turn),
-            app_id=turn.client.app_id,
-            resource_app_id=turns.resource(turn, held),
-            address=request.remote_addr or "",
-            now=now,
-        )
+        done = signon.password(held, name, request.form.get("password", ""), turns.attempt(turn, held))
     if done.user is None or done.code in _FIRST_FACTOR:
         if done.seen:
             turns.record(turn, held, done)
@@ -211,6 +202,10 @@ def _stopped(turn: Turn, refusal: Refused) -> Response:
         turns.record(turn, person.tenant, turns.judged(turn, person))
     if "none" in turn.ask.prompts:
         raise Refused(refusal.code, error="interaction_required")
+    if refusal.code == "70043":
+        # It is the session that is too old, and whoever signs in again has a new one.
+        _, user = sessions.user_of(turn.account)
+        return _sign_in_page(replace(turn, account=None), user.user_principal_name)
     if refusal.code not in ("50076", "50079"):
         raise refusal
     _, user = sessions.user_of(turn.account)

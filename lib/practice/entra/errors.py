@@ -214,6 +214,12 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "700051": _Kind(
             "unsupported_response_type", "response_type 'token' is not enabled for the application '{app}'."
         ),
+        "70043": _Kind(
+            "invalid_grant",
+            "The refresh token has expired or is invalid due to sign-in frequency checks by Conditional Access. The "
+            "token was issued on {issued} and the maximum allowed lifetime for this request is {lasts}.",
+            suberror="token_expired",  # ≈
+        ),
         "700054": _Kind(
             "unsupported_response_type", "response_type 'id_token' is not enabled for the application '{app}'."
         ),

@@ -233,16 +233,7 @@ class PasswordGrant(_Grant, grants.ResourceOwnerPasswordCredentialsGrant):
         wanted = _wanted(tenant, request.form.get("scope") or "")
         now = backend.now()
         with backend.states.changing(tenant.tenant_id) as held:
-            done = signon.password(
-                held,
-                username,
-                password,
-                client_app="Mobile Apps and Desktop clients",
-                app_id=client.app_id,
-                resource_app_id=wanted.resource.app_id,
-                address=request.remote_addr or "",
-                now=now,
-            )
+            done = signon.password(held, username, password, issue.attempt(backend, client, wanted))
         if done.seen:
             agent = request.headers.get("User-Agent", "")
             row = signon.row(tenant, done, agent=agent, scopes=wanted.values, correlation_id=correlation_id())

@@ -27,7 +27,7 @@ from .errors import Refused, correlation_id
 from .persons import Person
 from .scopes import Wanted
 
-__all__ = ["IDLE", "Proof", "app_token", "machine_token", "refreshable", "user_tokens"]
+__all__ = ["IDLE", "Proof", "app_token", "attempt", "machine_token", "refreshable", "user_tokens"]
 
 IDLE: Final = timedelta(days=90)
 """How long a refresh token lasts that nobody uses."""
@@ -65,22 +65,11 @@ def user_tokens(
             has given just now is none.
 
     Raises:
-        Refused: 50057, 50034, 50105, 50173, 65001 and kin, 53003 and kin.
+        Refused: 50057, 50034, 50105, 65001 and kin, 53003 and kin, 70043.
     """
-    now = backend.now()
-    directory = person.tenant.directory_in_force(now)
     check_user(client, person.user)
-    done = signon.completed(
-        person.tenant,
-        person.user,
-        client_app=_NATIVE,
-        app_id=client.app_id,
-        resource_app_id=wanted.resource.app_id,
-        address=request.remote_addr or "",
-        now=now,
-        mfa=person.mfa,
-        transfer=person.transfer,
-    )
+    tried, mfa, transfer = attempt(backend, client, wanted), person.mfa, person.transfer
+    done = signon.completed(person.tenant, person.user, tried, mfa=mfa, since=person.since, transfer=transfer)
     if tell:
         row = signon.row(
             person.tenant,
@@ -94,7 +83,25 @@ def user_tokens(
         )
         backend.ledger.record(person.tenant.tenant_id, row)
     if not done.ok:
-        raise Refused(done.code, error="invalid_grant", resource=wanted.resource.app_id, tenant=person.tenant.title)
+        about = {"resource": wanted.resource.app_id, "tenant": person.tenant.title, "issued": person.since.isoformat()}
+        raise Refused(done.code, error="invalid_grant", lasts=done.ruling.lasts, **about)
+    return _answer(backend, client, person, wanted, proof)
+
+
+def attempt(backend: Backend, client: Client, wanted: Wanted) -> signon.Attempt:
+    """Return what a token request of a person's client is a try at."""
+    return signon.Attempt(
+        _NATIVE,
+        request.remote_addr or "",
+        backend.now(),
+        app_id=client.app_id,
+        app_name=client.name,
+        resource_app_id=wanted.resource.app_id,
+    )
+
+
+def _answer(backend: Backend, client: Client, person: Person, wanted: Wanted, proof: Proof) -> dict[str, Any]:
+    directory = person.tenant.directory_in_force(backend.now())
     scopes = _scopes(directory, client, person.user, wanted)
     token, lasts = _access_token(backend, client, wanted, _of_user(directory, person, scopes), person.tenant, proof)
     answer: dict[str, Any] = {

@@ -17,7 +17,7 @@ from .persons import Person
 from .realms import Realm
 from .sessions import Account
 
-__all__ = ["Turn", "client_app", "here", "judged", "record", "resource", "wanted", "who"]
+__all__ = ["Turn", "attempt", "client_app", "here", "judged", "record", "resource", "wanted", "who"]
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,19 @@ def who(turn: Turn) -> Person:
 
 def judged(turn: Turn, person: Person) -> signon.SignOn:
     """Return what the policies make of the sign-in so far."""
-    return signon.completed(
-        person.tenant,
-        person.user,
-        client_app=client_app(turn),
+    tried, mfa, transfer = attempt(turn, person.tenant), person.mfa, person.transfer
+    return signon.completed(person.tenant, person.user, tried, mfa=mfa, since=person.since, transfer=transfer)
+
+
+def attempt(turn: Turn, tenant: Tenant) -> signon.Attempt:
+    """Return what the sign-in is a try at, in *tenant*."""
+    return signon.Attempt(
+        client_app(turn),
+        request.remote_addr or "",
+        g.backend.now(),
         app_id=turn.client.app_id,
-        resource_app_id=resource(turn, person.tenant),
-        address=request.remote_addr or "",
-        now=g.backend.now(),
-        mfa=person.mfa,
-        transfer=person.transfer,
+        app_name=turn.client.name,
+        resource_app_id=resource(turn, tenant),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from practice.access import sign_in_frequency
 from practice.state import ConditionalAccessPolicy, Directory
 
 from . import bodies, errors, queries
@@ -95,12 +96,13 @@ def _check(seen: Directory, policy: ConditionalAccessPolicy) -> None:
     if not all(isinstance(conditions.get(name), dict) for name in ("users", "applications")):
         # ≈
         raise errors.bad("1033: Policy must have both users and applications among its conditions.", "BadRequest")
+    frequency = sign_in_frequency(policy)
     for name, control in (policy.session_controls or {}).items():
-        if _is_on(control):
+        if _is_on(control) and not (name == "signInFrequency" and frequency):
             raise errors.bad(
                 f"The practice cloud does not enforce {name[:100]}, and takes no policy that asks for it.", "BadRequest"
             )
-    if not policy.grant_controls:
+    if not policy.grant_controls and not frequency:
         raise errors.bad("1003: Policy must have at least one grant or session control.", "BadRequest")  # ≈
 
 

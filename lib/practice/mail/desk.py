@@ -27,11 +27,12 @@ from .sasl import Presented
 __all__ = ["Desk", "Entry", "Seat", "Word"]
 
 _CLIENT_APPS: Final = {"imap": "IMAP4", "pop": "POP3", "smtp": "Authenticated SMTP"}
+_SECURITY_DEFAULTS: Final = "530035"
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
 
-Word = Literal["ok", "wrong", "blocked", "removed", "Tenant", "Mailbox", "policy", "no mailbox"]
-"""What became of a password: Entra's word (ok, wrong, blocked), or what Exchange had against it."""
+Word = Literal["ok", "wrong", "blocked", "locked", "removed", "Tenant", "Mailbox", "policy", "no mailbox"]
+"""What became of a password: Entra's word (ok, wrong, blocked, locked), or what Exchange had against it."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,12 @@ class Desk:
         """Whether the session's token has ended."""
         return seat.until is not None and self.backend.now() >= seat.until
 
-    def may_send_as(self, seat: Seat, sender: str) -> bool:
-        """Whether the session's mailbox may send as *sender*."""
+    def sending_barrier(self, seat: Seat, sender: str) -> Literal["", "restricted", "not as"]:
+        """Return what keeps the session's mailbox from sending as *sender*."""
         with self.backend.states.reading(seat.tenant_id) as held:
             view = _view(held, self.backend.now())
             box = view.exchange.mailbox(seat.mailbox)
-            return box is not None and access.may_send_as(view, box, sender)
+            return "not as" if box is None else access.sending_barrier(view, box, sender)
 
     def hurried(self, seat: Seat, recipients: int = 0) -> bool:
         """Whether the session's mailbox has more connections, messages or recipients than it may."""
@@ -172,15 +173,14 @@ class Desk:
             )
         return any(waits)
 
-    def submit(self, seat: Seat, sender: str, recipients: list[str], text: str, address: str) -> None:
+    def submit(self, seat: Seat, mail: store.Mail) -> None:
         """Deliver a message."""
         now = self.backend.now()
         with self._lock:
             sent = self._sent[seat.tenant_id, seat.mailbox]
             sent.messages.count(now)
-            sent.recipients.count(now, len(recipients))
-        handed_in = store.Submission(seat.tenant_id, seat.mailbox, sender, recipients, text, address, now)
-        store.deliver(self.backend.states, handed_in)
+            sent.recipients.count(now, len(mail.recipients))
+        store.deliver(self.backend.states, store.Submission(seat.tenant_id, seat.mailbox, mail, now))
 
     def folder(self, seat: Seat, name: str) -> store.Contents:
         """Return what a folder holds now."""
@@ -227,14 +227,8 @@ class Desk:
 
     def _ask_entra(self, tenant_id: str, shown: Presented, address: str, now: datetime) -> Word:
         with self.backend.states.changing(tenant_id) as tenant:
-            done = signon.password(
-                tenant,
-                shown.user,
-                shown.secret,
-                client_app=_CLIENT_APPS[self.protocol],
-                address=address,
-                now=now,
-            )
+            attempt = signon.Attempt(_CLIENT_APPS[self.protocol], address, now)
+            done = signon.password(tenant, shown.user, shown.secret, attempt)
             row = signon.row(tenant, done) if done.seen else None
         if row is not None:
             self.backend.ledger.record(tenant_id, row)
@@ -243,7 +237,9 @@ class Desk:
                 with self._lock:
                     self._good[self._mark(shown)] = _Good(tenant_id, now)
             return "ok"
-        # 53003, 530035 and their kin are policy; a password that is wrong, old or not enough is "incorrect".
+        if done.code == _SECURITY_DEFAULTS:
+            return "locked"
+        # 53003 and its kin are policy; a password that is wrong, old or not enough is "incorrect".
         return "blocked" if done.code.startswith("53") else "wrong"
 
 
