@@ -52,13 +52,13 @@ class Fault:
     times: int = 1
     seconds: float = 1.0
 
-    def fits(self, face: str, tenant: str, operation: str) -> bool:
-        """Whether the fault is for this operation."""
-        return (
-            self.face in (face, "any")
-            and self.tenant in ("", tenant)
-            and (not self.operation or re.search(self.operation, operation, re.IGNORECASE) is not None)
-        )
+    def fits(self, face: str, tenant: str, operation: str, *, costly: bool = True) -> bool:
+        """Whether the fault is for this operation; `costly` as in `Faults.strike`."""
+        if self.face not in (face, "any") or self.tenant not in ("", tenant):
+            return False
+        if not self.operation:
+            return costly or self.kind not in ("throttle", "unavailable")
+        return re.search(self.operation, operation, re.IGNORECASE) is not None
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "Fault":
@@ -143,11 +143,19 @@ class Faults:
             awake = self._awake
         awake.wait(seconds)
 
-    def strike(self, face: Face, operation: str, tenant: str = "") -> Fault | None:
-        """Return the first fault that meets this operation, and count it."""
+    def strike(self, face: Face, operation: str, tenant: str = "", *, costly: bool = True) -> Fault | None:
+        """Return the first fault that meets this operation, and count it.
+
+        Args:
+            face: Where it was asked for.
+            operation: As `Fault.operation` names it.
+            tenant: The tenant's name it is about; empty for none.
+            costly: Whether it needs what is behind the face. A throttle or an outage that names no operation does
+                not strike where that is not so: a greeting is never refused for it.
+        """
         with self._lock:
             for place, fault in enumerate(self._armed):
-                if not fault.fits(face, tenant, operation):
+                if not fault.fits(face, tenant, operation, costly=costly):
                     continue
                 if fault.after:
                     self._armed[place] = replace(fault, after=fault.after - 1)

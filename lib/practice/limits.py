@@ -18,7 +18,9 @@ class MailLimits:
         senders: Submission connections of one mailbox at a time.
         messages_a_minute: Messages that one mailbox may submit in a minute.
         recipients_a_day: Recipients that one mailbox may send to in 24 hours.
-        message_bytes: The largest message. Exchange takes far more; here each one is kept in the tenant's state.
+        message_bytes: The largest message, as EHLO announces it (general knowledge). A mailbox's own limit, 35 MB
+            unless it is raised, would be told in a bounce, which nothing sends here.
+        kept_bytes: How much of a message is kept in the tenant's state; the rest of a larger one is read and cut off.
         login_s: Seconds until a connection that has not authenticated is closed.
         idle_s: Seconds of silence until any connection is closed.
         early_commands: Commands before authentication.
@@ -30,7 +32,8 @@ class MailLimits:
     senders: int = 3
     messages_a_minute: int = 30
     recipients_a_day: int = 10_000
-    message_bytes: int = 1024 * 1024
+    message_bytes: int = 150 * 1024 * 1024
+    kept_bytes: int = 1024 * 1024
     login_s: float = 60.0
     idle_s: float = 1800.0
     early_commands: int = 50

@@ -398,6 +398,7 @@ class Mailbox(_Record):
         quota_mb: ``ProhibitSendQuota``.
         used_mb: How full it is.
         soft_deleted: Whether it was removed less than 30 days ago.
+        restricted: Whether it may not send, as it sent spam (the page of restricted entities).
         custom_attributes: ``CustomAttribute1`` to ``CustomAttribute15`` by name, those that are set.
     """
 
@@ -424,6 +425,7 @@ class Mailbox(_Record):
     quota_mb: int = 99 * 1024
     used_mb: int = 1
     soft_deleted: bool = False
+    restricted: bool = False
     custom_attributes: dict[str, str] = {}
 
 
@@ -545,6 +547,8 @@ class Exchange(_Record):
         dehydrated: Then ``Enable-OrganizationCustomization`` has to run first.
         basic_smtp: What Microsoft allows: on as before, off by default, or removed for good; as announced, it is on
             until the end of December 2026 and off by default from then on. See `basic_smtp_at`.
+        ungranted_apps: What IMAP and POP say to an app without FullAccess on the mailbox: both are reported, and what
+            decides is not known. "not connected" is the confirmed one.
         default_access_level: What happens to a new phone.
     """
 
@@ -566,6 +570,7 @@ class Exchange(_Record):
     ews_allowed_app_ids: list[str] = []
     dehydrated: bool = False
     basic_smtp: Literal["as announced", "on", "off by default", "removed"] = "as announced"
+    ungranted_apps: Literal["not connected", "refused"] = "not connected"
     default_access_level: Literal["Allow", "Block", "Quarantine"] = "Allow"
 
     def basic_smtp_at(self, now: datetime) -> Literal["on", "off by default", "removed"]:

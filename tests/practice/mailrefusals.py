@@ -83,3 +83,11 @@ def guest(made: Woodgrove) -> None:
 
 def unchanged(made: Woodgrove) -> None:
     pass
+
+
+def both(*acts: Break) -> Break:
+    def act(made: Woodgrove) -> None:
+        for one in acts:
+            one(made)
+
+    return act

@@ -105,7 +105,17 @@ def test_no_challenge_follows_a_refusal_so_an_answer_to_one_is_an_error(raw: Raw
         pytest.param("A1 AUTHENTICATE XOAUTH2 not*base64", "A1 BAD Command Argument Error. 12", id="I24: no base64"),
         pytest.param("A1 AUTHENTICATE XOAUTH2 =", "A1 BAD Command Argument Error. 12", id="I24: empty"),
         pytest.param("A1 AUTHENTICATE XOAUTH2 YQ== YQ==", "A1 BAD Command Argument Error. 11", id="I24: wrapped"),
-        pytest.param("A1 AUTHENTICATE XOAUTH2 dXNlcj1h", "A1 NO AUTHENTICATE failed.", id="no separators"),
+        pytest.param("A1 AUTHENTICATE XOAUTH2 dXNlcj1h", "A1 BAD Command Argument Error. 12", id="I24: cut off"),
+        pytest.param(
+            "A1 AUTHENTICATE XOAUTH2 " + mailing.xoauth2(ADA, "x" * 60)[:76],
+            "A1 BAD Command Argument Error. 12",
+            id="I24: wrapped at 76",
+        ),
+        pytest.param(
+            f"A1 AUTHENTICATE XOAUTH2 {mailing.xoauth2(ADA, 'token with its line end' + chr(10))}",
+            "A1 NO AUTHENTICATE failed.",
+            id="I7: a line end in the token",
+        ),
         pytest.param("A1 AUTHENTICATE CRAM-MD5", "A1 BAD Command Argument Error. 11", id="no such mechanism"),
         pytest.param("A1 LOGIN ada", "A1 BAD Command Argument Error. 11", id="an argument is missing"),
         pytest.param('A1 LOGIN "ada', "A1 BAD Command Argument Error. 11", id="an open quote"),

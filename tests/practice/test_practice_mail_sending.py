@@ -85,6 +85,15 @@ def test_sending_as_another_needs_send_as_on_the_mailbox_that_authenticated(
     assert said.startswith(b"5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException")
 
 
+def test_a_sender_who_is_restricted_sends_nothing(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
+    """S20: signing in works."""
+    with mailing.changing(practice, served):
+        served.ada_box.restricted = True
+    with mailing.smtp(practice, ADA, token) as client:
+        assert client.mail(ADA) == (550, b"5.1.8 Access denied, bad outbound sender")
+        assert client.mail("") == (550, b"5.1.8 Access denied, bad outbound sender")
+
+
 def test_a_fourth_connection_of_a_mailbox_waits(practice: cloud.Cloud, served: Woodgrove) -> None:
     """S18; the first three go on, and a place that is given back is free."""
     hurried = (

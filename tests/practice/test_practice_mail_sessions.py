@@ -78,6 +78,22 @@ def test_a_service_that_is_down_looks_as_it_does(
         assert mailing.sign_in(practice, face, ADA, "no token") == NO[face]
 
 
+@pytest.mark.parametrize("kind", ["throttle", "unavailable"])
+@pytest.mark.parametrize("face", FACES)
+def test_a_fault_that_names_no_operation_strikes_where_something_is_asked_for(
+    face: Face, kind: Kind, practice: cloud.Cloud, served: Woodgrove, token: str
+) -> None:
+    """A client that is refused its greeting, or STARTTLS, would learn nothing of it."""
+    practice.faults.add(face, kind, times=1)
+    greeting = {"imap": "A1 CAPABILITY", "pop": "CAPA", "smtp": "NOOP"}[face]
+    with Raw(practice, face) as raw:
+        raw.start_tls() if face == "smtp" else raw.line()
+        assert raw.ask(greeting).removeprefix("A1 ")[:3] in ("OK ", "+OK", "250")
+    assert len(practice.faults.armed) == 1
+    assert mailing.sign_in(practice, face, ADA, token) != OK[face]
+    assert not practice.faults.armed
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_a_drop_closes_before_the_answer_and_a_truncation_within_it(
     face: Face, practice: cloud.Cloud, served: Woodgrove

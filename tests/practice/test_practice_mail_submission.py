@@ -30,6 +30,7 @@ from tests.practice.mailrefusals import (
     UNSUCCESSFUL,
     Break,
     Kind,
+    both,
     exchange,
     having,
     token_of,
@@ -129,19 +130,12 @@ def _authentication_policy(assigned: str, **allow: bool) -> Break:
     return act
 
 
-def _both(*acts: Break) -> Break:
-    def act(served: Woodgrove) -> None:
-        for one in acts:
-            one(served)
-
-    return act
-
-
 S3 = UNSUCCESSFUL + "basic authentication is disabled."
 S4 = UNSUCCESSFUL + "the user credentials were incorrect."
 S5 = (
     UNSUCCESSFUL + "the request did not meet the criteria to be authenticated successfully. Contact your administrator."
 )
+S6 = UNSUCCESSFUL + ("user is locked by your organization's security defaults policy. Contact your administrator.")
 S7 = "550 5.7.30 Basic authentication is not supported for Client Submission."
 
 
@@ -155,7 +149,7 @@ S7 = "550 5.7.30 Basic authentication is not supported for Client Submission."
         pytest.param(_authentication_policy("Lax"), SIGN_IN_WORD, "", 0, id="the user's own policy allows"),
         pytest.param(having("exchange", basic_smtp="off by default"), SIGN_IN_WORD, S3, None, id="S3: off by default"),
         pytest.param(
-            _both(having("exchange", basic_smtp="off by default"), _authentication_policy("default Lax")),
+            both(having("exchange", basic_smtp="off by default"), _authentication_policy("default Lax")),
             SIGN_IN_WORD,
             "",
             0,
@@ -163,6 +157,13 @@ S7 = "550 5.7.30 Basic authentication is not supported for Client Submission."
         ),
         pytest.param(having("exchange", basic_smtp="removed"), SIGN_IN_WORD, S7, None, id="S7"),
         pytest.param(unchanged, "not the password", S4, 50126, id="S4: wrong"),
+        pytest.param(
+            lambda served: served.estate.tenant.directory.policies.conditional_access.append(_policy(block=False)),
+            SIGN_IN_WORD,
+            S5,
+            53003,
+            id="S5: a second factor that nobody can be asked for",
+        ),
         pytest.param(having("ada", password_expired=True), SIGN_IN_WORD, S4, 50055, id="S4: expired"),
         pytest.param(
             lambda served: served.estate.tenant.directory.policies.conditional_access.append(_policy(block=True)),
@@ -174,9 +175,9 @@ S7 = "550 5.7.30 Basic authentication is not supported for Client Submission."
         pytest.param(
             lambda served: setattr(served.estate.tenant.directory.policies, "security_defaults", True),
             SIGN_IN_WORD,
-            S5,
+            S6,
             530035,
-            id="S5/S6: security defaults",
+            id="S6: security defaults",
         ),
         pytest.param(unchanged, SIGN_IN_WORD, "", 0, id="in order"),
     ],

@@ -29,6 +29,7 @@ from tests.practice.mailrefusals import (
     SMTP_OK,
     Break,
     Kind,
+    both,
     exchange,
     granted_elsewhere,
     guest,
@@ -44,6 +45,9 @@ from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, woodgrove
 pytest_plugins = ["tests.practice.mailfixtures"]
 
 
+TOLD_AT_ONCE = having("exchange", ungranted_apps="refused")
+
+
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize(
     ("kind", "claims", "broken", "user"),
@@ -55,7 +59,8 @@ pytest_plugins = ["tests.practice.mailfixtures"]
             "app", {}, principal_of(lambda served: served.daemon.id), ADA, id="I2/P1/S8: the registration's id"
         ),
         pytest.param("app", {}, lambda served: exchange(served).principals.clear(), ADA, id="I3/P1/S8: no principal"),
-        pytest.param("app", {}, ungranted, ADA, id="I4/P1/S8: FullAccess on no mailbox"),
+        pytest.param("app", {}, both(ungranted, TOLD_AT_ONCE), ADA, id="I4/P1/S8: FullAccess on no mailbox"),
+        pytest.param("app", {}, both(granted_elsewhere, TOLD_AT_ONCE), ADA, id="I4/P1/S8: FullAccess on another"),
         pytest.param("app", {"roles": ["full_access_as_app"]}, unchanged, ADA, id="I5/P1/S8: another role"),
         pytest.param("app", {"roles": None}, unchanged, ADA, id="I5/P1/S8: no role"),
         pytest.param(
@@ -97,6 +102,7 @@ def test_a_token_is_refused_for_what_is_wrong_with_it(
 @pytest.mark.parametrize(
     ("kind", "broken", "user"),
     [
+        pytest.param("app", ungranted, ADA, id="I10/P3/S8: FullAccess on no mailbox"),
         pytest.param("app", granted_elsewhere, ADA, id="I10/P3/S8: FullAccess on another mailbox"),
         pytest.param("delegated", unchanged, "admin@woodgrove.example", id="I11/P3/S10: somebody else's mailbox"),
         pytest.param("delegated", mailbox_gone, ADA, id="I16: no mailbox"),

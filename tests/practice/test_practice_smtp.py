@@ -40,7 +40,7 @@ def _extensions(raw: Raw) -> list[str]:
 
 def test_auth_is_offered_under_tls_alone(raw: Raw) -> None:
     raw.line()
-    common = ["SIZE 1048576", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"]
+    common = ["SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES"]
     assert _extensions(raw) == [*common, "STARTTLS", "8BITMIME", "SMTPUTF8"]
     assert raw.ask(f"AUTH XOAUTH2 {mailing.xoauth2(ADA, 'x')}") == "504 5.7.4 Unrecognized authentication type"
     assert raw.ask(f"MAIL FROM:<{ADA}>") == ANONYMOUS
@@ -87,7 +87,19 @@ def test_a_token_comes_with_the_command_or_after_it(raw: Raw, token: str) -> Non
     ("lines", "said"),
     [
         pytest.param(["AUTH PLAIN AGEAYg=="], "504 5.7.4 Unrecognized authentication type", id="PLAIN is not offered"),
-        pytest.param(["AUTH XOAUTH2 dXNlcj1h"], REFUSED, id="S8: no separators"),
+        pytest.param(["AUTH XOAUTH2 dXNlcj1h"], "501 5.5.4 Invalid arguments", id="S16: cut off"),
+        pytest.param(
+            ["AUTH XOAUTH2", mailing.xoauth2(ADA, "x" * 60)[:76]],
+            "501 5.5.4 Invalid arguments",
+            id="S16: wrapped",
+        ),
+        pytest.param(
+            [f"AUTH XOAUTH2 {mailing.xoauth2(ADA, 'x' * 9_200)}"],
+            "501 5.5.4 Invalid arguments",
+            id="S16: too long",
+        ),
+        pytest.param(["AUTH XOAUTH2", mailing.xoauth2(ADA, "x" * 9_200)], REFUSED, id="S8: as long, in two lines"),
+        pytest.param(["AUTH XOAUTH2 " + mailing.xoauth2(ADA, "x\n")], REFUSED, id="S8: a line end in the token"),
         pytest.param(["AUTH XOAUTH2 not*base64"], "501 5.5.2 Cannot Base64 decode", id="S16"),
         pytest.param(["AUTH XOAUTH2", ""], "501 5.5.2 Cannot Base64 decode", id="S16: an empty answer"),
         pytest.param(["AUTH XOAUTH2", "*"], "501 5.5.4 Invalid arguments", id="S16: given up"),
@@ -112,7 +124,7 @@ def test_a_command_that_cannot_be_is_told_why(lines: list[str], said: str, raw: 
         ([f"MAIL FROM:<{ADA}>", f"MAIL FROM:<{ADA}>"], "503 5.5.1 Bad sequence of commands"),
         (["MAIL FROM:ada"], "501 5.5.4 Invalid arguments"),
         ([f"MAIL FROM:<{ADA}>", "RCPT TO:<nobody>"], "501 5.5.4 Invalid arguments"),
-        ([f"MAIL FROM:<{ADA}> SIZE=99999999"], "552 5.3.4 Message size exceeds fixed maximum message size"),
+        ([f"MAIL FROM:<{ADA}> SIZE=999999999"], "552 5.3.4 Message size exceeds fixed maximum message size"),
         ([f"MAIL FROM:<{ADA}> SIZE=10 BODY=8BITMIME"], "250 2.1.0 Sender OK"),
         (["MAIL FROM:<>"], "250 2.1.0 Sender OK"),
         (["NOOP"], "250 2.0.0 OK"),
@@ -142,6 +154,18 @@ def test_a_message_that_is_too_large_is_read_and_refused(practice: cloud.Cloud, 
         assert client.data(b"Subject: x\r\n\r\n" + b"y" * 80 + b"\r\n" * 2_000)[0] == 552
         assert client.noop()[0] == 250
     assert served.invoices.messages == []
+
+
+def test_of_a_large_message_the_beginning_is_kept(practice: cloud.Cloud, served: Woodgrove, token: str) -> None:
+    practice.backend.mail = replace(practice.backend.mail, kept_bytes=2_000)
+    body = b"Subject: scan\r\n\r\n" + (b"y" * 98 + b"\r\n") * 20_000 + b"z\r\n"
+    with mailing.smtp(practice, ADA, token) as client:
+        assert client.sendmail(ADA, [INVOICES], body) == {}
+    (kept,) = mailing.box(practice, INVOICES).messages
+    assert kept.endswith("y\r\n")
+    assert len(kept) < 2_200
+    with practice.states.reading(TENANT) as tenant:
+        assert tenant.exchange.traced_messages[-1].size == len(body)
 
 
 def test_an_endless_line_closes(raw: Raw) -> None:

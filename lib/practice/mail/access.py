@@ -9,8 +9,8 @@ Reports give two symptoms for some causes. These rules choose between them, by t
 
 - ``user=`` names nobody's sign-in name and no mailbox's primary address (an alias, a group, nothing):
   stage A refuses (I6). It names an account whose mailbox the token does not open: stage B (I11).
-- An app lacks FullAccess on the mailbox. It has it on none in the organization: stage A refuses (I4).
-  It has it on another: stage B (I10). Submission answers both alike (S8).
+- An app lacks FullAccess on the mailbox: stage B (I10), or stage A (I4) where the organization's `ungranted_apps`
+  says so. What it has on other mailboxes is nothing to this one. Submission answers both alike (S8).
 - A mailbox's primary address differs from its account's sign-in name: IMAP and POP look the login name
   up as a sign-in name, so the address ends in stage B (I13). Submission takes either.
 - POP is as IMAP is: a switch that is off or a permission that is missing is stage B (P3), although POP's
@@ -32,8 +32,10 @@ __all__ = [
     "Protocol",
     "Stage",
     "View",
+    "basic_barrier",
     "mailbox_of",
     "may_send_as",
+    "sending_barrier",
     "submission_switch",
     "token",
 ]
@@ -149,6 +151,13 @@ def submission_switch(exchange: Exchange, box: Mailbox | None) -> Literal["", "T
     return "Tenant" if exchange.smtp_auth_disabled else ""
 
 
+def sending_barrier(view: View, box: Mailbox, sender: str) -> Literal["", "restricted", "not as"]:
+    """Return what keeps the mailbox that authenticated from sending as *sender*, or as nobody."""
+    if box.restricted:
+        return "restricted"
+    return "" if not sender or may_send_as(view, box, sender) else "not as"
+
+
 def may_send_as(view: View, box: Mailbox, sender: str) -> bool:
     """Whether the mailbox that authenticated may send as *sender*: itself, or by SendAs that it holds."""
     account = view.directory.user(box.user_id)
@@ -214,12 +223,12 @@ def _app_only(view: View, protocol: Protocol, user: str, box: Mailbox | None, cl
     if box is None and _account(view, user) is None:
         return Admission("refused", "user= is no sign-in name and no mailbox's primary address")
     granted = _full_access(view, frozenset({mirrored.sid, mirrored.object_id}))
-    if with_role and not granted:
-        return Admission("refused", "the app has FullAccess on no mailbox at all")
     opened = mailbox_of(view, protocol, user)
     if isinstance(opened, str):
         return _stopped(protocol, opened, box)
     if with_role and opened.guid not in granted:
+        if view.exchange.ungranted_apps == "refused":
+            return Admission("refused", "the app has no FullAccess on the mailbox")
         return _stopped(protocol, "the app has no FullAccess on the mailbox", opened)
     return Admission("open", mailbox=opened.guid)
 

@@ -56,6 +56,9 @@ class Dialogue(Session):
     """One IMAP conversation."""
 
     face: ClassVar[Face] = "imap"
+    costly: ClassVar[frozenset[str]] = frozenset(
+        {"AUTHENTICATE", "LOGIN", "LIST", "LSUB", "STATUS", "SELECT", "EXAMINE", "FETCH", "SEARCH", "UID"}
+    )
 
     def __init__(self, desk: Desk, address: str) -> None:
         super().__init__(desk, address)
@@ -244,7 +247,10 @@ class Dialogue(Session):
         self._word(sasl.Presented(name, word) if name and word else None, b" NO LOGIN failed.")
 
     def _word(self, shown: sasl.Presented | None, refusal: bytes) -> None:
-        """Refuse a password. Entra may well take it, and says so in a row; Exchange opens nothing for it."""
+        """Refuse a password. Entra may well take it, and says so in a row; Exchange opens nothing for it.
+
+        Of the forms that are reported of LOGIN's refusal (I9) the plainest: nothing is known to decide between them.
+        """
         if shown is None:
             self.say(self._tag + refusal)
         else:
@@ -264,7 +270,7 @@ class Dialogue(Session):
     def _answer_challenge(self, line: bytes) -> None:
         mechanism, self._mechanism = self._mechanism, ""
         try:
-            shown = _shown(mechanism, line)
+            shown = sasl.shown(mechanism, line)
         except sasl.SaslError:
             self._bad(_RESPONSE)
             return
@@ -283,15 +289,10 @@ class Dialogue(Session):
 
     def _tenant_shown(self, mechanism: str, line: bytes) -> str:
         try:
-            shown = _shown(mechanism, line)
+            shown = sasl.shown(mechanism, line)
         except sasl.SaslError:
             return ""
         return self.desk.tenant_name(shown.user) if shown else ""
-
-
-def _shown(mechanism: str, line: bytes) -> sasl.Presented | None:
-    data = sasl.decoded(line)
-    return sasl.xoauth2(data) if mechanism == "XOAUTH2" else sasl.plain(data)
 
 
 def nothing(given: list[Node]) -> None:

@@ -36,6 +36,7 @@ class Pop(Session):
     """One POP conversation."""
 
     face: ClassVar[Face] = "pop"
+    costly: ClassVar[frozenset[str]] = frozenset({"AUTH", "PASS", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE"})
 
     def __init__(self, desk: Desk, address: str) -> None:
         super().__init__(desk, address)
@@ -115,10 +116,9 @@ class Pop(Session):
 
     def _shown(self, line: bytes) -> sasl.Presented | None:
         try:
-            text = sasl.decoded(line)
+            return sasl.shown(self._mechanism, line)
         except sasl.SaslError:
             return None
-        return sasl.xoauth2(text) if self._mechanism == "XOAUTH2" else sasl.plain(text)
 
     def _authenticate(self, line: bytes) -> None:
         shown, mechanism, self._mechanism = self._shown(line), self._mechanism, ""

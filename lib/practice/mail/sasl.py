@@ -5,14 +5,18 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["Presented", "SaslError", "decoded", "plain", "xoauth2"]
+__all__ = ["CutOffError", "Presented", "SaslError", "decoded", "plain", "shown", "xoauth2"]
 
 _LONGEST_NAME = 320
 """Of a mailbox address: 64 characters, the sign, 255 more."""
 
 
 class SaslError(ValueError):
-    """What was sent is no base64."""
+    """What was sent is no response."""
+
+
+class CutOffError(SaslError):
+    """It is base64, but its end is missing, as when it was wrapped at a multiple of four characters."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,24 @@ def decoded(line: bytes) -> bytes:
     return found
 
 
+def shown(mechanism: str, line: bytes) -> Presented | None:
+    """Return what a response to XOAUTH2 or PLAIN holds; None where its fields are not as they must be.
+
+    Raises:
+        SaslError: It is no response.
+    """
+    text = decoded(line)
+    return xoauth2(text) if mechanism == "XOAUTH2" else plain(text)
+
+
 def xoauth2(text: bytes) -> Presented | None:
-    """Return what an XOAUTH2 response holds; None where its fields are not as they must be."""
+    """Return what an XOAUTH2 response holds; None where its fields are not as they must be.
+
+    Raises:
+        CutOffError: The two separators that end it are missing.
+    """
+    if not text.endswith(b"\x01\x01"):
+        raise CutOffError("cut off")
     match = re.fullmatch(rb"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01", text, re.IGNORECASE | re.DOTALL)
     return _presented(match[1], match[2]) if match else None
 

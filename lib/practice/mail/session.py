@@ -68,6 +68,8 @@ class Session(ABC):
     """
 
     face: ClassVar[Face]
+    costly: ClassVar[frozenset[str]]
+    """Commands that need what is behind the front end."""
 
     def __init__(self, desk: Desk, address: str) -> None:
         self.desk = desk

@@ -16,6 +16,7 @@ from ..faults import Face
 from . import sasl
 from .desk import Desk, Entry, Word
 from .session import About, Session, Turn
+from .store import Mail
 
 __all__ = ["Smtp"]
 
@@ -29,6 +30,7 @@ _SWITCHED_OFF: Final = (
 )
 _ANONYMOUS: Final = b"530 5.7.57 Client not authenticated to send mail"
 _NOT_AS: Final = b"550 5.7.60 SMTP; Client does not have permissions to send as this sender"
+_RESTRICTED: Final = b"550 5.1.8 Access denied, bad outbound sender"  # the wording is not verified
 _DENIED: Final = (  # the rest after the exception's name is general knowledge
     b"554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; "
     b"Failed to process message due to a permanent exception with message Cannot submit message."
@@ -51,6 +53,9 @@ _WORDS: Final[dict[Word, bytes]] = {
     "wrong": _UNSUCCESSFUL + b"the user credentials were incorrect.",
     "blocked": _UNSUCCESSFUL
     + b"the request did not meet the criteria to be authenticated successfully. Contact your administrator.",
+    # The wording is not verified.
+    "locked": _UNSUCCESSFUL
+    + b"user is locked by your organization's security defaults policy. Contact your administrator.",
     "removed": b"550 5.7.30 Basic authentication is not supported for Client Submission.",
     "Tenant": _SWITCHED_OFF % b"Tenant",
     "Mailbox": _SWITCHED_OFF % b"Mailbox",
@@ -61,6 +66,8 @@ _WORDS: Final[dict[Word, bytes]] = {
 _ERRORS: Final = 10
 """Refused commands that are borne on one connection."""
 _RECIPIENTS: Final = 500
+_COMMAND_BYTES: Final = 12_288
+"""The longest command with its line end, AUTH's of RFC 4954; a response on a line of its own may be longer here."""
 
 _PATH: Final = re.compile(
     r"(FROM|TO):\s*<([^<>\s\0-\x1f\x7f]*)>((?:\s+[A-Za-z0-9-]+(?:=[\x21-\x7e]*)?)*)\s*", re.IGNORECASE
@@ -71,6 +78,7 @@ class Smtp(Session):
     """One submission."""
 
     face: ClassVar[Face] = "smtp"
+    costly: ClassVar[frozenset[str]] = frozenset({"AUTH", "MAIL"})
 
     def __init__(self, desk: Desk, address: str) -> None:
         super().__init__(desk, address)
@@ -96,8 +104,8 @@ class Smtp(Session):
         command, rest = _split(line)
         if command != "AUTH":
             return About(command, self.tenant) if command != "DATA" else None
-        _, _, initial = rest.partition(" ")
-        return self._about_sign_in(initial.encode()) if initial else None
+        mechanism, _, initial = rest.partition(" ")
+        return self._about_sign_in(initial.encode()) if initial and mechanism.upper() != "LOGIN" else None
 
     def heard(self, line: bytes) -> None:
         if self._body is not None:
@@ -108,7 +116,9 @@ class Smtp(Session):
             self._answer_challenge(step, line)
             return
         command, rest = _split(line)
-        if command in _COMMANDS:
+        if len(line) + 2 > _COMMAND_BYTES:
+            self._refuse(_ARGUMENTS)
+        elif command in _COMMANDS:
             _COMMANDS[command](self, rest)
         else:
             self._refuse(_UNKNOWN)
@@ -195,7 +205,11 @@ class Smtp(Session):
         step(text)
 
     def _token(self, text: bytes) -> None:
-        shown = sasl.xoauth2(text)
+        try:
+            shown = sasl.xoauth2(text)
+        except sasl.CutOffError:
+            self._refuse(_ARGUMENTS)
+            return
         entry = self.desk.with_token(shown) if shown else None
         if shown is None or entry is None or entry.admission.stage != "open":
             self._refuse(_REFUSED)
@@ -229,15 +243,15 @@ class Smtp(Session):
         self.say(b"235 2.7.0 Authentication successful")
 
     def _about_sign_in(self, line: bytes) -> About | None:
-        try:
-            text = sasl.decoded(line)
-        except sasl.SaslError:
-            return About("AUTH")
-        shown = sasl.xoauth2(text)
-        if shown is None and self._next != self._login_word:
+        if self._next == self._login_word:
+            return About("AUTH", self.desk.tenant_name(self._name.decode("utf-8", "replace")))
+        if self._next == self._login_name:
             return None  # a name alone: the password is still to come
-        user = shown.user if shown else self._name.decode("utf-8", "replace")
-        return About("AUTH", self.desk.tenant_name(user))
+        try:
+            shown = sasl.shown("XOAUTH2", line)
+        except sasl.SaslError:
+            shown = None
+        return About("AUTH", self.desk.tenant_name(shown.user) if shown else "")
 
     # --- mail -------------------------------------------------------------------------------------
 
@@ -253,8 +267,8 @@ class Smtp(Session):
             self.say(_TOO_LARGE)
         elif self.desk.hurried(self.seat):
             self.say(_HURRIED)
-        elif found[2] and not self.desk.may_send_as(self.seat, found[2]):
-            self.say(_NOT_AS)
+        elif barrier := self.desk.sending_barrier(self.seat, found[2]):
+            self.say(_RESTRICTED if barrier == "restricted" else _NOT_AS)
         else:
             self._sender = found[2]
             self.say(b"250 2.1.0 Sender OK")
@@ -291,27 +305,28 @@ class Smtp(Session):
         self._commands -= 1  # a line of a message is no command
         if line != b".":
             self._size += len(line) + 2
-            # A message that is too large is read to its end and forgotten on the way.
-            if self._size <= self.limits.message_bytes:
+            # All of a message is read; what is more than is kept is forgotten on the way.
+            if self._size <= self.limits.kept_bytes:
                 self._body.append(line.removeprefix(b"."))
             return
-        body, fits = b"\r\n".join([*self._body, b""]), self._size <= self.limits.message_bytes
+        body, size = b"\r\n".join([*self._body, b""]), self._size
         sender, recipients = self._sender or "", self._recipients
         self._forget()
-        if fits:
-            self._submit(sender, recipients, body)
+        if size <= self.limits.message_bytes:
+            self._submit(sender, recipients, body, size)
         else:
             self.say(_TOO_LARGE)
 
-    def _submit(self, sender: str, recipients: list[str], body: bytes) -> None:
+    def _submit(self, sender: str, recipients: list[str], body: bytes, size: int) -> None:
         seat = self.seat
         assert seat is not None
 
         def act() -> bool:
             author = _author(body)
-            if author and not self.desk.may_send_as(seat, author):
+            if self.desk.sending_barrier(seat, author):
                 return False
-            self.desk.submit(seat, sender or author, recipients, body.decode("utf-8", "replace"), self.address)
+            text = body.decode("utf-8", "replace")
+            self.desk.submit(seat, Mail(sender or author, recipients, text, size, self.address))
             return True
 
         def told(taken: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from ..state import Exchange, Mailbox, Tenant, TracedMessage, TraceStatus, new_id
 from ..states import States
 
-__all__ = ["Contents", "Stored", "Submission", "deliver", "folder", "remove"]
+__all__ = ["Contents", "Mail", "Stored", "Submission", "deliver", "folder", "remove"]
 
 _KEPT: Final = 1_000
 """Messages that a folder keeps; the oldest go first."""
@@ -58,25 +58,38 @@ class Contents:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """A message and its envelope.
+
+    Args:
+        sender: The envelope's sender, or the header's where that is empty.
+        recipients: The envelope's.
+        text: The message, or as much of it as is kept.
+        size: How long it was, in bytes.
+        address: Where it came from.
+    """
+
+    sender: str
+    recipients: Sequence[str]
+    text: str
+    size: int
+    address: str
+
+
+@dataclass(frozen=True)
 class Submission:
     """What a client handed in.
 
     Args:
         tenant_id: Of the mailbox that authenticated.
         mailbox: That mailbox's guid.
-        sender: The envelope's sender, or the header's where that is empty.
-        recipients: The envelope's.
-        text: The whole message.
-        address: Where the client is.
+        mail: What was handed in.
         at: When.
     """
 
     tenant_id: str
     mailbox: str
-    sender: str
-    recipients: Sequence[str]
-    text: str
-    address: str
+    mail: Mail
     at: datetime
 
 
@@ -107,7 +120,7 @@ def deliver(states: States, handed_in: Submission) -> None:
     What is addressed outside the practice tenants stays pending.
     """
     trace_id = new_id()
-    statuses: dict[str, TraceStatus] = dict.fromkeys(handed_in.recipients, "Pending")
+    statuses: dict[str, TraceStatus] = dict.fromkeys(handed_in.mail.recipients, "Pending")
     homes = _homes(states, statuses)
     own = homes.pop(handed_in.tenant_id, [])
     for tenant_id, recipients in homes.items():
@@ -119,7 +132,7 @@ def deliver(states: States, handed_in: Submission) -> None:
         statuses.update(_arrive(tenant.exchange, handed_in, own))
         box = tenant.exchange.mailbox(handed_in.mailbox)
         if box is not None and box.copies_sent:
-            _Pile.of(box, _SENT).added(handed_in.text).put(box)
+            _Pile.of(box, _SENT).added(handed_in.mail.text).put(box)
         _settle(tenant, handed_in, statuses, trace_id)
 
 
@@ -135,10 +148,8 @@ def _homes(states: States, recipients: Iterable[str]) -> defaultdict[str, list[s
 
 def _arrive(exchange: Exchange, handed_in: Submission, recipients: Iterable[str]) -> dict[str, TraceStatus]:
     """Deliver within a tenant, and say what a trace says of each recipient."""
-    text = (
-        f"Received: from client ([{handed_in.address}]) by practice; {handed_in.at:%a, %d %b %Y %H:%M:%S +0000}\r\n"
-        f"{handed_in.text}"
-    )
+    when = f"{handed_in.at:%a, %d %b %Y %H:%M:%S +0000}"
+    text = f"Received: from client ([{handed_in.mail.address}]) by practice; {when}\r\n{handed_in.mail.text}"
     statuses: dict[str, TraceStatus] = {}
     for recipient in recipients:
         box = exchange.mailbox(recipient)
@@ -152,17 +163,17 @@ def _arrive(exchange: Exchange, handed_in: Submission, recipients: Iterable[str]
 
 def _settle(tenant: Tenant, handed_in: Submission, statuses: Mapping[str, TraceStatus], trace_id: str) -> None:
     """Trace a message, and let go of what is more than a tenant keeps."""
-    subject = _subject(handed_in.text)
+    subject = _subject(handed_in.mail.text)
     tenant.exchange.traced_messages += [
         TracedMessage(
             message_trace_id=trace_id,
             received=handed_in.at,
-            sender=handed_in.sender,
+            sender=handed_in.mail.sender,
             recipient=recipient,
             subject=subject,
             status=status,
-            from_ip=handed_in.address,
-            size=len(handed_in.text),
+            from_ip=handed_in.mail.address,
+            size=handed_in.mail.size,
         )
         for recipient, status in statuses.items()
     ]

@@ -144,7 +144,10 @@ class Wire(LineReceiver):
     def _meet(self, line: bytes) -> None:
         about = self.session.about(line)
         faults = self.session.desk.backend.faults
-        fault = faults.strike(self.session.face, about.operation, about.tenant) if about else None
+        fault = None
+        if about is not None:
+            costly = about.operation in self.session.costly
+            fault = faults.strike(self.session.face, about.operation, about.tenant, costly=costly)
         match fault.kind if fault else "":
             case "latency":
                 assert fault is not None
