@@ -61,53 +61,34 @@ _EXCHANGE_NAMES: Final = (
     "https://outlook.office365.us",
 )
 
-_GRAPH_SCOPES: Final = (
-    "Application.ReadWrite.All",
-    "Application.Read.All",
-    "AppRoleAssignment.ReadWrite.All",
-    "AuditLog.Read.All",
-    "AuditLogsQuery-Entra.Read.All",
-    "DelegatedPermissionGrant.ReadWrite.All",
-    "Directory.Read.All",
-    "Domain.Read.All",
-    "Group.Read.All",
-    "Mail.Read",
-    "Mail.Send",
-    "Organization.Read.All",
-    "Policy.Read.All",
-    "Policy.ReadWrite.ApplicationConfiguration",
-    "Policy.ReadWrite.Authorization",
-    "Policy.ReadWrite.ConditionalAccess",
-    "Policy.ReadWrite.ConsentRequest",
-    "Policy.ReadWrite.SecurityDefaults",
-    "RoleManagement.Read.Directory",
-    "User.Read",
-    "User.Read.All",
-    "openid",
-    "profile",
-    "email",
+_GRAPH_PERMISSIONS: Final = (
+    ("AppRoleAssignment.ReadWrite.All", "scope role"),
+    ("Application.Read.All", "scope role"),
+    ("Application.ReadWrite.All", "scope role"),
+    ("Application.ReadWrite.OwnedBy", "role"),
+    ("AuditLog.Read.All", "scope role"),
+    ("AuditLogsQuery-Entra.Read.All", "scope role"),
+    ("DelegatedPermissionGrant.ReadWrite.All", "scope role"),
+    ("Directory.Read.All", "scope role"),
+    ("Domain.Read.All", "scope role"),
+    ("Group.Read.All", "scope role"),
+    ("Mail.Read", "scope role"),
+    ("Mail.Send", "scope role"),
+    ("Organization.Read.All", "scope role"),
+    ("Policy.Read.All", "scope role"),
+    ("Policy.ReadWrite.ApplicationConfiguration", "scope role"),
+    ("Policy.ReadWrite.Authorization", "scope"),
+    ("Policy.ReadWrite.ConditionalAccess", "scope role"),
+    ("Policy.ReadWrite.ConsentRequest", "scope"),
+    ("Policy.ReadWrite.SecurityDefaults", "scope"),
+    ("RoleManagement.Read.Directory", "scope role"),
+    ("User.Read", "scope"),
+    ("User.Read.All", "scope role"),
+    ("email", "scope"),
+    ("openid", "scope"),
+    ("profile", "scope"),
 )
-
-_GRAPH_ROLES: Final = (
-    "Application.Read.All",
-    "Application.ReadWrite.All",
-    "Application.ReadWrite.OwnedBy",
-    "AppRoleAssignment.ReadWrite.All",
-    "AuditLog.Read.All",
-    "AuditLogsQuery-Entra.Read.All",
-    "DelegatedPermissionGrant.ReadWrite.All",
-    "Directory.Read.All",
-    "Domain.Read.All",
-    "Group.Read.All",
-    "Mail.Read",
-    "Mail.Send",
-    "Organization.Read.All",
-    "Policy.Read.All",
-    "Policy.ReadWrite.ApplicationConfiguration",
-    "Policy.ReadWrite.ConditionalAccess",
-    "RoleManagement.Read.Directory",
-    "User.Read.All",
-)
+"""What Graph offers, and whether to people, to apps or to both; the mail scopes come on top."""
 
 
 class Estate:
@@ -339,9 +320,9 @@ class Estate:
             display_name="Microsoft Graph",
             app_owner_organization_id=MICROSOFT,
             service_principal_names=[GRAPH, "https://graph.microsoft.com"],
-            app_roles=[_role(permission("graph", value, "role"), value) for value in _GRAPH_ROLES],
+            app_roles=[_role(permission("graph", value, "role"), value) for value in _graphs("role")],
             oauth2_permission_scopes=[
-                _scope(permission("graph", value, "scope"), value) for value in (*_GRAPH_SCOPES, *mail)
+                _scope(permission("graph", value, "scope"), value) for value in (*_graphs("scope"), *mail)
             ],
         )
 
@@ -355,6 +336,10 @@ class Estate:
             app_roles=[_role(str(uuid5(NAMESPACE_URL, "practice/logs/role/Data.Read")), "Data.Read")],
             oauth2_permission_scopes=[_scope(str(uuid5(NAMESPACE_URL, "practice/logs/scope/Data.Read")), "Data.Read")],
         )
+
+
+def _graphs(kind: PermissionKind) -> list[str]:
+    return [value for value, kinds in _GRAPH_PERMISSIONS if kind in kinds.split()]
 
 
 def _role(identity: str, value: str) -> AppRole:
