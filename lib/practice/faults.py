@@ -38,7 +38,8 @@ class Fault:
             middle of an answer; ``drop`` closes the connection before it.
         tenant: The tenant's name it is for; empty for all.
         operation: A regular expression that must be found in the operation: ``METHOD /path`` over HTTP, a
-            cmdlet's name in the Exchange administration, the command's name in a mail protocol.
+            cmdlet's name in the Exchange administration, the command's name in a mail protocol. Empty for all; a
+            ``throttle`` or ``unavailable`` then spares a mail protocol's greetings and housekeeping.
         after: Lets so many matching operations pass first.
         times: Strikes so often; 0 for always.
         seconds: As `kind` says.
