@@ -411,6 +411,15 @@ def test_admin_consent_without_a_way_back_is_kept_all_the_same(entra: Asking, br
     assert "roles" in entra.claims(entra.daemon())
 
 
+def test_an_administrator_cannot_consent_to_a_resource_that_the_tenant_does_not_have(
+    entra: Asking, browser: Browser
+) -> None:
+    with entra.changing() as directory:
+        directory.service_principals = [one for one in directory.service_principals if one.app_id != EXCHANGE]
+    page = _admin_consent(entra, browser, client_id=entra.made.daemon.app_id, redirect_uri="")
+    assert "AADSTS650052" in page.text
+
+
 def test_admin_consent_that_names_no_way_back_ends_at_the_apps_own(entra: Asking, browser: Browser) -> None:
     page = _admin_consent(entra, browser, redirect_uri="")
     assert "form-action 'self' http://localhost;" in page.headers["Content-Security-Policy"]

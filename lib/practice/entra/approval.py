@@ -37,7 +37,7 @@ def _of_administrator(turn: Turn, tenant: Tenant, client: Client) -> list[Asked]
     """Return what an administrator consents to: all that the app lists, or what the scope names.
 
     Raises:
-        Refused: 650056 where there is nothing.
+        Refused: 650056 where there is nothing, 650052 where it is of a resource that the tenant does not have.
     """
     directory = tenant.directory_in_force(g.backend.now())
     listed = consent.static(directory, client.app)
@@ -47,6 +47,8 @@ def _of_administrator(turn: Turn, tenant: Tenant, client: Client) -> list[Asked]
             of_resource = [each for each in listed if each.resource.app_id == one.resource.app_id]
             found += of_resource if one.default and of_resource else [consent.asked(directory, client, one)]
         listed = found
+    elif absent := consent.unknown(directory, client.app):
+        raise Refused("650052", resource=absent, tenant=tenant.title)
     if not listed:
         raise Refused("650056", resource="Microsoft Graph", app=client.app_id)
     return listed

@@ -24,7 +24,19 @@ from .clients import Client
 from .errors import Refused
 from .scopes import OPENID, Wanted
 
-__all__ = ["Asked", "asked", "consented", "forbidden", "is_admin", "missing", "record", "roles_of", "static", "worded"]
+__all__ = [
+    "Asked",
+    "asked",
+    "consented",
+    "forbidden",
+    "is_admin",
+    "missing",
+    "record",
+    "roles_of",
+    "static",
+    "unknown",
+    "worded",
+]
 
 _ADMINS: Final = frozenset(
     ROLES[one]
@@ -140,6 +152,12 @@ def static(directory: Directory, app: Application) -> list[Asked]:
             )
         )
     return found
+
+
+def unknown(directory: Directory, app: Application) -> str:
+    """Return the application id of a resource that a registration lists and the tenant does not have, or ''."""
+    listed = (one.resource_app_id for one in app.required_resource_access)
+    return next((one for one in listed if directory.principal(one) is None), "")
 
 
 def asked(directory: Directory, client: Client, wanted: Wanted) -> Asked:

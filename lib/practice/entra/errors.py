@@ -2,6 +2,13 @@
 
 The texts are those of Entra's error code page and of answers that were published; clients are warned
 not to read them, people do. Where a wording could not be checked a comment marks it with "≈".
+
+Of the numbers that people meet with mail these are not produced, each because nothing in a practice tenant's state
+leads to it: 53011, 530032, 530034 and 50131 (risk, and policies for it), 50074 and 50158 (a second factor that fails
+or stands elsewhere), 500021 and 500022 (a proxy's header), 50134 and the numbers of other national clouds (one cloud
+is all there is), 50199 (a page of its own for addresses of an app's own scheme), 50196 (a client that loops). Others
+are told by a near relative: 50072 as 50079, 90072 and 16000 as 50020, 50132 and 50133 as 50173, 700022 as 28000, 70001
+and 700011 as 700016, 90119 and 90120 as 70018, 90124 and 90130 as 9001023, 65005 as 650057.
 """
 
 import re
@@ -143,6 +150,12 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
             "before requesting tokens for that API.",
         ),
         "65004": _Kind("access_denied", "User declined to consent to access the app."),
+        "650052": _Kind(
+            "invalid_client",  # ≈
+            "The app is trying to access a service '{resource}' that your organization '{tenant}' lacks a service "
+            "principal for. Contact your IT Admin to review the configuration of your service subscriptions or consent "
+            "to the application in order to create the required service principal.",
+        ),
         "650053": _Kind(
             "invalid_client",
             "The application '{name}' asked for scope '{scope}' that doesn't exist on the resource '{resource}'. "
