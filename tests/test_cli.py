@@ -17,9 +17,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 def new_terminal() -> tuple[int, int]:
     """Return our end of a new terminal, and a program's."""
-    if sys.platform == "win32":
-        raise NotImplementedError
-    return os.openpty()
+    ends = (0, 0)
+    if sys.platform != "win32":
+        ends = os.openpty()
+    return ends
 
 
 class Lab:

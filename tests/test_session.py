@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mailauth import session, tenants
@@ -106,3 +107,39 @@ def test_what_the_preflight_keeps_tells_nothing_of_the_machine(tmp_path: Path) -
 def test_a_pattern_below_a_folder_that_is_not_there_is_said_to_match_nothing(tmp_path: Path) -> None:
     [_, check] = run(tmp_path, ', signin_logs: [{files: ["none/**"]}]').look_here()
     assert (check.outcome, check.found) == ("wrong", "none/**: no such file")
+
+
+def test_a_path_is_shown_from_the_project_folder_where_it_lies_there(tmp_path: Path) -> None:
+    assert session.shown(session.project() / "reports" / "a" / "00-start.json") == "reports/a/00-start.json"
+    assert session.shown(tmp_path / "x") == str(tmp_path / "x")
+
+
+def test_a_practice_cloud_that_was_killed_is_started_again_by_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_PRACTICE_HOME", str(tmp_path))
+    opened = session.open("contoso")
+    servers = [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in (each.info["cmdline"] or ())]
+    for server in servers:
+        server.kill()
+    assert [server.wait(30) is None for server in servers] == [False]
+    found = [row for row in opened.find().coverage if row.source == "workspace"]
+    assert {row.state for row in found} <= {"complete", "partial"}
+
+
+def test_silence_of_a_cloud_for_rehearsing_is_not_told_as_a_fact_about_the_tenant(tmp_path: Path) -> None:
+    hosts = "".join(f"    {name}: https://127.0.0.1:9/{name}\n" for name in ("login", "graph", "logs", "exchange"))
+    doors = "".join(f"    {name}: 127.0.0.1:9\n" for name in ("imap", "pop", "smtp"))
+    remedies = {}
+    for rehearsal in ("true", "false"):
+        text = (
+            f"tenants:\n  - {TENANT}, cloud: lab, signin_logs: [{{graph: {{}}}}],\n"
+            "     admin: {flow: secret, client_id: 55555555-5555-5555-5555-555555555555, secret: 'env:PATH'}}\n"
+            f"clouds:\n  lab:\n{hosts}{doors}    mail_resource: https://127.0.0.1:9\n    rehearsal: {rehearsal}\n"
+        )
+        configuration = tenants.load_text(text, tmp_path / "tenants.yaml")
+        silent = Run(configuration, configuration.tenant("woodgrove"), tmp_path / "out", tell=lambda _: None)
+        remedies[rehearsal] = next(check.remedy for check in silent.preflight() if check.name == "sign-in logs: graph")
+        assert remedies[rehearsal] in [row.remedy for row in silent.find().coverage]
+    assert "run the cell that opens the tenant again" in remedies["true"]
+    assert "run the cell" not in remedies["false"]

@@ -32,7 +32,7 @@ from .summary import Answers
 from .tenants import Configuration, Source, Tenant
 from .verdicts import Thresholds
 
-__all__ = ["MOST_DAYS", "Run", "open", "project", "versions"]
+__all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
 # Packages whose version decides what a run does; the user meets their names in errors.
 _PACKAGES = (
@@ -71,9 +71,16 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
     """
     parameters.refuse_unknown(_history())
     root = project()
-    configuration = tenants.load(tenants.locate(config, root))
+    located = partial(tenants.locate, config, root)
+    configuration = tenants.load(located())
     chosen = configuration.tenant(tenant)
-    return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name)
+    return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name, renew=located)
+
+
+def shown(path: Path) -> str:
+    """Return *path* as a person reads it: from the project folder where it lies there."""
+    root = project()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def project() -> Path:
@@ -121,6 +128,7 @@ class Run:
         folder: Where its pages, evidence and tables go.
         tell: Called with a line of progress.
         now: The clock.
+        renew: Called before anything is asked: what the configuration starts may have ended since.
     """
 
     configuration: Configuration
@@ -128,12 +136,14 @@ class Run:
     folder: Path
     tell: Callable[[str], None] = field(default_factory=progress.teller)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    renew: Callable[[], object] = lambda: None
 
     def __repr__(self) -> str:
         return f"Run({self.tenant.name!r}, cloud {self.tenant.cloud.name!r})"
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""
+        self.renew()
         return (
             _packages(),
             _disk(store.home()),
@@ -160,6 +170,7 @@ class Run:
             raise ConfigurationError(f"days: found {days}; expected 0 to {MOST_DAYS}.")
         now = self.now()
         window = Window(now - (timedelta(days=days) if days else _WIDEST), now)
+        self.renew()
         decided = self._decided()
         with self._alone():
             heard, reports = self._listen(window, decided, now, whole=not days)
@@ -187,6 +198,7 @@ class Run:
         """
         now = self.now()
         why = f"{self.tenant.name} has no source that answers KQL."
+        self.renew()
         for source, start in self._engines():
             try:
                 with start() as engine:

@@ -106,6 +106,7 @@ class Graph:
 
     def __init__(self, cloud: Cloud, credential: TokenCredential, *, pace: Pace | None = None) -> None:
         self.base = cloud.graph.rstrip("/")
+        self._silence = refusals.silent(cloud)
         self._pace = pace or Pace()
         self._pipeline: Pipeline[Any, Any] = Pipeline(
             http.transport(cloud, timeout_s=180),
@@ -180,7 +181,7 @@ class Graph:
                 f"Graph at {self.base} broke off: {refusals.first_line(error)}", code="504 no answer"
             ) from error
         except (ServiceRequestError, AzureError) as error:
-            raise refusals.unreachable(f"Graph at {self.base}", error) from error
+            raise refusals.unreachable(f"Graph at {self.base}", error, remedy=self._silence) from error
         except ValueError as error:
             raise SourceError(f"Graph at {self.base} answered something that is not JSON.", code="not JSON") from error
         if not isinstance(content, Mapping):

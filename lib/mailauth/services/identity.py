@@ -22,7 +22,7 @@ from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, ConfigurationError, SecretError, UnreachableError
 from mailauth.secretrefs import SecretRef
 
-from . import http, secrets
+from . import http, refusals, secrets
 
 __all__ = ["SignIn", "credential"]
 
@@ -389,18 +389,17 @@ def _refusal(who: _Who, answer: Mapping[str, Any]) -> AccessError:
 
 
 def _unreachable(who: _Who, error: Exception) -> NoReturn:
-    if isinstance(error, requests.RequestException):
-        kind = (
-            "its certificate is not trusted"
-            if isinstance(error, requests.exceptions.SSLError)
-            else "it does not answer"
-        )
+    remedy = "Check login, proxy and ca_file of the cloud, and tenant_id."
+    if isinstance(error, requests.exceptions.SSLError):
+        kind = "its certificate is not trusted"
+    elif isinstance(error, requests.RequestException):
+        kind, remedy = "it does not answer", refusals.silent(who.cloud, remedy)
     else:
         # msal raises ValueError where the authority's metadata is no metadata, its text naming the address.
         kind = f"it does not answer as Entra does ({' '.join(str(error).split())[:200]})"
     raise UnreachableError(
         f"{who}: {who.cloud.login}: {kind}.",
-        remedy="Check login, proxy and ca_file of the cloud, and tenant_id.",
+        remedy=remedy,
         code="unreachable",
     ) from None
 

@@ -48,6 +48,7 @@ class Kusto(remote.Remote):
         self._library = _library()
         self.cluster = cluster.rstrip("/")
         self.database = database
+        self._cloud = cloud
         connection = self._library.KustoConnectionStringBuilder.with_azure_token_credential(
             self.cluster, _Borrowed(credential)
         )
@@ -88,7 +89,7 @@ class Kusto(remote.Remote):
         match status:
             case 0:
                 remedy = "Check the cluster's address, the network and the proxy in the tenants file."
-                return refusals.unreachable(here, error, remedy=remedy)
+                return refusals.unreachable(here, error, remedy=refusals.silent(self._cloud, remedy))
             case 400 | 404 if _is_about_database(response):
                 remedy = "Compare the name with the cluster's list of databases."
                 return SourceError(f"{here} does not exist.", remedy=remedy, code=str(status))

@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, UnreachableError
 
-__all__ = ["CHECK", "body", "first_line", "no_token", "unreachable"]
+__all__ = ["CHECK", "body", "first_line", "no_token", "silent", "unreachable"]
 
 CHECK: Final = "Check the network, the proxy and the certificate authority of this cloud in the tenants file."
 """What to do where nothing, or something else than the service, answered."""
+
+
+_START_AGAIN: Final = (
+    "This cloud is one to rehearse on, and it is not up: run the cell that opens the tenant again, which starts it "
+    "where that can be done from here."
+)
+
+
+def silent(cloud: Cloud, remedy: str = CHECK) -> str:
+    """Return what to do where *cloud* does not answer: *remedy*, unless it is one that a rehearsal brings along."""
+    return _START_AGAIN if cloud.rehearsal else remedy
 
 
 def no_token(place: str, error: Exception) -> AccessError:

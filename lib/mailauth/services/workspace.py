@@ -75,6 +75,7 @@ class Workspace(remote.Remote):
     ) -> None:
         self.workspace_id = workspace_id
         self.endpoint = cloud.logs.rstrip("/")
+        self._silence = refusals.silent(cloud)
         self._server_timeout_s = server_timeout_s
         self._patience_s = patience_s
         self._client = LogsQueryClient(
@@ -121,7 +122,7 @@ class Workspace(remote.Remote):
         if isinstance(error, ClientAuthenticationError):
             return refusals.no_token(self.endpoint, error)
         if isinstance(error, ServiceRequestError | ServiceResponseError):
-            return refusals.unreachable(here, error)
+            return refusals.unreachable(here, error, remedy=self._silence)
         return SourceError(f"{here}: {refusals.first_line(error)}")
 
 
