@@ -293,6 +293,13 @@ def test_a_device_is_judged_by_the_account_as_it_is_when_the_device_asks(entra: 
     assert entra.claims(_poll(entra, code))["upn"] == ADA
 
 
+def test_a_device_is_forgotten_with_the_tenant_that_its_person_was_in(entra: Asking, browser: Browser) -> None:
+    code = _signed_in_device(entra, browser)
+    for forget in entra.practice.backend.forget:
+        forget(TENANT)
+    assert _poll(entra, code)["error_codes"] == [70018]
+
+
 def test_a_device_whose_person_was_deleted_meanwhile_gets_nothing(entra: Asking, browser: Browser) -> None:
     code = _signed_in_device(entra, browser)
     with entra.changing() as directory:

@@ -22,6 +22,7 @@ _V1 = "/<name>/oauth2"
 def application(backend: Backend) -> Flask:
     """Return the face as a WSGI application."""
     desk = Desk()
+    backend.on_forget(desk.forget_tenant)
 
     def refuse(status: int, _said: str, headers: Mapping[str, str]) -> Response:
         begin()

@@ -96,3 +96,12 @@ class Desk:
         """Forget a device that has its tokens."""
         with self._lock:
             self._devices.pop(code, None)
+
+    def forget_tenant(self, tenant_id: str) -> None:
+        """Forget the devices that somebody signed in to in a tenant: its people are other people from here on."""
+        with self._lock:
+            self._devices = {
+                code: one
+                for code, one in self._devices.items()
+                if one.signed_in is None or one.signed_in.tenant != tenant_id
+            }
