@@ -177,6 +177,14 @@ def test_adoption_counts_the_senders_that_the_first_screen_counts(
     assert figures.adoption(Adoption(), groups, last_look=last_look).title.endswith(f"; {said}")
 
 
+def test_the_curve_of_adoption_is_of_the_senders_that_its_title_counts() -> None:
+    phone = world.group(protocol="ActiveSync", sender_id="1")
+    moved = world.group(moved=True, sender_id="2")
+    by_day = figures.adoption(Adoption(), [world.group(), phone, moved]).table
+    assert by_day.columns[1] == "SMTP AUTH senders with a password"
+    assert max(row[1] for row in by_day.rows if isinstance(row[1], int)) == 2
+
+
 def test_small_counts_get_a_mark_each_and_larger_ones_are_left_to_the_chart() -> None:
     few, many = figures.protocols(_protocols(("IMAP", 2, 3))), figures.protocols(_protocols(("IMAP", 3, 3)))
     assert _layout(few)["xaxis"]["dtick"] == 1

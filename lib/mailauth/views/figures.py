@@ -285,7 +285,7 @@ def adoption(
     last_look: date | None = None,
     window: str = "",
 ) -> Chart:
-    """Return senders with OAuth beside senders with a password, by day: people and programs, never sign-ins.
+    """Return senders with OAuth beside SMTP AUTH senders with a password, by day: people and programs, never sign-ins.
 
     The title counts the senders that the first screen counts; by day, what has moved since counts as well.
 
@@ -298,23 +298,25 @@ def adoption(
     """
     basic: Counter[date] = Counter()
     for group in groups:
-        if group.verdict in ACTIVE_SENDER and group.member:
+        if group.verdict in ACTIVE_SENDER and group.member and group.protocol == "SMTP AUTH":
             basic.update({day.day for day in group.by_day if day.successes})
     oauth = {day.day: day for day in held.days}
     days = _span([*basic, *oauth], missing)
     title = _adoption_title(held, groups, last_look)
     traces = [
-        _line(days, [None if d in missing else basic[d] for d in days], "with a password", ORANGE, "solid"),
+        _line(days, [None if d in missing else basic[d] for d in days], "SMTP AUTH with a password", ORANGE, "solid"),
         _line(days, [None if d in missing else _senders(oauth, d) for d in days], "with OAuth", BLUE, "dot"),
     ]
     figure = _figure(traces, title=title, height=266, y="senders") if days else None
     cells = [
         (d, *((None,) * 5 if d in missing else (basic[d], _senders(oauth, d), *_by_protocol(oauth, d)))) for d in days
     ]
-    columns = ("Day", "Senders with a password", "Senders with OAuth", "of these IMAP", "POP", "SMTP AUTH")
+    columns = ("Day", "SMTP AUTH senders with a password", "Senders with OAuth", "of these IMAP", "POP", "SMTP AUTH")
     note = "A sender counts once a day, however often it signs in. The two are no shares of one whole."
     table = Table(columns, cells, _caption("Senders by day (UTC)", window), note=note, limit=400)
-    return Chart(title, figure, table, f"Two lines by day: senders with a password and senders with OAuth. {title}.")
+    return Chart(
+        title, figure, table, f"Two lines by day: SMTP AUTH senders with a password and senders with OAuth. {title}."
+    )
 
 
 def _senders(days: Mapping[date, Any], day: date) -> int:
