@@ -68,7 +68,8 @@ class _Door:
         """Set what neither Entra nor Exchange lets an administrator set: what Microsoft does to passwords."""
         given = web.body(request)
         if given is None or set(given) != {"basic_smtp"} or given["basic_smtp"] not in _BASIC:
-            return _refuse(400, f'basic_smtp: expected {{"basic_smtp": one of {", ".join(_BASIC)}}}.', {})
+            said = f"expected basic_smtp, one of {', '.join(_BASIC)}; lags and the clock are set without a tenant."
+            return _refuse(400, said, {})
         if self._backend.states.find(name) is None:
             return _unknown(self._backend, name)
         with self._backend.states.changing(name) as tenant:
@@ -100,12 +101,15 @@ class _Door:
             fault = Fault.read(given)
         except FaultError as error:
             return _refuse(400, f"{error}.", {})
+        if fault.tenant and fault.tenant not in self._backend.states.names:
+            return _unknown(self._backend, fault.tenant)
         self._backend.faults.arm(fault)
         return web.as_json(asdict(fault), 201)
 
     def clear(self) -> Response:
         """Let everything work again."""
         self._backend.faults.clear()
+        _hurry(self._backend)
         return self.faults()
 
     def settings(self) -> Response:
@@ -115,6 +119,7 @@ class _Door:
         if problem or given is None:
             return _refuse(400, problem, {})
         _set(self._backend, given)
+        _hurry(self._backend)
         return web.as_json(_settings(self._backend))
 
 
@@ -172,6 +177,14 @@ def _set(backend: Backend, given: Mapping[str, Any]) -> None:
     faults.directory_lag = timedelta(seconds=given.get("directory_lag_s", faults.directory_lag.total_seconds()))
     faults.exchange_lag = timedelta(seconds=given.get("exchange_lag_s", faults.exchange_lag.total_seconds()))
     faults.clock.skew = timedelta(seconds=given.get("skew_s", faults.clock.skew.total_seconds()))
+
+
+def _hurry(backend: Backend) -> None:
+    """Let what is spreading in any tenant be done within the lags that hold now."""
+    faults = backend.faults
+    for name in backend.states.names:
+        with backend.states.changing(name) as tenant:
+            tenant.shorten(faults.directory_lag, faults.exchange_lag)
 
 
 def _settings(backend: Backend) -> dict[str, float]:

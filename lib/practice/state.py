@@ -622,9 +622,14 @@ class Logs(_Record):
 class _Former(_Record):
     """How things were, and until when they are still so for whoever is not an administrator looking at the change."""
 
+    since: Moment
     until: Moment
     directory: Directory | None = None
     exchange: Exchange | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is so at *now*; a change that a clock set back has not seen yet keeps nothing waiting."""
+        return self.since <= now < self.until
 
 
 class Tenant(_Record):
@@ -662,11 +667,16 @@ class Tenant(_Record):
 
     def directory_in_force(self, now: datetime) -> Directory:
         """Return the directory as a replica that lags shows it at *now*; not to be changed."""
-        return next((one.directory for one in self.former if one.directory and one.until > now), self.directory)
+        return next((one.directory for one in self.former if one.directory and one.holds(now)), self.directory)
 
     def exchange_in_force(self, now: datetime) -> Exchange:
         """Return the Exchange organization as the mail servers know it at *now*; not to be changed."""
-        return next((one.exchange for one in self.former if one.exchange and one.until > now), self.exchange)
+        return next((one.exchange for one in self.former if one.exchange and one.holds(now)), self.exchange)
+
+    def shorten(self, directory_lag: timedelta, exchange_lag: timedelta) -> None:
+        """Let what is spreading be done within these lags at the latest."""
+        for one in self.former:
+            one.until = min(one.until, one.since + (directory_lag if one.directory else exchange_lag))
 
     def owns(self, domain: str) -> bool:
         """Whether *domain* is one of the tenant's."""
@@ -679,12 +689,13 @@ class Tenant(_Record):
         A copy for each of many quick changes would fill the file; so a change may be in force a sixtieth early.
         """
         until = now + lag
-        joins = any(getattr(one, part) is not None and until - one.until <= lag / 60 for one in self.former)
+        kept = [one for one in self.former if one.holds(now)]
+        joins = any(getattr(one, part) is not None and abs(until - one.until) <= lag / 60 for one in kept)
         before = None
         if lag and not joins:
-            before = _Former.model_validate({"until": until, part: getattr(self, part).model_copy(deep=True)})
+            copied = getattr(self, part).model_copy(deep=True)
+            before = _Former.model_validate({"since": now, "until": until, part: copied})
         yield
-        kept = [one for one in self.former if one.until > now]
         self.former = [*kept, before] if before else kept
 
     @classmethod

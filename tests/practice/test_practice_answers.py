@@ -568,7 +568,7 @@ def test_a_change_that_still_spreads_counts_as_made_and_is_told_last() -> None:
     tenant.exchange.authentication_policies.append(REFUSING)
     with tenant.change_exchange(NOW, timedelta(minutes=30)) as organization:
         organization.default_authentication_policy = "Block Basic"
-    spreading = "The last change in Exchange is still spreading, until 09:30:00 UTC."
+    spreading = "The last change in Exchange is still spreading, until 23 November 09:30:00 UTC."
     assert answers.of(tenant, NOW) == (*OPEN[1:], spreading)
     assert answers.of(tenant, NOW + DAY) == OPEN[1:]
 

@@ -1,6 +1,7 @@
 """The trainer's door: it opens with its key alone, does what it is asked, and says what is wrong with a wish."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -181,3 +182,48 @@ def test_what_microsoft_does_to_passwords_can_be_tried_today(practice: Cloud) ->
 )
 def test_as_announced_passwords_work_until_the_end_of_december(moment: datetime, allowed: str) -> None:
     assert woodgrove().estate.tenant.exchange.basic_smtp_at(moment) == allowed
+
+
+def imap_is_on(practice: Cloud) -> bool:
+    """Whether Ada's mailbox takes IMAP, as the mail servers know it."""
+    with practice.states.reading("woodgrove") as tenant:
+        box = tenant.exchange_in_force(practice.backend.now()).mailbox("ada@woodgrove.example")
+        assert box is not None
+        return box.imap_enabled
+
+
+def switch(practice: Cloud, *, on: bool) -> None:
+    with (
+        practice.states.changing("woodgrove") as tenant,
+        tenant.change_exchange(practice.backend.now(), practice.faults.exchange_lag) as exchange,
+    ):
+        box = exchange.mailbox("ada@woodgrove.example")
+        assert box is not None
+        box.imap_enabled = on
+
+
+@pytest.mark.parametrize("wrong", [{"skew_s": 86_400}, {"exchange_lag_s": 80_000}], ids=["clock", "lag"])
+def test_a_change_made_while_the_clock_or_the_lag_was_wrong_does_not_outlast_it(
+    practice: Cloud, wrong: dict[str, float]
+) -> None:
+    practice.faults.usual = (timedelta(), timedelta(seconds=0.4))
+    ask(practice, "PATCH", "/settings", {"exchange_lag_s": 0.4, **wrong})
+    switch(practice, on=False)
+    assert imap_is_on(practice), "it spreads"
+    ask(practice, "DELETE", "/faults")
+    ends = datetime.now(UTC) + timedelta(seconds=5)
+    while imap_is_on(practice) and datetime.now(UTC) < ends:
+        time.sleep(0.05)
+    assert not imap_is_on(practice)
+    switch(practice, on=True)
+    while not imap_is_on(practice) and datetime.now(UTC) < ends:
+        time.sleep(0.05)
+    assert imap_is_on(practice)
+    practice.faults.usual = (timedelta(), timedelta())
+
+
+def test_a_fault_for_a_tenant_that_is_not_there_is_refused(practice: Cloud) -> None:
+    answer = ask(practice, "POST", "/faults", {"face": "imap", "kind": "drop", "tenant": "nobody"})
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "tenant: found 'nobody'; expected one of woodgrove."
+    assert practice.faults.armed == ()

@@ -72,7 +72,7 @@ def _unserved(wanted: Meant) -> Iterator[str]:
 
 def _spreading(tenant: Tenant, now: datetime) -> Iterator[str]:
     for part in ("directory", "exchange"):
-        ends = [one.until for one in tenant.former if getattr(one, part) is not None and one.until > now]
+        ends = [one.until for one in tenant.former if getattr(one, part) is not None and one.holds(now)]
         if ends:
             where = "Entra" if part == "directory" else "Exchange"
-            yield f"The last change in {where} is still spreading, until {max(ends):%H:%M:%S} UTC."
+            yield f"The last change in {where} is still spreading, until {max(ends):%d %B %H:%M:%S} UTC."
