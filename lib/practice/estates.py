@@ -69,9 +69,12 @@ _GRAPH_PERMISSIONS: Final = (
     ("AuditLog.Read.All", "scope role"),
     ("AuditLogsQuery-Entra.Read.All", "scope role"),
     ("DelegatedPermissionGrant.ReadWrite.All", "scope role"),
+    ("Directory.AccessAsUser.All", "scope"),
     ("Directory.Read.All", "scope role"),
+    ("Directory.ReadWrite.All", "scope role"),
     ("Domain.Read.All", "scope role"),
     ("Group.Read.All", "scope role"),
+    ("LicenseAssignment.ReadWrite.All", "scope role"),
     ("Mail.Read", "scope role"),
     ("Mail.Send", "scope role"),
     ("Organization.Read.All", "scope role"),
@@ -82,8 +85,11 @@ _GRAPH_PERMISSIONS: Final = (
     ("Policy.ReadWrite.ConsentRequest", "scope"),
     ("Policy.ReadWrite.SecurityDefaults", "scope"),
     ("RoleManagement.Read.Directory", "scope role"),
+    ("User-PasswordProfile.ReadWrite.All", "scope role"),
     ("User.Read", "scope"),
     ("User.Read.All", "scope role"),
+    ("User.ReadWrite.All", "scope role"),
+    ("User.RevokeSessions.All", "scope role"),
     ("email", "scope"),
     ("openid", "scope"),
     ("profile", "scope"),
@@ -348,6 +354,6 @@ def _role(identity: str, value: str) -> AppRole:
 
 def _scope(identity: str, value: str) -> Scope:
     # What reaches beyond the signed-in user's own things takes an administrator's consent.
-    admin = value.endswith(".All") and "AccessAsUser" not in value
+    admin = value.endswith(".All") and (value.startswith("Directory.") or "AccessAsUser" not in value)
     kind: Literal["User", "Admin"] = "Admin" if admin or value.startswith(("Policy.", "Exchange.")) else "User"
     return Scope(id=identity, value=value, type=kind, admin_consent_display_name=value)
