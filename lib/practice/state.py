@@ -580,12 +580,17 @@ class Exchange(_Record):
         return self.basic_smtp
 
     def mailbox(self, key: str) -> Mailbox | None:
-        """Return a mailbox by guid, account id, or any of its addresses, without regard to case."""
-        wanted = key.lower()
+        """Return a mailbox by guid, account id, or any of its addresses, without regard to case.
+
+        One that was removed is found only where no other has that name: its addresses are free again.
+        """
+        wanted, removed = key.lower(), None
         for one in self.mailboxes:
             if wanted in (one.guid, one.user_id, one.primary_smtp.lower(), *map(str.lower, one.aliases)):
-                return one
-        return None
+                if not one.soft_deleted:
+                    return one
+                removed = removed or one
+        return removed
 
     def principal(self, key: str) -> ExchangePrincipal | None:
         """Return an Exchange principal by object id, application id, SID or guid."""

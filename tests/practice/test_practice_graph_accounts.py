@@ -237,6 +237,28 @@ def test_a_deleted_account_is_gone_with_what_it_held_and_its_mailbox_is_kept_asi
         assert not tenant.directory.roles_of(ada.id)
 
 
+def test_an_account_made_again_under_its_old_name_gets_a_mailbox_of_its_own(fresh: Lab) -> None:
+    client, old = admin(fresh), fresh.made.ada
+    client.ask("DELETE", f"/users/{old.id}")
+    made = client.post("/users", person("ada"))
+    client.post(f"/users/{made['id']}/assignLicense", SEATS, 200)
+    with fresh.practice.states.reading("woodgrove") as tenant:
+        removed, box = tenant.exchange.mailbox(old.id), tenant.exchange.mailbox(ADA)
+        assert removed is not None
+        assert box is not None
+        assert (removed.soft_deleted, box.soft_deleted, box.user_id) == (True, False, made["id"])
+
+
+def test_an_accounts_removed_mailbox_comes_back_with_its_licence(fresh: Lab) -> None:
+    with fresh.practice.states.changing("woodgrove") as tenant:
+        removed = tenant.exchange.mailbox(ADA)
+        assert removed is not None
+        removed.soft_deleted = True
+    admin(fresh).post(f"/users/{ADA}/assignLicense", SEATS, 200)
+    with fresh.practice.states.reading("woodgrove") as tenant:
+        assert [one.soft_deleted for one in tenant.exchange.mailboxes if one.user_id == fresh.made.ada.id] == [False]
+
+
 def test_who_may_change_accounts_is_decided_by_permission_and_role(fresh: Lab) -> None:
     path, block = f"/users/invoices@{DOMAIN}", {"accountEnabled": False}
     ada = fresh.user(fresh.made.ada, SCOPES)

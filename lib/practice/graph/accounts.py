@@ -219,7 +219,12 @@ def _check_product(tenant: Tenant, sku_id: object) -> None:
 def _give_mailbox(exchange: Exchange, user: User) -> None:
     """Have Exchange make what a licence brings, with what the default plan says."""
     address = user.mail or user.user_principal_name
-    if user.user_type == "Guest" or exchange.mailbox(user.id) or exchange.mailbox(address):
+    there = [one for one in (exchange.mailbox(user.id), exchange.mailbox(address)) if one and not one.soft_deleted]
+    if user.user_type == "Guest" or there:
+        return
+    if removed := exchange.mailbox(user.id):
+        # The account's own mailbox comes back with its licence within the 30 days (general knowledge, unverified).
+        removed.soft_deleted = False
         return
     plan = next((one for one in exchange.cas_mailbox_plans if one.is_default), None)
     switches = plan.model_dump(include={"imap_enabled", "pop_enabled", "active_sync_enabled"}) if plan else {}
