@@ -1,5 +1,7 @@
 """Sessions of the mail servers: how many there are, what faults do to them, TLS, and clients that do not behave."""
 
+import imaplib
+import poplib
 import socket
 import ssl
 from contextlib import suppress
@@ -33,6 +35,23 @@ def test_sessions_of_one_mailbox_are_counted(face: Face, practice: cloud.Cloud, 
             break
     else:
         pytest.fail("the place was not given back")
+
+
+@pytest.mark.parametrize("face", ["imap", "pop"])
+def test_a_session_of_a_tenant_that_is_made_anew_ends(face: Face, practice: cloud.Cloud, served: Woodgrove) -> None:
+    """Its mailbox is another one now, under the numbers of the old."""
+    opened = mailing.imap if face == "imap" else mailing.pop
+    with (
+        suppress(OSError, imaplib.IMAP4.error, poplib.error_proto),
+        opened(practice, ADA, mailing.delegated(practice, served)) as client,
+    ):
+        client.noop()
+        for forget in practice.backend.forget:
+            forget(served.estate.tenant.tenant_id)
+        ends = datetime.now(UTC) + timedelta(seconds=20)
+        while datetime.now(UTC) < ends:
+            client.noop()
+        pytest.fail("the session went on")
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,10 @@ class Desk:
                 del self._good[mark]
             for key in [key for key in self._sent if key[0] == tenant_id]:
                 del self._sent[key]
+        # What a session has seen is gone with the mailbox it opened: it ends as one whose token ends does.
+        for seat in [seat for seats in list(self._open.values()) for seat in list(seats)]:
+            if seat.tenant_id == tenant_id:
+                seat.until = self.backend.now()
 
     def _mark(self, shown: Presented) -> bytes:
         said = f"{shown.user.lower()}\0{shown.secret}".encode()
