@@ -252,7 +252,11 @@ class Application(_Record):
 
 
 class ServicePrincipal(_Record):
-    """An enterprise application: an app as one tenant knows it."""
+    """An enterprise application: an app as one tenant knows it.
+
+    Args:
+        deleted_date_time: When it was deleted; restorable for 30 days.
+    """
 
     id: str = Field(default_factory=new_id)
     app_id: str
@@ -267,6 +271,7 @@ class ServicePrincipal(_Record):
     reply_urls: list[str] = []
     tags: list[str] = []
     assigned_to: list[str] = []
+    deleted_date_time: Moment | None = None
 
 
 class Grant(_Record):
@@ -338,13 +343,23 @@ class Policies(_Record):
 
 
 class Directory(_Record):
-    """The tenant's directory."""
+    """The tenant's directory.
+
+    Args:
+        deleted_applications: App registrations that were deleted.
+        deleted_service_principals: Enterprise applications that were deleted.
+        deleted_grants: Consent by or to one of these, which counts again when it is restored.
+        deleted_app_role_assignments: The same for app roles.
+    """
 
     domains: list[Domain] = []
     users: list[User] = []
     groups: list[Group] = []
     applications: list[Application] = []
     deleted_applications: list[Application] = []
+    deleted_service_principals: list[ServicePrincipal] = []
+    deleted_grants: list[Grant] = []
+    deleted_app_role_assignments: list[AppRoleAssignment] = []
     service_principals: list[ServicePrincipal] = []
     grants: list[Grant] = []
     app_role_assignments: list[AppRoleAssignment] = []
@@ -673,6 +688,10 @@ class Tenant(_Record):
     def directory_in_force(self, now: datetime) -> Directory:
         """Return the directory as a replica that lags shows it at *now*; not to be changed."""
         return next((one.directory for one in self.former if one.directory and one.holds(now)), self.directory)
+
+    def directory_spread(self, now: datetime) -> datetime:
+        """Return when the directory as it stands is in force everywhere: *now* where it is already."""
+        return max((one.until for one in self.former if one.directory and one.until > now), default=now)
 
     def exchange_in_force(self, now: datetime) -> Exchange:
         """Return the Exchange organization as the mail servers know it at *now*; not to be changed."""

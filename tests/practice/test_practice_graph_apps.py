@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from practice.wellknown import EXCHANGE, permission
+from tests.practice.asking import Asking
 from tests.practice.graphclient import Lab, lab
 
 NOBODY = "00000000-0000-0000-0000-00000000dead"
@@ -151,6 +152,61 @@ def test_an_enterprise_application_takes_its_consents_along(fresh: Lab) -> None:
             one for one in tenant.directory.app_role_assignments if one.principal_id == fresh.made.daemon_principal.id
         ]
         assert tenant.directory.application(fresh.made.daemon.id)
+
+
+def test_a_deleted_app_takes_its_enterprise_application_along_and_brings_it_back(fresh: Lab) -> None:
+    entra, admin, deleted = Asking(fresh.made, fresh.practice), fresh.admin, "/directory/deletedItems"
+    app, principal = fresh.made.daemon, fresh.made.daemon_principal
+    assert admin.ask("DELETE", f"/applications/{app.id}").status_code == 204
+    assert admin.refused("GET", f"/servicePrincipals/{principal.id}")[0] == 404
+    assert entra.daemon()["error_codes"] == [700016]
+    listed = admin.get(f"{deleted}/microsoft.graph.servicePrincipal")["value"]
+    assert [(one["id"], bool(one["deletedDateTime"])) for one in listed] == [(principal.id, True)]
+    alone = admin.refused("POST", f"{deleted}/{principal.id}/restore")
+    assert "does not reference a valid application object" in alone[2]
+    admin.post(f"{deleted}/{app.id}/restore", status=200)
+    assert admin.get(f"/servicePrincipals/{principal.id}")["deletedDateTime"] is None
+    assert admin.get(f"{deleted}/servicePrincipal")["value"] == []
+    assert entra.claims(entra.daemon())["roles"]
+
+
+def test_a_deleted_enterprise_application_comes_back_with_its_consents_for_thirty_days(fresh: Lab) -> None:
+    entra, admin = Asking(fresh.made, fresh.practice), fresh.admin
+    principal = fresh.made.client_principal
+    kept = f"/directory/deletedItems/{principal.id}"
+    before = (admin.get("/oauth2PermissionGrants")["value"], entra.password()["scope"])
+    admin.ask("DELETE", f"/servicePrincipals/{principal.id}")
+    assert admin.get("/oauth2PermissionGrants")["value"] == []
+    assert "access_token" not in entra.password()
+    assert admin.get(kept)["appId"] == fresh.made.client.app_id
+    restored = admin.post(f"{kept}/restore", status=200)
+    assert (restored["@odata.type"], restored["id"]) == ("#microsoft.graph.servicePrincipal", principal.id)
+    assert (admin.get("/oauth2PermissionGrants")["value"], entra.password()["scope"]) == before
+    admin.ask("DELETE", f"/servicePrincipals/{principal.id}")
+    fresh.practice.faults.clock.skew = timedelta(days=31)
+    assert fresh.admin.refused("POST", f"{kept}/restore")[:2] == (404, "Request_ResourceNotFound")
+
+
+def test_an_enterprise_application_that_was_made_again_keeps_the_deleted_one_out(fresh: Lab) -> None:
+    admin, principal = fresh.admin, fresh.made.client_principal
+    admin.ask("DELETE", f"/servicePrincipals/{principal.id}")
+    again = admin.post("/servicePrincipals", {"appId": fresh.made.client.app_id})
+    assert admin.get(f"/servicePrincipals/{again['id']}/oauth2PermissionGrants")["value"] == []
+    assert admin.refused("POST", f"/directory/deletedItems/{principal.id}/restore")[0] == 409
+    assert admin.ask("DELETE", f"/directory/deletedItems/{principal.id}").status_code == 204
+    assert admin.refused("GET", f"/directory/deletedItems/{principal.id}")[0] == 404
+    with fresh.practice.states.reading("woodgrove") as tenant:
+        assert tenant.directory.deleted_grants == []
+
+
+def test_an_app_that_is_removed_for_good_leaves_no_enterprise_application(fresh: Lab) -> None:
+    admin, app = fresh.admin, fresh.made.daemon
+    admin.ask("DELETE", f"/applications/{app.id}")
+    stranger = fresh.user(fresh.made.ada)
+    kept = f"/directory/deletedItems/{fresh.made.daemon_principal.id}"
+    assert stranger.refused("POST", f"{kept}/restore")[0] == 403
+    assert admin.ask("DELETE", f"/directory/deletedItems/{app.id}").status_code == 204
+    assert admin.refused("GET", kept)[0] == 404
 
 
 def test_a_registration_shows_in_its_enterprise_application(shared: Lab) -> None:

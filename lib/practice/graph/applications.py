@@ -1,7 +1,6 @@
-"""App registrations: making, finding, changing, deleting and restoring them, and who owns them."""
+"""App registrations: making, finding, changing and deleting them, and who owns them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from practice import enterprise_apps
@@ -12,10 +11,9 @@ from .callers import ADMINS_OF_APPS
 from .calls import Answer, Call, Key, Operation
 from .registrations import READ, WRITE, found, managed
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "free_name"]
 
 _KIND: Final = "Application"
-_KEPT: Final = timedelta(days=30)
 _LONGEST_NAME: Final = 256
 
 _PARTS: Final = ("api", "web", "spa", "publicClient")
@@ -93,7 +91,7 @@ def _created(call: Call, seen: Directory, directory: Directory, body: Mapping[st
         owners=[caller.object_id],
     )
     if "uniqueName" in given:
-        app.unique_name = _free_name(directory, bodies.text(given, "uniqueName", _KIND, longest=_LONGEST_NAME))
+        app.unique_name = free_name(directory, bodies.text(given, "uniqueName", _KIND, longest=_LONGEST_NAME))
         del given["uniqueName"]
     _change(call, seen, directory, app, given)
     shown = [_with_secret(call, seen, app, one) for one in passwords.asked(wanted)]
@@ -108,7 +106,12 @@ def _with_secret(call: Call, seen: Directory, app: Application, wanted: Mapping[
     return wire.secret(made, text)
 
 
-def _free_name(directory: Directory, name: str) -> str:
+def free_name(directory: Directory, name: str) -> str:
+    """Return a unique name that no registration has.
+
+    Raises:
+        Refusal: One has it.
+    """
     if any(one.unique_name == name for one in directory.applications):
         raise errors.conflict(
             "A conflicting object with one or more of the specified property values is present in the directory."
@@ -185,61 +188,11 @@ def _delete(call: Call) -> Answer:
         directory.applications.remove(app)
         app.deleted_date_time = call.now
         directory.deleted_applications.append(app)
+        # Documented of the portal; that Graph does the same is unverified.
+        principal = directory.principal(app.app_id)
+        if principal is not None:
+            enterprise_apps.delete(directory, principal, call.now)
     return Answer()
-
-
-# Deleted ones.
-
-
-def _deleted(call: Call, directory: Directory) -> list[Application]:
-    return [
-        one
-        for one in directory.deleted_applications
-        if one.deleted_date_time is None or one.deleted_date_time + _KEPT > call.now
-    ]
-
-
-def _list_deleted(call: Call) -> Answer:
-    with call.directory() as directory:
-        return queries.listed(call, wire.APPLICATION, map(wire.application, _deleted(call, directory)))
-
-
-def _get_deleted(call: Call) -> Answer:
-    with call.directory() as directory:
-        return queries.single(call, wire.APPLICATION, wire.application(_deleted_one(call, directory)))
-
-
-def _deleted_one(call: Call, directory: Directory) -> Application:
-    key = call.keys[0]
-    app = next((one for one in _deleted(call, directory) if one.id == key.guid), None)
-    if app is None:
-        raise errors.missing(key.value)
-    return app
-
-
-def _forget(call: Call) -> Answer:
-    with call.changing() as (_, directory):
-        directory.deleted_applications.remove(_removable(call, directory))
-    return Answer()
-
-
-def _restore(call: Call) -> Answer:
-    with call.changing() as (_, directory):
-        app = _removable(call, directory)
-        if app.unique_name is not None:
-            _free_name(directory, app.unique_name)
-        directory.deleted_applications.remove(app)
-        app.deleted_date_time = None
-        directory.applications.append(app)
-        return call.one("directoryObjects", {"@odata.type": "#microsoft.graph.application", **wire.application(app)})
-
-
-def _removable(call: Call, directory: Directory) -> Application:
-    app, caller = _deleted_one(call, directory), call.caller
-    any_app = caller.holds(directory, ADMINS_OF_APPS) if caller.delegated else caller.has("Application.ReadWrite.All")
-    if not any_app and caller.object_id not in app.owners:
-        raise errors.denied()
-    return app
 
 
 # Owners.
@@ -296,8 +249,4 @@ OPERATIONS: Final = (
     Operation("GET", "applications/{}/owners", _owners, READ),
     Operation("POST", "applications/{}/owners/$ref", _add_owner, WRITE),
     Operation("DELETE", "applications/{}/owners/{}/$ref", _remove_owner, WRITE),
-    Operation("GET", "directory/deletedItems/application", _list_deleted, READ),
-    Operation("GET", "directory/deletedItems/{}", _get_deleted, READ),
-    Operation("DELETE", "directory/deletedItems/{}", _forget, WRITE),
-    Operation("POST", "directory/deletedItems/{}/restore", _restore, WRITE),
 )

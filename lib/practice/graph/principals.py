@@ -135,13 +135,7 @@ def _change(principal: ServicePrincipal, body: Mapping[str, Any]) -> None:
 def _delete(call: Call) -> Answer:
     with call.changing() as (seen, directory):
         principal = _managed(call, seen, directory, call.keys[0])
-        directory.service_principals.remove(principal)
-        # What it was allowed goes with it.
-        directory.grants = [one for one in directory.grants if principal.id not in (one.client_id, one.resource_id)]
-        directory.app_role_assignments = [
-            one for one in directory.app_role_assignments if principal.id not in (one.principal_id, one.resource_id)
-        ]
-        directory.role_assignments = [one for one in directory.role_assignments if one.principal_id != principal.id]
+        enterprise_apps.delete(directory, principal, call.now)
     return Answer()
 
 
