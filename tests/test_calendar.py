@@ -31,12 +31,13 @@ def test_thirty_days_in_november_miss_the_quarter_and_the_year() -> None:
 
 
 def test_a_year_of_archive_misses_nothing() -> None:
-    found = calendar.business_dates(window((2025, 11, 1, 0), (2026, 11, 23, 12)), now=NOW)
+    year = window((2025, 11, 1, 0), (2026, 11, 23, 12))
+    found = calendar.business_dates(year, now=NOW)
     assert len(found.month_ends) == 12
     assert found.quarter_ends == (date(2025, 12, 31), date(2026, 3, 31), date(2026, 6, 30), date(2026, 9, 30))
     assert found.year_ends == (date(2025, 12, 31),)
     assert found.missed == ()
-    assert found.coverage(None).state == "complete"
+    assert found.coverage(year).state == "complete"
 
 
 @pytest.mark.parametrize(

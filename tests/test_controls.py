@@ -48,3 +48,7 @@ def test_turning_a_widget_and_choosing_headless_give_the_same_rows_and_numbers()
     headless = Filter(world.GROUPS, Choice(protocol="SMTP AUTH")).table()
     assert turned == headless
     assert "3 groups of 2 accounts, 0 of them urgent: 71 sign-ins went through" in headless.note
+
+
+def test_a_choice_that_nobody_fits_speaks_of_the_records_that_were_read() -> None:
+    assert Filter(world.GROUPS).table(Choice(user="zoe")).empty == "Nobody in the records that were read."

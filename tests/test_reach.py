@@ -122,3 +122,12 @@ def test_what_strangers_fill_in_makes_no_site_and_no_certificate_visible() -> No
 def test_a_domain_cannot_tell_days_apart_so_all_are_held() -> None:
     shared = Answers(tables=(*tables(first=7), *tables(first=30, tenant_id=OTHER)))
     assert reach.own(shared, "woodgrove.example") is shared
+
+
+def test_business_dates_are_unknown_where_nothing_was_read_and_partial_where_records_miss_some() -> None:
+    def state(answers: Answers) -> str:
+        (record,) = [each for each in limits(answers) if each.what == "business dates"]
+        return record.state
+
+    assert state(Answers()) == "unknown"
+    assert state(Answers(tables=tables())) == "partial"

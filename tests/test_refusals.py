@@ -1,8 +1,10 @@
 import io
+from dataclasses import replace
 
 import pytest
 import requests
 
+from mailauth import clouds
 from mailauth.services import refusals
 
 
@@ -32,3 +34,11 @@ def test_what_is_no_refusal_of_microsofts_says_nothing(content: bytes) -> None:
 def test_an_error_is_told_in_its_first_line_or_by_its_name() -> None:
     assert refusals.first_line(ValueError("no route\nTraceback …")) == "no route"
     assert refusals.first_line(TimeoutError()) == "TimeoutError"
+
+
+def test_a_rehearsal_cloud_that_is_silent_may_be_up_with_a_fault_armed() -> None:
+    public = clouds.built_in()["public"]
+    said = refusals.silent(replace(public, rehearsal=True))
+    assert "did not answer: a fault may be armed, or it has ended; run the cell" in said
+    assert "not up" not in said
+    assert refusals.silent(public) == refusals.CHECK

@@ -1,14 +1,21 @@
 """What a manager reads first: true for the tenant at hand, and no more than that."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailauth.cases import Case
+from mailauth.engines import Reply
 from mailauth.tenants import Source
 from mailauth.views import runbook
-from mailauth.views.markup import text
+from mailauth.views.controls import Filter
+from mailauth.views.figures import Chart
+from mailauth.views.markup import Stack, text
+from mailauth.views.tables import Callout
 from tests import case_invented
 from tests.case_invented import SCANNER
 
@@ -96,3 +103,81 @@ def test_phones_of_two_makes_are_not_called_by_the_name_of_one() -> None:
     [row] = table.rows
     assert row[0] == ("3 accounts", "ActiveSync with a certificate")
     assert row[1] == ("2: phone or tablet (iPhone)", "1: phone or tablet (Android phone)")
+
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "10-find-basic-auth.ipynb"
+VIEWS = sorted(set(re.findall(r"runbook\.(\w+)\(case\)", NOTEBOOK.read_text(encoding="utf-8"))))
+# These speak of the sources themselves, or of the other witness.
+OF_SOURCES = {"coverage", "first_screen", "queries", "reported"}
+DECIDED = "senders:\n  - user: scanner@woodgrove.example\n    protocol: SMTP AUTH\n    owner: J. Ward\n"
+# What may be said without a record: that there is none, what other sources lack, and facts about a date.
+ADMITTED = (
+    r"No sign-in record was (?:there to )?read|does not mean that nobody signed in|leaves no (?:sign-in )?record"
+    r"|No mail report was imported|No SMTP AUTH clients report was given|needs no licence"
+    r"|no day published|no page was found|Nothing by itself"
+)
+
+
+def unread(*reports: str) -> Case:
+    """Return a case without any sign-in record, with a decision, and a mail report where one is given."""
+    given = [case_invented.report(*reports)] if reports else []
+    found = case_invented.find(held=False)
+    return case_invented.case(reports=given, own=case_invented.decided(DECIDED), found=found)
+
+
+def told(view: Any) -> Iterator[str]:
+    """Yield all that a reader of *view* reads, whatever its kind."""
+    if isinstance(view, Stack):
+        for one in view.views:
+            yield from told(one)
+    elif isinstance(view, Chart):
+        yield from (view.title, view.alt, view.table.html())
+    else:
+        yield (view.table() if isinstance(view, Filter) else view).html()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(
+    "reports", [pytest.param((), id="no witness"), pytest.param((f"{SCANNER} Basic 12",), id="the report alone")]
+)
+def test_where_nothing_was_read_no_view_speaks_of_nobody_none_or_zero(name: str, reports: tuple[str, ...]) -> None:
+    said = re.sub(r"<[^>]+>", " ", " ".join(told(getattr(runbook, name)(unread(*reports)))))
+    facts = re.findall(r"(?i)\b(?:nobody|nothing|none|no|0|any more|every)\b.{0,40}", re.sub(ADMITTED, "", said))
+    assert facts == []
+
+
+@pytest.mark.parametrize("name", sorted(set(VIEWS) - OF_SOURCES))
+def test_where_nothing_was_read_a_view_of_the_records_cannot_know(name: str) -> None:
+    shown = getattr(runbook, name)(unread())
+    assert isinstance(shown, Callout)
+    assert shown.kind == "cannot know"
+    assert shown.title.startswith("No sign-in record was read: it is unknown ")
+
+
+@pytest.mark.parametrize("name", sorted(set(VIEWS) - OF_SOURCES - {"letters", "unmatched"}))
+def test_where_records_were_read_a_view_speaks_of_them_though_they_hold_no_sender(name: str) -> None:
+    assert not isinstance(getattr(runbook, name)(case_invented.case()), Callout)
+
+
+def test_decisions_are_called_gone_only_where_somebody_looked() -> None:
+    own = case_invented.decided(DECIDED)
+    assert len(case_invented.case(own=own).unmatched) == 1
+    assert unread().unmatched == ()
+
+
+def test_dates_that_the_mail_report_alone_touches_say_so() -> None:
+    shown = runbook.deadlines(unread(f"{SCANNER} Basic 12"))
+    assert "No sign-in record was read: these touch what the mail report shows." in shown.text()
+
+
+def test_what_only_the_report_can_know_is_not_said_to_be_missing_in_a_log_that_was_not_read() -> None:
+    shown = runbook.reported(unread(f"{SCANNER} Basic 12")).text()
+    assert "the sign-in log was not read" in shown
+    assert "only in this report" not in shown
+
+
+def test_a_question_that_was_refused_has_no_empty_answer() -> None:
+    refused = runbook.rows(Reply([], partial="workspace: cannot be reached")).text()
+    assert "Cannot know: workspace: cannot be reached" in refused
+    assert "no row" not in refused
+    assert "The query answered no row." in runbook.rows(Reply([])).text()

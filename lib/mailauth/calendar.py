@@ -33,19 +33,30 @@ class BusinessDates:
     def coverage(self, held: Window | None, source: str = "tenant") -> Coverage:
         """Return the record that says which business dates were seen."""
         what = "business dates"
-        start, end = (held.start, held.end) if held else (None, None)
+        if held is None:
+            return Coverage(
+                what,
+                "unknown",
+                source,
+                reason="No sign-in record was read: a job that runs at the end of a month, a quarter or a year "
+                "would not show.",
+                remedy=_ELSEWHERE,
+            )
         if not self.missed:
-            return Coverage(what, "complete", source, start, end)
+            return Coverage(what, "complete", source, held.start, held.end)
         names = ", ".join(f"the {name} of {spoken(day)}" for name, day in self.missed)
         return Coverage(
             what,
             "partial",
             source,
-            start,
-            end,
+            held.start,
+            held.end,
             reason=f"The records do not contain {names}: a job that runs on such a day only would not show.",
-            remedy="Let the runbook keep its own archive, or ask for the mail report, which looks back 90 days.",
+            remedy=_ELSEWHERE,
         )
+
+
+_ELSEWHERE = "Let the runbook keep its own archive, or ask for the mail report, which looks back 90 days."
 
 
 def business_dates(held: Window | None, *, now: datetime, missing: Collection[date] = ()) -> BusinessDates:

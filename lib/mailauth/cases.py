@@ -114,7 +114,7 @@ class Case:
         advice: What to do about each of `findings.groups`, in the same order.
         deadlines: What ends, as far as it touches the tenant.
         decisions: What a person decided; None where there is no such file.
-        unmatched: A sentence for each decision that belongs to nothing that was found.
+        unmatched: A sentence for each decision that belongs to nothing that was found; none where no record was read.
         queries: The text of each query as it ran, by source and name.
         reported: The mail report by address: what only it knows first, then by messages sent with a password.
         reports: How far each mail report reaches; one record that says so where none was read.
@@ -246,7 +246,7 @@ def build(
         advice=tuple(_advise(group, tenant, decided, today, rhythms) for group in groups),
         deadlines=_deadlines(findings, reported, today),
         decisions=decided,
-        unmatched=_unmatched(groups, decided),
+        unmatched=_unmatched(findings, decided),
         queries=dict(sorted(queries.items())),
         reported=reported,
         reports=tuple(report.coverage for report in reports) or (_no_report(tenant),),
@@ -280,9 +280,11 @@ def _deadlines(findings: Findings, reported: Sequence[Reported], today: date) ->
     )
 
 
-def _unmatched(groups: Iterable[Group], decided: Decisions | None) -> tuple[str, ...]:
+def _unmatched(findings: Findings, decided: Decisions | None) -> tuple[str, ...]:
+    if findings.held is None:
+        return ()  # What nobody looked for is not gone, and a good decision would be deleted.
     # An attack on an account is not the sender that a decision is about.
-    seen = [_key(group) for group in groups if group.verdict not in _NO_SENDER]
+    seen = [_key(group) for group in findings.groups if group.verdict not in _NO_SENDER]
     return decided.unmatched(seen) if decided else ()
 
 

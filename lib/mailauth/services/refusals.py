@@ -12,15 +12,15 @@ CHECK: Final = "Check the network, the proxy and the certificate authority of th
 """What to do where nothing, or something else than the service, answered."""
 
 
-_START_AGAIN: Final = (
-    "This cloud is one to rehearse on, and it is not up: run the cell that opens the tenant again, which starts it "
-    "where that can be done from here."
+_REHEARSAL: Final = (
+    "This cloud is one to rehearse on, and it did not answer: a fault may be armed, or it has ended; run the cell that "
+    "opens the tenant again, which starts it where that can be done from here."
 )
 
 
 def silent(cloud: Cloud, remedy: str = CHECK) -> str:
     """Return what to do where *cloud* does not answer: *remedy*, unless it is one that a rehearsal brings along."""
-    return _START_AGAIN if cloud.rehearsal else remedy
+    return _REHEARSAL if cloud.rehearsal else remedy
 
 
 def no_token(place: str, error: Exception) -> AccessError:

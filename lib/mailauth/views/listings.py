@@ -45,7 +45,14 @@ def groups(
     """
     blank: Sequence[Cell] = [None] * len(columns)
     cells = [(*group_cells(row), *(more or {}).get(row.sender_id, blank)) for row in rows]
-    return Table((*GROUP_COLUMNS, *columns), cells, caption, limit=limit, rest=rest, empty="Nobody.")
+    return Table(
+        (*GROUP_COLUMNS, *columns),
+        cells,
+        caption,
+        limit=limit,
+        rest=rest,
+        empty="Nobody in the records that were read.",
+    )
 
 
 GROUP_COLUMNS = ("Account", "What it is", "From", "Days active", "Went through", "Refused", "Last seen")
@@ -95,7 +102,9 @@ def users(rows: Sequence[UserSummary], *, window: str = "", rest: str = "") -> T
         )
         for row in rows
     ]
-    return Table(columns, cells, _caption("Accounts", window), rest=rest, empty="No account.")
+    return Table(
+        columns, cells, _caption("Accounts", window), rest=rest, empty="No account in the records that were read."
+    )
 
 
 def apps(rows: Sequence[AppSummary], *, window: str = "", rest: str = "") -> Table:
@@ -123,7 +132,13 @@ def apps(rows: Sequence[AppSummary], *, window: str = "", rest: str = "") -> Tab
         )
         for row in rows
     ]
-    return Table(columns, cells, _caption("Applications", window), rest=rest, empty="No application.")
+    return Table(
+        columns,
+        cells,
+        _caption("Applications", window),
+        rest=rest,
+        empty="No application in the records that were read.",
+    )
 
 
 def activesync(rows: Sequence[ActiveSyncUser], *, window: str = "", rest: str = "") -> Table:
@@ -143,7 +158,7 @@ def activesync(rows: Sequence[ActiveSyncUser], *, window: str = "", rest: str = 
         for row in rows
     ]
     caption = _caption("ActiveSync sign-ins by account", window)
-    return Table(columns, cells, caption, rest=rest, empty="No ActiveSync sign-in was seen.")
+    return Table(columns, cells, caption, rest=rest, empty="No ActiveSync sign-in in the records that were read.")
 
 
 def coverage(records: Sequence[Coverage]) -> Table:

@@ -1,15 +1,18 @@
 """What the notebooks show, one function per step: a case in, a view out.
 
-The words of a table's caption always say which window and which sources its numbers are from.
+The words of a table's caption always say which window and which sources its numbers are from. Where no sign-in record
+was read there is no number, and "none" would be taken for one: what counts records then says so (`_from_records`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from functools import wraps
+from typing import TypeVar
 
 from .. import kql
 from ..advice import Advice, mail_to_vendor
-from ..cases import Case
+from ..cases import Case, Reported
 from ..checks import Check
 from ..coverage import Coverage
 from ..deadlines import read_on
@@ -53,6 +56,30 @@ _FIRST_ROWS = 12
 _LIMITS = 5
 _FEW = 2
 _LETTERS = 20
+
+_View = TypeVar("_View")
+
+
+def _from_records(
+    about: str, *, unless: Callable[[Case], bool] = lambda _case: False
+) -> Callable[[Callable[[Case], _View]], Callable[[Case], _View | Callout]]:
+    """Let a view speak of the sign-in records only where some were read, and else say what cannot be known.
+
+    Args:
+        about: What the view answers, as it follows "unknown".
+        unless: Whether the view has an answer of its own without any record.
+    """
+
+    def decorate(view: Callable[[Case], _View]) -> Callable[[Case], _View | Callout]:
+        @wraps(view)
+        def answer(case: Case) -> _View | Callout:
+            if case.findings.held is None and not unless(case):
+                return Callout("cannot know", f"No sign-in record was read: it is unknown {about}.")
+            return view(case)
+
+        return answer
+
+    return decorate
 
 
 def where(tenant: Tenant, configuration: Configuration) -> Facts:
@@ -238,6 +265,7 @@ def _weight(row: Coverage) -> tuple[bool, int]:
     return row.source == "tenant", ("unknown", "absent", "partial", "complete").index(row.state)
 
 
+@_from_records("whether an account needs somebody today")
 def attention(case: Case) -> Table:
     """Return the accounts that somebody has to look at today, with the evidence."""
     cells = [
@@ -258,6 +286,7 @@ def coverage(case: Case) -> Table:
     return listings.coverage(case.coverage)
 
 
+@_from_records("which dates touch this tenant", unless=lambda case: bool(case.deadlines))
 def deadlines(case: Case) -> Table:
     """Return the dates that touch this tenant."""
     cells = [
@@ -265,22 +294,26 @@ def deadlines(case: Case) -> Table:
         for d in case.deadlines
     ]
     columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
-    note = f"As read from their sources on {text(read_on())}."
+    known_by = "" if case.findings.held else "No sign-in record was read: these touch what the mail report shows. "
+    note = f"{known_by}As read from their sources on {text(read_on())}."
     empty = "No date known to us touches what was found."
     return Table(columns, cells, "What ends, and when", note=note, limit=100, empty=empty)
 
 
+@_from_records("which protocols are used with a password")
 def protocols(case: Case) -> Chart:
     """Return the protocol summary."""
     return figures.protocols(case.findings.protocols, window=_window(case))
 
 
+@_from_records("whether sign-ins become fewer or more")
 def trend(case: Case) -> Chart:
     """Return successes by day and protocol."""
     found = case.findings
     return figures.trend(found.trend, missing=found.missing_days, marks=case.marks, window=_window(case))
 
 
+@_from_records("who sends with a password")
 def senders(case: Case) -> Table:
     """Return every sender with its decision or its proposal; attacks apart."""
     cells = [(*listings.group_cells(group), *_next(case.advice_for(group))) for group in case.senders()]
@@ -298,6 +331,7 @@ def _next(advised: Advice) -> tuple[Cell, ...]:
 _NO_SENDER = ("attack_noise", "not_mail", "modern")
 
 
+@_from_records("which vendors have to be asked")
 def letters(case: Case) -> Stack:
     """Return a mail to send for each sender whose road waits for the answer of whoever makes it."""
     shown = []
@@ -308,26 +342,28 @@ def letters(case: Case) -> Stack:
     return Stack(tuple(shown[:_LETTERS]) or (Callout("info", "No sender waits for a vendor's answer."),))
 
 
+@_from_records("which accounts sign in with a password")
 def users(case: Case) -> Table:
     """Return accounts, the worst and the sender side by side; accounts that were only attacked are left out."""
     rows = [user for user in case.findings.users if user.worst not in _NO_SENDER]
     return listings.users(rows, window=_window(case), rest="tables/users.csv")
 
 
+@_from_records("which applications sign in with a password")
 def apps(case: Case) -> Table:
     """Return client applications."""
     return listings.apps(case.findings.apps, window=_window(case))
 
 
+@_from_records("who uses ActiveSync, and with what")
 def activesync(case: Case) -> Table:
     """Return ActiveSync by account, certificates and passwords apart."""
     return listings.activesync(case.findings.activesync, window=_window(case), rest="tables/activesync.csv")
 
 
-def ropc(case: Case) -> Table | Callout:
+@_from_records("who hands passwords over, and how often")
+def ropc(case: Case) -> Table:
     """Return password grants by whose fault they are."""
-    if case.findings.held is None:
-        return _NOTHING_READ
     found = case.findings.ropc
     cells: list[tuple[Cell, ...]] = [
         ("Exchange hands the password over", found.basic, "a legacy protocol: this is Basic authentication"),
@@ -339,18 +375,15 @@ def ropc(case: Case) -> Table | Callout:
     return Table(("Whose", "Sign-ins", "What it means"), cells, f"Password grants by cause ({_window(case)})")
 
 
-_NOTHING_READ = Callout("cannot know", "No sign-in record was read, so nothing can be counted here.")
-
-
+@_from_records("how many sign-ins failed, and why")
 def reasons(case: Case) -> Chart:
     """Return why sign-ins failed."""
     return figures.reasons(case.findings.reasons, window=_window(case))
 
 
-def attacks(case: Case) -> Facts | Callout:
+@_from_records("what strangers tried")
+def attacks(case: Case) -> Facts:
     """Return what strangers tried."""
-    if case.findings.held is None:
-        return _NOTHING_READ
     found = case.findings.attacks
     return Facts(
         [
@@ -363,6 +396,7 @@ def attacks(case: Case) -> Facts | Callout:
     )
 
 
+@_from_records("who uses OAuth for mail")
 def adoption(case: Case) -> Chart:
     """Return OAuth for mail beside passwords, in senders by day."""
     found = case.findings
@@ -380,7 +414,7 @@ def reported(case: Case) -> Table:
             row.messages,
             row.first,
             row.last,
-            Badge("also in the sign-in log", "ok") if row.known else Badge("only in this report", "warn"),
+            _witness(case, row),
         )
         for row in case.reported
     ]
@@ -390,6 +424,13 @@ def reported(case: Case) -> Table:
     return Table(columns, cells, "The Exchange admin center's report of SMTP AUTH clients", note=note, empty=empty)
 
 
+def _witness(case: Case, row: Reported) -> Badge:
+    if case.findings.held is None:
+        return Badge("the sign-in log was not read", "know")
+    return Badge("also in the sign-in log", "ok") if row.known else Badge("only in this report", "warn")
+
+
+@_from_records("who signs in with a password, and from where")
 def explore(case: Case) -> Filter:
     """Return the filter over all groups."""
     return Filter(case.findings.groups)
@@ -411,6 +452,7 @@ def queries(case: Case) -> Stack:
     return Stack(tuple(shown))
 
 
+@_from_records("which decisions still match a sender", unless=lambda case: case.decisions is None)
 def unmatched(case: Case) -> Callout:
     """Return the decisions that match nothing any more."""
     if case.decisions is None:
@@ -424,6 +466,8 @@ def rows(reply: Reply, *, caption: str = "Your own question") -> Table:
     """Return the rows of one's own query, or why there are none."""
     columns = tuple(reply.rows[0]) if reply.rows else ("Answer",)
     cells = [tuple(_plain(row[name]) for name in columns) for row in reply.rows]
+    if not cells and reply.partial:
+        return Table(columns, cells, caption, empty=f"Cannot know: {reply.partial}")
     return Table(columns, cells, caption, note=reply.partial, empty="The query answered no row.")
 
 
