@@ -1,4 +1,7 @@
 import io
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -34,6 +37,22 @@ def test_what_is_no_refusal_of_microsofts_says_nothing(content: bytes) -> None:
 def test_an_error_is_told_in_its_first_line_or_by_its_name() -> None:
     assert refusals.first_line(ValueError("no route\nTraceback …")) == "no route"
     assert refusals.first_line(TimeoutError()) == "TimeoutError"
+
+
+def test_a_connection_that_breaks_off_is_told_in_words(broken: str) -> None:
+    with pytest.raises(requests.ConnectionError) as raised:
+        requests.get(broken, timeout=5)
+    assert refusals.first_line(raised.value) == "the connection broke off"
+
+
+@pytest.fixture
+def broken() -> Iterator[str]:
+    """Return an address that hangs up on everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        thread.join()
 
 
 def test_a_rehearsal_cloud_that_is_silent_may_be_up_with_a_fault_armed() -> None:

@@ -48,4 +48,6 @@ def body(response: Any) -> Mapping[str, Any]:
 
 def first_line(error: Exception) -> str:
     """Return the first line of what *error* says, or its name; no longer than a sentence may be."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    # What lies under requests prints its own objects here, which tell a reader nothing more.
+    return "the connection broke off" if said.startswith("('Connection ") else said[:300]
