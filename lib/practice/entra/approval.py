@@ -9,7 +9,7 @@ from . import consent, scopes, turns
 from .clients import Client
 from .consent import Asked
 from .errors import Refused
-from .persons import Person
+from .persons import Agreed, Person
 from .turns import Turn
 
 __all__ = ["give", "lacking", "page", "refusal"]
@@ -30,7 +30,7 @@ def lacking(turn: Turn, person: Person) -> list[Asked]:
     wanted = turns.wanted(turn, person.tenant)
     if "consent" in turn.ask.prompts and not client.preauthorized:
         return [consent.asked(directory, client, one) for one in wanted]
-    return consent.missing(directory, client, wanted, person.user)
+    return consent.missing(directory, client, wanted, person)
 
 
 def _of_administrator(turn: Turn, tenant: Tenant, client: Client) -> list[Asked]:
@@ -76,8 +76,8 @@ def page(turn: Turn, person: Person, wanted: list[Asked]) -> Response:
     )
 
 
-def give(turn: Turn, person: Person) -> None:
-    """Write down that *person* agrees.
+def give(turn: Turn, person: Person) -> Agreed:
+    """Write down that *person* agrees, and return to what, for as long as that lags.
 
     Raises:
         Refused: 90094 or 90095 where they may not.
@@ -90,7 +90,7 @@ def give(turn: Turn, person: Person) -> None:
         directory = person.tenant.directory_in_force(g.backend.now())
         everybody = everybody or consent.is_admin(directory, person.user, wanted)
     with g.backend.states.changing(person.tenant.tenant_id) as held:
-        consent.record(
+        return consent.record(
             g.backend,
             held,
             turns.here(turn, person),

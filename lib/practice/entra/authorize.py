@@ -15,7 +15,7 @@ from practice.wellknown import SIGN_IN_WORD
 from . import approval, asks, clients, grants, pages, realms, sessions, turns
 from .asks import Ask
 from .errors import Refused, correlation_id
-from .persons import Person
+from .persons import NOTHING, Agreed, Person
 from .sessions import Account
 from .turns import Turn
 
@@ -87,7 +87,8 @@ def _resumed() -> Turn:
     ask = Ask(**content["ask"])
     g.realm, g.v1 = realms.realm(g.backend, ask.realm), ask.v1
     account = Account(**content["account"]) if content["account"] else None
-    return Turn(ask, clients.found(g.backend, g.realm, ask.client_id), g.realm, account, bool(content["fresh"]))
+    client = clients.found(g.backend, g.realm, ask.client_id)
+    return Turn(ask, client, g.realm, account, fresh=bool(content["fresh"]), agreed=Agreed(**content["agreed"]))
 
 
 def _stepped(turn: Turn, name: str) -> Response:
@@ -97,7 +98,7 @@ def _stepped(turn: Turn, name: str) -> Response:
         case "pick":
             picked = request.form.get("account", "")
             found = next((one for one in sessions.accounts() if one.user == picked), None)
-            return _go_on(replace(turn, account=found)) if found else _sign_in_page(turn, "")
+            return _go_on(replace(turn, account=found, agreed=NOTHING)) if found else _sign_in_page(turn, "")
         case "switch":
             return _sign_in_page(turn, "")
         case "cancel" | "decline":
@@ -136,7 +137,7 @@ def _password(turn: Turn) -> Response:
             turns.record(turn, held, done)
         return _sign_in_page(turn, name, _hint(done.code))
     account = Account(held.tenant_id, done.user.id, mfa=False, since=now.timestamp())
-    return _kept(replace(turn, account=account, fresh=True), account)
+    return _kept(replace(turn, account=account, fresh=True, agreed=NOTHING), account)
 
 
 def _kept(turn: Turn, account: Account) -> Response:
@@ -183,8 +184,8 @@ def _go_on(turn: Turn) -> Response:
 
 
 def _accepted(turn: Turn, person: Person) -> Response:
-    approval.give(turn, person)
-    return _confirmed(turn, person)
+    agreed = approval.give(turn, person)
+    return _confirmed(replace(turn, agreed=agreed), replace(person, agreed=agreed))
 
 
 def _confirmed(turn: Turn, person: Person) -> Response:

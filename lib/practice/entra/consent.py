@@ -1,6 +1,6 @@
 """Consent: what was given, what is missing, who may give it, and how it is written down."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,6 +22,7 @@ from practice.wellknown import EXCHANGE, GRAPH, ROLES
 
 from .clients import Client
 from .errors import Refused
+from .persons import Agreed, Person
 from .scopes import OPENID, Wanted
 
 __all__ = [
@@ -100,25 +101,29 @@ class Asked:
     roles: tuple[AppRole, ...] = ()
 
 
-def consented(directory: Directory, client: Client, resource: ServicePrincipal, user: User) -> frozenset[str]:
-    """Return the delegated scopes of *resource* that *client* has for *user*, in one order or another."""
-    if client.principal is None:
-        return frozenset()
-    values = _granted(directory, client.principal, resource, user)
+def consented(directory: Directory, client: Client, resource: ServicePrincipal, person: Person) -> frozenset[str]:
+    """Return the delegated scopes of *resource* that *client* has for *person*, in one order or another.
+
+    What they agreed to just now is among them, whether *directory* knows it yet or not.
+    """
+    values = _granted(directory, client, resource, person)
     if resource.app_id == EXCHANGE:
         # The portal lists the mail scopes under Graph; consent to them there counts for Exchange as well.
         graph = directory.principal(GRAPH)
         offered = {one.value for one in resource.oauth2_permission_scopes}
-        values |= _granted(directory, client.principal, graph, user) & offered if graph else set()
+        values |= _granted(directory, client, graph, person) & offered if graph else set()
     return frozenset(values)
 
 
-def _granted(directory: Directory, client: ServicePrincipal, resource: ServicePrincipal, user: User) -> set[str]:
-    return {
+def _granted(directory: Directory, client: Client, resource: ServicePrincipal, person: Person) -> set[str]:
+    principal, agreed = client.principal, person.agreed.to(resource)
+    if principal is None:
+        return agreed
+    return agreed | {
         value
         for one in directory.grants
-        if one.client_id == client.id and one.resource_id == resource.id
-        if one.consent_type == "AllPrincipals" or one.principal_id == user.id
+        if one.client_id == principal.id and one.resource_id == resource.id
+        if one.consent_type == "AllPrincipals" or one.principal_id == person.user.id
         for value in one.scope.split()
     }
 
@@ -212,7 +217,7 @@ def _configured(directory: Directory, client: Client, wanted: Wanted) -> Asked:
     )
 
 
-def missing(directory: Directory, client: Client, wanted: Iterable[Wanted], user: User) -> list[Asked]:
+def missing(directory: Directory, client: Client, wanted: Iterable[Wanted], person: Person) -> list[Asked]:
     """Return what consent is still needed for.
 
     With ``.default`` any earlier consent to the resource is enough, as it is in Entra.
@@ -221,15 +226,16 @@ def missing(directory: Directory, client: Client, wanted: Iterable[Wanted], user
         Refused: As `asked`.
     """
     lacking = []
+    known = client.principal is not None or bool(person.agreed.scopes)
     for each in wanted:
         if client.preauthorized:
             asked(directory, client, each)
             continue
-        had = consented(directory, client, each.resource, user)
+        had = consented(directory, client, each.resource, person)
         if each.default and had:
             continue
         scopes = tuple(value for value in asked(directory, client, each).scopes if value not in had)
-        if scopes or (client.principal is None and not had):
+        if scopes or not (had or known):
             lacking.append(Asked(each.resource, scopes))
     return lacking
 
@@ -276,9 +282,9 @@ def worded(value: str, resource: ServicePrincipal) -> str:
 
 
 def record(
-    backend: Backend, tenant: Tenant, client: Client, permissions: Iterable[Asked], *, user: User | None, replace: bool
-) -> None:
-    """Write consent down; the enterprise application is made where there is none.
+    backend: Backend, tenant: Tenant, client: Client, permissions: Sequence[Asked], *, user: User | None, replace: bool
+) -> Agreed:
+    """Write consent down, and return it until that is in force; an enterprise application is made where there is none.
 
     Args:
         backend: The cloud.
@@ -302,6 +308,14 @@ def record(
             _grant(directory, principal, one, user)
             if user is None:
                 _assign(directory, principal, one, now)
+    return _agreed(permissions, tenant.directory_spread(now))
+
+
+def _agreed(permissions: Iterable[Asked], until: datetime) -> Agreed:
+    scopes: dict[str, str] = {}
+    for one in permissions:
+        scopes[one.resource.id] = " ".join([*scopes.get(one.resource.id, "").split(), *one.scopes])
+    return Agreed(scopes, until.timestamp())
 
 
 def _enterprise_app(directory: Directory, client: Client, user: User | None) -> ServicePrincipal:

@@ -18,7 +18,7 @@ from flask import request
 from practice import signon
 from practice.access import workload_access
 from practice.backend import Backend
-from practice.state import Directory, ServicePrincipal, Tenant, User
+from practice.state import Directory, ServicePrincipal, Tenant
 from practice.wellknown import GRAPH, MICROSOFT
 
 from . import consent
@@ -102,7 +102,7 @@ def attempt(backend: Backend, client: Client, wanted: Wanted) -> signon.Attempt:
 
 def _answer(backend: Backend, client: Client, person: Person, wanted: Wanted, proof: Proof) -> dict[str, Any]:
     directory = person.tenant.directory_in_force(backend.now())
-    scopes = _scopes(directory, client, person.user, wanted)
+    scopes = _scopes(directory, client, person, wanted)
     token, lasts = _access_token(backend, client, wanted, _of_user(directory, person, scopes), person.tenant, proof)
     answer: dict[str, Any] = {
         "token_type": "Bearer",
@@ -204,17 +204,17 @@ def refreshable(backend: Backend, client: Client, person: Person, wanted: Wanted
     )
 
 
-def _scopes(directory: Directory, client: Client, user: User, wanted: Wanted) -> list[str]:
+def _scopes(directory: Directory, client: Client, person: Person, wanted: Wanted) -> list[str]:
     """Return what the token's ``scp`` holds: everything that was ever consented to on the resource.
 
     Raises:
         Refused: 65001 and what `consent.asked` says.
     """
-    if consent.missing(directory, client, [wanted], user):
+    if consent.missing(directory, client, [wanted], person):
         raise Refused("65001", app=client.app_id, name=client.name)
     if client.preauthorized:
         return sorted(consent.asked(directory, client, wanted).scopes)
-    had = consent.consented(directory, client, wanted.resource, user)
+    had = consent.consented(directory, client, wanted.resource, person)
     basics = {"offline_access"} if wanted.resource.app_id == GRAPH else set()
     return sorted(had - basics)
 

@@ -1,17 +1,39 @@
 """Who has signed in: while a request is answered, and as it is kept between two requests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from practice.backend import Backend
-from practice.state import Tenant, User
+from practice.state import ServicePrincipal, Tenant, User
 
 from .errors import Refused
 from .realms import Realm, tenants
 
-__all__ = ["Person", "SignedIn", "found"]
+__all__ = ["NOTHING", "Agreed", "Person", "SignedIn", "found"]
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What somebody has just agreed to on a page, good until no replica of the directory lags behind it any more.
+
+    Whoever comes back with what the page gave them is not refused for a consent that is still on its way.
+
+    Args:
+        scopes: Delegated ones, separated by spaces, by the object id of their resource.
+        until: When the directory alone says what was consented to, in seconds since 1970.
+    """
+
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    until: float = 0
+
+    def to(self, resource: ServicePrincipal) -> set[str]:
+        """Return the scopes of *resource*."""
+        return set(self.scopes.get(resource.id, "").split())
+
+
+NOTHING: Final = Agreed()
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,7 @@ class SignedIn:
         mfa: Whether a second factor was given.
         since: When they signed in, in seconds since 1970.
         transfer: ``deviceCodeFlow`` where a code carried the sign-in to another device.
+        agreed: What they agreed to along with it.
     """
 
     tenant: str
@@ -36,11 +59,13 @@ class SignedIn:
     mfa: bool
     since: float
     transfer: str = ""
+    agreed: Agreed = NOTHING
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "SignedIn":
         """Return it as a sealed code or refresh token holds it, among other things."""
-        return cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
+        plain = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        return cls(**{**plain, "agreed": Agreed(**content.get("agreed", {}))})
 
 
 @dataclass(frozen=True)
@@ -55,6 +80,7 @@ class Person:
         since: When they signed in.
         transfer: ``deviceCodeFlow`` where a code carried the sign-in to another device.
         nonce: What the id token repeats.
+        agreed: What they agreed to just now, and a replica that lags may not know yet.
     """
 
     user: User
@@ -64,12 +90,12 @@ class Person:
     since: datetime
     transfer: str = ""
     nonce: str = ""
+    agreed: Agreed = NOTHING
 
     def kept(self) -> SignedIn:
         """Return it as it can be kept."""
-        return SignedIn(
-            self.tenant.tenant_id, self.user.id, self.home, self.mfa, self.since.timestamp(), transfer=self.transfer
-        )
+        since = self.since.timestamp()
+        return SignedIn(self.tenant.tenant_id, self.user.id, self.home, self.mfa, since, self.transfer, self.agreed)
 
 
 def found(backend: Backend, realm: Realm, kept: SignedIn, *, nonce: str = "") -> Person:
@@ -81,8 +107,12 @@ def found(backend: Backend, realm: Realm, kept: SignedIn, *, nonce: str = "") ->
     tenant = next((one for one in tenants(backend) if one.tenant_id == kept.tenant), None)
     if tenant is None or (realm.tenant and realm.tenant is not tenant):
         raise Refused("70000")
-    user = next((one for one in tenant.directory_in_force(backend.now()).users if one.id == kept.user), None)
+    now = backend.now()
+    user = next((one for one in tenant.directory_in_force(now).users if one.id == kept.user), None)
     if user is None:
         raise Refused("50034", tenant=tenant.title)
     since = datetime.fromtimestamp(kept.since, UTC)
-    return Person(user, tenant, kept.home, kept.mfa, since, transfer=kept.transfer, nonce=nonce)
+    # Where nothing lags any more the directory says it all, in a tenant that was made anew as well.
+    until = min(kept.agreed.until, tenant.directory_spread(now).timestamp())
+    agreed = kept.agreed if now.timestamp() < until else NOTHING
+    return Person(user, tenant, kept.home, kept.mfa, since, transfer=kept.transfer, nonce=nonce, agreed=agreed)

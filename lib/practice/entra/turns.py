@@ -1,6 +1,6 @@
 """Where a sign-in stands between two pages, and what follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flask import Response, g, request
@@ -13,7 +13,7 @@ from . import clients, pages, scopes, sessions
 from .asks import Ask
 from .clients import Client
 from .errors import Refused, correlation_id
-from .persons import Person
+from .persons import NOTHING, Agreed, Person
 from .realms import Realm
 from .sessions import Account
 
@@ -30,6 +30,7 @@ class Turn:
         realm: Where it asked.
         account: Who has signed in so far.
         fresh: Whether they did so just now, rather than in an earlier session.
+        agreed: What they have agreed to on the way.
     """
 
     ask: Ask
@@ -37,12 +38,20 @@ class Turn:
     realm: Realm
     account: Account | None = None
     fresh: bool = False
+    agreed: Agreed = NOTHING
 
     def sealed(self) -> str:
         """Return it as the page's form carries it."""
         account = vars(self.account) if self.account else None
-        content = {"kind": "flow", "ask": self.ask.written(), "account": account, "fresh": self.fresh}
-        return str(g.backend.keys.seal({**content, "issued": g.backend.now().timestamp()}))
+        content = {
+            "kind": "flow",
+            "ask": self.ask.written(),
+            "account": account,
+            "fresh": self.fresh,
+            "agreed": asdict(self.agreed),
+            "issued": g.backend.now().timestamp(),
+        }
+        return str(g.backend.keys.seal(content))
 
     def page(self, template: str, **content: Any) -> Response:
         """Return a page of this sign-in."""
@@ -67,7 +76,7 @@ def who(turn: Turn) -> Person:
     done = judged(turn, person)
     if not done.ok:
         raise Refused(done.code, resource=turn.client.name, tenant=person.tenant.title)
-    return person
+    return replace(person, agreed=turn.agreed)
 
 
 def judged(turn: Turn, person: Person) -> signon.SignOn:
