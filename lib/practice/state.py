@@ -400,6 +400,8 @@ class Mailbox(_Record):
         imap_enabled: ``Set-CASMailbox -ImapEnabled``.
         pop_enabled: The same for POP.
         active_sync_enabled: The same for ActiveSync.
+        active_sync_allowed_ids: Ids of phones that may sync whatever the organization says of new ones.
+        active_sync_blocked_ids: Ids of phones that may not; these come first.
         smtp_auth_disabled: Three states: None follows the organization.
         authentication_policy: The name of the user's own policy; empty follows the organization's default.
         copies_sent: ``MessageCopyForSMTPClientSubmissionEnabled``.
@@ -426,6 +428,8 @@ class Mailbox(_Record):
     imap_enabled: bool = True
     pop_enabled: bool = True
     active_sync_enabled: bool = True
+    active_sync_allowed_ids: list[str] = []
+    active_sync_blocked_ids: list[str] = []
     smtp_auth_disabled: bool | None = None
     authentication_policy: str = ""
     copies_sent: bool = True
@@ -517,7 +521,12 @@ class CasMailboxPlan(_Record):
 
 
 class MobileDevice(_Record):
-    """A partnership of a phone with a mailbox."""
+    """A partnership of a phone with a mailbox.
+
+    Args:
+        wipe: What an administrator asked to be wiped; it is done when the phone next syncs, which no phone does here.
+        wipe_requested: When that was.
+    """
 
     guid: str = Field(default_factory=new_id)
     mailbox: str
@@ -530,6 +539,8 @@ class MobileDevice(_Record):
     access_state: Literal["Allowed", "Blocked", "Quarantined"] = "Allowed"
     first_sync: Moment
     last_sync: Moment | None = None
+    wipe: Literal["", "device", "account"] = ""
+    wipe_requested: Moment | None = None
 
 
 TraceStatus = Literal["Delivered", "Failed", "Pending", "Quarantined"]
@@ -713,13 +724,17 @@ class Tenant(_Record):
         A copy for each of many quick changes would fill the file; so a change may be in force a sixtieth early.
         """
         until = now + lag
-        kept = [one for one in self.former if one.holds(now)]
-        joins = any(getattr(one, part) is not None and abs(until - one.until) <= lag / 60 for one in kept)
+        joins = any(
+            getattr(one, part) is not None and one.holds(now) and abs(until - one.until) <= lag / 60
+            for one in self.former
+        )
         before = None
         if lag and not joins:
             copied = getattr(self, part).model_copy(deep=True)
             before = _Former.model_validate({"since": now, "until": until, part: copied})
         yield
+        # The other part may have been changed meanwhile, within this change.
+        kept = [one for one in self.former if one.holds(now)]
         self.former = [*kept, before] if before else kept
 
     @classmethod

@@ -118,6 +118,18 @@ TRIPS = [
         {"Identity": INVOICES},
     ),
     *(
+        Trip("Get-CASMailbox", _CAS, {"Identity": ADA, name: ["one", "two"]}, _CAS, {"Identity": ADA, name: None})
+        for name in ("ActiveSyncAllowedDeviceIDs", "ActiveSyncBlockedDeviceIDs")
+    ),
+    Trip(
+        "Get-MobileDeviceStatistics",
+        "Clear-MobileDevice",
+        {"Identity": "ApplF2", "Confirm": False, "AccountOnly": True},
+        "Clear-MobileDevice",
+        {"Identity": "ApplF2", "Cancel": True},
+        {"Mailbox": ADA},
+    ),
+    *(
         Trip("Get-CASMailbox", _CAS, {"Identity": ADA, name: False}, _CAS, {"Identity": ADA, name: True})
         for name in ("ImapEnabled", "PopEnabled", "ActiveSyncEnabled")
     ),
@@ -233,12 +245,102 @@ def test_a_change_shows_at_once_and_its_undo_takes_it_back(admin: Administration
 
 def test_the_trips_leave_no_cmdlet_out() -> None:
     tried = {name for one in TRIPS for name in (one.change, one.undo)}
-    assert {one.name for one in CMDLETS.values() if one.changes} - tried == {"Enable-OrganizationCustomization"}
+    for_good = {"Enable-OrganizationCustomization", "Remove-MobileDevice"}
+    assert {one.name for one in CMDLETS.values() if one.changes} - tried == for_good
 
 
 def test_a_change_that_is_tried_with_whatif_is_not_kept(admin: Administration) -> None:
     assert admin.rows("Set-CASMailbox", Identity=ADA, ImapEnabled=False, WhatIf=True) == []
     assert admin.rows("Get-CASMailbox", Identity=ADA)[0]["ImapEnabled"] is True
+
+
+def test_a_phone_is_let_in_and_kept_out_by_its_mailboxs_lists(admin: Administration) -> None:
+    admin.answer("Set-ActiveSyncOrganizationSettings", DefaultAccessLevel="Quarantine")
+    seen = []
+    for change in (
+        {"ActiveSyncAllowedDeviceIDs": "other"},
+        {"ActiveSyncBlockedDeviceIDs": {"@odata.type": "#Exchange.GenericHashTable", "Add": "applf2"}},
+        {"ActiveSyncAllowedDeviceIDs": {"add": ["ApplF2"]}},
+        {"ActiveSyncBlockedDeviceIDs": {"Remove": "ApplF2"}},
+        {"ActiveSyncAllowedDeviceIDs": []},
+        {"ActiveSyncAllowedDeviceIDs": ["ApplF2"]},
+    ):
+        admin.answer("Set-CASMailbox", Identity=ADA, **change)
+        seen.append(admin.rows("Get-MobileDevice", Mailbox=ADA)[0]["DeviceAccessState"])
+    assert seen == ["Allowed", "Blocked", "Blocked", "Allowed", "Quarantined", "Allowed"]
+    assert admin.rows("Get-CASMailbox", Identity=ADA)[0]["ActiveSyncAllowedDeviceIDs"] == ["ApplF2"]
+
+
+def test_a_phone_that_is_removed_is_gone_and_one_that_is_wiped_stays(admin: Administration) -> None:
+    (phone,) = admin.rows("Get-MobileDevice", Mailbox=ADA)
+    admin.answer("Clear-MobileDevice", Identity=phone["Identity"])
+    (told,) = admin.rows("Get-MobileDeviceStatistics", Mailbox=ADA)
+    assert (told["Status"], bool(told["DeviceWipeRequestTime"])) == ("DeviceWipePending", True)
+    admin.answer("Remove-MobileDevice", Identity=phone["Identity"], Confirm=False)
+    assert admin.rows("Get-MobileDevice", Mailbox=ADA) == []
+    assert admin.refusal("Remove-MobileDevice", Identity=phone["Identity"]).startswith(NOT_FOUND)
+
+
+def test_an_old_phone_cannot_be_cleared_of_its_account_alone(admin: Administration) -> None:
+    with admin.practice.states.changing(TENANT) as tenant:
+        tenant.exchange.mobile_devices[0].client_version = "14.1"
+    assert "ActiveSync 16.1" in admin.refusal("Clear-MobileDevice", Identity="ApplF2", AccountOnly=True)
+    assert admin.rows("Get-MobileDeviceStatistics", Mailbox=ADA)[0]["Status"] == "DeviceOk"
+
+
+def test_addresses_are_replaced_added_and_removed(admin: Administration) -> None:
+    seen = []
+    for change in (
+        [f"SMTP:{ADA}", f"smtp:countess@{DOMAIN}"],
+        {"Add": f"SMTP:countess@{DOMAIN}"},
+        {"Add": f"lady@{DOMAIN}", "Remove": f"smtp:{ADA}"},
+        [f"SMTP:{ADA}"],
+    ):
+        admin.answer("Set-Mailbox", Identity=admin.made.ada.id, EmailAddresses=change)
+        (row,) = admin.rows("Get-Mailbox", Identity=admin.made.ada.id)
+        assert row["EmailAddresses"][0] == f"SMTP:{row['PrimarySmtpAddress']}"
+        seen.append([one.removesuffix(f"@{DOMAIN}") for one in row["EmailAddresses"]])
+    assert seen == [
+        ["SMTP:ada", "smtp:countess"],
+        ["SMTP:countess", "smtp:ada"],
+        ["SMTP:countess", "smtp:lady"],
+        ["SMTP:ada"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ([f"smtp:{ADA}"], "exactly one primary"),
+        ([f"SMTP:{ADA}", f"SMTP:b@{DOMAIN}"], "exactly one primary"),
+        ({"Remove": f"SMTP:{ADA}"}, "exactly one primary"),
+        (None, "exactly one primary"),
+        ({"Add": f"smtp:{INVOICES}"}, "already being used"),
+        ({"Add": "smtp:ada@elsewhere.example"}, "not an accepted domain"),
+        ({"Add": "sip:ada"}, "SMTP addresses only"),
+        ({"Plus": "x"}, "Add and Remove"),
+        ({"Add": [5, {}]}, "isn't a string"),
+        ({}, "Add and Remove"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_refused(reader: Administration, change: Any, said: str) -> None:
+    assert said in reader.refusal("Set-Mailbox", Identity=ADA, EmailAddresses=change)
+
+
+def test_an_account_is_renamed_by_its_mailbox_when_that_has_spread(admin: Administration) -> None:
+    admin.practice.faults.directory_lag = timedelta(minutes=5)
+    new = f"countess@{DOMAIN}"
+    admin.answer("Set-Mailbox", Identity=ADA, MicrosoftOnlineServicesID=new)
+    (row,) = admin.rows("Get-Mailbox", Identity=ADA)
+    assert (row["UserPrincipalName"], row["PrimarySmtpAddress"]) == (new, ADA)
+    with admin.practice.states.reading(TENANT) as tenant:
+        now = admin.practice.backend.now()
+        assert tenant.directory_in_force(now).user(new) is None
+        assert tenant.directory_in_force(now + timedelta(minutes=6)).user(new) is not None
+    taken = admin.refusal("Set-Mailbox", Identity=INVOICES, MicrosoftOnlineServicesID=new)
+    assert "already in use" in taken
+    foreign = admin.refusal("Set-Mailbox", Identity=INVOICES, MicrosoftOnlineServicesID="x@elsewhere.example")
+    assert "not an accepted domain" in foreign
 
 
 def test_a_set_cmdlet_that_changes_nothing_says_so(admin: Administration) -> None:

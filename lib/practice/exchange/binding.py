@@ -5,7 +5,7 @@ no switch, and what does not fit is refused with the parameter's name.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -14,10 +14,10 @@ from uuid import UUID
 
 from . import errors
 
-__all__ = ["COMMON", "Given", "Kind", "Parameter", "bind"]
+__all__ = ["COMMON", "Edit", "Given", "Kind", "Parameter", "bind"]
 
 Kind = Literal[
-    "text", "guid", "bool", "nullable bool", "switch", "number", "size", "moment", "texts", "choice", "choices"
+    "text", "guid", "bool", "nullable bool", "switch", "number", "size", "moment", "texts", "edit", "choice", "choices"
 ]
 
 _BOOLEANS: Final = {0: False, 1: True}
@@ -26,6 +26,27 @@ _MOST: Final = 500
 _UNLIMITED: Final = "unlimited"
 _DATES: Final = ("%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What becomes of a list: other values in its place, or some more and some fewer (``@{Add=...; Remove=...}``).
+
+    Args:
+        whole: The list from now on; None where it is edited.
+        add: Values that come to it.
+        remove: Values that leave it.
+    """
+
+    whole: tuple[str, ...] | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def of(self, held: Iterable[str]) -> list[str]:
+        """Return the list that comes of *held*; values are one where only their case differs."""
+        gone = {one.lower() for one in self.remove}
+        kept = [one for one in held if one.lower() not in gone] if self.whole is None else self.whole
+        return list({one.lower(): one for one in (*kept, *self.add)}.values())
 
 
 class _UnfitError(ValueError):
@@ -39,7 +60,7 @@ class Parameter:
     Args:
         name: As Exchange spells it.
         kind: What values it takes: ``size`` is a number or ``Unlimited`` (None); ``texts`` and ``choices`` are
-            lists, for which a single value may stand.
+            lists, for which a single value may stand; ``edit`` takes such a list too, or what to add and remove.
         required: Whether the cmdlet cannot do without it.
         choices: The values of ``choice`` and ``choices``.
         type_name: Its .NET type, as a message names it; by kind where empty.
@@ -228,6 +249,16 @@ def _texts(parameter: Parameter, value: object) -> tuple[str, ...]:
     return tuple(text for one in listed if (text := _text(parameter, one)))
 
 
+def _edit(parameter: Parameter, value: object) -> Edit:
+    if not isinstance(value, dict):
+        return Edit(_texts(parameter, value))
+    # How the module sends a hash table is unverified; what says a value's type beside it is none of its keys.
+    parts = {name.lower(): one for name, one in value.items() if "@" not in name}
+    if not parts or not {"add", "remove"}.issuperset(parts):
+        raise _UnfitError("The hash table may contain the keys Add and Remove only.")
+    return Edit(add=_texts(parameter, parts.get("add")), remove=_texts(parameter, parts.get("remove")))
+
+
 def _choice(parameter: Parameter, value: object) -> str:
     text = _text(parameter, value) or ""
     found = next((one for one in parameter.choices if one.lower() == text.lower()), None)
@@ -259,6 +290,7 @@ _READERS: Final[Mapping[str, Callable[[Parameter, object], Any]]] = MappingProxy
         "size": _size,
         "moment": _moment,
         "texts": _texts,
+        "edit": _edit,
         "choice": _choice,
         "choices": _choices,
     }
@@ -275,6 +307,7 @@ _TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "size": "Microsoft.Exchange.Data.Unlimited`1[System.UInt32]",
         "moment": "System.DateTime",
         "texts": "Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]",
+        "edit": "Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]",
         "choice": "System.Enum",
         "choices": "System.Enum[]",
     }

@@ -5,7 +5,7 @@ from typing import Any, Final
 from practice import management_scopes, opath
 from practice.state import Mailbox
 
-from . import errors, recipients
+from . import addresses, errors, recipients
 from .binding import Given, Parameter
 from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first
 
@@ -60,7 +60,7 @@ def _recipient(run: Run, box: Mailbox) -> Row:
         "DisplayName": box.display_name,
         "Alias": recipients.alias(box),
         "PrimarySmtpAddress": box.primary_smtp,
-        "EmailAddresses": [f"SMTP:{box.primary_smtp}", *(f"smtp:{one}" for one in box.aliases)],
+        "EmailAddresses": addresses.proxies(box),
         "RecipientType": "MailUser" if box.kind == "MailUser" else "UserMailbox",
         "RecipientTypeDetails": box.kind,
         "ExternalDirectoryObjectId": box.user_id,
@@ -132,32 +132,18 @@ def _set(run: Run, given: Given) -> list[Row]:
     if "Type" in given:
         values["kind"] = _TYPES[given["Type"]]
     if given.text("WindowsEmailAddress"):
-        values |= _readdressed(run, box, given.text("WindowsEmailAddress"))
+        values |= addresses.readdressed(run, box, given.text("WindowsEmailAddress"))
+    if "EmailAddresses" in given:
+        values |= addresses.replaced(run, box, given["EmailAddresses"])
+    if given.text("MicrosoftOnlineServicesID"):
+        addresses.rename(run, box, given.text("MicrosoftOnlineServicesID"))
     named = [name for name in _ATTRIBUTES if name in given]
     if named:
         attributes = {**box.custom_attributes, **{name: given.text(name) for name in named}}
         values["custom_attributes"] = {name: value for name, value in attributes.items() if value}
-    assign(run, box, values, box.user_id)
+    if values or not given.text("MicrosoftOnlineServicesID"):
+        assign(run, box, values, box.user_id)
     return []
-
-
-def _readdressed(run: Run, box: Mailbox, address: str) -> dict[str, Any]:
-    """Return what a new primary address changes: the old one stays as a further address."""
-    local, at, domain = address.partition("@")
-    if not local or not at or not run.tenant.owns(domain):
-        raise errors.invalid(
-            f"You can't use the domain because it's not an accepted domain for your organization: \"{address}\".",
-            "Microsoft.Exchange.Management.Tasks.NotAcceptedDomainException",  # unverified, text and type
-        )
-    other = run.exchange.mailbox(address)
-    if other is not None and other.guid != box.guid:
-        raise errors.invalid(
-            f'The proxy address "SMTP:{address}" is already being used by the proxy addresses or LegacyExchangeDN of '
-            f'"{other.user_id}". Please choose another proxy address.',
-            "Microsoft.Exchange.Management.RecipientTasks.ProxyAddressExistsException",  # type unverified
-        )
-    kept = [one for one in (box.primary_smtp, *box.aliases) if one.lower() != address.lower()]
-    return {"primary_smtp": address, "aliases": kept}
 
 
 def _statistics(run: Run, given: Given) -> list[Row]:
@@ -214,6 +200,8 @@ CMDLETS: Final = (
         (
             IDENTITY,
             Parameter("DisplayName", longest=256),
+            Parameter("EmailAddresses", "edit"),
+            Parameter("MicrosoftOnlineServicesID", longest=320),
             Parameter("MessageCopyForSMTPClientSubmissionEnabled", "bool"),
             Parameter("Type", "choice", choices=tuple(_TYPES)),
             Parameter("WindowsEmailAddress", longest=320),

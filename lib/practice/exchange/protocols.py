@@ -1,13 +1,13 @@
-"""The protocol switches of mailboxes and of the plans that new ones are made from, and the phones at them:
-``*-CASMailbox``, ``*-CASMailboxPlan``, ``Get-MobileDevice`` and its statistics."""
+"""The protocol switches of mailboxes, which phones may sync with them, and the plans that new ones are made from:
+``*-CASMailbox``, ``*-CASMailboxPlan``."""
 
 from typing import Any, Final
 
-from practice.state import CasMailboxPlan, Mailbox, MobileDevice
+from practice.state import CasMailboxPlan, Mailbox
 
-from . import errors, recipients
+from . import addresses, devices, errors, recipients
 from .binding import Given, Parameter
-from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first, stamp
+from .cmdlets import IDENTITY, RESULT_SIZE, Cmdlet, Row, Run, assign, first
 from .mailboxes import filtered
 
 __all__ = ["CMDLETS"]
@@ -19,6 +19,10 @@ _SWITCHES: Final = {
     "PopEnabled": "pop_enabled",
     "ActiveSyncEnabled": "active_sync_enabled",
 }
+_PHONES: Final = {
+    "ActiveSyncAllowedDeviceIDs": "active_sync_allowed_ids",
+    "ActiveSyncBlockedDeviceIDs": "active_sync_blocked_ids",
+}
 
 
 def _shown(box: Mailbox) -> Row:
@@ -27,11 +31,11 @@ def _shown(box: Mailbox) -> Row:
         "Name": box.user_id,
         "DisplayName": box.display_name,
         "PrimarySmtpAddress": box.primary_smtp,
-        "EmailAddresses": [f"SMTP:{box.primary_smtp}", *(f"smtp:{one}" for one in box.aliases)],
+        "EmailAddresses": addresses.proxies(box),
         "Guid": box.guid,
         "ExchangeObjectId": box.guid,
         "ExternalDirectoryObjectId": box.user_id,
-        **{name: getattr(box, field) for name, field in _SWITCHES.items()},
+        **{name: getattr(box, field) for name, field in (_SWITCHES | _PHONES).items()},
         # Three states: null follows the organization, and PowerShell shows it as a blank (E5).
         "SmtpClientAuthenticationDisabled": box.smtp_auth_disabled,
     }
@@ -50,7 +54,10 @@ def _set(run: Run, given: Given) -> list[Row]:
     values = _switches(given)
     if "SmtpClientAuthenticationDisabled" in given:
         values["smtp_auth_disabled"] = given["SmtpClientAuthenticationDisabled"]
+    values |= {field: given[name].of(getattr(box, field)) for name, field in _PHONES.items() if name in given}
+    listed = devices.listed(box)
     assign(run, box, values, box.user_id)
+    devices.admit(run, box, listed)
     return []
 
 
@@ -85,65 +92,6 @@ def _set_plan(run: Run, given: Given) -> list[Row]:
     return []
 
 
-def _device_name(run: Run, device: MobileDevice) -> str:
-    """Return a device's identity: the mailbox's name, the container, and a name made of kind and id."""
-    box = run.box(device.mailbox)
-    container = "ExchangeActiveSyncDevices" if device.client_type == "EAS" else "ExchangeDevices"
-    return f"{box.user_id if box else device.mailbox}\\{container}\\{device.client_type}§{device.device_id}"
-
-
-def _device(run: Run, device: MobileDevice) -> Row:
-    box = run.box(device.mailbox)
-    name = _device_name(run, device)
-    return {
-        "Identity": name,
-        "Name": name.rpartition("\\")[2],
-        "Guid": device.guid,
-        "DeviceId": device.device_id,
-        "DeviceModel": device.model,
-        "FriendlyName": device.model,
-        "DeviceOS": device.os,
-        "DeviceUserAgent": device.user_agent,
-        "ClientType": device.client_type,
-        "ClientVersion": device.client_version,
-        "DeviceAccessState": device.access_state,
-        "FirstSyncTime": stamp(device.first_sync),
-        "UserDisplayName": box.display_name if box else "",
-    }
-
-
-def _devices(run: Run, given: Given) -> list[MobileDevice]:
-    found = sorted(run.exchange.mobile_devices, key=lambda one: (one.mailbox, one.device_id))
-    if given.text("Mailbox"):
-        box = recipients.mailbox(run, given.text("Mailbox"))
-        return [one for one in found if run.box(one.mailbox) is box]
-    identity = given.text("Identity").lower()
-    if not identity:
-        return found
-    named = [one for one in found if identity in (one.guid, one.device_id.lower(), _device_name(run, one).lower())]
-    if not named:
-        raise errors.not_found(given.text("Identity"), domain=run.initial_domain)
-    return named
-
-
-def _get_device(run: Run, given: Given) -> list[Row]:
-    kinds = {"EAS"} if given.flag("ActiveSync") else {"EAS", "REST", "MOWA"}
-    return first(run, [_device(run, one) for one in _devices(run, given) if one.client_type in kinds], given)
-
-
-def _device_statistics(run: Run, given: Given) -> list[Row]:
-    status = {"Allowed": "DeviceOk", "Blocked": "DeviceBlocked", "Quarantined": "DeviceOk"}
-    return [
-        {
-            **_device(run, one),
-            "LastSuccessSync": stamp(one.last_sync),
-            "LastSyncAttemptTime": stamp(one.last_sync),
-            "Status": status[one.access_state],
-        }
-        for one in _devices(run, given)
-    ]
-
-
 _PARAMETERS: Final = tuple(Parameter(name, "bool") for name in _SWITCHES)
 
 CMDLETS: Final = (
@@ -157,22 +105,14 @@ CMDLETS: Final = (
         "Set-CASMailbox",
         _RECIPIENTS,
         _set,
-        (IDENTITY, *_PARAMETERS, Parameter("SmtpClientAuthenticationDisabled", "nullable bool")),
+        (
+            IDENTITY,
+            *_PARAMETERS,
+            Parameter("SmtpClientAuthenticationDisabled", "nullable bool"),
+            *(Parameter(name, "edit") for name in _PHONES),
+        ),
     ),
     Cmdlet("Get-CASMailboxPlan", _CLIENTS, _get_plan, (Parameter("Identity"),)),
     Cmdlet("Set-CASMailboxPlan", _CLIENTS, _set_plan, (IDENTITY, *_PARAMETERS)),
-    Cmdlet(
-        "Get-MobileDevice",
-        _RECIPIENTS,
-        _get_device,
-        (Parameter("Identity"), Parameter("Mailbox"), Parameter("ActiveSync", "switch"), RESULT_SIZE),
-    ),
-    Cmdlet(
-        "Get-MobileDeviceStatistics",
-        _RECIPIENTS,
-        _device_statistics,
-        (Parameter("Identity"), Parameter("Mailbox")),
-        one_of=(("Identity", "Mailbox"),),
-    ),
 )
 """The cmdlets of this module."""

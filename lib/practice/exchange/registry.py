@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, mailboxes, organization, permissions, policies, principals, protocols, rbac, traces
+from . import devices, errors, mailboxes, organization, permissions, policies, principals, protocols, rbac, traces
 from .binding import Given, bind
 from .cmdlets import Cmdlet
 
 __all__ = ["CMDLETS", "bound", "find"]
 
-_MODULES: Final = (mailboxes, organization, permissions, policies, principals, protocols, rbac, traces)
+_MODULES: Final = (devices, mailboxes, organization, permissions, policies, principals, protocols, rbac, traces)
 
 CMDLETS: Final[Mapping[str, Cmdlet]] = MappingProxyType(
     {one.name.lower(): one for module in _MODULES for one in module.CMDLETS}
