@@ -290,12 +290,13 @@ def test_an_old_phone_cannot_be_cleared_of_its_account_alone(admin: Administrati
 
 def test_addresses_are_replaced_added_and_removed(admin: Administration) -> None:
     seen = []
-    for change in (
+    changes: tuple[Any, ...] = (
         [f"SMTP:{ADA}", f"smtp:countess@{DOMAIN}"],
         {"Add": f"SMTP:countess@{DOMAIN}"},
         {"Add": f"lady@{DOMAIN}", "Remove": f"smtp:{ADA}"},
         [f"SMTP:{ADA}"],
-    ):
+    )
+    for change in changes:
         admin.answer("Set-Mailbox", Identity=admin.made.ada.id, EmailAddresses=change)
         (row,) = admin.rows("Get-Mailbox", Identity=admin.made.ada.id)
         assert row["EmailAddresses"][0] == f"SMTP:{row['PrimarySmtpAddress']}"
