@@ -257,14 +257,15 @@ def test_a_change_that_is_tried_with_whatif_is_not_kept(admin: Administration) -
 def test_a_phone_is_let_in_and_kept_out_by_its_mailboxs_lists(admin: Administration) -> None:
     admin.answer("Set-ActiveSyncOrganizationSettings", DefaultAccessLevel="Quarantine")
     seen = []
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"ActiveSyncAllowedDeviceIDs": "other"},
         {"ActiveSyncBlockedDeviceIDs": {"@odata.type": "#Exchange.GenericHashTable", "Add": "applf2"}},
         {"ActiveSyncAllowedDeviceIDs": {"add": ["ApplF2"]}},
         {"ActiveSyncBlockedDeviceIDs": {"Remove": "ApplF2"}},
         {"ActiveSyncAllowedDeviceIDs": []},
         {"ActiveSyncAllowedDeviceIDs": ["ApplF2"]},
-    ):
+    )
+    for change in changes:
         admin.answer("Set-CASMailbox", Identity=ADA, **change)
         seen.append(admin.rows("Get-MobileDevice", Mailbox=ADA)[0]["DeviceAccessState"])
     assert seen == ["Allowed", "Blocked", "Blocked", "Allowed", "Quarantined", "Allowed"]
