@@ -102,10 +102,19 @@ class Graph:
         cloud: Where Graph is, and how to reach it.
         credential: What signs in; its token is sent to the cloud's Graph host only.
         pace: How fast; one for all clients of a tenant.
+        needs: What reading needs, as the end of a sentence, for a refusal that Graph gives no name to.
     """
 
-    def __init__(self, cloud: Cloud, credential: TokenCredential, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        credential: TokenCredential,
+        *,
+        pace: Pace | None = None,
+        needs: str = "reading sign-ins needs AuditLog.Read.All",
+    ) -> None:
         self.base = cloud.graph.rstrip("/")
+        self._ask = f"Ask an administrator which permission this app or account lacks; {needs}."
         self._silence = refusals.silent(cloud)
         self._pace = pace or Pace()
         self._pipeline: Pipeline[Any, Any] = Pipeline(
@@ -185,7 +194,7 @@ class Graph:
         except ValueError as error:
             raise SourceError(f"Graph at {self.base} answered something that is not JSON.", code="not JSON") from error
         if not isinstance(content, Mapping):
-            raise _refusal(response, self.base)
+            raise _refusal(response, self.base, self._ask)
         return content
 
 
@@ -235,7 +244,7 @@ def _origin(link: str) -> str:
     return f"{found.scheme}://{found.hostname or ''}"[:200]
 
 
-def _refusal(response: HttpResponse, base: str) -> SourceError:
+def _refusal(response: HttpResponse, base: str, ask: str) -> SourceError:
     name, said = _error_of(response)
     code = f"{response.status_code} {name}".rstrip()
     match response.status_code:
@@ -246,7 +255,7 @@ def _refusal(response: HttpResponse, base: str) -> SourceError:
                 code=code,
             )
         case 403:
-            known = ("Graph refused the request: " + (said or name or "no reason given"), _ASK)
+            known = ("Graph refused the request: " + (said or name or "no reason given"), ask)
             message, remedy = _REFUSALS.get(name, known)
             return AccessError(message, remedy=remedy, code=code)
         case 429 | 500 | 502 | 503:
@@ -254,11 +263,6 @@ def _refusal(response: HttpResponse, base: str) -> SourceError:
                 f"Graph at {base} kept answering {code}; every retry that it allows was made.", code=code
             )
     return SourceError(f"Graph answered {code}: {said or 'no reason given'}", code=code)
-
-
-_ASK: Final = (
-    "Ask an administrator which permission this app or account lacks; reading sign-ins needs AuditLog.Read.All."
-)
 
 
 def _error_of(response: HttpResponse) -> tuple[str, str]:
