@@ -164,7 +164,7 @@ def test_a_wrong_field_does_not_spill_a_log_into_the_error() -> None:
     assert "\u202e" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["start", "findings"])
+@pytest.mark.parametrize("name", ["start", "findings", "consent"])
 def test_the_schemas_are_schemas_and_close_every_object(name: str) -> None:
     shipped = evidence.schema(name)
     Draft202012Validator.check_schema(shipped)

@@ -20,13 +20,15 @@ from . import escape
 from .advice import Advice
 from .cases import Case, Reported
 from .checks import Check, worst
+from .consent import AppLinks
 from .coverage import Coverage, Window
 from .deadlines import Deadline
 from .errors import EvidenceError
 from .findings import Attention, Group
+from .grants import Consents
 from .tenants import Source, Tenant
 
-__all__ = ["findings", "schema", "start"]
+__all__ = ["consents", "findings", "schema", "start"]
 
 _TOOL = "mailauth-runbook"
 _SCHEMAS = resources.files("mailauth") / "schemas"
@@ -96,8 +98,33 @@ def findings(case: Case) -> Record:
     return _record("findings", case.tenant, case.coverage, data, found.made_at)
 
 
+def consents(tenant: Tenant, state: Consents, links: Iterable[AppLinks], *, made_at: datetime) -> Record:
+    """Return the record of notebook 30: the consent that the tenant holds, what is missing, and the links for it.
+
+    Args:
+        tenant: The tenant.
+        state: Its consent.
+        links: The links for its own apps.
+        made_at: The moment, aware.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    data = {
+        "tenant_id": tenant.tenant_id,
+        "outcome": worst(state.checks),
+        "checks": [_plain(check) for check in state.checks],
+        "apps": [_plain(app) for app in state.apps],
+        "clients": [_plain(client) for client in state.clients if client.here],
+        "users": [_plain(each) for each in state.users],
+        "requests": state.requests,
+        "links": [_plain(each) for each in links],
+    }
+    return _record("consent", tenant, state.coverage, data, made_at)
+
+
 def schema(name: str) -> Mapping[str, Any]:
-    """Return the JSON schema of a record: ``start`` or ``findings``.
+    """Return the JSON schema of a record: ``start``, ``findings`` or ``consent``.
 
     Raises:
         LookupError: No such schema ships with the library.

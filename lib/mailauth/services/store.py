@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,7 @@ __all__ = [
     "cache_dir",
     "forget",
     "home",
+    "link_key",
     "lock",
     "private_folder",
     "retire",
@@ -55,6 +57,17 @@ def cache_dir(tenant: str, tenant_id: str = "") -> Path:
 def archive_dir(tenant: str, tenant_id: str = "") -> Path:
     """Return the folder for sign-ins that were fetched and will leave the service's log; made if need be."""
     return private_folder(_kept(tenant, tenant_id) / "archive")
+
+
+def link_key(tenant: str, tenant_id: str = "") -> bytes:
+    """Return the key from which this machine makes the state of its consent links; made at random if need be.
+
+    It is kept because an answer may come back days later, when another run has to know it again.
+    """
+    path = private_folder(_kept(tenant, tenant_id)) / "links.key"
+    if not path.exists():
+        write_bytes(path, secrets.token_bytes(32))
+    return path.read_bytes()
 
 
 def _kept(tenant: str, tenant_id: str) -> Path:
