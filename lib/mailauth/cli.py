@@ -4,14 +4,16 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from . import fleet, session, tenants
+from . import checks, escape, fleet, session, tenants
 from .errors import MailauthError
 from .services import children, store
+from .views import consenting
 
 __all__ = ["main"]
 
@@ -143,6 +145,33 @@ def check(config: str) -> int:
 
 
 @commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--app", default="", help="Only this mail app, by its name in the tenants file.")
+def consent(config: str, tenant: str, app: str) -> int:
+    """Show the links that ask for consent, and the consent that the tenant holds. Changes nothing.
+
+    Ends with 0 where nothing is missing. Granting without a click, through Microsoft Graph, is not built.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    if app:
+        chosen = replace(chosen, mail_apps=(_mail_app(chosen, app),))
+    run = session.Run(configuration, chosen, Path())
+    state = run.consent_state()
+    for each in run.consent_links(state):
+        click.echo("".join(f"{each.app}: {link.title}\n  {link.url}\n" for link in each.links))
+    click.echo(f"{consenting.held(state)}\n")
+    # The text of a check may hold what somebody named an app.
+    for check in state.checks:
+        click.echo(escape.line(str(check), limit=1_000))
+    for record in state.coverage:
+        if record.state != "complete":
+            click.echo(escape.line(f"{record.what}: {record.state}. {record.reason} {record.remedy}", limit=1_000))
+    return int(checks.worst(state.checks) != "ok")
+
+
+@commands.command()
 @click.option("--tenant", required=True, help="Its name in the tenants file.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
 @click.option("--keep-reports", is_flag=True, help="Leave its pages and evidence.")
@@ -160,6 +189,14 @@ def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
         click.echo(f"nothing is kept of {tenant!r}")
     if reports / tenant in removed:
         fleet.remember(reports, ())
+
+
+def _mail_app(tenant: tenants.Tenant, name: str) -> tenants.MailApp:
+    found = next((each for each in tenant.mail_apps if each.name == name), None)
+    if found is None:
+        known = ", ".join(each.name for each in tenant.mail_apps) or "no mail app"
+        raise click.UsageError(f"--app: found {name!r}; {tenant.name} has {known}.")
+    return found
 
 
 def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:

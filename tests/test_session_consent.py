@@ -1,0 +1,141 @@
+"""Notebook 30's steps as session methods: links, the answer, the record; and the command over them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mailauth import evidence, session, tenants
+from mailauth.errors import ConfigurationError, EvidenceError
+from mailauth.grants import Consents
+from mailauth.session import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = "22222222-2222-2222-2222-222222222222"
+TENANT = "11111111-1111-1111-1111-111111111111"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Return a tenant with a mail app, that nobody signs in to."""
+    path = tmp_path / "tenants.yaml"
+    apps = f"[{{name: relay, client_id: {APP}, flows: [{{kind: interactive}}]}}, {{name: unregistered}}]"
+    path.write_text(f"tenants:\n  - {{name: woodgrove, tenant_id: {TENANT}, mail_apps: {apps}}}\n", encoding="utf-8")
+    configuration = tenants.load(path)
+    return Run(configuration, configuration.tenant("woodgrove"), tmp_path / "woodgrove", tell=lambda _: None)
+
+
+@pytest.fixture
+def state(run: Run) -> Consents:
+    return run.consent_state()
+
+
+def test_where_nobody_signs_in_nothing_is_known_and_the_links_are_there_all_the_same(run: Run, state: Consents) -> None:
+    told = {check.name: check.outcome for check in state.checks}
+    assert told == {"mail permissions": "cannot know", "relay": "cannot know", "unregistered": "not configured"}
+    [record] = state.coverage
+    assert (record.state, "names nobody who signs in" in record.reason) == ("unknown", True)
+    [links] = run.consent_links(state)
+    assert [link.url.partition("?")[2] for link in links.links] == [f"client_id={APP}"]
+
+
+def test_a_link_is_the_same_in_the_next_run_and_its_answer_is_known_again(run: Run, state: Consents) -> None:
+    first, again = (run.consent_links(state, redirect_uri="http://localhost") for _ in range(2))
+    assert first == again
+    found = run.read_consent(f"http://localhost/?admin_consent=True&state={first[0].state}&tenant={TENANT}", again)
+    assert found is not None
+    assert (found.granted, found.app, found.doubts) == (True, "relay", ())
+
+
+def test_no_address_is_no_answer_and_a_wrong_one_names_the_parameter(run: Run) -> None:
+    assert run.read_consent(" ", ()) is None
+    with pytest.raises(ConfigurationError, match=r"^callback: found no answer in it"):
+        run.read_consent("yes", ())
+
+
+def test_programs_that_microsoft_disabled_get_no_link(run: Run) -> None:
+    ids = [each.client_id for each in run.client_links()]
+    assert "9e5f94bc-e8a4-4e73-b8be-63364c29d753" in ids
+    assert "08162f7c-0fd2-4200-a84a-f25a4db0b584" not in ids
+
+
+def test_the_record_holds_the_checks_the_links_and_how_far_the_look_reached(run: Run, state: Consents) -> None:
+    path = run.keep_consent(state, run.consent_links(state))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert (path.name, record["schema"], record["data"]["outcome"]) == (
+        "30-consent.json",
+        "mailauth/consent/1",
+        "cannot know",
+    )
+    assert [each["state"] for each in record["coverage"]] == ["unknown"]
+    assert [each["app"] for each in record["data"]["links"]] == ["relay"]
+
+
+def test_a_record_that_does_not_fit_is_refused(run: Run, state: Consents) -> None:
+    odd = replace(state, requests="maybe")  # what a caller without types could do
+    with pytest.raises(EvidenceError, match=r"^evidence consent: data\.requests: found 'maybe'"):
+        evidence.consents(run.tenant, odd, (), made_at=run.now())
+
+
+# The command, and the notebook headless, on the practice tenants.
+
+
+def mailauth(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mailauth", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.xdist_group("report")
+class TestPractice:
+    """The practice tenants, as they are at first."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "said"),
+        [
+            pytest.param(["--tenant", "contoso"], 0, "ok: daemon: SMTP for the app itself", id="contoso"),
+            pytest.param(
+                ["--tenant", "fabrikam", "--app", "relay"],
+                1,
+                "WRONG: relay: POP for people (POP.AccessAsUser.All is not granted). Open the link",
+                id="fabrikam",
+            ),
+            pytest.param(["--tenant", "adatum"], 1, "not configured: mail apps", id="adatum"),
+        ],
+    )
+    def test_the_command_ends_with_0_where_nothing_is_missing(
+        self, arguments: list[str], status: int, said: str
+    ) -> None:
+        done = mailauth("consent", *arguments)
+        assert (done.returncode, said in done.stdout) == (status, True), done.stdout + done.stderr
+
+    def test_an_app_that_is_not_there_is_named_with_those_that_are(self) -> None:
+        done = mailauth("consent", "--tenant", "contoso", "--app", "relay")
+        assert done.returncode == 2
+        assert "--app: found 'relay'; contoso has mail, daemon." in done.stderr
+
+    def test_the_notebook_runs_headless_and_leaves_page_and_evidence(self, tmp_path: Path) -> None:
+        asked = ["--notebooks", "30-consent", "--no-open", "--out", str(tmp_path)]
+        done = mailauth("report", "--tenant", "fabrikam", "--tenant", "northwind", *asked)
+        assert done.returncode == 0, done.stderr
+        record = json.loads((tmp_path / "fabrikam" / "evidence" / "30-consent.json").read_text(encoding="utf-8"))
+        wrong = [check["name"] for check in record["data"]["checks"] if check["outcome"] == "wrong"]
+        assert wrong == ["relay: POP for people", "relay: POP for the app itself"]
+        page = (tmp_path / "fabrikam" / "30-consent.html").read_text(encoding="utf-8")
+        assert "POP.AccessAsApp is not granted" in page
+        assert "not configured" in (tmp_path / "northwind" / "30-consent.html").read_text(encoding="utf-8")
+
+    def test_it_changes_nothing(self) -> None:
+        opened = session.open("fabrikam")
+        before = opened.consent_state()
+        opened.consent_links(before)
+        assert opened.consent_state() == before
