@@ -31,7 +31,7 @@ class Look:
 
     def __call__(self, *clients: str) -> Found:
         pace = Pace(1_000, 1.0)
-        apps = [self.made.daemon.app_id, self.made.client.app_id]
+        apps = {self.made.daemon.app_id: "daemon", self.made.client.app_id: "client"}
         return directory.read(self.where, self.credential, apps, clients=clients, pace=pace)
 
 
@@ -141,6 +141,14 @@ def test_without_a_token_it_is_asked_for_once(opened: Opened) -> None:
     seen = look()
     assert nobody.asked == 1
     assert set(states(seen).values()) == {"unknown"}
+
+
+def test_a_secret_that_is_not_there_is_said_and_ends_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = opened()
+    monkeypatch.delenv("MAILAUTH_TEST_READER")
+    seen = look()
+    assert set(states(seen).values()) == {"unknown"}
+    assert all("MAILAUTH_TEST_READER" in record.reason for record in seen.coverage)
 
 
 def test_every_page_is_read(opened: Opened) -> None:

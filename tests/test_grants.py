@@ -141,6 +141,17 @@ def test_an_enterprise_application_that_lets_nobody_in_is_said(
     assert (check.outcome, check.found) == (outcome, said)
 
 
+def test_what_a_new_consent_may_take_back_is_said_before_somebody_opens_a_link() -> None:
+    listed = frozenset(permissions.of(protocol, "scope")[1].id for protocol in ("imap", "pop"))
+    given = Scopes(GRAPH.object_id, frozenset({"IMAP.AccessAsUser.All", "SMTP.Send"}))
+    person = Scopes(GRAPH.object_id, frozenset({"offline_access"}), "u1")
+    seen = state(found(given, person, roles=ROLES, asks=listed))
+    assert one(seen, "a new consent").found == "it may take back IMAP.AccessAsApp, POP.AccessAsApp, SMTP.Send"
+    # Where nothing is missing, nobody is about to open one; of what is registered elsewhere, nobody here knows.
+    assert "a new consent" not in outcomes(state(found(Scopes(GRAPH.object_id, MAIL), asks=listed)))
+    assert "a new consent" not in outcomes(state(found(given)))
+
+
 def test_full_access_as_app_opens_everything_and_none_of_this() -> None:
     role = (EXCHANGE.object_id, EXCHANGE.roles["full_access_as_app"])
     seen = state(found(roles=frozenset({role})), "certificate")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,8 @@ def test_the_record_holds_the_checks_the_links_and_how_far_the_look_reached(run:
 
 
 def test_a_record_that_does_not_fit_is_refused(run: Run, state: Consents) -> None:
-    odd = replace(state, requests="maybe")  # what a caller without types could do
+    changes: dict[str, Any] = {"requests": "maybe"}
+    odd = replace(state, **changes)
     with pytest.raises(EvidenceError, match=r"^evidence consent: data\.requests: found 'maybe'"):
         evidence.consents(run.tenant, odd, (), made_at=run.now())
 

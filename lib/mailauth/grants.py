@@ -368,7 +368,10 @@ def _of_app(app: AppConsent, found: Found) -> Iterator[Check]:
         return
     missing = [check for kind in app.needs for each in app.protocols if (check := _permission(app, each, kind, held))]
     yield from missing
-    yield from _too_much(app, held, found, lacking=any(check.outcome == "wrong" for check in missing))
+    lacking = any(check.outcome == "wrong" for check in missing)
+    yield from _too_much(app, held, found, lacking=lacking)
+    if lacking:
+        yield from _at_risk(app, held, found)
 
 
 def _presence(app: AppConsent) -> Check:
@@ -420,6 +423,24 @@ def _remedy(app: AppConsent, wanted: Sequence[Permission], held: Held) -> str:
     if held.asks is None or any(each.id in held.asks for each in wanted):
         return f"O{opened}"
     return f"The registration does not ask for {wanted[0].value}: add it there first, then o{opened}"
+
+
+def _at_risk(app: AppConsent, held: Held, found: Found) -> Iterator[Check]:
+    """Yield what the next consent may take back, as the registration does not list it any more."""
+    if held.asks is None:
+        return
+    given = {(each.resource_id, value) for each in held.scopes if not each.user_id for value in each.values}
+    ids = {
+        (offer.object_id, value): permission_id
+        for offer in found.offers
+        for kind in (offer.scopes, offer.roles)
+        for value, permission_id in kind.items()
+        if (offer.object_id, value) in given or (offer.object_id, permission_id) in held.roles
+    }
+    lost = sorted({value for (_, value), permission_id in ids.items() if permission_id not in held.asks})
+    if lost:
+        remedy = "Add to the registration what of it is needed, before anybody opens a link."
+        yield Check(f"{app.name}: a new consent", "cannot know", f"it may take back {', '.join(lost)}", remedy)
 
 
 def _too_much(app: AppConsent, held: Held, found: Found, *, lacking: bool) -> Iterator[Check]:

@@ -233,8 +233,8 @@ class Run:
         clients = [client.app_id for client in mailclients.known()]
         try:
             self.tell("reading the tenant's consent")
-            cloud, signed_in = self.tenant.cloud, self._credential()
-            found = directory.read(cloud, signed_in, self._registered(), clients=clients)
+            apps = {app.client_id: app.name for app in self.tenant.mail_apps if app.client_id}
+            found = directory.read(self.tenant.cloud, self._credential(), apps, clients=clients)
         except ConfigurationError as error:
             found = directory.unread(error)
         self.tell("")

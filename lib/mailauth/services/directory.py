@@ -12,7 +12,7 @@ from azure.core.credentials import TokenCredential
 from mailauth import grants, permissions
 from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage
-from mailauth.errors import MailauthError, SourceError, UnreachableError
+from mailauth.errors import ConfigurationError, MailauthError, SourceError, UnreachableError
 from mailauth.grants import Found, Held
 from mailauth.permissions import Offer
 
@@ -40,7 +40,7 @@ Record = Mapping[str, Any]
 def read(
     cloud: Cloud,
     credential: TokenCredential,
-    app_ids: Iterable[str],
+    apps: Mapping[str, str],
     *,
     clients: Sequence[str] = (),
     pace: Pace | None = None,
@@ -50,14 +50,14 @@ def read(
     Args:
         cloud: Where Graph is.
         credential: Signs in with what `NEEDS` says.
-        app_ids: The tenant's own mail apps.
+        apps: The tenant's own mail apps: what each is called, by application id.
         clients: Well-known mail programs, which most tenants know a few of.
         pace: How fast; None for what suits the directory.
     """
     with Graph(cloud, credential, pace=pace or Pace(*_PACE), needs=NEEDS) as graph:
         look = _Look(graph)
         offers = tuple(offer for name in permissions.APP_IDS if (offer := look.offer(name)))
-        held = {app_id: found for app_id in app_ids if (found := look.app(app_id))}
+        held = {app_id: found for app_id, name in apps.items() if (found := look.app(app_id, name))}
         held |= look.clients([each for each in clients if each not in held])
         people = {given.user_id for each in held.values() for given in each.scopes} - {""}
         names = look.people(sorted(people))
@@ -76,7 +76,7 @@ class _Look:
     def __init__(self, graph: Graph) -> None:
         self.coverage: list[Coverage] = []
         self._graph = graph
-        self._dead: SourceError | None = None
+        self._dead: MailauthError | None = None
 
     def offer(self, name: permissions.Resource) -> Offer | None:
         """Return a resource as the tenant has it."""
@@ -89,9 +89,9 @@ class _Look:
             return None
         return grants.offer(name, record)
 
-    def app(self, app_id: str) -> Held | None:
+    def app(self, app_id: str, name: str) -> Held | None:
         """Return what is held for one app; None where that could not be read."""
-        return self._part(f"consent for {app_id}", lambda: self._held(app_id))
+        return self._part(f"consent for {name}", lambda: self._held(app_id))
 
     def clients(self, app_ids: Sequence[str]) -> Mapping[str, Held]:
         """Return what is held for well-known programs, those included that the tenant does not know."""
@@ -131,8 +131,8 @@ class _Look:
             if self._dead:
                 raise self._dead
             answer = ask()
-        except SourceError as error:
-            if error.code == "token" or isinstance(error, UnreachableError):
+        except (SourceError, ConfigurationError) as error:
+            if error.code == "token" or isinstance(error, UnreachableError | ConfigurationError):
                 self._dead = error
             self.coverage.append(Coverage(what, "unknown", _SOURCE, reason=error.message, remedy=error.remedy))
             return None
