@@ -102,6 +102,16 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+@posix
+def test_the_key_of_links_stays_is_the_owners_and_goes_with_the_tenant(home: Path) -> None:
+    key = store.link_key("contoso", GUID)
+    assert (len(key), store.link_key("contoso", GUID)) == (32, key)
+    assert key != store.link_key("fabrikam", GUID)
+    assert permissions(home / "tenants" / "contoso" / GUID / "links.key") == 0o600
+    store.forget("contoso")
+    assert store.link_key("contoso", GUID) != key
+
+
 def test_forget_removes_what_is_kept_and_what_was_reported(home: Path, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     (store.cache_dir("contoso", GUID) / "a.parquet").write_text("rows")
