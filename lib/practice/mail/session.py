@@ -100,8 +100,8 @@ class Session(ABC):
         """Answer one line."""
 
     def literal(self, data: bytes) -> Turn:
-        """Take in the bytes that the last turn asked for."""
-        raise NotImplementedError
+        """Take in the bytes that the last turn asked for; a protocol that never asks for any hangs up."""
+        return Turn(close=True)
 
     @abstractmethod
     def too_long(self) -> Turn:
