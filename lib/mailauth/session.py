@@ -49,6 +49,7 @@ from .services import archive, audit, directory, exports, graph, identity, kusto
 from .summary import Answers
 from .tenants import Configuration, Source, Tenant
 from .verdicts import Thresholds
+from .wording import counted
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
@@ -445,7 +446,7 @@ class Run:
             return Check("decisions file", "wrong", str(error), error.remedy)
         assert decided is not None
         counts = {"network": decided.networks, "sender": decided.senders, "vendor": decided.vendors}
-        found = ", ".join(_some(len(entries), noun) for noun, entries in counts.items())
+        found = ", ".join(counted(len(entries), noun) for noun, entries in counts.items())
         return Check("decisions file", "ok", found)
 
     def _source_checks(self, sources: Sequence[Source]) -> Iterator[Check]:
@@ -508,16 +509,16 @@ def _recognised(source: Source, found: exports.Found) -> tuple[Outcome, str, str
     """Return what the files are, as far as a look at the beginning of some of them can tell."""
     odd = [path.name for path, status in found.files[:_LOOKED_AT] if not _is_source(source, path, status)]
     count, size = len(found.files), sum(status.st_size for _, status in found.files)
-    said = f"{_some(count, 'file')}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{_some(count, 'file')}, {size:,} bytes"
+    said = (
+        f"{counted(count, 'file')}, {size / 1e6:,.1f} MB"
+        if size >= 1e5
+        else f"{counted(count, 'file')}, {size:,} bytes"
+    )
     if not odd:
         return "ok", said, ""
     names = ", ".join(odd[:3])
     remedy = "Compare them with the list of formats in the README; the rest is used."
     return "wrong", f"{said}; not recognised: {names}{' and more' if len(odd) > len(odd[:3]) else ''}", remedy
-
-
-def _some(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _is_source(source: Source, path: Path, status: os.stat_result) -> bool:

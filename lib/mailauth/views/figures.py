@@ -12,6 +12,7 @@ from typing import Any
 
 from mailauth import escape, reference, summaries
 from mailauth.findings import ACTIVE_SENDER, Adoption, Group, ProtocolSummary, ReasonSummary, TrendRow
+from mailauth.wording import capital, counted
 
 from .markup import shortened, show, text
 from .tables import Table
@@ -238,11 +239,11 @@ def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
         for kind, colour in kinds.items()
         if any(_PASSWORD[r.password][1] == kind for r in shown)
     }
-    figure = _bars([_capital(row.reason) for row in shown], series, title=title, axis="sign-ins, attacks left out")
+    figure = _bars([capital(row.reason) for row in shown], series, title=title, axis="sign-ins, attacks left out")
     alt = f"Bar chart of refusals by reason. {_listed((r.reason, r.sign_ins - r.attacks) for r in shown)}."
     cells = [
         (
-            _capital(r.reason),
+            capital(r.reason),
             _PASSWORD[r.password][0],
             r.users,
             r.sign_ins - r.attacks,
@@ -273,7 +274,7 @@ def _reason_title(rows: Sequence[ReasonSummary], attacks: int) -> str:
     total = sum(row.sign_ins - row.attacks for row in rows)
     right = sum(row.sign_ins - row.attacks for row in rows if _PASSWORD[row.password][1] == "Password right")
     top = rows[0]
-    apart = f"{_capital(top.reason)} leads the refusals outside attacks: {top.sign_ins - top.attacks:,} of {total:,}"
+    apart = f"{capital(top.reason)} leads the refusals outside attacks: {top.sign_ins - top.attacks:,} of {total:,}"
     return f"{apart}; {right:,} came with the right password" if right else apart
 
 
@@ -330,14 +331,14 @@ def _by_protocol(days: Mapping[date, Any], day: date) -> tuple[int, int, int]:
 def _adoption_title(held: Adoption, groups: Sequence[Group], last_look: date | None) -> str:
     basic = sum(group.sends_with_a_password for group in groups)
     oauth = len({user.user or user.app_id for user in held.users})
-    tokens = f"{_some(oauth, 'user or app', 'users or apps')} held OAuth tokens for mail"
+    tokens = f"{counted(oauth, 'user or app', 'users or apps')} held OAuth tokens for mail"
     first = tokens if oauth else "No OAuth token for mail was seen"
     return f"{first}; {_left(basic, last_look)}"
 
 
 def _left(basic: int, last_look: date | None) -> str:
     """Return how many SMTP AUTH senders are left with a password, in the words of the first screen."""
-    who = _some(basic, "SMTP AUTH sender") if basic else "no SMTP AUTH sender"
+    who = counted(basic, "SMTP AUTH sender") if basic else "no SMTP AUTH sender"
     if last_look:
         return f"{who} with a password at the last good look ({text(last_look)})"
     if not basic:
@@ -369,7 +370,7 @@ def _sender_title(active: Sequence[Group]) -> str:
     if not active:
         return "No sender works with a password"
     top = active[0]
-    who, days = shortened(top.user, _LABEL), _some(top.days_active, "day")
+    who, days = shortened(top.user, _LABEL), counted(top.days_active, "day")
     if len(active) == 1:
         return f"One sender works with a password: {who}, on {days}"
     return f"{len(active):,} senders work with a password; {who} did on {days}"
@@ -588,15 +589,6 @@ def _label(words: str) -> str:
 
 def _listed(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{text(shortened(name, _LABEL))} {count:,}" for name, count in counts)
-
-
-def _some(count: int, one: str, several: str = "") -> str:
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
-
-
-def _capital(words: str) -> str:
-    """Return *words* with a capital letter in front; capitalize() would take the others away."""
-    return words[:1].upper() + words[1:]
 
 
 def _caption(words: str, window: str) -> str:

@@ -19,6 +19,7 @@ from ..deadlines import read_on
 from ..engines import Reply
 from ..findings import Group
 from ..tenants import Configuration, Source, Tenant
+from ..wording import capital, counted
 from . import figures, listings
 from .controls import Filter
 from .figures import Chart
@@ -122,7 +123,7 @@ def first_screen(case: Case) -> Headline:
         sentence=f"{lead.rstrip('.')}.",
         reach=_reach(case),
         today=_today(case),
-        dates=tuple(Step(_capital(deadline.when), deadline.title) for deadline in ahead),
+        dates=tuple(Step(capital(deadline.when), deadline.title) for deadline in ahead),
         decisions=_stopping(case),
         lines=[*([("Also", more)] if more else []), *_progress(case)],
     )
@@ -133,7 +134,7 @@ def _today(case: Case) -> tuple[Callout, ...]:
     worst = {one.group.user: one for one in reversed(case.findings.attention)}
     if not worst:
         return ()
-    title = f"{_some(len(worst), 'account')} {'needs' if len(worst) == 1 else 'need'} somebody today"
+    title = f"{counted(len(worst), 'account')} {'needs' if len(worst) == 1 else 'need'} somebody today"
     lines = [f"{one.title}: {sentences(one.evidence)[0]} {one.steps[0]}" for one in reversed(worst.values())]
     return (Callout("attention", title, lines),)
 
@@ -145,7 +146,7 @@ def _stopping(case: Case) -> Table | None:
     cells = [_stops((group.user, group.protocol), [group], case) for group in shown if group.verdict != "certificate"]
     for alike in _alike(phones, case):
         accounts = len({group.user for group in alike})
-        cells.append(_stops((_some(accounts, "account"), "ActiveSync with a certificate"), alike, case))
+        cells.append(_stops((counted(accounts, "account"), "ActiveSync with a certificate"), alike, case))
     columns = ("What stops", "What it is", "From", "Last seen", "Decision", "Owner", "By")
     caption = f"What stops ({_window(case)})"
     return Table(columns, cells, caption, limit=_FIRST_ROWS, rest="tables/senders.csv") if cells else None
@@ -219,8 +220,8 @@ def _counted(case: Case) -> str:
     day = case.findings.last_look
     when = f"at the last good look ({text(day)})" if day else "now"
     moved = len({group.user for group in case.findings.groups if group.member and group.moved})
-    then = f"; {_some(moved, 'account')} moved, not proven yet" if moved else ""
-    return f"{_some(case.findings.headline.senders, 'SMTP AUTH sender')} with a password {when}{then}."
+    then = f"; {counted(moved, 'account')} moved, not proven yet" if moved else ""
+    return f"{counted(case.findings.headline.senders, 'SMTP AUTH sender')} with a password {when}{then}."
 
 
 def _open(case: Case) -> str:
@@ -231,7 +232,7 @@ def _open(case: Case) -> str:
         return ""
     rest = len(waiting) - stopping
     later = f"that {'does' if rest == 1 else 'do'} not stop in December"
-    who = _some(stopping or rest, "sender")
+    who = counted(stopping or rest, "sender")
     more = f" and {rest:,} {later}" if stopping and rest else "" if stopping else f" {later}"
     return f"{who}{more} cannot be decided: an answer is missing for each."
 
@@ -242,14 +243,6 @@ _SENDERS = (
     "switch passwords on again for a time; how, and until when, Microsoft has not said. The final date is to be "
     "announced in the second half of 2027."
 )
-
-
-def _some(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _reach(case: Case) -> list[str]:
@@ -290,7 +283,7 @@ def coverage(case: Case) -> Table:
 def deadlines(case: Case) -> Table:
     """Return the dates that touch this tenant."""
     cells = [
-        (_capital(d.when), d.title, sentences(d.shows), sentences(d.note), f"{d.source} ({d.confidence})")
+        (capital(d.when), d.title, sentences(d.shows), sentences(d.note), f"{d.source} ({d.confidence})")
         for d in case.deadlines
     ]
     columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
