@@ -227,7 +227,7 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Admin:
-    """Who signs in to read the tenant's logs and settings.
+    """Who signs in: to read the tenant's logs and settings, or to change them.
 
     Args:
         flow: How.
@@ -293,6 +293,8 @@ class MailApp:
         name: What it is called here.
         client_id: Its id; empty until it is registered.
         flows: How it gets its tokens.
+        smtp: For an app that sends as itself, what lets it: the permission SMTP.SendAsApp by ``consent``, or a role in
+            Exchange by ``rbac``. The one defeats the other.
     """
 
     __pydantic_config__ = _FORBID
@@ -303,6 +305,7 @@ class MailApp:
         tuple[Annotated[Flow, AfterValidator(_complete_flow)], ...],
         Field(description="a list such as [{kind: interactive}]"),
     ] = ()
+    smtp: Annotated[Literal["consent", "rbac"], Field(description="one of consent, rbac")] = "consent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,7 +380,8 @@ class Tenant:
         tenant_id: The directory's id, or a verified domain.
         cloud: Where it lives.
         sources: Where its sign-ins are found; empty where none are configured.
-        admin: Who signs in; None where nobody is configured.
+        admin: Who signs in to read; None where nobody is configured.
+        operator: Who signs in to change it; None where nobody is configured.
         mail_apps: The apps that open its mailboxes.
         mailboxes: What is proven on the wire.
         decisions: The file with a person's decisions; None where there is none.
@@ -390,6 +394,7 @@ class Tenant:
     cloud: Cloud
     sources: tuple[Source, ...] = ()
     admin: Admin | None = None
+    operator: Admin | None = None
     mail_apps: tuple[MailApp, ...] = ()
     mailboxes: tuple[Mailbox, ...] = ()
     decisions: Path | None = None
@@ -542,6 +547,10 @@ class _Tenant:
     admin: Annotated[
         Annotated[Admin, AfterValidator(_complete_admin)] | None,
         Field(description="a mapping such as {flow: interactive}"),
+    ] = None
+    operator: Annotated[
+        Annotated[Admin, AfterValidator(_complete_admin)] | None,
+        Field(description="a mapping such as {flow: interactive, client_id: …}"),
     ] = None
     mail_apps: Annotated[
         tuple[MailApp, ...],
@@ -736,6 +745,7 @@ def _tenant(entry: _Tenant, known: Mapping[str, Cloud], defaults: _Defaults, bas
         cloud=known[entry.cloud],
         sources=tuple(_source(source, base) for source in entry.signin_logs),
         admin=entry.admin,
+        operator=entry.operator,
         mail_apps=entry.mail_apps,
         mailboxes=entry.mailboxes,
         decisions=base / Path(entry.decisions).expanduser() if entry.decisions else None,

@@ -11,16 +11,14 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from azure.core.credentials import TokenCredential
-
-from . import (
+from .. import (
     advice,
     answers,
     cases,
@@ -37,19 +35,20 @@ from . import (
     tables,
     tenants,
 )
-from .cases import Case
-from .checks import Check, Outcome
-from .consent import AppLinks
-from .coverage import Coverage, Window
-from .decisions import Decisions
-from .engines import Engine, Reply
-from .errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
-from .grants import Consents
-from .services import archive, audit, directory, exports, graph, identity, kusto, live, progress, store, workspace
-from .summary import Answers
-from .tenants import Configuration, Source, Tenant
-from .verdicts import Thresholds
-from .wording import counted
+from ..cases import Case
+from ..checks import Check, Outcome
+from ..consent import AppLinks
+from ..coverage import Coverage, Window
+from ..decisions import Decisions
+from ..engines import Engine, Reply
+from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
+from ..grants import Consents
+from ..services import archive, audit, directory, exports, graph, kusto, live, store, workspace
+from ..summary import Answers
+from ..tenants import Source
+from ..verdicts import Thresholds
+from ..wording import counted
+from .tenancy import Tenancy, history
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
@@ -88,7 +87,7 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
         ConfigurationError: The file or a decision in it is wrong, there is no such tenant, or the notebook was given a
             parameter that it does not declare.
     """
-    parameters.refuse_unknown(_history())
+    parameters.refuse_unknown(history())
     root = project()
     located = partial(tenants.locate, config, root)
     configuration = tenants.load(located())
@@ -106,7 +105,7 @@ def project() -> Path:
     """Return the folder that holds the notebooks: what run.py names, else the nearest one, else the clone's own."""
     here = Path.cwd()
     named = os.environ.get("MAILAUTH_ROOT", "")
-    candidates = [*([Path(named)] if named else []), here, *here.parents, Path(__file__).parents[2]]
+    candidates = [*([Path(named)] if named else []), here, *here.parents, Path(__file__).parents[3]]
     for folder in candidates:
         if (folder / "notebooks" / "00-start.ipynb").is_file():
             return folder
@@ -127,38 +126,9 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def _history() -> Sequence[str]:
-    """Return the cells that this kernel has run; empty outside a kernel."""
-    if "IPython" not in sys.modules:
-        return ()
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return () if shell is None else tuple(shell.user_ns.get("In", ()))
-
-
-@dataclass(frozen=True)
-class Run:
-    """One tenant, opened.
-
-    Args:
-        configuration: The tenants file it is from.
-        tenant: The tenant.
-        folder: Where its pages, evidence and tables go.
-        tell: Called with a line of progress.
-        now: The clock.
-        renew: Called before anything is asked: what the configuration starts may have ended since.
-    """
-
-    configuration: Configuration
-    tenant: Tenant
-    folder: Path
-    tell: Callable[[str], None] = field(default_factory=progress.teller)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    renew: Callable[[], object] = lambda: None
-
-    def __repr__(self) -> str:
-        return f"Run({self.tenant.name!r}, cloud {self.tenant.cloud.name!r})"
+@dataclass(frozen=True, repr=False)
+class Run(Tenancy):
+    """One tenant, opened, with everything that a notebook's cell asks of it."""
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""
@@ -235,7 +205,7 @@ class Run:
         try:
             self.tell("reading the tenant's consent")
             apps = {app.client_id: app.name for app in self.tenant.mail_apps if app.client_id}
-            found = directory.read(self.tenant.cloud, self._credential(), apps, clients=clients)
+            found = directory.read(self.tenant.cloud, self.reader(), apps, clients=clients)
         except ConfigurationError as error:
             found = directory.unread(error)
         self.tell("")
@@ -324,21 +294,6 @@ class Run:
     def _kept(self, folder: Callable[[str, str], Path]) -> Path:
         return folder(self.tenant.name, self.tenant.tenant_id)
 
-    def _credential(self) -> TokenCredential:
-        """Return who signs in to read.
-
-        Raises:
-            ConfigurationError: Nobody is configured.
-        """
-        if self.tenant.admin is None:
-            raise ConfigurationError(
-                f"{self.tenant.name} names nobody who signs in.",
-                remedy="Add admin: to the tenant, for example admin: {flow: interactive, client_id: …}.",
-            )
-        return identity.credential(
-            self.tenant.admin, tenant_id=self.tenant.tenant_id, cloud=self.tenant.cloud, attended=_attended()
-        )
-
     def _alone(self) -> contextlib.AbstractContextManager[None]:
         """Keep other runs of the tenant away while its archive changes; a headless run holds that lock already."""
         held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
@@ -395,7 +350,7 @@ class Run:
 
     def _run(self, log: str, window: Window | None) -> live.Run:
         folder = self._kept(store.archive_dir) / log
-        who = self.tenant.cloud, self._credential(), self.tenant.tenant_id
+        who = self.tenant.cloud, self.reader(), self.tenant.tenant_id
         return live.Run(*who, folder, window=window, progress=self.tell)
 
     def _engines(
@@ -430,10 +385,10 @@ class Run:
         )
 
     def _workspace(self, source: Source) -> workspace.Workspace:
-        return workspace.Workspace(self.tenant.cloud, self._credential(), source.workspace_id)
+        return workspace.Workspace(self.tenant.cloud, self.reader(), source.workspace_id)
 
     def _kusto(self, source: Source) -> kusto.Kusto:
-        return kusto.Kusto(self.tenant.cloud, self._credential(), source.cluster, source.database)
+        return kusto.Kusto(self.tenant.cloud, self.reader(), source.cluster, source.database)
 
     def _decisions_check(self) -> Check:
         path = self.tenant.decisions
@@ -472,10 +427,10 @@ class Run:
                 return "wrong", "; ".join(found.troubles), "Compare the pattern with where the export lies."
             return _recognised(source, found)
         if source.kind == "graph":
-            graph.check(self.tenant.cloud, self._credential())
+            graph.check(self.tenant.cloud, self.reader())
             return "ok", "Microsoft Graph answers", ""
         if source.kind == "audit":
-            self._credential().get_token(f"{self.tenant.cloud.graph}/.default")
+            self.reader().get_token(f"{self.tenant.cloud.graph}/.default")
             return "ok", "signed in; whether the audit log may be read shows when it is asked", ""
         start = self._workspace if source.kind == "workspace" else self._kusto
         with start(source) as engine:
@@ -551,11 +506,6 @@ def _writable(folder: Path) -> Check:
     except MailauthError:
         return Check("reports folder", "wrong", f"{shown} is in use or is a file", "Choose another folder with out.")
     return Check("reports folder", "ok", shown)
-
-
-def _attended() -> bool:
-    """Whether a person sits there: a headless run names its progress file, papermill injects a cell."""
-    return not os.environ.get("MAILAUTH_PROGRESS") and not parameters.injected(_history())
 
 
 def _report(path: Path) -> smtp_report.Report:

@@ -1,0 +1,396 @@
+"""Changes as data: what would be sent, against what was seen, and what takes it back.
+
+A step says how to look at exactly what it changes, and what that look shows before and after. So the same value plans,
+applies, proves and undoes, and is a request to a service as well as a line of PowerShell:
+
+    sees `before`    the step is sent, and the look is repeated until it shows `after`
+    sees `after`     nothing is sent: twice is once
+    sees neither     somebody else was there: the plan stops and shows both versions
+
+After a reply that never came, the same three answers say what became of the request.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from .checks import Check
+from .secretrefs import SecretRef
+
+__all__ = [
+    "Bound",
+    "Cmdlet",
+    "Entry",
+    "GraphCall",
+    "Keep",
+    "Look",
+    "Operation",
+    "Outcome",
+    "Plan",
+    "Receipt",
+    "Ref",
+    "Seen",
+    "Service",
+    "Standing",
+    "Step",
+    "Value",
+    "new_id",
+    "read",
+    "resolve",
+    "same",
+    "standing",
+    "undo",
+]
+
+Service = Literal["graph", "exchange"]
+Standing = Literal["before", "after", "foreign"]
+Outcome = Literal["done", "already", "foreign", "refused", "failed", "unclear", "not reached"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Something that only a look or a reply tells, by the name under which a look binds it, such as ``app.id``."""
+
+    name: str
+
+
+Value: TypeAlias = "str | int | bool | Ref | Sequence[Value] | Mapping[str, Value] | None"
+Seen: TypeAlias = "Mapping[str, Any] | None"
+Bound: TypeAlias = "Mapping[str, str]"
+
+
+@dataclass(frozen=True)
+class GraphCall:
+    """A request to Microsoft Graph.
+
+    Args:
+        method: GET, POST, PATCH, PUT or DELETE.
+        path: Its path with the query, from ``/v1.0`` on, in pieces: a `Ref` is a piece of its own, so that no text
+            from outside can pretend to be one.
+        body: Its JSON; None where it has none.
+        headers: What the call needs beside the usual ones, such as ``Prefer: create-if-missing``.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+    path: tuple[str | Ref, ...]
+    body: Mapping[str, Value] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cmdlet:
+    """A cmdlet of Exchange Online, invoked over HTTPS or written into a script.
+
+    Args:
+        name: Verb and noun.
+        parameters: By the name that the cmdlet declares; a switch is True.
+    """
+
+    name: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+Operation: TypeAlias = GraphCall | Cmdlet
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to see exactly what a step changes.
+
+    Args:
+        ask: A GET, or a cmdlet that reads.
+        where: Which of the rows it returns: those whose fields (dotted names) have these values. Text is compared
+            without regard to case; a field that is a list has to hold the value.
+        fields: The fields (dotted names) that are compared; none where only being there counts.
+        binds: `Ref` names to fields of the row.
+    """
+
+    ask: Operation
+    where: Mapping[str, Value] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+    binds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What a reply holds once and never again, and where it goes.
+
+    Args:
+        field: Its name in the reply.
+        into: Where it is written, readable by its owner only; the receipt holds this name alone.
+    """
+
+    field: str
+    into: SecretRef
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change.
+
+    Args:
+        id: Its name, the same whenever the same change is planned: ``full-access:orders@adatum.example``.
+        title: What it does, as a person says it: "Let Mail open orders@adatum.example".
+        why: What it is needed for, in a sentence.
+        group: What it is shown and counted with: "FullAccess".
+        service: Who is asked.
+        do: What is sent.
+        look: How to see what it changes.
+        before: What the look showed when the plan was made, by field; None for "not there".
+        after: What it shows when the step is done. May hold a `Ref`.
+        undo: What takes it back; None where nothing does.
+        needs: The permissions or management roles that whoever sends it needs, by name.
+        lag: How long at most until it counts everywhere.
+        leaves: What the undo cannot restore, in a sentence; empty for nothing.
+        watched: Whether to look right before and right after sending. False for one of many alike that others do
+            not contend for: their replies count, and the look over all of them that follows proves.
+        keeps: What its reply holds once.
+    """
+
+    id: str
+    title: str
+    why: str
+    group: str
+    service: Service
+    do: Operation
+    look: Look
+    before: Seen
+    after: Seen
+    undo: Operation | None = None
+    needs: tuple[str, ...] = ()
+    lag: timedelta = timedelta()
+    leaves: str = ""
+    watched: bool = True
+    keeps: Keep | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done in a tenant, in this order.
+
+    Args:
+        id: Stands in everything that the plan makes and that has room for it, and names its receipt.
+        title: What it comes to.
+        tenant: The tenant's name in the tenants file.
+        tenant_id: Its directory.
+        cloud: The name of its cloud.
+        steps: The changes that are still needed; none where all is as wanted.
+        checks: What was considered: what is refused and why, what is left to a person.
+        bound: What the looks behind the plan have told already, by `Ref` name.
+        made_at: When it was made.
+    """
+
+    id: str
+    title: str
+    tenant: str
+    tenant_id: str
+    cloud: str
+    steps: tuple[Step, ...]
+    checks: tuple[Check, ...] = ()
+    bound: Bound = field(default_factory=dict)
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def needs(self, service: Service) -> tuple[str, ...]:
+        """Return what carrying it out needs at one service, each once, in the order of the steps."""
+        return tuple(dict.fromkeys(need for step in self.steps if step.service == service for need in step.needs))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one step.
+
+    Args:
+        step: Its id.
+        outcome: ``done``, ``already`` (it was as wanted), ``foreign`` (somebody else changed it meanwhile),
+            ``refused``, ``failed``, ``unclear`` (no reply, and looking did not settle it) or ``not reached``.
+        at: When that was known.
+        seen: What the last look showed.
+        bound: What the looks told.
+        said: The service's own words, or ours; empty where it went well. Never a secret.
+        remedy: What to do next.
+        settles_at: Until when the old state may still act somewhere.
+    """
+
+    step: str
+    outcome: Outcome
+    at: datetime
+    seen: Seen = None
+    bound: Bound = field(default_factory=dict)
+    said: str = ""
+    remedy: str = ""
+    settles_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a plan.
+
+    Args:
+        plan: The plan.
+        entries: One for each step that was come to, in order; none where it was not applied.
+        by: As whom it was carried out; empty where it was not.
+        where: The file that holds the receipt, as a person writes its name; empty where nothing was applied.
+        undoes: The id of the plan that this one took back; empty for any other.
+    """
+
+    plan: Plan
+    entries: tuple[Entry, ...] = ()
+    by: str = ""
+    where: str = ""
+    undoes: str = ""
+
+    @property
+    def applied(self) -> bool:
+        """Whether anything was tried."""
+        return bool(self.entries)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every step is as wanted now."""
+        return {entry.step for entry in self.entries if entry.outcome in ("done", "already")} >= {
+            step.id for step in self.plan.steps
+        }
+
+    @property
+    def bound(self) -> Bound:
+        """What is known after it, by `Ref` name."""
+        return {**self.plan.bound, **{name: each for entry in self.entries for name, each in entry.bound.items()}}
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """Until when some old state may still act; None where nothing was done."""
+        return max((entry.settles_at for entry in self.entries if entry.settles_at), default=None)
+
+
+_CHANGED: Final = frozenset({"done", "unclear"})
+
+
+def new_id(now: datetime) -> str:
+    """Return an id for a plan: short, sortable, and made of what every service takes in a name."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:
+    """Return the plan that takes back what *receipt* says was done, last first.
+
+    A step that changed nothing is left alone, and so is one that nothing takes back: a check says so.
+
+    Args:
+        receipt: What was carried out.
+        id: The id of the new plan.
+        now: The clock.
+    """
+    changed = {entry.step for entry in receipt.entries if entry.outcome in _CHANGED}
+    steps = [step for step in reversed(receipt.plan.steps) if step.id in changed]
+    return replace(
+        receipt.plan,
+        id=id,
+        title=f"Undo: {receipt.plan.title}",
+        steps=tuple(_inverse(step, step.undo) for step in steps if step.undo),
+        checks=tuple(_lasting(steps)),
+        bound=receipt.bound,
+        made_at=now,
+    )
+
+
+def _inverse(step: Step, back: Operation) -> Step:
+    return replace(
+        step,
+        title=f"Take back: {step.title}",
+        do=back,
+        undo=step.do if step.keeps is None else None,
+        before=step.after,
+        after=step.before,
+        keeps=None,
+        watched=True,
+    )
+
+
+def _lasting(steps: Iterable[Step]) -> Iterator[Check]:
+    for step in steps:
+        if step.undo is None:
+            yield Check(step.title, "cannot know", "nothing takes this back", step.leaves or "It stays as it is.")
+        elif step.leaves:
+            yield Check(step.title, "ok", f"what is not restored: {step.leaves}")
+
+
+def resolve(value: Value, bound: Bound) -> Any:
+    """Return *value* with each `Ref` in it replaced.
+
+    Raises:
+        KeyError: Nothing has told what a `Ref` stands for; the step that tells it comes first.
+    """
+    if isinstance(value, Ref):
+        return bound[value.name]
+    if isinstance(value, Mapping):
+        return {key: resolve(each, bound) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [resolve(each, bound) for each in value]
+    return value
+
+
+def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[Seen, Bound]:
+    """Return what *look* shows in the rows of its answer, and what it tells.
+
+    Args:
+        look: The look.
+        rows: The answer: the objects of a list, one object as a list of one, or nothing where there is none.
+        bound: What is known so far.
+    """
+    wanted = {name: resolve(value, bound) for name, value in look.where.items()}
+    row = next((row for row in rows if all(_holds(_at(row, name), value) for name, value in wanted.items())), None)
+    if row is None:
+        return None, {}
+    told = {name: str(_at(row, place) or "") for name, place in look.binds.items()}
+    return {name: _at(row, name) for name in look.fields}, told
+
+
+def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
+    """Return which side of *step* a look is on.
+
+    Raises:
+        KeyError: As `resolve`.
+    """
+    # What was wanted counts first: where both versions look alike, there is nothing left to send.
+    if same(seen, _known(step.after, bound)):
+        return "after"
+    return "before" if same(seen, _known(step.before, bound)) else "foreign"
+
+
+def _known(version: Seen, bound: Bound) -> Seen:
+    return None if version is None else resolve(version, bound)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values from a service say the same: lists in any order, an absent field like an empty one."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, Mapping):
+        held = {key: _canonical(each) for key, each in value.items()}
+        return ("object", *sorted((key, repr(each)) for key, each in held.items() if each != _NOTHING))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ("list", *sorted(repr(_canonical(each)) for each in value)) if value else _NOTHING
+    # `None` for a whole object is "not there", which callers keep apart; for a field it is as good as empty.
+    return _NOTHING if value is None or value == "" else value
+
+
+_NOTHING: Final = "nothing"
+
+
+def _holds(found: object, wanted: object) -> bool:
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return any(_holds(each, wanted) for each in found)
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.lower() == wanted.lower()
+    return found == wanted
+
+
+def _at(row: Mapping[str, Any], name: str) -> Any:
+    found: Any = row
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
