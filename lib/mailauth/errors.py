@@ -4,9 +4,10 @@
 MailauthError            everything below; its text is one that a person can act on
 ├── ConfigurationError   a file's field or a parameter: names it, what was found, what would be right
 │   └── SecretError      a secret reference that cannot be read; never holds the secret
-├── SourceError          a log source that cannot be used at all
+├── SourceError          a service that cannot be used at all
 │   ├── AccessError      … because it refused us (401, 403, no licence); `remedy` says who can change that
-│   └── UnreachableError … because nothing answered
+│   ├── UnreachableError … because nothing answered; nothing was done
+│   └── UnclearError     a change was sent and no reply came: only a look can tell what became of it
 ├── QueryError           an engine refused a query's text
 └── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
 ```
@@ -20,6 +21,7 @@ __all__ = [
     "QueryError",
     "SecretError",
     "SourceError",
+    "UnclearError",
     "UnreachableError",
 ]
 
@@ -49,15 +51,19 @@ class SecretError(ConfigurationError):
 
 
 class SourceError(MailauthError):
-    """A log source cannot be used at all."""
+    """A service cannot be used at all."""
 
 
 class AccessError(SourceError):
-    """A log source refused us."""
+    """A service refused us."""
 
 
 class UnreachableError(SourceError):
-    """Nothing answered."""
+    """Nothing answered; where a change was to be sent, it was not done."""
+
+
+class UnclearError(SourceError):
+    """A change was sent and no reply came: it may be done or not, and only a look can tell."""
 
 
 class QueryError(MailauthError):
