@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def state(run: Run) -> Consents:
-    return run.consent_state()
+    return run.consents.look()
 
 
 def test_where_nobody_signs_in_nothing_is_known_and_the_links_are_there_all_the_same(run: Run, state: Consents) -> None:
@@ -39,32 +39,32 @@ def test_where_nobody_signs_in_nothing_is_known_and_the_links_are_there_all_the_
     assert told == {"mail permissions": "cannot know", "relay": "cannot know", "unregistered": "not configured"}
     [record] = state.coverage
     assert (record.state, "names nobody who signs in" in record.reason) == ("unknown", True)
-    [links] = run.consent_links(state)
+    [links] = run.consents.links(state)
     assert [link.url.partition("?")[2] for link in links.links] == [f"client_id={APP}"]
 
 
 def test_a_link_is_the_same_in_the_next_run_and_its_answer_is_known_again(run: Run, state: Consents) -> None:
-    first, again = (run.consent_links(state, redirect_uri="http://localhost") for _ in range(2))
+    first, again = (run.consents.links(state, redirect_uri="http://localhost") for _ in range(2))
     assert first == again
-    found = run.read_consent(f"http://localhost/?admin_consent=True&state={first[0].state}&tenant={TENANT}", again)
+    found = run.consents.read(f"http://localhost/?admin_consent=True&state={first[0].state}&tenant={TENANT}", again)
     assert found is not None
     assert (found.granted, found.app, found.doubts) == (True, "relay", ())
 
 
 def test_no_address_is_no_answer_and_a_wrong_one_names_the_parameter(run: Run) -> None:
-    assert run.read_consent(" ", ()) is None
+    assert run.consents.read(" ", ()) is None
     with pytest.raises(ConfigurationError, match=r"^callback: found no answer in it"):
-        run.read_consent("yes", ())
+        run.consents.read("yes", ())
 
 
 def test_programs_that_microsoft_disabled_get_no_link(run: Run) -> None:
-    ids = [each.client_id for each in run.client_links()]
+    ids = [each.client_id for each in run.consents.client_links()]
     assert "9e5f94bc-e8a4-4e73-b8be-63364c29d753" in ids
     assert "08162f7c-0fd2-4200-a84a-f25a4db0b584" not in ids
 
 
 def test_the_record_holds_the_checks_the_links_and_how_far_the_look_reached(run: Run, state: Consents) -> None:
-    path = run.keep_consent(state, run.consent_links(state))
+    path = run.consents.keep(state, run.consents.links(state))
     record = json.loads(path.read_text(encoding="utf-8"))
     assert (path.name, record["schema"], record["data"]["outcome"]) == (
         "30-consent.json",
@@ -138,6 +138,6 @@ class TestPractice:
 
     def test_it_changes_nothing(self) -> None:
         opened = session.open("fabrikam")
-        before = opened.consent_state()
-        opened.consent_links(before)
-        assert opened.consent_state() == before
+        before = opened.consents.look()
+        opened.consents.links(before)
+        assert opened.consents.look() == before

@@ -158,8 +158,8 @@ def consent(config: str, tenant: str, app: str) -> int:
     if app:
         chosen = replace(chosen, mail_apps=(_mail_app(chosen, app),))
     run = session.Run(configuration, chosen, Path())
-    state = run.consent_state()
-    for each in run.consent_links(state):
+    state = run.consents.look()
+    for each in run.consents.links(state):
         click.echo("".join(f"{each.app}: {link.title}\n  {link.url}\n" for link in each.links))
     click.echo(f"{consenting.held(state)}\n")
     # The text of a check may hold what somebody named an app.

@@ -97,28 +97,28 @@ def answer(page: Page, url: str, button: str) -> str:
 
 
 def test_a_click_on_the_link_turns_the_proof_green(run: Run, page: Page) -> None:
-    before = run.consent_state()
+    before = run.consents.look()
     assert {check.outcome for check in before.checks} == {"ok", "wrong"}
-    [links] = run.consent_links(before)
+    [links] = run.consents.links(before)
     callback = answer(page, links.links[0].url, "Accept")
-    claim = run.read_consent(callback, run.consent_links(before))
+    claim = run.consents.read(callback, run.consents.links(before))
     assert claim is not None
     assert (claim.granted, claim.app, claim.doubts) == (True, "relay", ())
-    after = run.consent_state()
+    after = run.consents.look()
     assert worst(after.checks) == "ok", [str(check) for check in after.checks]
     assert [(each.everybody, each.role) for each in after.apps[0].protocols] == [(("graph",), True)] * 3
 
 
 def test_an_administrator_who_says_no_is_read_as_a_no(run: Run, page: Page) -> None:
-    [links] = run.consent_links(run.consent_state())
-    claim = run.read_consent(answer(page, links.links[0].url, "Cancel"), [links])
+    [links] = run.consents.links(run.consents.look())
+    claim = run.consents.read(answer(page, links.links[0].url, "Cancel"), [links])
     assert claim is not None
     assert (claim.granted, claim.code, claim.doubts) == (False, "AADSTS65004", ())
-    assert worst(run.consent_state().checks) == "wrong"
+    assert worst(run.consents.look().checks) == "wrong"
 
 
 def test_the_links_for_exchange_grant_what_the_app_acts_as_and_nothing_of_graph(run: Run, page: Page) -> None:
-    [links] = run.consent_links(run.consent_state())
+    [links] = run.consents.links(run.consents.look())
     answer(page, links.links[1].url, "Accept")
-    after = run.consent_state()
+    after = run.consents.look()
     assert [(each.everybody, each.role) for each in after.apps[0].protocols] == [((), True)] * 3

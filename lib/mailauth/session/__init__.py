@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -22,13 +22,10 @@ from .. import (
     advice,
     answers,
     cases,
-    consent,
     decisions,
     evidence,
-    grants,
     kinds,
     kql,
-    mailclients,
     parameters,
     signins,
     smtp_report,
@@ -37,17 +34,16 @@ from .. import (
 )
 from ..cases import Case
 from ..checks import Check, Outcome
-from ..consent import AppLinks
 from ..coverage import Coverage, Window
 from ..decisions import Decisions
 from ..engines import Engine, Reply
 from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
-from ..grants import Consents
-from ..services import archive, audit, directory, exports, graph, kusto, live, store, workspace
+from ..services import archive, audit, exports, graph, kusto, live, store, workspace
 from ..summary import Answers
 from ..tenants import Source
 from ..verdicts import Thresholds
 from ..wording import counted
+from .consents import Consenting
 from .tenancy import Tenancy, history
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
@@ -130,6 +126,11 @@ def _version(name: str) -> str:
 class Run(Tenancy):
     """One tenant, opened, with everything that a notebook's cell asks of it."""
 
+    @cached_property
+    def consents(self) -> Consenting:
+        """Consent: what the tenant holds, what is missing, and what grants it."""
+        return Consenting(self)
+
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""
         self.renew()
@@ -195,71 +196,6 @@ class Run(Tenancy):
             except (SourceError, QueryError, ConfigurationError) as error:
                 why = f"{source.kind}: {_declined(error)}"
         return Reply([], partial=why)
-
-    def consent_state(self) -> Consents:
-        """Return the consent that the tenant holds for its mail apps and for well-known programs; changes nothing.
-
-        What cannot be read is coverage, and what depends on it is not known.
-        """
-        clients = [client.app_id for client in mailclients.known()]
-        try:
-            self.tell("reading the tenant's consent")
-            apps = {app.client_id: app.name for app in self.tenant.mail_apps if app.client_id}
-            found = directory.read(self.tenant.cloud, self.reader(), apps, clients=clients)
-        except ConfigurationError as error:
-            found = directory.unread(error)
-        self.tell("")
-        return grants.assess(self.tenant, found)
-
-    def consent_links(self, state: Consents, *, redirect_uri: str = "") -> tuple[AppLinks, ...]:
-        """Return the links by which an administrator consents to each mail app; asks nobody and changes nothing.
-
-        Args:
-            state: What `consent_state` returned: it knows the redirect addresses that an app has registered.
-            redirect_uri: Where the browser is to be sent back to, as registered; empty for one that the tenant knows.
-        """
-        used = consent.families(protocol for box in self.tenant.mailboxes for protocol in box.protocols)
-        key = store.link_key(self.tenant.name, self.tenant.tenant_id)
-        return tuple(
-            consent.for_app(
-                self.tenant.cloud,
-                tenant=self.tenant.tenant_id,
-                app=app.name,
-                client_id=app.client_id,
-                redirect_uri=redirect_uri or consent.redirect(app.redirect_uris),
-                key=key,
-                families=used or consent.ALL,
-            )
-            for app in state.apps
-            if app.client_id
-        )
-
-    def client_links(self) -> tuple[AppLinks, ...]:
-        """Return the link for each well-known mail program that Microsoft still lets in."""
-        where, tenant = self.tenant.cloud, self.tenant.tenant_id
-        return tuple(
-            consent.for_app(where, tenant=tenant, app=client.name, client_id=client.app_id)
-            for client in mailclients.known()
-            if not client.disabled
-        )
-
-    def read_consent(self, callback: str, links: Sequence[AppLinks]) -> consent.Answer | None:
-        """Return what the address says that a browser was sent back to; None where none was pasted.
-
-        Raises:
-            ConfigurationError: The text is no such address.
-        """
-        if not callback.strip():
-            return None
-        try:
-            return consent.read(callback, links, tenant_id=self.tenant.tenant_id)
-        except ValueError as error:
-            raise ConfigurationError(f"callback: {error}.") from None
-
-    def keep_consent(self, state: Consents, links: Sequence[AppLinks]) -> Path:
-        """Write notebook 30's evidence and return where it is."""
-        record = evidence.consents(self.tenant, state, links, made_at=self.now())
-        return store.write_evidence(self.folder / "evidence" / "30-consent.json", record)
 
     def keep_start(self, checked: Sequence[Check]) -> Path:
         """Write notebook 00's evidence and return where it is."""
