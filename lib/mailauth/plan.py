@@ -103,14 +103,18 @@ class Look:
         ask: A GET, or a cmdlet that reads.
         where: Which of the rows it returns: those whose fields (dotted names) have these values. Text is compared
             without regard to case; a field that is a list has to hold the value.
-        fields: The fields (dotted names) that are compared; none where only being there counts.
+        fields: The fields (dotted names) that are compared; none where only being there counts. A name that leads
+            through a list gives the list of what its items hold: ``keyCredentials.keyId``.
         binds: `Ref` names to fields of the row.
+        inside: A field of the answer's rows that is a list, whose items are the rows instead, such as
+            ``passwordCredentials``; empty where the answer's own rows are meant.
     """
 
     ask: Operation
     where: Mapping[str, Value] = field(default_factory=dict)
     fields: tuple[str, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -340,6 +344,8 @@ def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[S
         bound: What is known so far.
     """
     wanted = {name: resolve(value, bound) for name, value in look.where.items()}
+    if look.inside:
+        rows = [item for row in rows for item in _at(row, look.inside) or () if isinstance(item, Mapping)]
     row = next((row for row in rows if all(_holds(_at(row, name), value) for name, value in wanted.items())), None)
     if row is None:
         return None, {}
@@ -390,7 +396,10 @@ def _holds(found: object, wanted: object) -> bool:
 
 
 def _at(row: Mapping[str, Any], name: str) -> Any:
-    found: Any = row
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    first, _, rest = name.partition(".")
+    found = row.get(first)
+    if not rest:
+        return found
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return [_at(each, rest) for each in found if isinstance(each, Mapping)]
+    return _at(found, rest) if isinstance(found, Mapping) else None
