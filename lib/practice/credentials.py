@@ -34,11 +34,13 @@ class Credentials:
 
     Args:
         reader: The certificate of the app that the runbook reads with, as PEM, without its key.
+        operator: The certificate of the app that it changes the tenant with, likewise.
         mail: The certificate of the mail app, likewise.
         secret: The mail app's client secret.
     """
 
     reader: str
+    operator: str
     mail: str
     secret: str = field(repr=False)
 
@@ -46,12 +48,14 @@ class Credentials:
 def kept(folder: Path, names: Iterable[str]) -> dict[str, Credentials]:
     """Return the credentials of the tenants of these names, made in *folder* where they are missing.
 
-    The files of tenant T are ``T-reader.pem``, ``T-mail.pem`` (certificate and private key) and ``T-mail.secret``.
+    The files of tenant T are ``T-reader.pem``, ``T-operator.pem``, ``T-mail.pem`` (certificate and private key) and
+    ``T-mail.secret``.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     return {
         name: Credentials(
             reader=_certificate(folder / f"{name}-reader.pem", f"{name} runbook reader"),
+            operator=_certificate(folder / f"{name}-operator.pem", f"{name} runbook operator"),
             mail=_certificate(folder / f"{name}-mail.pem", f"{name} mail app"),
             secret=_secret(folder / f"{name}-mail.secret"),
         )

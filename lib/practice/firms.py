@@ -16,12 +16,22 @@ from .state import Application, Mailbox, MobileDevice, ServicePrincipal, TracedM
 from .wellknown import EXCHANGE, GRAPH, MICROSOFT
 from .world import POLICIES, App, Mailer, World
 
-__all__ = ["READER", "Firm", "MailApp", "Proof"]
+__all__ = ["OPERATOR", "READER", "Firm", "MailApp", "Proof"]
 
 READER: Final = "Runbook reader"
 """The app registration that the runbook reads with."""
 
+OPERATOR: Final = "Runbook operator"
+"""The app registration that the runbook changes a tenant with."""
+
 _READS: Final = ("Application.Read.All", "AuditLog.Read.All", "Directory.Read.All", "Policy.Read.All")
+_CHANGES: Final = (
+    "Application.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.Read.All",
+    "Policy.Read.All",
+)
 _MODERN: Final = ("browser", "mobileAppsAndDesktopClients")
 _LEGACY: Final = ("exchangeActiveSync", "other")
 _SMTP: Final = "Authenticated SMTP"
@@ -62,7 +72,7 @@ class Proof:
 
 
 class Firm(Estate):
-    """A tenant under construction, with its people, an administrator and the runbook's reader in place.
+    """A tenant under construction, with its people, an administrator and the runbook's two apps in place.
 
     Args:
         world: Its story.
@@ -81,7 +91,10 @@ class Firm(Estate):
                 self.mailbox(self.user(person.account, person.name))
             elif person.population == "guest":
                 self._guest(person.account, person.name)
-        self.reader = self._reader()
+        self.reader = self._runbook(READER, given.reader, _READS, "Global Reader")
+        self.operator = self._runbook(
+            OPERATOR, given.operator, _CHANGES, "Exchange Administrator", "Cloud Application Administrator"
+        )
 
     def account(self, account: str, name: str, **details: Any) -> Mailbox:
         """Add a licensed account of a device or program, with its mailbox; *details* are fields of `Mailbox`."""
@@ -187,16 +200,17 @@ class Firm(Estate):
         outside = f"{address.replace('@', '_')}#EXT#@{self.tenant.name}.onmicrosoft.example"
         self.user(address, name, user_principal_name=outside, user_type="Guest", licensed=False, password="")
 
-    def _reader(self) -> ServicePrincipal:
+    def _runbook(self, name: str, certificate: str, values: tuple[str, ...], *roles: str) -> ServicePrincipal:
         app = self.app(
-            READER,
-            asks=[*(("graph", "role", value) for value in _READS), ("exchange", "role", "Exchange.ManageAsApp")],
+            name,
+            asks=[*(("graph", "role", value) for value in values), ("exchange", "role", "Exchange.ManageAsApp")],
         )
-        self.certificate(app, self.given.reader)
+        self.certificate(app, certificate)
         made = self.enterprise_app(app)
-        self.allow(made, GRAPH, *_READS)
+        self.allow(made, GRAPH, *values)
         self.allow(made, EXCHANGE, "Exchange.ManageAsApp")
-        self.role(made.id, "Global Reader")
+        for role in roles:
+            self.role(made.id, role)
         return made
 
     def _phone(self, mailer: Mailer, version: str) -> MobileDevice:

@@ -71,6 +71,8 @@ class Home:
             self._make(names)
             for name in names:
                 self._decide(name, self._today(), anew=True)
+                # What the runbook made there, and noted beside the tenants file, is gone with it.
+                (self._folder / "state" / f"{name}.yaml").unlink(missing_ok=True)
                 tenant_id = tenants.world_of(name).tenant_id
                 backend.ledger.forget(tenant_id)
                 for forget in backend.forget:
@@ -91,6 +93,8 @@ class Home:
             fill(day, today)
         self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         for name in tenants.NAMES:
+            with self._practice.states.changing(name) as tenant:
+                tenants.add_operator(tenant, self.credentials[name])
             world = tenants.world_of(name)
             self._practice.backend.ledger.fill(world.tenant_id, edition, partial(_rows, world, today))
             self._decide(name, today)

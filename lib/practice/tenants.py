@@ -21,7 +21,7 @@ from .fabrikam import FABRIKAM
 from .fabrikam_estate import MAIL_APPS as FABRIKAM_APPS
 from .fabrikam_estate import PROOFS as FABRIKAM_PROOFS
 from .fabrikam_estate import fabrikam
-from .firms import READER, MailApp, Proof
+from .firms import OPERATOR, READER, MailApp, Proof
 from .northwind import NORTHWIND
 from .northwind_estate import MAIL_APPS as NORTHWIND_APPS
 from .northwind_estate import PROOFS as NORTHWIND_PROOFS
@@ -29,7 +29,18 @@ from .northwind_estate import northwind
 from .state import Tenant
 from .world import World
 
-__all__ = ["DEFAULT", "NAMES", "build", "decided", "entry", "mail_apps", "proofs", "world_of", "write_exports"]
+__all__ = [
+    "DEFAULT",
+    "NAMES",
+    "add_operator",
+    "build",
+    "decided",
+    "entry",
+    "mail_apps",
+    "proofs",
+    "world_of",
+    "write_exports",
+]
 
 Decided = Callable[[date], str]
 
@@ -96,6 +107,26 @@ def build(name: str, now: datetime, given: Credentials) -> Tenant:
     return _TOLD[name].build(now, given)
 
 
+def add_operator(tenant: Tenant, given: Credentials) -> bool:
+    """Give a tenant that an older edition made the app that changes it; return whether anything was missing.
+
+    Where somebody deleted the app, it stays deleted.
+    """
+    app_id = world_of(tenant.name).id_of(f"app/{OPERATOR}")
+    here = tenant.directory
+    if any(one.app_id == app_id for one in (*here.applications, *here.deleted_applications)):
+        return False
+    anew = build(tenant.name, tenant.made, given).directory
+    app, principal = anew.application(app_id), anew.principal(app_id)
+    assert app is not None
+    assert principal is not None
+    here.applications.append(app)
+    here.service_principals.append(principal)
+    here.app_role_assignments += [one for one in anew.app_role_assignments if one.principal_id == principal.id]
+    here.role_assignments += [one for one in anew.role_assignments if one.principal_id == principal.id]
+    return True
+
+
 def mail_apps(name: str) -> tuple[MailApp, ...]:
     """Return the mail apps that the tenants file names."""
     return _TOLD[name].apps
@@ -145,6 +176,7 @@ def entry(name: str, where: str) -> dict[str, Any]:
         "cloud": "practice",
         "signin_logs": logs,
         "admin": {"client_id": world.id_of(f"app/{READER}"), **_certificate(f"{name}-reader", "flow")},
+        "operator": {"client_id": world.id_of(f"app/{OPERATOR}"), **_certificate(f"{name}-operator", "flow")},
         "mail_apps": [_app(world, app) for app in told.apps],
         "mailboxes": [_proof(world, proof) for proof in told.proofs],
         "decisions": f"decisions/{name}.yaml",

@@ -101,7 +101,11 @@ def test_every_pattern_and_reference_in_the_tenants_file_points_to_something(hom
         for tenant in content["tenants"]:
             patterns = [pattern for source in tenant["signin_logs"] for pattern in source.get("files", ())]
             assert all(list(home.glob(pattern)) for pattern in patterns)
-            named = [tenant["admin"], *(flow for app in tenant["mail_apps"] for flow in app["flows"])]
+            named = [
+                tenant["admin"],
+                tenant["operator"],
+                *(flow for app in tenant["mail_apps"] for flow in app["flows"]),
+            ]
             references = [one[key] for one in named for key in ("certificate", "secret") if key in one]
             assert all((home / reference.removeprefix("file:")).is_file() for reference in references)
 

@@ -244,6 +244,49 @@ def test_the_runbook_reads_with_a_certificate_and_may_read_and_no_more(name: str
 
 
 @each
+def test_the_runbook_changes_with_a_certificate_of_its_own(name: str, states: Mapping[str, Tenant]) -> None:
+    tenant, entry = states[name], tenants.entry(name, ".")
+    client_id = entry["operator"]["client_id"]
+    app, principal = tenant.directory.application(client_id), tenant.directory.principal(client_id)
+    assert app is not None
+    assert principal is not None
+    assert (len(app.key_credentials), app.password_credentials) == (1, [])
+    assert entry["operator"]["certificate"] != entry["admin"]["certificate"]
+    assert held_roles(tenant, client_id) == {
+        "Application.ReadWrite.All",
+        "AppRoleAssignment.ReadWrite.All",
+        "DelegatedPermissionGrant.ReadWrite.All",
+        "Directory.Read.All",
+        "Policy.Read.All",
+        "Exchange.ManageAsApp",
+    }
+    assert tenant.directory.roles_of(principal.id) == {
+        ROLES["Exchange Administrator"],
+        ROLES["Cloud Application Administrator"],
+    }
+
+
+@each
+def test_a_tenant_of_an_older_edition_gets_its_operator_once(
+    name: str, states: Mapping[str, Tenant], given: Credentials
+) -> None:
+    tenant = Tenant.read(states[name].written())
+    directory, client_id = tenant.directory, tenants.entry(name, ".")["operator"]["client_id"]
+    principal = directory.principal(client_id)
+    assert principal is not None
+    directory.applications = [one for one in directory.applications if one.app_id != client_id]
+    directory.service_principals.remove(principal)
+    for held in (directory.app_role_assignments, directory.role_assignments):
+        held[:] = [one for one in held if one.principal_id != principal.id]
+    assert tenants.add_operator(tenant, given)
+    assert directory.principal(client_id) == principal
+    assert directory.application(client_id) == states[name].directory.application(client_id)
+    assert held_roles(tenant, client_id) == held_roles(states[name], client_id)
+    assert directory.roles_of(principal.id) == states[name].directory.roles_of(principal.id)
+    assert not tenants.add_operator(tenant, given)
+
+
+@each
 def test_one_person_administers_it(name: str, states: Mapping[str, Tenant]) -> None:
     directory = states[name].directory
     people = [one for one in directory.users if directory.roles_of(one.id) == {ROLES["Global Administrator"]}]
@@ -362,7 +405,7 @@ def test_fabrikams_app_is_refused_everywhere_until_exchange_knows_the_right_id(s
 
 def test_adatum_has_not_begun(states: Mapping[str, Tenant]) -> None:
     tenant = states["adatum"]
-    assert [one.display_name for one in tenant.directory.applications] == ["Runbook reader"]
+    assert [one.display_name for one in tenant.directory.applications] == ["Runbook reader", "Runbook operator"]
     assert not tenant.directory.grants
     assert not tenant.exchange.principals
     assert tenant.logs.workspace_id
