@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import quote
 
 from .checks import Check
 from .secretrefs import SecretRef
@@ -36,6 +37,7 @@ __all__ = [
     "Standing",
     "Step",
     "Value",
+    "filled",
     "new_id",
     "read",
     "resolve",
@@ -124,10 +126,13 @@ class Keep:
     Args:
         field: Its name in the reply.
         into: Where it is written, readable by its owner only; the receipt holds this name alone.
+        replaces: Whether it may take the place of what is kept there already. Otherwise the plan stops before anything
+            is sent.
     """
 
     field: str
     into: SecretRef
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -333,6 +338,24 @@ def resolve(value: Value, bound: Bound) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [resolve(each, bound) for each in value]
     return value
+
+
+def filled(operation: Operation, bound: Bound) -> Operation:
+    """Return *operation* as it is sent: each `Ref` replaced, the path in one piece.
+
+    Raises:
+        KeyError: As `resolve`.
+    """
+    if isinstance(operation, Cmdlet):
+        return replace(operation, parameters=resolve(operation.parameters, bound))
+    path = "".join(piece if isinstance(piece, str) else _in_path(bound[piece.name]) for piece in operation.path)
+    body = None if operation.body is None else resolve(operation.body, bound)
+    return replace(operation, path=(path,), body=body)
+
+
+def _in_path(value: str) -> str:
+    # A key may stand between quotes, which it has to double before it is encoded.
+    return quote(value.replace("'", "''"), safe="")
 
 
 def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[Seen, Bound]:
