@@ -1,5 +1,7 @@
 """plan.read: what a look shows of lists inside an object, such as the credentials of an app."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from mailauth import plan
@@ -34,3 +36,14 @@ def test_the_items_of_a_list_can_be_the_rows(name: str, seen: object, told: obje
 def test_what_is_not_there_has_no_items() -> None:
     assert plan.read(Look(ASK, inside="spa.redirectUris"), [APP], {}) == (None, {})
     assert plan.read(Look(ASK, inside="keyCredentials"), [], {}) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [(" SMTP.Send  offline_access", ["offline_access", "SMTP.Send"]), ("", ()), (None, ())],
+    ids=["in any order", "empty", "absent"],
+)
+def test_text_that_holds_words_is_compared_as_the_words(scope: str | None, words: Sequence[str]) -> None:
+    look = Look(GraphCall("GET", ("/v1.0/oauth2PermissionGrants/g",)), fields=("scope",), words=("scope",))
+    seen, _ = plan.read(look, [{"scope": scope}], {})
+    assert plan.same(seen, {"scope": words})

@@ -110,6 +110,8 @@ class Look:
         binds: `Ref` names to fields of the row.
         inside: A field of the answer's rows that is a list, whose items are the rows instead, such as
             ``passwordCredentials``; empty where the answer's own rows are meant.
+        words: Which of the fields are text that holds words in any order, such as the ``scope`` of a grant; they are
+            shown and compared as lists.
     """
 
     ask: Operation
@@ -117,6 +119,7 @@ class Look:
     fields: tuple[str, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
     inside: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -373,7 +376,11 @@ def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[S
     if row is None:
         return None, {}
     told = {name: str(_at(row, place) or "") for name, place in look.binds.items()}
-    return {name: _at(row, name) for name in look.fields}, told
+    return {name: _shown(_at(row, name), words=name in look.words) for name in look.fields}, told
+
+
+def _shown(found: object, *, words: bool) -> object:
+    return found.split() if words and isinstance(found, str) else found
 
 
 def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
