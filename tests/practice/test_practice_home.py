@@ -65,7 +65,12 @@ def test_a_change_in_a_tenant_outlives_the_day_and_ends_with_a_reset(practice: C
     on(date(2026, 11, 24), practice)
     with practice.states.reading("adatum") as tenant:
         assert tenant.exchange.reject_direct_send
+    noted = [practice.ca_file.parent / "state" / f"{name}.yaml" for name in ("adatum", "contoso")]
+    noted[0].parent.mkdir()
+    for path in noted:
+        path.write_text("", encoding="utf-8")
     kept.reset(["adatum"])
+    assert [path.exists() for path in noted] == [False, True]
     with practice.states.reading("adatum") as tenant:
         assert not tenant.exchange.reject_direct_send
         assert len(tenant.directory.applications) == first
