@@ -88,7 +88,8 @@ def _struck(fault: Fault, backend: Backend, refuse: Refuse) -> Response | None:
 
 def _half(response: Response) -> Response:
     if request.environ.get(BREAK):
-        response.headers[BREAK] = "half"
+        # Half of nothing would arrive whole.
+        response.headers[BREAK] = "half" if response.get_data() else "drop"
     return response
 
 

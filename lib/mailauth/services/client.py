@@ -3,12 +3,17 @@
 Retry, Retry-After and the keeping of the token out of logs come from azure-core. What is
 added is the pace that Graph's reports allow, the smaller bites that a gateway timeout asks
 for, and the rule that the token goes to the cloud's own Graph host and nowhere else.
+
+What reads may be asked again. What changes something is sent once: it is repeated only where Graph says that it did
+nothing yet and when to come back (429, or 503 with Retry-After). Where no answer tells what became of it, that is an
+`UnclearError`, and whoever sent it has to look.
 """
 
+import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -16,13 +21,11 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
-    ServiceRequestError,
     ServiceResponseError,
 )
 from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
-    HeadersPolicy,
     HttpLoggingPolicy,
     RequestIdPolicy,
     RetryPolicy,
@@ -30,9 +33,10 @@ from azure.core.pipeline.policies import (
     UserAgentPolicy,
 )
 from azure.core.rest import HttpRequest, HttpResponse
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from mailauth.clouds import Cloud
-from mailauth.errors import AccessError, SourceError, UnreachableError
+from mailauth.errors import AccessError, SourceError, UnclearError, UnreachableError
 
 from . import http, refusals
 
@@ -59,6 +63,29 @@ _REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     "Authentication_RequestFromUnsupportedUserRole": (
         "The signed-in person holds no role that may read sign-in records.",
         "An administrator gives the account the role Reports Reader; sign in again afterwards.",
+    ),
+}
+
+# What is sent with every request that asks for nothing else.
+_HEADERS: Final[Mapping[str, str]] = {"Prefer": "include-unknown-enum-members", "Accept": "application/json"}
+
+# What a 400 or 409 to a change means here, and what to do; sought in everything that the refusal is called.
+_CHANGES: Final[Mapping[str, tuple[str, str]]] = {
+    "CredentialTypeNotAllowedAsPerAppPolicy": (
+        "The tenant's app management policy forbids this kind of credential",
+        "Use a certificate or a federated credential, or have an administrator exempt this one app from it first.",
+    ),
+    "CredentialInvalidLifetimeAsPerAppPolicy": (
+        "The tenant's app management policy allows no credential that lasts so long",
+        "Choose an earlier end date; notebook 20 shows the longest that the policy allows.",
+    ),
+    "NoBackingApplicationObject": (
+        "The app registration has not reached every replica of the directory yet",
+        "Wait two minutes and run it again: what is done already is not sent again.",
+    ),
+    "Request_ResourceNotFound": (
+        "Something that this needs is not there, or has not reached every replica of the directory yet",
+        "Wait two minutes and run it again: what is done already is not sent again.",
     ),
 }
 
@@ -102,7 +129,10 @@ class Graph:
         cloud: Where Graph is, and how to reach it.
         credential: What signs in; its token is sent to the cloud's Graph host only.
         pace: How fast; one for all clients of a tenant.
-        needs: What reading needs, as the end of a sentence, for a refusal that Graph gives no name to.
+        needs: What is needed, as the end of a sentence, for a refusal that Graph gives no name to.
+        scopes: What a person's sign-in is asked for, such as
+            ``https://graph.microsoft.com/Application.ReadWrite.All``; none for what was consented to before
+            (``/.default``), which is all that an app can ask for.
     """
 
     def __init__(
@@ -112,6 +142,7 @@ class Graph:
         *,
         pace: Pace | None = None,
         needs: str = "reading sign-ins needs AuditLog.Read.All",
+        scopes: Sequence[str] = (),
     ) -> None:
         self.base = cloud.graph.rstrip("/")
         self._ask = f"Ask an administrator which permission this app or account lacks; {needs}."
@@ -121,10 +152,9 @@ class Graph:
             http.transport(cloud, timeout_s=180),
             policies=[
                 RequestIdPolicy(),
-                HeadersPolicy({"Prefer": "include-unknown-enum-members", "Accept": "application/json"}),
                 UserAgentPolicy(base_user_agent="mailauth-runbook"),
                 _Retries(self._pace.sleep),
-                BearerTokenCredentialPolicy(credential, f"{self.base}/.default"),
+                BearerTokenCredentialPolicy(credential, *(scopes or (f"{self.base}/.default",))),
                 _Paced(self._pace),
                 HttpLoggingPolicy(),
             ],
@@ -148,7 +178,7 @@ class Graph:
             SourceError: Graph refused the request; `code` begins with the HTTP status.
         """
         query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
-        return self._send(HttpRequest("GET", f"{self.base}{path}{query}"))
+        return self._send(self._request("GET", f"{path}{query}"))
 
     def follow(self, link: str) -> Mapping[str, Any]:
         """Return the page at *link*, a ``@odata.nextLink``; raises as `get` does.
@@ -162,11 +192,46 @@ class Graph:
                 f"@odata.nextLink: found a link to {_origin(link)}, not followed; expected one below {self.base}.",
                 code="foreign nextLink",
             )
-        return self._send(HttpRequest("GET", link))
+        return self._send(HttpRequest("GET", link, headers=dict(_HEADERS)))
 
-    def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, Any]:
-        """Return the answer to *body* sent to *path* as JSON; raises as `get` does."""
-        return self._send(HttpRequest("POST", f"{self.base}{path}", json=dict(body)))
+    def post(
+        self, path: str, body: Mapping[str, object] | None = None, *, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Mapping[str, Any]:
+        """Return the answer to *body* sent to *path* as JSON, an empty object where there is none.
+
+        Raises:
+            AccessError: 401 or 403; `remedy` says who can change that.
+            UnreachableError: It was not sent, or Graph says that it did nothing.
+            UnclearError: It was sent, and no answer tells what became of it.
+            SourceError: Graph refused the request; `code` begins with the HTTP status.
+        """
+        return self._send(self._request("POST", path, body, headers))
+
+    def patch(
+        self, path: str, body: Mapping[str, object] | None = None, *, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Mapping[str, Any]:
+        """Change what is at *path*; returns and raises as `post` does."""
+        return self._send(self._request("PATCH", path, body, headers))
+
+    def put(
+        self, path: str, body: Mapping[str, object] | None = None, *, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Mapping[str, Any]:
+        """Put *body* in the place of what is at *path*; returns and raises as `post` does."""
+        return self._send(self._request("PUT", path, body, headers))
+
+    def delete(self, path: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, Any]:
+        """Remove what is at *path*; returns and raises as `post` does."""
+        return self._send(self._request("DELETE", path, None, headers))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> HttpRequest:
+        content = None if body is None else dict(body)
+        return HttpRequest(method, f"{self.base}{path}", headers={**_HEADERS, **headers}, json=content)
 
     def _send(self, request: HttpRequest) -> Mapping[str, Any]:
         # Licensed tenants have met this refusal too, now and then: the check of the licence fails, not the licence.
@@ -180,22 +245,27 @@ class Graph:
         return self._send_once(request)
 
     def _send_once(self, request: HttpRequest) -> Mapping[str, Any]:
+        changes = request.method != "GET"
         try:
             response = self._pipeline.run(request).http_response
-            content = response.json() if response.status_code < 300 else None
+            content = _content(response)
         except ClientAuthenticationError as error:
             raise refusals.no_token(f"Graph at {self.base}", error) from error
-        except ServiceResponseError as error:
-            raise UnreachableError(
-                f"Graph at {self.base} broke off: {refusals.first_line(error)}", code="504 no answer"
-            ) from error
-        except (ServiceRequestError, AzureError) as error:
-            raise refusals.unreachable(f"Graph at {self.base}", error, remedy=self._silence) from error
-        except ValueError as error:
-            raise SourceError(f"Graph at {self.base} answered something that is not JSON.", code="not JSON") from error
+        except (AzureError, ValueError) as error:
+            if changes and not _before_sending(error):
+                raise _unclear(self.base, refusals.first_line(error), "no answer") from error
+            raise self._unanswered(error) from error
         if not isinstance(content, Mapping):
             raise _refusal(response, self.base, self._ask)
         return content
+
+    def _unanswered(self, error: Exception) -> SourceError:
+        place = f"Graph at {self.base}"
+        if isinstance(error, ValueError):
+            return SourceError(f"{place} answered something that is not JSON.", code="not JSON")
+        if isinstance(error, ServiceResponseError):
+            return UnreachableError(f"{place} broke off: {refusals.first_line(error)}", code="504 no answer")
+        return refusals.unreachable(place, error, remedy=self._silence)
 
 
 def status(error: SourceError) -> int:
@@ -208,11 +278,24 @@ class _Retries(RetryPolicy[Any, Any]):
     """azure-core's retries, with a sleep from outside and without 504: the same question would time out again."""
 
     def __init__(self, sleep: Callable[[float], None]) -> None:
-        super().__init__(retry_total=8, retry_status=6, retry_connect=3, retry_read=1, retry_backoff_max=60)
+        super().__init__(
+            retry_total=8,
+            retry_status=6,
+            retry_connect=3,
+            retry_read=1,
+            retry_backoff_max=60,
+            # After a lost connection azure-core would send these again, and DELETE and PUT too.
+            retry_on_methods=["GET"],
+        )
         self._sleep = sleep
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
-        return response.http_response.status_code != 504 and bool(super().is_retry(settings, response))
+        answer = response.http_response
+        if answer.request.method != "GET":
+            # Only these two say that nothing was done.
+            refused = answer.status_code == 429 or (answer.status_code == 503 and "Retry-After" in answer.headers)
+            return bool(settings["total"]) and refused
+        return answer.status_code != 504 and bool(super().is_retry(settings, response))
 
     def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
         told = self.get_retry_after(response) if response else None
@@ -245,8 +328,12 @@ def _origin(link: str) -> str:
 
 
 def _refusal(response: HttpResponse, base: str, ask: str) -> SourceError:
-    name, said = _error_of(response)
-    code = f"{response.status_code} {name}".rstrip()
+    name, said, details = _error_of(response)
+    code = " ".join([str(response.status_code), *filter(None, (name, *details))])
+    changes = response.request.method != "GET"
+    refused = response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers)
+    if changes and response.status_code >= 500 and not refused:
+        return _unclear(base, said or "no reason given", code)
     match response.status_code:
         case 401:
             return AccessError(
@@ -262,9 +349,52 @@ def _refusal(response: HttpResponse, base: str, ask: str) -> SourceError:
             return UnreachableError(
                 f"Graph at {base} kept answering {code}; every retry that it allows was made.", code=code
             )
-    return SourceError(f"Graph answered {code}: {said or 'no reason given'}", code=code)
+    meant, remedy = next((_CHANGES[name] for name in _CHANGES if changes and name in code), ("", ""))
+    answered = f"Graph answered {code}: {said or 'no reason given'}"
+    return SourceError(f"{meant}. {answered}" if meant else answered, remedy=remedy, code=code)
 
 
-def _error_of(response: HttpResponse) -> tuple[str, str]:
+def _error_of(response: HttpResponse) -> tuple[str, str, Sequence[str]]:
     error = refusals.body(response)
-    return str(error.get("code") or "")[:100], " ".join(str(error.get("message") or "").split())[:300]
+    details = error.get("details")
+    codes = [str(each.get("code") or "")[:100] for each in details or () if isinstance(each, Mapping)]
+    return str(error.get("code") or "")[:100], " ".join(str(error.get("message") or "").split())[:300], codes
+
+
+def _content(response: HttpResponse) -> Any:
+    """Return the JSON of a success, an empty object where it is empty; None for a refusal."""
+    if response.status_code >= 300:
+        return None
+    return response.json() if response.content else {}
+
+
+def _unclear(base: str, said: str, code: str) -> UnclearError:
+    return UnclearError(
+        f"Graph at {base} was sent a change and did not say what became of it: {said}",
+        remedy="Run it again: it looks first, and sends only what is missing.",
+        code=code,
+    )
+
+
+def _before_sending(error: BaseException) -> bool:
+    """Whether *error* says that there was no connection to send anything over.
+
+    What reads like one may have come later: a connection that breaks under TLS while the answer is awaited is told
+    like one that never came to be. So only what can have come at the beginning counts.
+    """
+    return any(isinstance(each, _BEGINNINGS) for each in _behind(error))
+
+
+_BEGINNINGS: Final = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Return *error* and what it was made from, as requests and urllib3 wrap one another."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            related = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+            waiting += [found for found in related if isinstance(found, BaseException)]
