@@ -34,7 +34,7 @@ Client = Literal["other", "exchangeActiveSync", "mobileAppsAndDesktopClients"]
 """How a sign-in comes, in the words of ``clientAppTypes``; ``other`` is what takes nothing but a password."""
 
 Effect = Literal["nothing", "stops", "asks", "depends"]
-"""What a policy does to a sign-in that it covers: it ``asks`` for what a person can give, or ``depends`` on the device."""
+"""What a policy does to a sign-in that it covers: it ``asks`` for what a person can give, ``depends`` on a device."""
 
 EXCHANGE: Final = "00000002-0000-0ff1-ce00-000000000000"
 _EXCHANGE: Final = frozenset({"all", "office365", EXCHANGE})

@@ -28,6 +28,7 @@ from . import (
 from .audit import AuditLog
 from .callers import Caller, read
 from .calls import Answer, Call, Key, Operation, Version, address
+from .changes import Changes
 from .reports import Reports
 
 __all__ = ["Question", "Routes"]
@@ -70,8 +71,8 @@ class Routes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        reports, audit_log = Reports(), AuditLog()
-        for one in (reports, audit_log):
+        reports, audit_log, changes = Reports(), AuditLog(), Changes()
+        for one in (reports, audit_log, changes):
             backend.on_forget(one.forget)
         self.operations: tuple[Operation, ...] = (
             *applications.OPERATIONS,
@@ -82,12 +83,13 @@ class Routes:
             *deleted.OPERATIONS,
             *consents.OPERATIONS,
             *policies.OPERATIONS,
-            *conditions.OPERATIONS,
+            *changes.watching(conditions.OPERATIONS),
             *people.OPERATIONS,
             *accounts.OPERATIONS,
             *organization.OPERATIONS,
             *reports.operations(),
             *audit_log.operations(),
+            *changes.operations(),
         )
 
     def answer(self, question: Question) -> Answer:

@@ -142,6 +142,14 @@ def assignments_to(resource: ServicePrincipal, directory: Directory) -> list[Wir
     ]
 
 
+_EXCHANGE_PLAN: Final = {
+    "assignedDateTime": None,
+    "capabilityStatus": "Enabled",
+    "service": EXCHANGE_PLAN.service,
+    "servicePlanId": EXCHANGE_PLAN.plan_id,
+}
+
+
 def user(found: User) -> Wire:
     """Return an account."""
     valid_from = found.sessions_valid_from
@@ -155,6 +163,7 @@ def user(found: User) -> Wire:
         "onPremisesSyncEnabled": found.on_premises_sync_enabled,
         "signInSessionsValidFromDateTime": valid_from.isoformat().replace("+00:00", "Z") if valid_from else None,
         "assignedLicenses": [{"disabledPlans": [], "skuId": EXCHANGE_PLAN.sku_id}] if found.licensed else [],
+        "assignedPlans": [_EXCHANGE_PLAN] if found.licensed else [],
     }
 
 
@@ -206,6 +215,7 @@ USER: Final = Kind(
             "onPremisesSyncEnabled",
             "signInSessionsValidFromDateTime",
             "assignedLicenses",
+            "assignedPlans",
         }
     ),
 )
