@@ -25,13 +25,16 @@ class Ring(keyring.backend.KeyringBackend):
 
     priority = 1
 
+    def __init__(self) -> None:
+        self._held = {("woodgrove", "mail"): CANARY}
+
     def get_password(self, service: str, username: str) -> str | None:
         if service == "locked":
             raise keyring.errors.KeyringLocked(f"{CANARY} is behind the lock")
-        return CANARY if (service, username) == ("woodgrove", "mail") else None
+        return self._held.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
+        self._held[service, username] = password
 
 
 @pytest.fixture
@@ -129,3 +132,32 @@ def test_a_secret_is_never_written_down() -> None:
             write(secret)
     with pytest.raises(TypeError):
         vars(secret)
+
+
+def test_a_secret_is_written_where_only_its_owner_reads_it(tmp_path: Path) -> None:
+    ref = SecretRef("file", str(tmp_path / "kept" / "mail.secret"))
+    secrets.write(ref, Secret(CANARY))
+    assert secrets.read(ref).reveal() == CANARY
+    assert Path(ref.name).stat().st_mode & 0o077 == 0
+
+
+def test_what_is_there_is_not_written_over_unless_that_was_said(tmp_path: Path) -> None:
+    path = held(tmp_path, "mail.secret", b"the one in use")
+    ref = SecretRef("file", str(path))
+    with pytest.raises(SecretError, match=r"is there already and would be lost\. Name another place"):
+        secrets.write(ref, Secret(CANARY))
+    assert path.read_bytes() == b"the one in use"
+    secrets.write(ref, Secret(CANARY), replaces=True)
+    secrets.write(ref, Secret(CANARY))
+    assert path.read_text() == CANARY
+
+
+def test_an_environment_variable_is_no_place_to_write_to() -> None:
+    with pytest.raises(SecretError, match=r"^env:MAIL: an environment variable cannot be written\. Name a place"):
+        secrets.check_writable(SecretRef("env", "MAIL"))
+
+
+@pytest.mark.usefixtures("ring")
+def test_a_keyring_keeps_a_secret() -> None:
+    secrets.write(SecretRef("keyring", "woodgrove/new"), Secret(CANARY))
+    assert secrets.read(SecretRef("keyring", "woodgrove/new")).reveal() == CANARY

@@ -1,15 +1,17 @@
-"""Secrets, read where their reference says, at the last moment."""
+"""Secrets, read and written where their reference says, at the last moment."""
 
 import codecs
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Literal, NoReturn
 
-from mailauth.errors import SecretError
+from mailauth.errors import MailauthError, SecretError
 from mailauth.secretrefs import SecretRef
 
-__all__ = ["Secret", "read"]
+from . import store
+
+__all__ = ["Secret", "check_writable", "read", "write"]
 
 # A key with its chain is a few kilobytes; more is the wrong file.
 _LIMIT = 256 * 1024
@@ -50,6 +52,89 @@ def read(ref: SecretRef, *, environ: Mapping[str, str] = os.environ) -> Secret:
     return Secret(value)
 
 
+def check_writable(ref: SecretRef, *, replaces: bool = False) -> None:
+    """Return where a secret can be written to *ref*; nothing is changed.
+
+    Args:
+        ref: The place.
+        replaces: Whether what is there already may go.
+
+    Raises:
+        SecretError: It cannot, or something is there that would be lost.
+    """
+    if ref.kind == "env":
+        raise SecretError(
+            f"{ref}: an environment variable cannot be written.",
+            remedy="Name a place that keeps it: file:PATH or keyring:SERVICE/USER.",
+        )
+    if not replaces and _is_taken(ref):
+        raise SecretError(
+            f"{ref} is there already and would be lost.",
+            remedy="Name another place, or move away what is there.",
+        )
+
+
+def write(ref: SecretRef, secret: Secret, *, replaces: bool = False) -> None:
+    """Keep *secret* where *ref* says, readable by its owner only; the same one again changes nothing.
+
+    Args:
+        ref: The place: a file or a keyring's entry.
+        secret: The secret.
+        replaces: Whether what is there already may go.
+
+    Raises:
+        SecretError: As `check_writable`, or the place refused.
+    """
+    check_writable(ref, replaces=replaces or _holds(ref, secret))
+    _WRITERS[ref.kind](ref, secret)
+
+
+def _is_taken(ref: SecretRef) -> bool:
+    if ref.kind == "file":
+        return Path(ref.name).exists()
+    return _in_keyring(ref) is not None
+
+
+def _holds(ref: SecretRef, secret: Secret) -> bool:
+    try:
+        return ref.kind != "env" and read(ref).reveal() == secret.reveal()
+    except SecretError:
+        return False
+
+
+def _to_file(ref: SecretRef, secret: Secret) -> None:
+    try:
+        store.write_bytes(Path(ref.name), secret.reveal().encode())
+    except MailauthError as error:
+        raise SecretError(f"{ref}: {error.message}", remedy=error.remedy) from None
+
+
+def _to_keyring(ref: SecretRef, secret: Secret) -> None:
+    _with_keyring(ref, "set_password", secret.reveal())
+
+
+def _in_keyring(ref: SecretRef) -> str | None:
+    found = _with_keyring(ref, "get_password")
+    return None if found is None else str(found)
+
+
+def _with_keyring(ref: SecretRef, verb: Literal["get_password", "set_password"], *values: str) -> Any:
+    try:
+        import keyring
+    except ImportError:
+        raise SecretError(
+            f"{ref}: the package keyring is not installed.",
+            remedy="Install it beside the runbook: .venv/bin/python -m pip install keyring",
+        ) from None
+    service, _, user = ref.name.partition("/")
+    try:
+        return getattr(keyring, verb)(service, user, *values)
+    except keyring.errors.KeyringError as error:
+        refused = type(error).__name__
+    # Outside the block above, whose error would bring the text along that was to be kept.
+    raise SecretError(f"{ref}: the keyring refused ({refused}).", remedy="Unlock it.")
+
+
 def _from_environment(ref: SecretRef, environ: Mapping[str, str]) -> str:
     if ref.name not in environ:
         raise SecretError(f"{ref}: no such environment variable.", remedy=_REMEDIES["env"])
@@ -74,24 +159,13 @@ def _from_file(ref: SecretRef, _environ: Mapping[str, str]) -> str:
 
 
 def _from_keyring(ref: SecretRef, _environ: Mapping[str, str]) -> str:
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError:
-        raise SecretError(
-            f"{ref}: the package keyring is not installed.",
-            remedy="Install it beside the runbook: .venv/bin/python -m pip install keyring",
-        ) from None
-    service, _, user = ref.name.partition("/")
-    try:
-        value = keyring.get_password(service, user)
-    except KeyringError as error:
-        raise SecretError(f"{ref}: the keyring refused ({type(error).__name__}).", remedy="Unlock it.") from None
+    value = _in_keyring(ref)
     if value is None:
         raise SecretError(f"{ref}: the keyring holds no such entry.", remedy=_REMEDIES["keyring"])
     return str(value)
 
 
+_WRITERS: Mapping[str, Callable[[SecretRef, Secret], None]] = {"file": _to_file, "keyring": _to_keyring}
 _READERS = {"env": _from_environment, "file": _from_file, "keyring": _from_keyring}
 _REMEDIES = {
     "env": "Set it in the shell that starts the runbook.",
