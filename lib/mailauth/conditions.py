@@ -200,7 +200,7 @@ class Conditions:
 
     def account(self, account_id: str) -> Account | None:
         """Return an account; None where it was not read or is not there."""
-        return (self.accounts or {}).get(account_id)
+        return (self.accounts or {}).get(account_id.lower())
 
     def federated(self, name: str) -> bool | None:
         """Whether another identity provider looks at the passwords of *name*'s domain."""
@@ -209,15 +209,15 @@ class Conditions:
 
     def includes(self, policy: AccessPolicy, account_id: str) -> bool | None:
         """Whether *policy* names the account among those whom it is for; None where that cannot be known."""
-        return self._names(policy.include, account_id)
+        return self._names(policy.include, account_id.lower())
 
     def excludes(self, policy: AccessPolicy, account_id: str) -> bool | None:
         """Whether *policy* leaves the account out; None where that cannot be known."""
-        return self._names(policy.exclude, account_id)
+        return self._names(policy.exclude, account_id.lower())
 
     def excluded_by(self, policy: AccessPolicy, account_id: str) -> str:
         """Return the id on the policy's list of exclusions that leaves the account out; empty where none does."""
-        return next((each for each in sorted(policy.exclude.ids) if self._holds(each, account_id)), "")
+        return next((each for each in sorted(policy.exclude.ids) if self._holds(each, account_id.lower())), "")
 
     def changed(self, policy: AccessPolicy, *, excluding: str = "") -> Change | None:
         """Return the newest change of *policy* that the log remembers, or the one that began to exclude an id."""
@@ -229,6 +229,8 @@ class Conditions:
     def _names(self, people: People, account_id: str) -> bool | None:
         if people.everybody or account_id in people.users:
             return True
+        if not account_id:  # nobody said whose mailbox it is
+            return None if people.ids or people.guests else False
         told = [account_id in self.members[each] if each in self.members else None for each in people.groups]
         if people.roles:
             told += [None if self.roles is None else self._holds(each, account_id) for each in people.roles]
@@ -254,7 +256,7 @@ def of(records: Mapping[str, Any], *, coverage: Sequence[Coverage] = ()) -> Cond
             group's id.
         coverage: How far the look reached.
     """
-    members = {key: _ids(each) for key, each in (records.get("groupMembers") or {}).items()}
+    members = {key.lower(): _ids(each) for key, each in (records.get("groupMembers") or {}).items()}
     return Conditions(
         defaults=_switch(records.get("securityDefaults"), "isEnabled"),
         policies=_listed(records.get("conditionalAccess"), access_policy),
@@ -295,7 +297,7 @@ def access_policy(record: Record) -> AccessPolicy:
 def account(record: Record) -> Account:
     """Return an account from Graph's ``user``."""
     return Account(
-        id=str(record.get("id") or ""),
+        id=str(record.get("id") or "").lower(),
         name=str(record.get("userPrincipalName") or ""),
         enabled=_switch(record, "accountEnabled"),
         licensed=_licensed(record),
@@ -335,9 +337,9 @@ def owners(assignments: Iterable[Record], roles: Iterable[str]) -> tuple[str, ..
     """Return the groups that hold one of *roles*, so that their members do."""
     wanted = set(roles)
     found = {
-        str(each.get("principalId"))
+        str(each.get("principalId")).lower()
         for each in assignments
-        if each.get("roleDefinitionId") in wanted and _is_group(each)
+        if str(each.get("roleDefinitionId")).lower() in wanted and _is_group(each)
     }
     return tuple(sorted(found))
 
@@ -395,8 +397,10 @@ def _roles(assignments: object, members: Mapping[str, frozenset[str]]) -> Mappin
         return None
     held: dict[str, set[str]] = {}
     for each in _records(assignments):
-        principal = str(each.get("principalId"))
-        held.setdefault(str(each.get("roleDefinitionId")), set()).update({principal}, members.get(principal, ()))
+        principal = str(each.get("principalId")).lower()
+        held.setdefault(str(each.get("roleDefinitionId")).lower(), set()).update(
+            {principal}, members.get(principal, ())
+        )
     return {role: frozenset(ids) for role, ids in held.items()}
 
 
@@ -446,7 +450,7 @@ def _listed(records: object, made: Any) -> tuple[Any, ...] | None:
 
 
 def _ids(records: object) -> frozenset[str]:
-    return frozenset(str(each.get("id")) for each in _records(records))
+    return frozenset(str(each.get("id")).lower() for each in _records(records))
 
 
 def _records(value: object) -> list[Record]:
