@@ -75,12 +75,13 @@ def before_sending(error: BaseException) -> bool:
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:
-    """Return *error* and what it was made from, as requests and urllib3 wrap one another."""
+    """Return *error* and what it was made from, as azure-core, requests and urllib3 wrap one another."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop()
         if id(each) not in seen:
             seen.add(id(each))
             yield each
-            related = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+            wrapped = (getattr(each, name, None) for name in ("inner_exception", "reason"))
+            related = (each.__cause__, each.__context__, *wrapped, *each.args)
             waiting += [found for found in related if isinstance(found, BaseException)]
