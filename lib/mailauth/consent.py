@@ -169,9 +169,13 @@ def families(protocols: Iterable[Protocol]) -> tuple[Family, ...]:
 def redirect(registered: Iterable[str]) -> str:
     """Return the address to send an administrator back to, of those that the app has registered; empty for none.
 
-    This machine's own comes first: nobody else sees what is sent there.
+    This machine's own comes first: nobody else sees what is sent there. Of these, one with a port of its own does: not
+    everybody may listen at port 80.
     """
-    usable = sorted(each for each in registered if _parts(each).scheme in ("http", "https"))
+    usable = sorted(
+        (each for each in registered if _parts(each).scheme in ("http", "https")),
+        key=lambda each: (_parts(each).scheme, ":" not in _parts(each).netloc, each),
+    )
     near = [each for each in usable if _parts(each).hostname in _LOOPBACK]
     return next(iter(near or [each for each in usable if each.startswith("https://")]), "")
 

@@ -25,7 +25,8 @@ from .coverage import Coverage, Window
 from .deadlines import Deadline
 from .errors import EvidenceError
 from .findings import Attention, Group
-from .grants import Consents
+from .grants import Consents, taken_back
+from .plan import Plan, Receipt
 from .tenants import Source, Tenant
 
 __all__ = ["consents", "findings", "schema", "start"]
@@ -98,13 +99,23 @@ def findings(case: Case) -> Record:
     return _record("findings", case.tenant, case.coverage, data, found.made_at)
 
 
-def consents(tenant: Tenant, state: Consents, links: Iterable[AppLinks], *, made_at: datetime) -> Record:
+def consents(
+    tenant: Tenant,
+    state: Consents,
+    links: Iterable[AppLinks],
+    change: Plan | None = None,
+    receipt: Receipt | None = None,
+    *,
+    made_at: datetime,
+) -> Record:
     """Return the record of notebook 30: the consent that the tenant holds, what is missing, and the links for it.
 
     Args:
         tenant: The tenant.
         state: Its consent.
         links: The links for its own apps.
+        change: What was planned to be granted directly.
+        receipt: What became of that; the receipt itself is a file of its own.
         made_at: The moment, aware.
 
     Raises:
@@ -119,8 +130,19 @@ def consents(tenant: Tenant, state: Consents, links: Iterable[AppLinks], *, made
         "users": [_plain(each) for each in state.users],
         "requests": state.requests,
         "links": [_plain(each) for each in links],
+        "taken_back": [_plain(each) for each in taken_back(state)],
+        "plan": _planned(change, receipt),
     }
     return _record("consent", tenant, state.coverage, data, made_at)
+
+
+def _planned(change: Plan | None, receipt: Receipt | None) -> Record | None:
+    """Return a plan as its steps in words, and what became of it."""
+    if change is None:
+        return None
+    became = {entry.step: entry.outcome for entry in receipt.entries} if receipt else {}
+    steps = [{"id": each.id, "title": each.title, "outcome": became.get(each.id)} for each in change.steps]
+    return {"id": change.id, "title": change.title, "steps": _plain(steps), "receipt": receipt.where if receipt else ""}
 
 
 def schema(name: str) -> Mapping[str, Any]:

@@ -21,17 +21,22 @@ __all__ = [
     "ClientConsent",
     "Consents",
     "Enterprise",
+    "Extent",
     "Found",
     "Held",
     "ProtocolConsent",
     "Scopes",
     "SelfConsent",
+    "Status",
+    "TakenBack",
     "assess",
     "enterprise",
     "needs",
     "offer",
     "registration",
     "scopes",
+    "status",
+    "taken_back",
 ]
 
 Record = Mapping[str, Any]
@@ -72,11 +77,13 @@ class Scopes:
         resource_id: The object id of the resource's service principal.
         values: The permissions' names.
         user_id: For whom; empty for everybody.
+        text: The names as the directory writes them, which is what an undo has to write again.
     """
 
     resource_id: str
     values: frozenset[str]
     user_id: str = ""
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,7 @@ class AppConsent:
         enterprise: As in `Held`.
         protocols: An answer for each protocol that the tenant's mailboxes use; empty where it could not be read.
         redirect_uris: As in `Held`.
+        smtp: What is to let it send as itself: the permission by ``consent``, or a role in Exchange by ``rbac``.
     """
 
     name: str
@@ -157,6 +165,21 @@ class AppConsent:
     enterprise: Enterprise | None = None
     protocols: tuple[ProtocolConsent, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    smtp: Literal["consent", "rbac"] = "consent"
+
+    def lacks(self, kind: Kind) -> tuple[Protocol, ...]:
+        """Return the protocols for which it lacks what its flows need of *kind*; consent of a few people counts not."""
+        if kind not in self.needs:
+            return ()
+        return tuple(
+            each.protocol
+            for each in self.protocols
+            if not (each.everybody if kind == "scope" else each.role or self.sends_by_role(each.protocol))
+        )
+
+    def sends_by_role(self, protocol: Protocol) -> bool:
+        """Whether a role in Exchange stands for the permission that *protocol* needs for the app itself."""
+        return protocol == "smtp" and self.smtp == "rbac"
 
 
 @dataclass(frozen=True)
@@ -178,6 +201,44 @@ class ClientConsent:
     enabled: bool = True
     everybody: tuple[str, ...] = ()
     people: int = 0
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """A permission that the next consent may take back, as the registration does not list it now.
+
+    Args:
+        app: Whose, by its name in the tenants file.
+        link: By which kind of link: the one for all that the app asks for, or one for what it asks of Exchange.
+        resource: Where the permission is listed.
+        kind: Whether a person is signed in.
+        value: Its name.
+    """
+
+    app: str
+    link: Literal["whole", "scoped"]
+    resource: Resource
+    kind: Kind
+    value: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far consent for one app has come, in a word each.
+
+    Args:
+        app: The app.
+        people: For people: ``all``, ``half`` (one protocol of several, or some people only), ``none``, ``not needed``
+            or ``cannot know``.
+        itself: For the app itself, in the same words.
+    """
+
+    app: str
+    people: "Extent"
+    itself: "Extent"
+
+
+Extent = Literal["all", "half", "none", "not needed", "cannot know"]
 
 
 @dataclass(frozen=True)
@@ -206,6 +267,7 @@ class Consents:
         requests: As in `Found`.
         checks: What the tenant's own mail apps lack; never empty.
         coverage: As in `Found`.
+        found: What the look brought that all this was made of.
     """
 
     apps: tuple[AppConsent, ...]
@@ -214,6 +276,7 @@ class Consents:
     requests: bool | None
     checks: tuple[Check, ...]
     coverage: tuple[Coverage, ...]
+    found: Found
 
 
 def enterprise(record: Record) -> Enterprise:
@@ -243,6 +306,7 @@ def scopes(record: Record) -> Scopes:
         str(record.get("resourceId", "")),
         frozenset(str(record.get("scope") or "").split()),
         "" if record.get("consentType") == "AllPrincipals" else str(record.get("principalId") or "unknown"),
+        str(record.get("scope") or ""),
     )
 
 
@@ -274,7 +338,58 @@ def assess(tenant: Tenant, found: Found) -> Consents:
         found.requests,
         tuple(_checks(apps, found)),
         found.coverage,
+        found,
     )
+
+
+def status(state: Consents) -> tuple[Status, ...]:
+    """Return how far consent for each mail app has come, for a table over many tenants."""
+    return tuple(Status(app.name, _extent(app, "scope"), _extent(app, "role")) for app in state.apps)
+
+
+def _extent(app: AppConsent, kind: Kind) -> Extent:
+    if not app.protocols:
+        return "cannot know"
+    if kind not in app.needs:
+        return "not needed"
+    lacking = app.lacks(kind)
+    if not lacking:
+        return "all"
+    some = any(each.people for each in app.protocols) if kind == "scope" else False
+    return "half" if some or len(lacking) < len(app.protocols) else "none"
+
+
+def taken_back(state: Consents) -> tuple[TakenBack, ...]:
+    """Return what the next consent by a link may take back, app by app.
+
+    Consent for everybody takes the place of earlier consent for everybody, and it brings what the registration lists at
+    that moment: all of it, or by a link for Exchange what is listed there. What an app holds whose registration is
+    elsewhere, or was not read, cannot be said. App roles are named too; no page says that they stay.
+    """
+    found = state.found
+    return tuple(
+        TakenBack(app.name, link, offer.resource, kind, value)
+        for app in state.apps
+        if (held := found.held.get(app.client_id)) and held.asks is not None
+        for link in _LINKS
+        for offer, kind, value, permission_id in _given(held, found)
+        if permission_id not in held.asks or (link == "scoped" and kind == "scope" and offer.resource != "exchange")
+    )
+
+
+_LINKS: Final[tuple[Literal["whole", "scoped"], ...]] = ("whole", "scoped")
+
+
+def _given(held: Held, found: Found) -> Iterator[tuple[Offer, Kind, str, str]]:
+    """Yield what an app holds for everybody: where, of which kind, by name and id."""
+    everybody = {(each.resource_id, value) for each in held.scopes if not each.user_id for value in each.values}
+    for offer in found.offers:
+        for value, scope_id in sorted(offer.scopes.items()):
+            if (offer.object_id, value) in everybody:
+                yield offer, "scope", value, scope_id
+        for value, role_id in sorted(offer.roles.items()):
+            if (offer.object_id, role_id) in held.roles:
+                yield offer, "role", value, role_id
 
 
 def _used(tenant: Tenant) -> tuple[Protocol, ...]:
@@ -288,9 +403,9 @@ def _app(app: MailApp, found: Found, protocols: Iterable[Protocol]) -> AppConsen
     # A permission may be granted on either resource: with one of them unread, nothing can be called missing.
     if held is None or {each.resource for each in found.offers} != set(permissions.APP_IDS):
         known = held or Held()
-        return AppConsent(app.name, app.client_id, needs(app), known.enterprise, (), known.redirect_uris)
+        return AppConsent(app.name, app.client_id, needs(app), known.enterprise, (), known.redirect_uris, app.smtp)
     answers = tuple(_protocol(each, held, found) for each in protocols)
-    return AppConsent(app.name, app.client_id, needs(app), held.enterprise, answers, held.redirect_uris)
+    return AppConsent(app.name, app.client_id, needs(app), held.enterprise, answers, held.redirect_uris, app.smtp)
 
 
 def _protocol(protocol: Protocol, held: Held, found: Found) -> ProtocolConsent:
@@ -396,6 +511,8 @@ def _permission(app: AppConsent, held: ProtocolConsent, kind: Kind, asked: Held)
     name = f"{app.name}: {held.protocol.upper()} {'for people' if kind == 'scope' else 'for the app itself'}"
     value = wanted[0].value
     if kind == "role":
+        if app.sends_by_role(held.protocol):
+            return _by_role(name, value, held=held.role)
         if held.role:
             return Check(name, "ok", f"{value} is granted")
         return Check(name, "wrong", f"{value} is not granted", f"{_remedy(app, wanted, asked)}{_ROLES.get(value, '')}")
@@ -409,6 +526,13 @@ def _permission(app: AppConsent, held: ProtocolConsent, kind: Kind, asked: Held)
     return Check(name, "wrong", f"{value} is not granted", _remedy(app, wanted, asked))
 
 
+def _by_role(name: str, value: str, *, held: bool) -> Check:
+    if not held:
+        return Check(name, "ok", f"{value} is not granted, as it should be: a role in Exchange lets the app send")
+    remedy = "Take the permission back: step 5 plans it. With it the role's limits count for nothing."
+    return Check(name, "wrong", f"{value} is granted beside a role in Exchange (smtp: rbac)", remedy)
+
+
 _FOR_SOME: Final = "Enough where nobody else signs in to the app. For everybody: "
 _ROLES: Final = {
     "SMTP.SendAsApp": (
@@ -420,6 +544,9 @@ _ROLES: Final = {
 
 def _remedy(app: AppConsent, wanted: Sequence[Permission], held: Held) -> str:
     opened = f"pen the link “{consent.WHOLE}” for {app.name} as an administrator."
+    if held.asks is not None and any(each.id in held.asks for each in wanted) and (held.scopes or held.roles):
+        # Consent covers what the registration lists at that moment, and nothing that is added later.
+        return f"O{opened} The registration lists it, so it was added after the consent; sign in again afterwards."
     if held.asks is None or any(each.id in held.asks for each in wanted):
         return f"O{opened}"
     return f"The registration does not ask for {wanted[0].value}: add it there first, then o{opened}"
@@ -429,15 +556,7 @@ def _at_risk(app: AppConsent, held: Held, found: Found) -> Iterator[Check]:
     """Yield what the next consent may take back, as the registration does not list it any more."""
     if held.asks is None:
         return
-    given = {(each.resource_id, value) for each in held.scopes if not each.user_id for value in each.values}
-    ids = {
-        (offer.object_id, value): permission_id
-        for offer in found.offers
-        for kind in (offer.scopes, offer.roles)
-        for value, permission_id in kind.items()
-        if (offer.object_id, value) in given or (offer.object_id, permission_id) in held.roles
-    }
-    lost = sorted({value for (_, value), permission_id in ids.items() if permission_id not in held.asks})
+    lost = sorted({value for _, _, value, permission_id in _given(held, found) if permission_id not in held.asks})
     if lost:
         remedy = "Add to the registration what of it is needed, before anybody opens a link."
         yield Check(f"{app.name}: a new consent", "cannot know", f"it may take back {', '.join(lost)}", remedy)

@@ -18,7 +18,7 @@ from mailauth.permissions import Offer
 
 from .client import Graph, Pace, status
 
-__all__ = ["NEEDS", "read", "unread"]
+__all__ = ["NEEDS", "accounts", "read", "unread"]
 
 _SOURCE: Final = "graph"
 
@@ -63,6 +63,18 @@ def read(
         names = look.people(sorted(people))
         assigned, rules = look.policy()
         return Found(offers, held, names, assigned, rules, look.requests(), tuple(look.coverage))
+
+
+def accounts(cloud: Cloud, credential: TokenCredential, addresses: Sequence[str]) -> Mapping[str, str]:
+    """Return the object ids of people by the address that they sign in with, as it was given; who is not found lacks.
+
+    Raises:
+        SourceError: They could not be read.
+    """
+    with Graph(cloud, credential, pace=Pace(*_PACE), needs=NEEDS) as graph:
+        look = _Look(graph)
+        found = {name.lower(): user_id for user_id, name in look.named("userPrincipalName", addresses)}
+    return {address: found[address.lower()] for address in addresses if address.lower() in found}
 
 
 def unread(error: MailauthError) -> Found:
@@ -170,8 +182,12 @@ class _Look:
             yield from ((app_id, self._consent(known[app_id]) if app_id in known else Held()) for app_id in some)
 
     def _names(self, user_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-        for some in _lots(user_ids[:_MOST_PEOPLE]):
-            wanted = {"$filter": f"id in ({_quoted(some)})", "$select": "id,userPrincipalName"}
+        return self.named("id", user_ids[:_MOST_PEOPLE])
+
+    def named(self, field: str, values: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield id and name of the accounts whose *field* has one of the values."""
+        for some in _lots(values):
+            wanted = {"$filter": f"{field} in ({_quoted(some)})", "$select": "id,userPrincipalName"}
             for each in self._all("/v1.0/users", wanted):
                 yield str(each.get("id")), str(each.get("userPrincipalName"))
 

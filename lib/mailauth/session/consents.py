@@ -1,15 +1,17 @@
 """Notebook 30's part of a session: consent as the tenant holds it, the links that ask for it, and their answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import consent, evidence, grants, mailclients
+from .. import consent, directgrants, evidence, grants, mailclients
 from ..consent import Answer, AppLinks
+from ..directgrants import Wanted
 from ..errors import ConfigurationError
 from ..grants import Consents
-from ..services import directory, store
-from .tenancy import Tenancy
+from ..plan import Plan, Receipt, new_id
+from ..services import directory, loopback, store
+from .tenancy import Tenancy, attended
 
 __all__ = ["Consenting"]
 
@@ -64,6 +66,36 @@ class Consenting:
             if app.client_id
         )
 
+    def plan(self, state: Consents, *, people: str = "", clients: str = "", remove: str = "") -> Plan:
+        """Return the plan that grants through Microsoft Graph what the mail apps lack; changes nothing.
+
+        Args:
+            state: What `look` returned.
+            people: The addresses of those who alone are to use the apps, separated by commas; empty for everybody.
+            clients: Well-known mail programs that everybody is to use, by name or id, separated by commas.
+            remove: The names of permissions to take back, separated by commas.
+
+        Raises:
+            ConfigurationError: Somebody of *people* has no account.
+            SourceError: The accounts could not be read.
+        """
+        now = self.tenancy.now()
+        wanted = Wanted(self._accounts(_listed(people)), _listed(clients), _listed(remove))
+        return directgrants.plan(self.tenancy.tenant, state, wanted, id=new_id(now), now=now)
+
+    def _accounts(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Return who is meant, by object id."""
+        if not addresses:
+            return {}
+        found = directory.accounts(self.tenancy.tenant.cloud, self.tenancy.reader(), addresses)
+        lost = [address for address in addresses if address not in found]
+        if lost:
+            raise ConfigurationError(
+                f"people: found {', '.join(lost)}; expected addresses that accounts of {self.tenancy.tenant.name} sign "
+                "in with."
+            )
+        return {user_id: address for address, user_id in found.items()}
+
     def client_links(self) -> tuple[AppLinks, ...]:
         """Return the link for each well-known mail program that Microsoft still lets in."""
         where, tenant = self.tenancy.tenant.cloud, self.tenancy.tenant.tenant_id
@@ -86,7 +118,39 @@ class Consenting:
         except ValueError as error:
             raise ConfigurationError(f"callback: {error}.") from None
 
-    def keep(self, state: Consents, links: Sequence[AppLinks]) -> Path:
-        """Write notebook 30's evidence and return where it is."""
-        record = evidence.consents(self.tenancy.tenant, state, links, made_at=self.tenancy.now())
+    def listen(self, links: Sequence[AppLinks], *, wait_s: int) -> Answer | None:
+        """Wait on this machine for the answer to one of the links, and return it; None where none came.
+
+        Args:
+            links: The links, as somebody opens them in a browser on this machine meanwhile.
+            wait_s: How long, in seconds; 0 for not at all. A headless run never waits.
+
+        Raises:
+            ConfigurationError: No link leads back to this machine, or somebody else listens there.
+        """
+        if not wait_s or not attended():
+            return None
+        self.tenancy.tell(f"waiting for {wait_s} seconds: open a link now")
+        try:
+            return loopback.wait(links, tenant_id=self.tenancy.tenant.tenant_id, wait_s=wait_s)
+        finally:
+            self.tenancy.tell("")
+
+    def keep(
+        self, state: Consents, links: Sequence[AppLinks], change: Plan | None = None, receipt: Receipt | None = None
+    ) -> Path:
+        """Write notebook 30's evidence and return where it is.
+
+        Args:
+            state: The consent as it is at the end.
+            links: The links.
+            change: What was planned.
+            receipt: What became of it.
+        """
+        tenancy = self.tenancy
+        record = evidence.consents(tenancy.tenant, state, links, change, receipt, made_at=tenancy.now())
         return store.write_evidence(self.tenancy.folder / "evidence" / "30-consent.json", record)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
