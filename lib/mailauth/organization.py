@@ -44,7 +44,7 @@ __all__ = [
     "size",
 ]
 
-Row: TypeAlias = "Mapping[str, Any]"
+Row: TypeAlias = Mapping[str, Any]
 Switch = Literal["on", "off", "inherit", "unknown"]
 
 SELF: Final = "NT AUTHORITY\\SELF"
@@ -520,7 +520,7 @@ class Missing:
     absent: bool = False
 
 
-Answer: TypeAlias = "Sequence[Row] | Missing"
+Answer: TypeAlias = Sequence[Row] | Missing
 
 _PARTS: Final[Mapping[str, str]] = {
     "Get-TransportConfig": "whether SMTP AUTH is off for the organization",
