@@ -3,24 +3,22 @@
 What one part refuses costs that part alone and becomes coverage. Reading changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from azure.core.credentials import TokenCredential
 
 from mailauth import grants, permissions
 from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage
-from mailauth.errors import ConfigurationError, MailauthError, SourceError, UnreachableError
+from mailauth.errors import MailauthError
 from mailauth.grants import Found, Held
-from mailauth.permissions import Offer
 
-from .client import Graph, Pace, status
+from .client import Graph, Pace
+from .parts import SOURCE, Parts, Record
 
 __all__ = ["NEEDS", "accounts", "read", "unread"]
-
-_SOURCE: Final = "graph"
 
 NEEDS: Final = "reading consent needs Application.Read.All, Directory.Read.All and Policy.Read.All"
 
@@ -28,13 +26,9 @@ NEEDS: Final = "reading consent needs Application.Read.All, Directory.Read.All a
 _PACE: Final = (50, 10.0)
 _PRINCIPAL: Final = "id,appId,displayName,accountEnabled,appRoleAssignmentRequired,disabledByMicrosoftStatus,replyUrls"
 _REGISTRATION: Final = "appId,requiredResourceAccess,publicClient,web,spa"
-_OFFERED: Final = "id,appId,appRoles,oauth2PermissionScopes"
 _IDS_AT_A_TIME: Final = 15  # the most values that Graph takes in one "in"
 _MOST_PEOPLE: Final = 150
 _USERS: Final = "ManagePermissionGrantsForSelf."
-
-T = TypeVar("T")
-Record = Mapping[str, Any]
 
 
 def read(
@@ -79,87 +73,52 @@ def accounts(cloud: Cloud, credential: TokenCredential, addresses: Sequence[str]
 
 def unread(error: MailauthError) -> Found:
     """Return the look of somebody who could not begin to look."""
-    return Found(coverage=(Coverage("consent", "unknown", _SOURCE, reason=error.message, remedy=error.remedy),))
+    return Found(coverage=(Coverage("consent", "unknown", SOURCE, reason=error.message, remedy=error.remedy),))
 
 
-class _Look:
-    """One look, part by part; `coverage` grows as it goes."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.coverage: list[Coverage] = []
-        self._graph = graph
-        self._dead: MailauthError | None = None
-
-    def offer(self, name: permissions.Resource) -> Offer | None:
-        """Return a resource as the tenant has it."""
-        title = f"permissions of {permissions.titles()[name]}"
-        record = self._part(title, lambda: self._principal(permissions.APP_IDS[name], _OFFERED))
-        if record is None:
-            return None
-        if not record:
-            self.coverage[-1] = Coverage(title, "absent", _SOURCE, reason="The tenant has no such service principal.")
-            return None
-        return grants.offer(name, record)
+class _Look(Parts):
+    """One look at consent."""
 
     def app(self, app_id: str, name: str) -> Held | None:
         """Return what is held for one app; None where that could not be read."""
-        return self._part(f"consent for {name}", lambda: self._held(app_id))
+        return self.part(f"consent for {name}", lambda: self._held(app_id))
 
     def clients(self, app_ids: Sequence[str]) -> Mapping[str, Held]:
         """Return what is held for well-known programs, those included that the tenant does not know."""
         if not app_ids:
             return {}
-        found = self._part("consent for well-known mail programs", lambda: dict(self._clients(app_ids)))
+        found = self.part("consent for well-known mail programs", lambda: dict(self._clients(app_ids)))
         return found or {}
 
     def people(self, user_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the names of accounts, as far as they are few and may be read."""
         if not user_ids:
             return {}
-        found = self._part("names of people with a consent of their own", lambda: dict(self._names(user_ids)))
+        found = self.part("names of people with a consent of their own", lambda: dict(self._names(user_ids)))
         if found is not None and len(user_ids) > _MOST_PEOPLE:
             lost = len(user_ids) - _MOST_PEOPLE
             said = f"Names were looked up for {_MOST_PEOPLE} people; the others stand with their ids."
-            self.coverage[-1] = Coverage(self.coverage[-1].what, "partial", _SOURCE, lost=lost, reason=said)
+            self.coverage[-1] = Coverage(self.coverage[-1].what, "partial", SOURCE, lost=lost, reason=said)
         return found or {}
 
     def policy(self) -> tuple[tuple[str, ...] | None, Mapping[str, Record]]:
         """Return the policies by which users consent themselves, and the rules of those that the directory shows."""
-        assigned = self._part("what users can consent to", self._assigned)
+        assigned = self.part("what users can consent to", self._assigned)
         if not assigned:
             return assigned, {}
-        found = self._part("rules of the consent policies", lambda: dict(self._rules(assigned)))
+        found = self.part("rules of the consent policies", lambda: dict(self._rules(assigned)))
         return assigned, found or {}
 
     def requests(self) -> bool | None:
         """Return whether users can ask an administrator for consent."""
         path = "/v1.0/policies/adminConsentRequestPolicy"
-        return self._part("requests for admin consent", lambda: self._graph.get(path).get("isEnabled") is True)
-
-    def _part(self, what: str, ask: Callable[[], T]) -> T | None:
-        """Return the answer of *ask*, or None with the reason in the coverage."""
-        try:
-            # Whoever has no token, or no network, has none for the next question either: a person is asked once.
-            if self._dead:
-                raise self._dead
-            answer = ask()
-        except (SourceError, ConfigurationError) as error:
-            if error.code == "token" or isinstance(error, UnreachableError | ConfigurationError):
-                self._dead = error
-            self.coverage.append(Coverage(what, "unknown", _SOURCE, reason=error.message, remedy=error.remedy))
-            return None
-        self.coverage.append(Coverage(what, "complete", _SOURCE))
-        return answer
-
-    def _principal(self, app_id: str, fields: str) -> Record:
-        """Return a service principal; empty where the tenant has none."""
-        return self._if_any(f"/v1.0/servicePrincipals(appId='{app_id}')", {"$select": fields})
+        return self.part("requests for admin consent", lambda: self.graph.get(path).get("isEnabled") is True)
 
     def _held(self, app_id: str) -> Held:
         wanted = {"$select": _REGISTRATION}
-        registered = self._if_any(f"/v1.0/applications(appId='{app_id}')", wanted)
+        registered = self.if_any(f"/v1.0/applications(appId='{app_id}')", wanted)
         asks, redirects = grants.registration(registered)
-        record = self._principal(app_id, _PRINCIPAL)
+        record = self.principal(app_id, _PRINCIPAL)
         known = tuple(map(str, record.get("replyUrls") or ()))
         held = self._consent(record) if record else Held()
         # An app of another publisher is registered elsewhere, where nobody here can look.
@@ -168,17 +127,17 @@ class _Look:
     def _consent(self, record: Record) -> Held:
         known = grants.enterprise(record)
         path = f"/v1.0/servicePrincipals/{known.object_id}"
-        roles = self._all(f"{path}/appRoleAssignments")
+        roles = self.all(f"{path}/appRoleAssignments")
         return Held(
             known,
-            tuple(map(grants.scopes, self._all(f"{path}/oauth2PermissionGrants"))),
+            tuple(map(grants.scopes, self.all(f"{path}/oauth2PermissionGrants"))),
             frozenset((str(each.get("resourceId")), str(each.get("appRoleId"))) for each in roles),
         )
 
     def _clients(self, app_ids: Sequence[str]) -> Iterator[tuple[str, Held]]:
         for some in _lots(app_ids):
             wanted = {"$filter": f"appId in ({_quoted(some)})", "$select": _PRINCIPAL}
-            known = {str(each.get("appId")): each for each in self._all("/v1.0/servicePrincipals", wanted)}
+            known = {str(each.get("appId")): each for each in self.all("/v1.0/servicePrincipals", wanted)}
             yield from ((app_id, self._consent(known[app_id]) if app_id in known else Held()) for app_id in some)
 
     def _names(self, user_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -188,35 +147,18 @@ class _Look:
         """Yield id and name of the accounts whose *field* has one of the values."""
         for some in _lots(values):
             wanted = {"$filter": f"{field} in ({_quoted(some)})", "$select": "id,userPrincipalName"}
-            for each in self._all("/v1.0/users", wanted):
+            for each in self.all("/v1.0/users", wanted):
                 yield str(each.get("id")), str(each.get("userPrincipalName"))
 
     def _assigned(self) -> tuple[str, ...]:
-        given = self._graph.get("/v1.0/policies/authorizationPolicy").get("defaultUserRolePermissions") or {}
+        given = self.graph.get("/v1.0/policies/authorizationPolicy").get("defaultUserRolePermissions") or {}
         return tuple(map(str, given.get("permissionGrantPoliciesAssigned") or ()))
 
     def _rules(self, assigned: Iterable[str]) -> Iterator[tuple[str, Record]]:
         wanted = {each.removeprefix(_USERS) for each in assigned if each.startswith(_USERS)}
-        for each in self._all("/v1.0/policies/permissionGrantPolicies"):
+        for each in self.all("/v1.0/policies/permissionGrantPolicies"):
             if each.get("id") in wanted:
                 yield str(each["id"]), each
-
-    def _if_any(self, path: str, parameters: Mapping[str, str]) -> Record:
-        """Return the object at *path*; empty where there is none."""
-        try:
-            return self._graph.get(path, parameters)
-        except SourceError as error:
-            if status(error) == 404:
-                return {}
-            raise
-
-    def _all(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Record]:
-        """Yield the records of every page."""
-        page = self._graph.get(path, parameters)
-        yield from page.get("value") or ()
-        while link := page.get("@odata.nextLink"):
-            page = self._graph.follow(str(link))
-            yield from page.get("value") or ()
 
 
 def _lots(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -11,7 +11,7 @@ from mailauth.secretrefs import SecretRef
 
 from . import store
 
-__all__ = ["Secret", "check_writable", "read", "write"]
+__all__ = ["Secret", "check_writable", "is_taken", "read", "write"]
 
 # A key with its chain is a few kilobytes; more is the wrong file.
 _LIMIT = 256 * 1024
@@ -67,7 +67,7 @@ def check_writable(ref: SecretRef, *, replaces: bool = False) -> None:
             f"{ref}: an environment variable cannot be written.",
             remedy="Name a place that keeps it: file:PATH or keyring:SERVICE/USER.",
         )
-    if not replaces and _is_taken(ref):
+    if not replaces and is_taken(ref):
         raise SecretError(
             f"{ref} is there already and would be lost.",
             remedy="Name another place, or move away what is there.",
@@ -89,9 +89,16 @@ def write(ref: SecretRef, secret: Secret, *, replaces: bool = False) -> None:
     _WRITERS[ref.kind](ref, secret)
 
 
-def _is_taken(ref: SecretRef) -> bool:
+def is_taken(ref: SecretRef) -> bool:
+    """Return whether anything is kept at *ref*.
+
+    Raises:
+        SecretError: The keyring cannot be asked.
+    """
     if ref.kind == "file":
         return Path(ref.name).exists()
+    if ref.kind == "env":
+        return ref.name in os.environ
     return _in_keyring(ref) is not None
 
 
