@@ -390,13 +390,16 @@ def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
         KeyError: As `resolve`.
     """
     # What was wanted counts first: where both versions look alike, there is nothing left to send.
-    if same(seen, _known(step.after, bound)):
+    if _shows(seen, step.after, bound):
         return "after"
-    return "before" if same(seen, _known(step.before, bound)) else "foreign"
+    return "before" if _shows(seen, step.before, bound) else "foreign"
 
 
-def _known(version: Seen, bound: Bound) -> Seen:
-    return None if version is None else resolve(version, bound)
+def _shows(seen: Seen, version: Seen, bound: Bound) -> bool:
+    # What is not there tells nothing either, so a version that the look itself has to complete is not asked for.
+    if seen is None or version is None:
+        return seen is version
+    return same(seen, resolve(version, bound))
 
 
 def same(one: object, other: object) -> bool:
