@@ -3,12 +3,15 @@
 import logging
 import pickle
 import re
+import threading
 import traceback
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
@@ -20,13 +23,16 @@ from mailauth.secretrefs import SecretRef
 from mailauth.services import identity
 from practice.cloud import Cloud as Practice
 from practice.credentials import public_part
+from practice.estates import Estate
 from practice.signins import Table
 from practice.state import FederatedCredential
 from practice.wellknown import LOGS, SIGN_IN_WORD
-from tests.practice.browsing import Browser, session
+from tests.practice.browsing import Browser, Page, session
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, Woodgrove, running, woodgrove
 
 SCOPE = "https://api.loganalytics.azure.com/.default"
+OTHER = "11111111-2222-4333-8444-555555555555"
+READ_APPS = "https://graph.microsoft.com/Application.Read.All"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +74,16 @@ class Place:
 
     def credential(self, admin: Admin, *, attended: bool = False, **options: Any) -> TokenCredential:
         """Return the library's credential."""
-        return identity.credential(
-            admin, tenant_id=TENANT, cloud=self.cloud, attended=attended, show=self.sign_in, **options
-        )
+        given = {"tenant_id": TENANT, "show": self.sign_in, **options}
+        return identity.credential(admin, cloud=self.cloud, attended=attended, **given)
+
+    def answer(self, address: str, *, who: str = "admin", word: str = "", press: str = "accept") -> Page:
+        """Return where a person ends up who opens the address, signs in and answers whatever is asked."""
+        browser = Browser(self.practice)
+        page = browser.sign_in(browser.open(address), who if "@" in who else f"{who}@{DOMAIN}", word or SIGN_IN_WORD)
+        while page.status == 200 and {"approve", "accept"} & set(page.buttons):
+            page = browser.press(page, "approve" if "approve" in page.buttons else press)
+        return page
 
     def sign_in(self, text: str) -> None:
         """Do what *text* asks of a person: open the address, enter the code, sign in."""
@@ -163,7 +176,7 @@ def test_a_device_code_is_shown_waited_for_and_then_silent(place: Place) -> None
     assert place.rows()[-1]["incomingTokenType"] == "refreshToken"
 
 
-@pytest.mark.parametrize("flow", ["interactive", "device-code"])
+@pytest.mark.parametrize("flow", ["interactive", "pasted", "device-code"])
 def test_a_flow_that_needs_a_person_fails_at_once_where_nobody_is(flow: str, place: Place) -> None:
     made = place.credential(place.person(flow))
     with pytest.raises(AccessError, match="a person has to sign in, and this run has nobody to ask") as caught:
@@ -263,11 +276,232 @@ def test_tokens_are_remembered_in_plain_text_only_when_asked(place: Place, tmp_p
         assert plain or token not in written
 
 
+def test_an_encrypted_sign_in_is_refused_where_nothing_encrypts(place: Place, tmp_path: Path) -> None:
+    # A folder in the place of the file: no platform keeps anything there.
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigurationError, match=r"admin\.remember: found encrypted, .* nothing to encrypt") as caught:
+        place.credential(place.person("interactive"), attended=True, remember=tmp_path / "taken", strict=True)
+    assert "forgotten with the run" in caught.value.remedy
+
+
+# --- a browser of this machine --------------------------------------------------------------------
+
+
+class Opened(webbrowser.BaseBrowser):
+    """A browser that does with an address what a test says, in a thread as a window would.
+
+    Args:
+        does: Takes the address that is to be opened.
+    """
+
+    def __init__(self, does: Callable[[str], object]) -> None:
+        super().__init__("opened")
+        self._does = does
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        threading.Thread(target=self._does, args=(url,), daemon=True).start()
+        return True
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], object]], None]]:
+    """Make a browser the machine's own, as BROWSER does for a program."""
+    known = list(webbrowser._tryorder or ())  # type: ignore[attr-defined]
+
+    def register(does: Callable[[str], object]) -> None:
+        webbrowser.register("opened", None, Opened(does), preferred=True)
+
+    yield register
+    webbrowser._tryorder[:] = known  # type: ignore[attr-defined]
+
+
+def test_a_browser_brings_a_token_for_exactly_the_scopes_that_were_wanted(
+    place: Place, browser: Callable[[Callable[[str], object]], None]
+) -> None:
+    opened: list[str] = []
+
+    def person(url: str) -> None:
+        opened.append(url)
+        back = place.answer(url)
+        session(place.practice).post(back.action, data=back.fields, timeout=20)
+
+    browser(person)
+    made = place.credential(place.person("interactive"), attended=True)
+    token = made.get_token(READ_APPS).token
+    assert "Application.Read.All" in place.claims(token)["scp"].split()
+    asked = parse_qs(urlsplit(opened[0]).query)
+    assert set(asked["scope"][0].split()) == {READ_APPS, "openid", "profile", "offline_access"}
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["redirect_uri"][0].startswith("http://localhost:")
+    assert asked["prompt"] == ["select_account"]
+    made.get_token(READ_APPS)
+    assert len(opened) == 1
+
+
+def test_a_cancelled_consent_says_that_nothing_was_changed(
+    place: Place, browser: Callable[[Callable[[str], object]], None]
+) -> None:
+    def person(url: str) -> None:
+        back = place.answer(url, press="decline")
+        session(place.practice).post(back.action, data=back.fields, timeout=20)
+
+    browser(person)
+    with pytest.raises(AccessError, match="AADSTS65004") as caught:
+        place.credential(place.person("interactive"), attended=True).get_token(READ_APPS)
+    assert "Nothing was changed" in caught.value.remedy
+
+
+def test_an_answer_with_a_wrong_state_is_not_taken(
+    place: Place, browser: Callable[[Callable[[str], object]], None]
+) -> None:
+    answered: list[int] = []
+
+    def stranger(url: str) -> None:
+        where = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        reply = session(place.practice).post(where, data={"code": "stolen", "state": "guessed"}, timeout=20)
+        answered.append(reply.status_code)
+
+    browser(stranger)
+    with pytest.raises(AccessError, match="nobody answered in the browser within 1 seconds"):
+        place.credential(place.person("interactive"), attended=True, patience_s=1).get_token(SCOPE)
+    assert answered == [400]
+
+
+# --- a pasted address -----------------------------------------------------------------------------
+
+
+@dataclass
+class Pasting:
+    """A person elsewhere: is shown an address, opens it, and pastes what it led to.
+
+    Args:
+        place: Where they sign in.
+        change: Does to the address what goes wrong.
+        how: Further words for `Place.answer`.
+    """
+
+    place: Place
+    change: Callable[[str], str] = str
+    how: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    pasted: str = field(default="", repr=False)
+
+    def show(self, text: str) -> None:
+        """Read what is shown."""
+        self.told.append(text)
+
+    def ask(self, prompt: str) -> str:
+        """Paste."""
+        self.told.append(prompt)
+        found = re.search(r"^https://\S+$", self.told[0], re.MULTILINE)
+        assert found is not None
+        self.pasted = self.change(self.place.answer(found[0], **self.how).address)
+        return self.pasted
+
+    def credential(self, flow: str = "pasted") -> TokenCredential:
+        """Return the credential that asks this person."""
+        return self.place.credential(self.place.person(flow), attended=True, show=self.show, ask=self.ask)
+
+    def code(self) -> str:
+        """Return the code that was pasted."""
+        return parse_qs(urlsplit(self.pasted).query)["code"][0]
+
+
+def test_a_pasted_address_brings_a_token_and_is_not_kept(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    person = Pasting(place)
+    made = person.credential()
+    token = made.get_token(READ_APPS).token
+    assert "Application.Read.All" in place.claims(token)["scp"].split()
+    assert person.pasted.startswith("http://localhost?code=")
+    assert "below http://localhost. That is as it should be" in person.told[0]
+    shown = f"{made!r} {vars(made)!r} {person.told} {caplog.text}"
+    assert person.code() not in shown
+    assert token not in shown
+    made.get_token(READ_APPS)
+    assert len(person.told) == 2
+
+
+def test_where_no_browser_can_be_opened_an_address_is_pasted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    person = Pasting(place)
+    assert person.credential("interactive").get_token(SCOPE).token
+    assert len(person.told) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        pytest.param(lambda found: re.sub("state=[^&]+", "state=other", found), "answers another sign-in", id="state"),
+        pytest.param(lambda found: "https://evil.example/?" + found.partition("?")[2], "not shown", id="elsewhere"),
+        pytest.param(lambda found: found.partition("?")[0], "not shown; expected the whole address", id="half"),
+        pytest.param(lambda found: "http://[?code=1", "found text of 15 characters, not shown", id="no address"),
+    ],
+)
+def test_a_pasted_address_that_is_not_the_answer_is_refused_and_not_repeated(
+    change: Callable[[str], str], complaint: str, place: Place
+) -> None:
+    person = Pasting(place, change)
+    with pytest.raises(AccessError, match=complaint) as caught:
+        person.credential().get_token(SCOPE)
+    told = _told(caught.value)
+    assert "?" not in person.pasted or person.pasted not in told
+    assert "code=" not in told
+
+
+def test_a_code_that_was_used_is_refused_without_repeating_it(place: Place) -> None:
+    first = Pasting(place)
+    first.credential().get_token(SCOPE)
+    again = Pasting(place, lambda found: re.sub("code=[^&]+", f"code={first.code()}", found))
+    with pytest.raises(AccessError, match="AADSTS") as caught:
+        again.credential().get_token(SCOPE)
+    told = _told(caught.value)
+    assert first.code() not in told
+
+
+def test_a_cancelled_consent_can_be_pasted_too(place: Place) -> None:
+    with pytest.raises(AccessError, match="AADSTS65004"):
+        Pasting(place, how={"press": "decline"}).credential().get_token(READ_APPS)
+
+
+def test_a_kernel_that_nobody_can_type_into_has_nobody_to_ask(place: Place) -> None:
+    def ask(_prompt: str) -> str:
+        raise EOFError
+
+    made = place.credential(place.person("pasted"), attended=True, show=lambda text: None, ask=ask)
+    with pytest.raises(AccessError, match="this run has nobody to ask"):
+        made.get_token(SCOPE)
+
+
+def test_a_person_of_another_tenant_comes_back_with_nothing(place: Place) -> None:
+    estate = Estate("fabrikam", "Fabrikam", "fabrikam.example", OTHER, datetime.now(UTC))
+    estate.user("eve", "Eve")
+    place.practice.states.put(estate.tenant)
+    # The page says AADSTS50020 and leads nowhere, so all that can be pasted is its own address.
+    with pytest.raises(AccessError, match="not shown; expected the whole address, beginning with http://localhost"):
+        Pasting(place, how={"who": "eve@fabrikam.example"}).credential().get_token(SCOPE)
+
+
+# --- what the machine brings ----------------------------------------------------------------------
+
+
+def test_an_app_asks_for_all_that_it_was_given_whatever_scope_is_wanted(place: Place, secret: SecretRef) -> None:
+    made = place.credential(place.daemon("secret", secret=secret))
+    assert place.claims(made.get_token("https://api.loganalytics.azure.com/Data.Read").token)["roles"] == ["Data.Read"]
+
+
 def test_a_secret_is_not_pickled_with_a_credential(secret: SecretRef, place: Place) -> None:
     made = place.credential(place.daemon("secret", secret=secret))
     made.get_token(SCOPE)
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(made)
+
+
+def _told(error: BaseException) -> str:
+    """Return the traceback with what each frame of the library holds; the test's own frame knows everything."""
+    assert error.__traceback__ is not None
+    frames = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
+    return "".join(frames.format())
 
 
 def _certificate_credential(place: Place, pem: Path) -> TokenCredential:

@@ -179,7 +179,7 @@ def test_a_tenants_own_dates_go_before_the_files() -> None:
         ("admin: interactive", "admin: found 'interactive'; expected a mapping such as {flow: interactive}."),
         (
             "admin: {flow: password}",
-            "admin.flow: found 'password'; expected one of interactive, certificate, federated, "
+            "admin.flow: found 'password'; expected one of interactive, pasted, certificate, federated, "
             "managed-identity, device-code, secret.",
         ),
         (
@@ -446,3 +446,17 @@ def test_a_thousand_tenants_are_read() -> None:
         f"  - name: t{n}\n    tenant_id: {GUID}\n    signin_logs: [{{workspace: {GUID}}}]\n" for n in range(1000)
     )
     assert len(tenants.load_text(f"tenants:\n{listed}", WHERE).names) == 1000
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        pytest.param("operator: {client_id: %s, remember: plain}", "stays in memory", id="a sign-in that changes"),
+        pytest.param("admin: {flow: managed-identity, remember: plain}", "no person signs in", id="nobody's sign-in"),
+        pytest.param("admin: {client_id: %s, remember: disk}", "one of never, encrypted, plain", id="unknown"),
+    ],
+)
+def test_a_sign_in_is_remembered_only_where_that_makes_sense(lines: str, complaint: str) -> None:
+    text = f"tenants: [{{name: a, tenant_id: {GUID}, {lines.replace('%s', GUID)}}}]"
+    (found,) = complaints(text)
+    assert complaint in found

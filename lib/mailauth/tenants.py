@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -54,7 +54,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 T = TypeVar("T")
 _Info: TypeAlias = "ValidationInfo[Any]"
-FlowKind = Literal["interactive", "certificate", "federated", "managed-identity", "device-code", "secret"]
+FlowKind = Literal["interactive", "pasted", "certificate", "federated", "managed-identity", "device-code", "secret"]
 Protocol = Literal["imap", "pop", "smtp"]
 
 
@@ -202,6 +202,9 @@ _Freeze = Annotated[
 ]
 
 
+_KINDS_OF_FLOW = f"one of {', '.join(get_args(FlowKind))}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """One way to get a token.
@@ -216,9 +219,7 @@ class Flow:
 
     __pydantic_config__ = _FORBID
 
-    kind: Annotated[
-        FlowKind, Field(description="one of interactive, certificate, federated, managed-identity, device-code, secret")
-    ]
+    kind: Annotated[FlowKind, Field(description=_KINDS_OF_FLOW)]
     secret: _Reference = None
     certificate: _Reference = None
     password: _Reference = None
@@ -234,13 +235,13 @@ class Admin:
         client_id: The app that signs in; for ``managed-identity`` the user-assigned one, empty for the system's.
         account: The person who is expected to sign in, to fill in the sign-in page.
         secret: As in `Flow`, and so are the three that follow.
+        remember: Where a person's sign-in is kept for the next run: empty for a file where the platform can encrypt
+            one, ``never``, ``encrypted`` to insist on it, ``plain`` to do without.
     """
 
     __pydantic_config__ = _FORBID
 
-    flow: Annotated[
-        FlowKind, Field(description="one of interactive, certificate, federated, managed-identity, device-code, secret")
-    ] = "interactive"
+    flow: Annotated[FlowKind, Field(description=_KINDS_OF_FLOW)] = "interactive"
     client_id: _ClientId = ""
     account: Annotated[
         str, AfterValidator(_address), Field(description="an address such as admin@woodgrove.example")
@@ -249,17 +250,24 @@ class Admin:
     certificate: _Reference = None
     password: _Reference = None
     assertion: _Reference = None
+    remember: Annotated[
+        Literal["", "never", "encrypted", "plain"], Field(description="one of never, encrypted, plain")
+    ] = ""
 
 
 # What each flow cannot do without, and what else it can use.
 _NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     "interactive": (set(), set()),
+    "pasted": (set(), set()),
     "device-code": (set(), set()),
     "managed-identity": (set(), set()),
     "federated": (set(), {"assertion"}),
     "certificate": ({"certificate"}, {"password"}),
     "secret": ({"secret"}, set()),
 }
+
+
+_PEOPLE = ("interactive", "pasted", "device-code")
 
 
 def _complete(kind: str, given: object) -> None:
@@ -282,7 +290,15 @@ def _complete_admin(admin: Admin) -> Admin:
     _complete(admin.flow, admin)
     if admin.flow in ("certificate", "secret") and not admin.client_id:
         raise complain(f"flow {admin.flow} has no client_id; expected the id of the app that signs in, a GUID")
+    if admin.remember and admin.flow not in _PEOPLE:
+        raise complain(f"flow {admin.flow} does not use remember; expected it gone: no person signs in")
     return admin
+
+
+def _complete_operator(operator: Admin) -> Admin:
+    if operator.remember not in ("", "never"):
+        raise complain("found remember; expected it gone: a sign-in that can change a tenant stays in memory")
+    return _complete_admin(operator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -549,7 +565,7 @@ class _Tenant:
         Field(description="a mapping such as {flow: interactive}"),
     ] = None
     operator: Annotated[
-        Annotated[Admin, AfterValidator(_complete_admin)] | None,
+        Annotated[Admin, AfterValidator(_complete_operator)] | None,
         Field(description="a mapping such as {flow: interactive, client_id: …}"),
     ] = None
     mail_apps: Annotated[

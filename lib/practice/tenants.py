@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -116,7 +116,7 @@ def add_operator(tenant: Tenant, given: Credentials) -> bool:
     here = tenant.directory
     if any(one.app_id == app_id for one in (*here.applications, *here.deleted_applications)):
         return False
-    anew = build(tenant.name, tenant.made, given).directory
+    anew = build(tenant.name, tenant.made or datetime.now(UTC), given).directory
     app, principal = anew.application(app_id), anew.principal(app_id)
     assert app is not None
     assert principal is not None

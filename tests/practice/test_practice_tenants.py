@@ -276,8 +276,8 @@ def test_a_tenant_of_an_older_edition_gets_its_operator_once(
     assert principal is not None
     directory.applications = [one for one in directory.applications if one.app_id != client_id]
     directory.service_principals.remove(principal)
-    for held in (directory.app_role_assignments, directory.role_assignments):
-        held[:] = [one for one in held if one.principal_id != principal.id]
+    directory.app_role_assignments = [one for one in directory.app_role_assignments if one.principal_id != principal.id]
+    directory.role_assignments = [one for one in directory.role_assignments if one.principal_id != principal.id]
     assert tenants.add_operator(tenant, given)
     assert directory.principal(client_id) == principal
     app = directory.application(client_id)

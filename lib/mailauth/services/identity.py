@@ -5,12 +5,18 @@ through azure-identity. Nothing here prints, logs or keeps a token outside the c
 cache is in memory unless the platform can encrypt it.
 """
 
+import getpass
+import logging
+import os
 import re
 import time
+import warnings
+import webbrowser
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import msal
 import requests
@@ -29,13 +35,32 @@ __all__ = ["SignIn", "credential"]
 # A person has so long to answer the browser or to type a code.
 _ATTENDED_S: Final = 300
 
+_LOOPBACK: Final = "http://localhost"
+"""Registered for a public client, it stands for every port (RFC 8252, section 7.3)."""
+
+# Text browsers, which Python takes for browsers and no sign-in page works in.
+_TEXT_ONLY: Final = frozenset({"www-browser", "links", "elinks", "lynx", "w3m"})
+# Set where a notebook runs on somebody else's machine: JupyterHub (Binder too), Colab.
+_ELSEWHERE: Final = ("JUPYTERHUB_SERVICE_PREFIX", "COLAB_RELEASE_TAG")
+
+# At DEBUG these two write the authorization code that a browser brought back.
+for _talkative in ("msal.oauth2cli.authcode", "msal.token_cache"):
+    logging.getLogger(_talkative).setLevel(logging.INFO)
+
 _REMEDIES: Final[Mapping[str, str]] = {
     "AADSTS50034": "Sign in with an account of this tenant.",
     "AADSTS500011": "The tenant does not have the service that the token is for: nothing of it was ever set up there.",
     "AADSTS50076": "Sign in with the flow interactive, which can answer MFA.",
     "AADSTS50079": "Enrol the account for MFA, then sign in with the flow interactive.",
+    "AADSTS50011": "Add the redirect address http://localhost to the app, as a mobile and desktop application.",
+    "AADSTS50020": "Sign in with an account of this tenant, or compare tenant_id.",
+    "AADSTS50105": "The app is for assigned people only: assign the account to it in its enterprise application.",
     "AADSTS53003": "A Conditional Access policy blocks this sign-in; its administrator can say which (sign-in log, by "
     "correlation id). Device code is often blocked: use interactive.",
+    "AADSTS65002": "An id of Microsoft's own may not ask for this: sign in through a registration of your own.",
+    "AADSTS65004": "Consent was cancelled on the page. Nothing was changed; run this again to be asked again.",
+    "AADSTS90094": "The tenant leaves this consent to administrators: `mailauth runbook-app` shows the link to send.",
+    "AADSTS90095": "A request for consent went to the tenant's administrators: run this again once they approved it.",
     "AADSTS65001": "Nobody consented to this for the app: an administrator consents, then sign in again.",
     "AADSTS700016": "The app is not in this tenant: compare admin.client_id and tenant_id with its overview page.",
     "AADSTS700027": "The certificate is not, or no longer, on the app: upload its public part there.",
@@ -53,7 +78,8 @@ class SignIn(Protocol):
     """What `credential` needs to know of who signs in; `tenants.Admin` is one.
 
     Attributes:
-        flow: ``interactive``, ``device-code``, ``secret``, ``certificate``, ``federated`` or ``managed-identity``.
+        flow: ``interactive``, ``pasted``, ``device-code``, ``secret``, ``certificate``, ``federated`` or
+            ``managed-identity``.
         client_id: The app that signs in.
         account: The person who is expected.
         secret, certificate, password, assertion: References, as the flow needs them.
@@ -97,31 +123,51 @@ def credential(
     cloud: Cloud,
     attended: bool,
     show: Callable[[str], object] = print,
+    ask: Callable[[str], str] = getpass.getpass,
+    patience_s: float = _ATTENDED_S,
     remember: Path | None = None,
+    strict: bool = False,
     plain: bool = False,
 ) -> TokenCredential:
     """Return a credential; nobody is asked and nothing is sent before the first token is wanted.
+
+    A person's sign-in asks for exactly the scopes that a token is wanted for, so that what Entra asks them to consent
+    to is what is needed and no more. An app cannot ask for single scopes: it asks for all that it was given.
 
     Args:
         admin: Who signs in, and how.
         tenant_id: The directory to sign in to.
         cloud: Where Entra is, and how to reach it.
         attended: Whether a person sits there who can use a browser; without one, flows that need one fail at once.
-        show: Receives the code and address of a device-code sign-in.
+        show: Receives what a person has to open: the address, and the code of a device-code sign-in.
+        ask: Receives a prompt and returns the address that a person pasted, without showing it: it holds a code that
+            is good for a token.
+        patience_s: How long a person has for the browser, in seconds.
         remember: A file for the token cache of people's sign-ins; None keeps it in memory. Where the platform cannot
             encrypt the file, memory it is.
+        strict: Refuse where it cannot be encrypted, instead of falling back on memory.
         plain: Keep that file unencrypted where there is no other way; only when the user asks for it.
 
     Raises:
-        ConfigurationError: The flow lacks something.
+        ConfigurationError: The flow lacks something, or a file was to be encrypted that cannot be.
         SecretError: A reference cannot be read.
     """
     who = _Who(admin, tenant_id, cloud)
     if admin.flow == "managed-identity" or (admin.flow == "federated" and admin.assertion is None):
         return _Platform(who)
-    if admin.flow in ("interactive", "device-code"):
-        return _Person(who, attended=attended, show=show, cache=_cache(remember, plain=plain))
+    if admin.flow in ("interactive", "pasted", "device-code"):
+        asked = _Asked(attended, show, ask, patience_s)
+        return _Person(who, asked, _cache(remember, strict=strict, plain=plain))
     return _App(who)
+
+
+class _Asked(NamedTuple):
+    """How a person is asked, as `credential` says."""
+
+    attended: bool
+    show: Callable[[str], object]
+    ask: Callable[[str], str]
+    patience_s: float
 
 
 class _Shown(AccessToken):
@@ -185,22 +231,21 @@ class _App(_Msal):
     def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
         if self._app is None:
             self._app = _confidential(self._who)
-        answer: Mapping[str, Any] = self._app.acquire_token_for_client(scopes, claims_challenge=claims)
+        answer: Mapping[str, Any] = self._app.acquire_token_for_client(_whole(scopes), claims_challenge=claims)
         return answer
 
 
 class _Person(_Msal):
-    """A person in a browser, here or on another device; asked once, then silent as long as Entra allows."""
+    """A person in a browser, here or elsewhere; asked once for each scope, then silent as long as Entra allows."""
 
-    def __init__(self, who: _Who, *, attended: bool, show: Callable[[str], object], cache: msal.TokenCache) -> None:
+    def __init__(self, who: _Who, asked: _Asked, cache: msal.TokenCache) -> None:
         super().__init__(who)
         if not who.admin.client_id:
             raise ConfigurationError(
                 f"admin.client_id: found nothing; flow {who.admin.flow} expects the id of an app registration of your "
                 "own. A borrowed id of Microsoft's looks like phishing, and policies block it."
             )
-        self._attended = attended
-        self._show = show
+        self._asked = asked
         self._cache = cache
         self._app: Any = None
 
@@ -210,23 +255,58 @@ class _Person(_Msal):
         account = next(iter(self._app.get_accounts(self._who.admin.account or None)), None)
         if account and (found := self._app.acquire_token_silent(scopes, account, claims_challenge=claims)):
             return _object(found)
-        if not self._attended:
+        if not self._asked.attended:
             raise _nobody_there(self._who)
         if self._who.admin.flow == "device-code":
             return self._by_code(scopes, claims)
-        return _object(
-            self._app.acquire_token_interactive(
-                scopes, login_hint=self._who.admin.account or None, claims_challenge=claims, timeout=_ATTENDED_S
+        if self._who.admin.flow == "pasted" or not _has_browser():
+            return self._by_address(scopes, claims)
+        return self._by_browser(scopes, claims)
+
+    @property
+    def _chosen(self) -> Mapping[str, str]:
+        """Whom the page expects; without a name it asks: the account that a browser knows is often not the admin's."""
+        account = self._who.admin.account
+        return {"login_hint": account} if account else {"prompt": "select_account"}
+
+    def _by_browser(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        patience = self._asked.patience_s
+        try:
+            return _object(
+                self._app.acquire_token_interactive(scopes, **self._chosen, claims_challenge=claims, timeout=patience)
             )
+        except msal.BrowserInteractionTimeoutError:
+            return _said("timeout", f"nobody answered in the browser within {patience:.0f} seconds. Run this again.")
+
+    def _by_address(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        with warnings.catch_warnings():
+            # msal would rather have a form posted. That is not to be had here: it is the address that a person copies.
+            warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended")
+            flow = self._app.initiate_auth_code_flow(
+                scopes, redirect_uri=_LOOPBACK, **self._chosen, claims_challenge=claims
+            )
+        if "auth_uri" not in flow:
+            return _object(flow)
+        self._asked.show(
+            f"Open this address in a browser, on any machine, and sign in to {self._who.tenant_id}:\n\n"
+            f"{flow['auth_uri']}\n\n"
+            f"At the end the browser shows a page that it cannot open, below {_LOOPBACK}. That is as it should be: "
+            "copy the whole address from its address bar and paste it here. It is good once, and for some minutes."
         )
+        try:
+            fields, wrong = _brought_back(self._asked.ask("The whole address: "), flow["state"])
+        except (EOFError, NotImplementedError, OSError):
+            # A kernel that nobody can type into, or a terminal without one.
+            raise _nobody_there(self._who) from None
+        return wrong or _object(self._app.acquire_token_by_auth_code_flow(flow, fields))
 
     def _by_code(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
         flow = self._app.initiate_device_flow(scopes, claims_challenge=claims)
         if "user_code" not in flow:
             return _object(flow)
         # msal waits until this moment; the service's own is fifteen minutes away.
-        flow["expires_at"] = min(flow["expires_at"], _now() + _ATTENDED_S)
-        self._show(
+        flow["expires_at"] = min(flow["expires_at"], _now() + self._asked.patience_s)
+        self._asked.show(
             f"Open {flow['verification_uri']} and enter {flow['user_code']} to sign in to {self._who.tenant_id}. "
             "A policy may block this kind of sign-in, and it may alert your security team."
         )
@@ -245,7 +325,7 @@ class _Platform:
         if self._credential is None:
             self._credential = _platform(self._who)
         try:
-            found = self._credential.get_token(*scopes, **options)
+            found = self._credential.get_token(*_whole(scopes), **options)
         except AzureError as error:
             said = " ".join(str(error).split())
             code = _CODE.search(said)
@@ -349,7 +429,48 @@ _DEVELOPERS: Final = (
 )
 
 
-def _cache(remember: Path | None, *, plain: bool) -> msal.TokenCache:
+def _has_browser() -> bool:
+    """Whether this machine can open a page in front of whoever runs this."""
+    if any(os.environ.get(name) for name in _ELSEWHERE):
+        return False
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return Path(str(getattr(found, "name", ""))).name not in _TEXT_ONLY
+
+
+def _brought_back(address: str, state: str) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """Return what a pasted address holds, and what is wrong with it as Entra would say it; one of them is empty.
+
+    Nothing is raised where the address can be seen: a traceback may show what its frames hold.
+    """
+    try:
+        parts = urlsplit(address.strip())
+        fields = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        here = (parts.scheme, parts.hostname) == ("http", "localhost")
+    except ValueError:
+        fields, here = {}, False
+    if not here or not fields.keys() & {"code", "error"}:
+        found = f"found text of {len(address.strip())} characters, not shown"
+        return {}, _said(
+            "pasted", f"{found}; expected the whole address, beginning with {_LOOPBACK}, with a code in it."
+        )
+    if fields.get("state") != state:
+        return {}, _said("state", "the address answers another sign-in, not this one. Begin again, with the new link.")
+    return fields, {}
+
+
+def _said(code: str, sentence: str) -> Mapping[str, Any]:
+    return {"error": code, "error_description": sentence}
+
+
+def _whole(scopes: Iterable[str]) -> list[str]:
+    """Return *scopes* as an app asks for them: all that it was given on the same resource."""
+    return list(dict.fromkeys(f"{scope.rpartition('/')[0]}/.default" if "/" in scope else scope for scope in scopes))
+
+
+def _cache(remember: Path | None, *, strict: bool, plain: bool) -> msal.TokenCache:
     if remember is None:
         return msal.TokenCache()
     import msal_extensions
@@ -358,6 +479,12 @@ def _cache(remember: Path | None, *, plain: bool) -> msal.TokenCache:
         persistence = msal_extensions.build_encrypted_persistence(str(remember))
     except Exception:
         # What is missing differs by platform (a library, a keyring, a session); the answer is the same.
+        if strict and not plain:
+            raise ConfigurationError(
+                "admin.remember: found encrypted, and this machine has nothing to encrypt a sign-in with.",
+                remedy="Leave it out, and the sign-in is forgotten with the run; or `plain`, and whoever reads your "
+                "files can sign in as you.",
+            ) from None
         if not plain:
             return msal.TokenCache()
         persistence = msal_extensions.FilePersistence(str(remember))

@@ -31,6 +31,7 @@ __all__ = [
     "lock",
     "private_folder",
     "retire",
+    "sign_in_file",
     "write_bytes",
     "write_evidence",
     "write_text",
@@ -68,6 +69,11 @@ def link_key(tenant: str, tenant_id: str = "") -> bytes:
     if not path.exists():
         write_bytes(path, secrets.token_bytes(32))
     return path.read_bytes()
+
+
+def sign_in_file(tenant: str, tenant_id: str = "") -> Path:
+    """Return where a person's sign-in is kept between runs; its folder is made if need be."""
+    return private_folder(_kept(tenant, tenant_id)) / "sign-in.bin"
 
 
 def _kept(tenant: str, tenant_id: str) -> Path:

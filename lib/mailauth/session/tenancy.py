@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from azure.core.credentials import TokenCredential
 
 from .. import parameters
 from ..errors import ConfigurationError
-from ..services import identity, progress
+from ..services import identity, progress, store
 from ..tenants import Admin, Configuration, Tenant
 
 __all__ = ["Tenancy", "attended", "history"]
@@ -51,7 +53,7 @@ class Tenancy:
                 f"{self.tenant.name} names nobody who signs in.",
                 remedy="Add admin: to the tenant, for example admin: {flow: interactive, client_id: …}.",
             )
-        return self._signed_in(self.tenant.admin)
+        return self._reader
 
     def operator(self) -> TokenCredential:
         """Return who signs in to change the tenant: never who reads it, and never in a headless report.
@@ -65,10 +67,25 @@ class Tenancy:
                 remedy="Run `mailauth runbook-app` once: it makes an app registration of your own to sign in with, and "
                 "notes it as the tenant's operator.",
             )
+        return self._operator
+
+    # One each, so that a person is asked once, however many parts of a session read.
+    @cached_property
+    def _reader(self) -> TokenCredential:
+        assert self.tenant.admin is not None
+        kept = self.tenant.admin.remember
+        file = None if kept == "never" else store.sign_in_file(self.tenant.name, self.tenant.tenant_id)
+        return self._signed_in(self.tenant.admin, remember=file, strict=kept == "encrypted", plain=kept == "plain")
+
+    @cached_property
+    def _operator(self) -> TokenCredential:
+        assert self.tenant.operator is not None
+        # In memory: what can change a tenant does not outlive the run.
         return self._signed_in(self.tenant.operator)
 
-    def _signed_in(self, admin: Admin) -> TokenCredential:
-        return identity.credential(admin, tenant_id=self.tenant.tenant_id, cloud=self.tenant.cloud, attended=attended())
+    def _signed_in(self, admin: Admin, **kept: Any) -> TokenCredential:
+        where = self.tenant
+        return identity.credential(admin, tenant_id=where.tenant_id, cloud=where.cloud, attended=attended(), **kept)
 
 
 def attended() -> bool:
