@@ -10,10 +10,10 @@ it passes a sign-in, closes the door, or cannot be known. The answer follows fro
 It is the door that is spoken of. Who holds a key (consent, FullAccess, a management role) is another question.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from . import deadlines
 from .checks import Check
@@ -118,7 +118,8 @@ class Answer:
 
 
 _STATES: Final[dict[Verdict, State]] = {"closes": "closed", "unknown": "unknown", "passes": "open"}
-_OPENING: Final = frozenset({"protocol switch", "SMTP AUTH switch"})
+_SMTP_SWITCH: Final = "SMTP AUTH switch"
+_OPENING: Final = frozenset({"protocol switch", _SMTP_SWITCH})
 
 
 @dataclass(frozen=True)
@@ -187,17 +188,29 @@ def every(
         boxes: Iterable[Mailbox] = organization.mailboxes or ()
     else:
         boxes = (box for name in only if (box := organization.mailbox(name)))
-    return tuple(effective(box, organization, conditions, now=now, app=app) for box in boxes)
+    known: _Known = {}
+    return tuple(_effective(_About(box, organization, conditions, now, app, known)) for box in boxes)
 
 
 def effective(
     box: Mailbox, organization: Organization, conditions: Conditions, *, now: datetime, app: str = ""
 ) -> Effective:
     """Return what *box* lets in; arguments as for `every`."""
-    about = _About(box, organization, conditions, now, app)
+    return _effective(_About(box, organization, conditions, now, app))
+
+
+def _effective(about: "_About") -> Effective:
     answers = tuple(_answer(about, protocol, kind) for protocol, kind in DOORS)
-    switched_on = replace(about, box=replace(box, smtp="on"))
-    return Effective(box, answers, _answer(switched_on, "smtp", "password"))
+    return Effective(about.box, answers, _with_switch_on(answers[0]))
+
+
+def _with_switch_on(password: Answer) -> Answer:
+    """Return the answer of SMTP AUTH to a password as it were with the mailbox's own switch on."""
+    verdict, found = _OWN["on"]
+    chain = (
+        replace(link, verdict=verdict, found=found) if link.rule == _SMTP_SWITCH else link for link in password.chain
+    )
+    return Answer(password.protocol, password.kind, tuple(chain))
 
 
 def conflicts(found: Iterable[Effective]) -> Conflict:
@@ -229,18 +242,22 @@ def safe_to_open(found: Effective, *, told: bool = False) -> Check:
 
 def _shut(found: Effective) -> bool:
     answer = found.answer("smtp", "app")
-    return answer.state == "closed" and answer.decides.rule == "SMTP AUTH switch"
+    return answer.state == "closed" and answer.decides.rule == _SMTP_SWITCH
+
+
+_Known: TypeAlias = "dict[tuple[Client, Hashable], tuple[Link, ...]]"
 
 
 @dataclass(frozen=True)
 class _About:
-    """One mailbox and all that is known around it."""
+    """One mailbox and all that is known around it; `known` keeps what the policies said of others like it."""
 
     box: Mailbox
     organization: Organization
     conditions: Conditions
     now: datetime
     app: str = ""
+    known: _Known = field(default_factory=dict)
 
     @property
     def account(self) -> Account | None:
@@ -261,6 +278,12 @@ class _About:
     @property
     def shared(self) -> bool:
         return self.box.kind in _UNLICENSED
+
+    def policies(self, client: Client) -> tuple[Link, ...]:
+        key = client, self.conditions.standing(self.box.object_id)
+        if key not in self.known:
+            self.known[key] = tuple(_policies(self, client))
+        return self.known[key]
 
 
 @dataclass(frozen=True)
@@ -417,21 +440,25 @@ def _conditional(rule: str, about: _About, protocol: Protocol, kind: Kind) -> It
     # Whoever opens a shared mailbox is judged by the policies for their own account.
     if kind == "delegated" and about.shared:
         return
-    client: Client = "other" if kind == "password" else "mobileAppsAndDesktopClients"
+    yield from about.policies("other" if kind == "password" else "mobileAppsAndDesktopClients")
+    if protocol == "eas":
+        yield from (link for policy in about.conditions.policies or () for link in _active_sync(rule, about, policy))
+
+
+def _policies(about: _About, client: Client) -> Iterator[Link]:
+    rule = "Conditional Access"
     if about.conditions.policies is None:
         yield Link(rule, "unknown", "the policies were not read", _PORTAL)
-        return
-    for policy in about.conditions.policies:
+    for policy in about.conditions.policies or ():
         if policy.reaches(client):
             yield from _covering(rule, about, policy, client)
-        elif protocol == "eas" and policy.reaches("exchangeActiveSync"):
-            yield from _active_sync(rule, about, policy)
 
 
 def _covering(rule: str, about: _About, policy: AccessPolicy, client: Client) -> Iterator[Link]:
     conditions, account_id = about.conditions, about.box.object_id
     effect = policy.effect(client)
-    if policy.state == "disabled" or effect == "nothing" or conditions.includes(policy, account_id) is False:
+    included = conditions.includes(policy, account_id)
+    if policy.state == "disabled" or effect == "nothing" or included is False:
         return
     excluded = conditions.excludes(policy, account_id)
     if excluded:
@@ -442,7 +469,7 @@ def _covering(rule: str, about: _About, policy: AccessPolicy, client: Client) ->
         yield _told(rule, about, policy, "unknown", f"is in a state that is not known here: {policy.state}")
     elif effect == "asks":
         yield _told(rule, about, policy, "passes", f"asks for {', '.join(policy.controls)}")
-    elif excluded is None or conditions.includes(policy, account_id) is None:
+    elif excluded is None or included is None:
         yield _told(rule, about, policy, "unknown", "stops it, and whether it is for this account was not read")
     elif policy.narrowed:
         yield _told(rule, about, policy, "unknown", f"stops it, depending on {', '.join(policy.narrowed)}")
@@ -455,9 +482,11 @@ def _covering(rule: str, about: _About, policy: AccessPolicy, client: Client) ->
 
 
 def _active_sync(rule: str, about: _About, policy: AccessPolicy) -> Iterator[Link]:
+    only = policy.reaches("exchangeActiveSync") and not policy.reaches("mobileAppsAndDesktopClients")
+    if not only or policy.state != "enabled" or policy.effect("exchangeActiveSync") != "stops":
+        return
     covered = about.conditions.includes(policy, about.box.object_id) is not False
-    left_out = about.conditions.excludes(policy, about.box.object_id)
-    if policy.state == "enabled" and covered and not left_out and policy.effect("exchangeActiveSync") == "stops":
+    if covered and not about.conditions.excludes(policy, about.box.object_id):
         found = "stops ActiveSync; whether one with a token counts is not verified"
         yield _told(rule, about, policy, "unknown", found)
 
@@ -525,7 +554,7 @@ _RULES: Final = (
     _Rule("mailbox", _mailbox),
     _Rule("Basic authentication", _basic_is_gone, _READING, _PASSWORD),
     _Rule("protocol switch", _switch, _READING),
-    _Rule("SMTP AUTH switch", _smtp_switch, _SENDING),
+    _Rule(_SMTP_SWITCH, _smtp_switch, _SENDING),
     _Rule("account", _sign_in, kinds=_PERSON),
     _Rule("licence", _licence),
     _Rule("shared mailbox", _shared, _SENDING, _PERSON),

@@ -5,10 +5,11 @@ Records of Microsoft Graph in, values out; nothing is asked here. What was not r
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from .coverage import Coverage
@@ -201,6 +202,21 @@ class Conditions:
     def account(self, account_id: str) -> Account | None:
         """Return an account; None where it was not read or is not there."""
         return (self.accounts or {}).get(account_id.lower())
+
+    def standing(self, account_id: str) -> Hashable:
+        """Return what the policies can tell accounts apart by: they treat two of the same standing alike."""
+        known, named = self.account(account_id), self._named.get(account_id.lower(), frozenset())
+        return bool(account_id), known.guest if known else None, named
+
+    @cached_property
+    def _named(self) -> Mapping[str, frozenset[str]]:
+        """For each account, the ids by which policies name it: its own, its groups', its roles'."""
+        found: dict[str, set[str]] = {}
+        own = {each: (each,) for policy in self.policies or () for each in policy.include.users | policy.exclude.users}
+        for named, ids in (*own.items(), *self.members.items(), *(self.roles or {}).items()):
+            for each in ids:
+                found.setdefault(each, set()).add(named)
+        return {each: frozenset(named) for each, named in found.items()}
 
     def federated(self, name: str) -> bool | None:
         """Whether another identity provider looks at the passwords of *name*'s domain."""
