@@ -1,15 +1,18 @@
 """What notebook 30 shows: the links, the mail that asks for a click, the answer, and consent as the tenant holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from .. import consent, permissions
+from .. import consent, grants, permissions
 from ..consent import Answer, AppLinks
 from ..grants import AppConsent, ClientConsent, Consents, ProtocolConsent
+from ..permissions import Kind, Resource
 from . import listings
-from .markup import Badge, Cell, Link, Stack, Tone
+from .markup import Badge, Cell, Link, Stack, Tone, View
+from .qr import QrCode
 from .tables import Callout, Code, Table
 
-__all__ = ["answer", "clients", "held", "links", "messages", "missing", "reach", "users"]
+__all__ = ["answer", "clients", "held", "links", "messages", "missing", "reach", "taken_back", "users"]
 
 _NO_APP = Callout(
     "info",
@@ -20,7 +23,7 @@ _FEW = 3
 
 
 def links(found: Sequence[AppLinks]) -> Stack:
-    """Return each link as something to open, and its address as something to copy."""
+    """Return each link as something to open, its address as something to copy, and the simplest one as a QR code."""
     if not found:
         return Stack([_NO_APP])
     rows = [
@@ -29,8 +32,14 @@ def links(found: Sequence[AppLinks]) -> Stack:
         for link in each.links
     ]
     table = Table(("App", "Link", "What it asks for", "What the browser shows at the end"), rows, "Links for consent")
-    copies = [Code(f"{each.app}: {link.title}", link.url) for each in found for link in each.links]
-    return Stack([table, *copies])
+    return Stack([table, *(view for each in found for view in _copies(each))])
+
+
+def _copies(asked: AppLinks) -> Iterator[View]:
+    first, *others = asked.links
+    title = f"{asked.app}: {first.title}"
+    yield from (Code(title, first.url), QrCode(title, first.url))
+    yield from (Code(f"{asked.app}: {link.title}", link.url) for link in others)
 
 
 def messages(found: Sequence[AppLinks], *, tenant: str) -> Stack:
@@ -72,7 +81,7 @@ def _app(app: AppConsent) -> Sequence[Sequence[Cell]]:
     return [(name, each.protocol.upper(), _people(each), _role(each), needed) for each in app.protocols]
 
 
-_NEEDS = {"scope": "for people", "role": "for the app itself"}
+_NEEDS: Final[Mapping[Kind, str]] = {"scope": "for people", "role": "for the app itself"}
 
 
 def _people(each: ProtocolConsent) -> Cell:
@@ -93,6 +102,27 @@ def _role(each: ProtocolConsent) -> Badge:
 def missing(state: Consents) -> Table:
     """Return each check with its remedy."""
     return listings.checks(state.checks, caption="What the mail apps need")
+
+
+def taken_back(state: Consents) -> Table:
+    """Return what the next consent by a link may take back, as the registration does not list it now."""
+    lost: dict[tuple[str, str, Kind, Resource], list[str]] = {}
+    for each in grants.taken_back(state):
+        lost.setdefault((each.app, each.link, each.kind, each.resource), []).append(each.value)
+    rows = [
+        (app, _LINKS[link], values, _NEEDS[kind], permissions.titles()[resource])
+        for (app, link, kind, resource), values in lost.items()
+    ]
+    columns = ("App", "By which link", "May be taken back", "Which was granted", "On")
+    note = (
+        "Consent for everybody takes the place of earlier consent for everybody; what people granted themselves stays. "
+        "Whether permissions for the app itself stay is on no page of Microsoft's. What is granted directly takes "
+        "nothing back. An app that is registered elsewhere is not judged."
+    )
+    return Table(columns, rows, "What the next consent by a link may take back", note, empty="Nothing that is known.")
+
+
+_LINKS = {"whole": consent.WHOLE, "scoped": "what it asks of Exchange"}
 
 
 def reach(state: Consents) -> Table:
