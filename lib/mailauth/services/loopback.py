@@ -5,9 +5,11 @@ worth, `consent.read` says; only one that carries the state of a link of ours en
 """
 
 import contextlib
+import errno
 import queue
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -21,6 +23,7 @@ __all__ = ["wait"]
 
 _LONGEST: Final = 8_000  # characters of an address; a description of Entra's has a few hundred
 _PATIENCE_S: Final = 10.0
+_BITE_S: Final = 0.5
 _DONE: Final = "The answer has arrived. You can close this window; what it says stands where you came from."
 _OTHER: Final = "Nothing to see here."
 _PAGE: Final = (
@@ -59,10 +62,15 @@ def wait(sent: Sequence[AppLinks], *, tenant_id: str, wait_s: float) -> Answer |
     with contextlib.ExitStack() as stack:
         for port in sorted(ports):
             stack.enter_context(_listening(port, Handler))
-        try:
-            return answers.get(timeout=wait_s)
-        except queue.Empty:
-            return None
+        return _first(answers, time.monotonic() + wait_s)
+
+
+def _first(answers: "queue.SimpleQueue[Answer]", until: float) -> Answer | None:
+    while (rest := until - time.monotonic()) > 0:
+        # In bites: Windows lets nobody interrupt a wait in one piece.
+        with contextlib.suppress(queue.Empty):
+            return answers.get(timeout=min(_BITE_S, rest))
+    return None
 
 
 def _port(redirect_uri: str) -> int:
@@ -142,10 +150,7 @@ class _Server6(_Server):
 @contextlib.contextmanager
 def _listening(port: int, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
     """Listen at a port of this machine, and of this machine only, for the length of the block."""
-    servers = [_bound(_Server, "127.0.0.1", port, handler)]
-    # Browsers try the newer address first; a machine without it has the other alone.
-    with contextlib.suppress(ConfigurationError):
-        servers.append(_bound(_Server6, "::1", port, handler))
+    servers = list(_bound(port, handler))
     threads = [threading.Thread(target=each.serve_forever, args=(0.05,), daemon=True) for each in servers]
     for thread in threads:
         thread.start()
@@ -157,12 +162,21 @@ def _listening(port: int, handler: type[BaseHTTPRequestHandler]) -> Iterator[Non
             server.server_close()
 
 
-def _bound(kind: type[_Server], host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> _Server:
-    try:
-        return kind((host, port), handler)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Port {port} of this machine cannot be listened at: {error.strerror}.",
-            remedy="Register http://localhost with another port, such as 8400, and set redirect_uri to it; or paste "
-            "the address that the browser shows as callback.",
-        ) from None
+def _bound(port: int, handler: type[BaseHTTPRequestHandler]) -> Iterator[_Server]:
+    """Yield a server for each loopback address that the machine has."""
+    with contextlib.ExitStack() as opened:
+        # Browsers try the newer address first, so another program may not have it either.
+        for kind, host in ((_Server, "127.0.0.1"), (_Server6, "::1")):
+            try:
+                server = kind((host, port), handler)
+            except OSError as error:
+                if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and kind is _Server6:
+                    continue
+                raise ConfigurationError(
+                    f"Port {port} of this machine cannot be listened at: {error.strerror}.",
+                    remedy="Register http://localhost with another port, such as 8400, and set redirect_uri to it; or "
+                    "paste the address that the browser shows as callback.",
+                ) from None
+            opened.callback(server.server_close)
+            yield server
+        opened.pop_all()
