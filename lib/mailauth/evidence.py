@@ -29,7 +29,7 @@ from .grants import Consents, taken_back
 from .plan import Plan, Receipt
 from .tenants import Source, Tenant
 
-__all__ = ["consents", "findings", "schema", "start"]
+__all__ = ["consents", "envelope", "findings", "plain", "planned", "schema", "start"]
 
 _TOOL = "mailauth-runbook"
 _SCHEMAS = resources.files("mailauth") / "schemas"
@@ -55,7 +55,7 @@ def start(tenant: Tenant, checks: Sequence[Check], versions: Iterable[tuple[str,
     data = {
         "tenant_id": tenant.tenant_id,
         "outcome": worst(checks),
-        "checks": [_plain(check) for check in checks],
+        "checks": [plain(check) for check in checks],
         "versions": [{"name": name, "version": version} for name, version in versions],
         "configured": {
             "signin_logs": [_source(source) for source in tenant.sources],
@@ -65,7 +65,7 @@ def start(tenant: Tenant, checks: Sequence[Check], versions: Iterable[tuple[str,
             "decisions": tenant.decisions is not None,
         },
     }
-    return _record("start", tenant, filter(None, map(_of_check, checks)), data, made_at)
+    return envelope("start", tenant, filter(None, map(_of_check, checks)), data, made_at)
 
 
 def findings(case: Case) -> Record:
@@ -81,22 +81,22 @@ def findings(case: Case) -> Record:
         "held": _window(found.held),
         "state": {"word": case.state, "sentence": case.sentence},
         "headline": {
-            **_plain(found.headline),
+            **plain(found.headline),
             "only_reported": len(case.only_reported),
             "undecided": len(case.undecided()),
         },
         "attention": [_attention(each) for each in found.attention],
         "groups": [_group(group, own) for group, own in zip(found.groups, case.advice, strict=True)],
-        **{name: _plain(getattr(found, name)) for name in _AS_FOUND},
+        **{name: plain(getattr(found, name)) for name in _AS_FOUND},
         "reported": [_reported(each) for each in case.reported],
         "unreported": [group.sender_id for group in case.unreported],
         "deadlines": [_deadline(each) for each in case.deadlines],
-        "marks": _plain(case.marks),
-        "unmatched": _plain(case.unmatched),
+        "marks": plain(case.marks),
+        "unmatched": plain(case.unmatched),
         # Whole, because a query that was cut cannot be pasted.
         "queries": {name: _writable(text) for name, text in sorted(case.queries.items())},
     }
-    return _record("findings", case.tenant, case.coverage, data, found.made_at)
+    return envelope("findings", case.tenant, case.coverage, data, found.made_at)
 
 
 def consents(
@@ -124,25 +124,25 @@ def consents(
     data = {
         "tenant_id": tenant.tenant_id,
         "outcome": worst(state.checks),
-        "checks": [_plain(check) for check in state.checks],
-        "apps": [_plain(app) for app in state.apps],
-        "clients": [_plain(client) for client in state.clients if client.here],
-        "users": [_plain(each) for each in state.users],
+        "checks": [plain(check) for check in state.checks],
+        "apps": [plain(app) for app in state.apps],
+        "clients": [plain(client) for client in state.clients if client.here],
+        "users": [plain(each) for each in state.users],
         "requests": state.requests,
-        "links": [_plain(each) for each in links],
-        "taken_back": [_plain(each) for each in taken_back(state)],
-        "plan": _planned(change, receipt),
+        "links": [plain(each) for each in links],
+        "taken_back": [plain(each) for each in taken_back(state)],
+        "plan": planned(change, receipt),
     }
-    return _record("consent", tenant, state.coverage, data, made_at)
+    return envelope("consent", tenant, state.coverage, data, made_at)
 
 
-def _planned(change: Plan | None, receipt: Receipt | None) -> Record | None:
+def planned(change: Plan | None, receipt: Receipt | None) -> Record | None:
     """Return a plan as its steps in words, and what became of it."""
     if change is None:
         return None
     became = {entry.step: entry.outcome for entry in receipt.entries} if receipt else {}
     steps = [{"id": each.id, "title": each.title, "outcome": became.get(each.id)} for each in change.steps]
-    return {"id": change.id, "title": change.title, "steps": _plain(steps), "receipt": receipt.where if receipt else ""}
+    return {"id": change.id, "title": change.title, "steps": plain(steps), "receipt": receipt.where if receipt else ""}
 
 
 def schema(name: str) -> Mapping[str, Any]:
@@ -175,9 +175,21 @@ _AS_FOUND = (
 )
 
 
-def _record(
+def envelope(
     name: str, tenant: Tenant, coverage: Iterable[Coverage], data: Mapping[str, object], made_at: datetime
 ) -> Record:
+    """Return a record: what a notebook found, with what every record says.
+
+    Args:
+        name: The schema, as it ships: ``consent`` for ``schemas/consent.json``.
+        tenant: The tenant.
+        coverage: How far the eye reached.
+        data: What was found.
+        made_at: The moment, aware.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
     record = {
         "schema": f"mailauth/{name}/1",
         "tenant": tenant.name,
@@ -185,7 +197,7 @@ def _record(
         "rehearsal": tenant.cloud.rehearsal,
         "made_at": _time(made_at),
         "tool": {"name": _TOOL, "version": _version()},
-        "coverage": [_plain(each.as_record()) for each in coverage],
+        "coverage": [plain(each.as_record()) for each in coverage],
         "data": data,
     }
     _check(name, record)
@@ -209,35 +221,35 @@ def _source(source: Source) -> Record:
 def _attention(each: Attention) -> Record:
     group = each.group
     about = {"sender_id": group.sender_id, "user": group.user, "protocol": group.protocol, "verdict": group.verdict}
-    return {**_plain(about), "title": each.title, "evidence": _cut(each.evidence), "steps": list(each.steps)}
+    return {**plain(about), "title": each.title, "evidence": _cut(each.evidence), "steps": list(each.steps)}
 
 
 def _group(group: Group, own: Advice) -> Record:
-    return {**_plain(group), "ends_in_2026": group.ends_in_2026, "decision": _decision(own)}
+    return {**plain(group), "ends_in_2026": group.ends_in_2026, "decision": _decision(own)}
 
 
 def _decision(own: Advice) -> Record:
-    plain: Record = _plain(own)
-    del plain["sender_id"]
-    plain["roads"] = [road.id for road in own.roads]
-    return plain
+    held: Record = plain(own)
+    del held["sender_id"]
+    held["roads"] = [road.id for road in own.roads]
+    return held
 
 
 def _reported(each: Reported) -> Record:
     more = {"messages": each.messages, "authentication": each.authentication, "known": each.known, "note": each.note}
-    return {**_plain(each), **more}
+    return {**plain(each), **more}
 
 
 def _deadline(each: Deadline) -> Record:
-    plain: Record = _plain(each)
-    return plain
+    held: Record = plain(each)
+    return held
 
 
 def _window(window: Window | None) -> Record | None:
     return {"from": _time(window.start), "to": _time(window.end)} if window else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return *value* in the words of JSON."""
     if isinstance(value, str):
         return _cut(value)
@@ -248,10 +260,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(inside) for key, inside in value.items()}
-    return [_plain(inside) for inside in (sorted(value) if isinstance(value, AbstractSet) else value)]
+        return {str(plain(key)): plain(inside) for key, inside in value.items()}
+    return [plain(inside) for inside in (sorted(value) if isinstance(value, AbstractSet) else value)]
 
 
 def _cut(text: str) -> str:
