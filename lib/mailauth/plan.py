@@ -59,8 +59,8 @@ class Ref:
 
 
 Value: TypeAlias = "str | int | bool | Ref | Sequence[Value] | Mapping[str, Value] | None"
-Seen: TypeAlias = "Mapping[str, Any] | None"
-Bound: TypeAlias = "Mapping[str, str]"
+Seen: TypeAlias = Mapping[str, Any] | None
+Bound: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ _THERE: Final = (
     "Permission entry already exists",
     "already exist",
     "already in use",
+    "ADObjectAlreadyExistsException",
 )
 _MISSING: Final = ("ManagementObjectNotFoundException",)
 
@@ -208,7 +209,7 @@ def apply(
                 break
     finally:
         tell("")
-    return journal.receipt(receipts.complete(plan, entries, at=now()) if entries else ())
+    return journal.receipt(receipts.complete(plan, entries, at=entries[-1].at) if entries else ())
 
 
 def _check(plan: Plan, doers: Doers) -> None:
@@ -295,6 +296,8 @@ class _Run:
                 return self._entry(step, "already", found)
             if found.standing == "foreign":
                 return self._foreign(step, found)
+            # What is to be removed or changed may be known from this look alone.
+            self._bound.update(found.told)
         return self._sent_through(step)
 
     def _sent_through(self, step: Step) -> Entry:
@@ -506,7 +509,7 @@ def _creates(do: Operation) -> bool:
 
 def _remedy(step: Step, error: MailauthError) -> str:
     if isinstance(error, AccessError) and step.needs and not error.code.startswith(("401", "token")):
-        return f"It needs {' and '.join(step.needs)}. Whoever signs in to change the tenant has to be given that first."
+        return f"This step needs {' and '.join(step.needs)}. {error.remedy}".rstrip()
     return error.remedy
 
 

@@ -9,36 +9,29 @@ nothing yet and when to come back (429, or 503 with Retry-After). Where no answe
 `UnclearError`, and whoever sent it has to look.
 """
 
-import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceResponseError
 from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
     HttpLoggingPolicy,
     RequestIdPolicy,
-    RetryPolicy,
     SansIOHTTPPolicy,
     UserAgentPolicy,
 )
 from azure.core.rest import HttpRequest, HttpResponse
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, SourceError, UnclearError, UnreachableError
 
-from . import http, refusals
+from . import http, pipeline, refusals
 
 __all__ = ["Graph", "Pace", "status"]
 
@@ -187,9 +180,10 @@ class Graph:
             SourceError: The link leaves this Graph; nothing was sent to it.
         """
         # The link comes from a response body. Followed blindly it would carry the token to any host it names.
-        if not _same_place(link, self.base):
+        if not pipeline.same_place(link, self.base):
             raise SourceError(
-                f"@odata.nextLink: found a link to {_origin(link)}, not followed; expected one below {self.base}.",
+                f"@odata.nextLink: found a link to {pipeline.origin(link)}, not followed; expected one below "
+                f"{self.base}.",
                 code="foreign nextLink",
             )
         return self._send(HttpRequest("GET", link, headers=dict(_HEADERS)))
@@ -247,12 +241,12 @@ class Graph:
     def _send_once(self, request: HttpRequest) -> Mapping[str, Any]:
         changes = request.method != "GET"
         try:
-            response = self._pipeline.run(request).http_response
+            response = self._pipeline.run(request, retry_on_methods=["GET"]).http_response
             content = _content(response)
         except ClientAuthenticationError as error:
             raise refusals.no_token(f"Graph at {self.base}", error) from error
         except (AzureError, ValueError) as error:
-            if changes and not _before_sending(error):
+            if changes and not pipeline.before_sending(error):
                 raise _unclear(self.base, refusals.first_line(error), "no answer") from error
             raise self._unanswered(error) from error
         if not isinstance(content, Mapping):
@@ -274,32 +268,11 @@ def status(error: SourceError) -> int:
     return int(first) if first.isdigit() else 0
 
 
-class _Retries(RetryPolicy[Any, Any]):
-    """azure-core's retries, with a sleep from outside and without 504: the same question would time out again."""
-
-    def __init__(self, sleep: Callable[[float], None]) -> None:
-        super().__init__(
-            retry_total=8,
-            retry_status=6,
-            retry_connect=3,
-            retry_read=1,
-            retry_backoff_max=60,
-            # After a lost connection azure-core would send these again, and DELETE and PUT too.
-            retry_on_methods=["GET"],
-        )
-        self._sleep = sleep
+class _Retries(pipeline.Retries):
+    """The retries of all our clients, without 504 for a read: the same question would time out again."""
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
-        answer = response.http_response
-        if answer.request.method != "GET":
-            # Only these two say that nothing was done.
-            refused = answer.status_code == 429 or (answer.status_code == 503 and "Retry-After" in answer.headers)
-            return bool(settings["total"]) and refused
-        return answer.status_code != 504 and bool(super().is_retry(settings, response))
-
-    def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
-        told = self.get_retry_after(response) if response else None
-        self._sleep(told or self.get_backoff_time(settings))
+        return response.http_response.status_code != 504 and super().is_retry(settings, response)
 
 
 class _Paced(SansIOHTTPPolicy[Any, Any]):
@@ -312,27 +285,11 @@ class _Paced(SansIOHTTPPolicy[Any, Any]):
         self._pace.wait()
 
 
-def _same_place(link: str, base: str) -> bool:
-    # Compared as text: two parsers that disagree about a host cannot be played against each other.
-    start, rest = link[: len(base)], link[len(base) :]
-    path = unquote(rest.partition("?")[0])
-    return base.startswith("https://") and start.lower() == base.lower() and path.startswith("/") and ".." not in path
-
-
-def _origin(link: str) -> str:
-    try:
-        found = urlsplit(link)
-    except ValueError:
-        return "something that is no address"
-    return f"{found.scheme}://{found.hostname or ''}"[:200]
-
-
 def _refusal(response: HttpResponse, base: str, ask: str) -> SourceError:
     name, said, details = _error_of(response)
     code = " ".join([str(response.status_code), *filter(None, (name, *details))])
     changes = response.request.method != "GET"
-    refused = response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers)
-    if changes and response.status_code >= 500 and not refused:
+    if changes and response.status_code >= 500 and not pipeline.refused(response):
         return _unclear(base, said or "no reason given", code)
     match response.status_code:
         case 401:
@@ -374,27 +331,3 @@ def _unclear(base: str, said: str, code: str) -> UnclearError:
         remedy="Run it again: it looks first, and sends only what is missing.",
         code=code,
     )
-
-
-def _before_sending(error: BaseException) -> bool:
-    """Whether *error* says that there was no connection to send anything over.
-
-    What reads like one may have come later: a connection that breaks under TLS while the answer is awaited is told
-    like one that never came to be. So only what can have come at the beginning counts.
-    """
-    return any(isinstance(each, _BEGINNINGS) for each in _behind(error))
-
-
-_BEGINNINGS: Final = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
-
-
-def _behind(error: BaseException) -> Iterator[BaseException]:
-    """Return *error* and what it was made from, as requests and urllib3 wrap one another."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        each = waiting.pop()
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            related = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-            waiting += [found for found in related if isinstance(found, BaseException)]
