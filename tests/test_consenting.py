@@ -8,6 +8,7 @@ from mailauth import clouds, consent, grants, mailclients
 from mailauth.consent import Answer, AppLinks
 from mailauth.grants import Enterprise, Scopes
 from mailauth.views import consenting
+from mailauth.views.qr import QrCode
 from mailauth.views.tables import Code
 from tests.test_grants import APP, CLIENTS, EXCHANGE, GRAPH, MAIL, RECOMMENDED, excluding, found, state, tenant
 from tests.views_invented import HOSTILE
@@ -118,3 +119,16 @@ def test_programs_show_what_is_held_and_the_disabled_id_has_no_link() -> None:
     assert "consent for everybody" not in rows["Thunderbird (old id"]
     assert f"its id is {thunderbird} now" in rows["Thunderbird (old id"]
     assert "ask whether the user installed it" in rows["eM Client"]
+
+
+def test_the_simplest_link_of_each_app_is_a_qr_code_too() -> None:
+    views = consenting.links([LINKS]).views
+    assert [view.url for view in views if isinstance(view, QrCode)] == [LINKS.links[0].url]
+
+
+def test_what_a_link_would_take_back_stands_by_app_and_link() -> None:
+    seen = state(found(Scopes(GRAPH.object_id, frozenset({"IMAP.AccessAsUser.All", "SMTP.Send"})), asks=frozenset()))
+    shown = str(consenting.taken_back(seen))
+    assert "all that the app asks for" in shown
+    assert "IMAP.AccessAsUser.All, SMTP.Send" in shown
+    assert "Nothing that is known." in str(consenting.taken_back(state(found())))

@@ -177,3 +177,9 @@ def test_a_tenant_without_exchange_leaves_its_permissions_open(opened: Opened) -
     made.estate.tenant.directory.service_principals = kept
     seen = opened(made)()
     assert states(seen)["permissions of Office 365 Exchange Online"] == "absent"
+
+
+def test_people_are_found_by_the_address_that_they_sign_in_with_whatever_its_case(opened: Opened) -> None:
+    look = opened()
+    found = directory.accounts(look.where, look.credential, ["Ada@woodgrove.example", "o'nobody@woodgrove.example"])
+    assert found == {"Ada@woodgrove.example": look.made.ada.id}

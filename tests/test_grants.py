@@ -7,7 +7,7 @@ import pytest
 
 from mailauth import clouds, grants, permissions
 from mailauth.checks import Check
-from mailauth.grants import Consents, Enterprise, Found, Held, Scopes
+from mailauth.grants import Consents, Enterprise, Found, Held, Scopes, Status
 from mailauth.tenants import Flow, FlowKind, MailApp, Mailbox, Protocol, Tenant
 from tests.test_permissions import offers
 
@@ -150,6 +150,70 @@ def test_what_a_new_consent_may_take_back_is_said_before_somebody_opens_a_link()
     # Where nothing is missing, nobody is about to open one; of what is registered elsewhere, nobody here knows.
     assert "a new consent" not in outcomes(state(found(Scopes(GRAPH.object_id, MAIL), asks=listed)))
     assert "a new consent" not in outcomes(state(found(given)))
+
+
+@pytest.mark.parametrize(
+    ("listed", "whole", "scoped"),
+    [
+        pytest.param((), "IMAP.AccessAsUser.All, SMTP.Send", "IMAP.AccessAsUser.All, SMTP.Send", id="lists nothing"),
+        pytest.param(("imap", "smtp"), "", "IMAP.AccessAsUser.All, SMTP.Send", id="lists it under Graph"),
+        pytest.param(("imap",), "SMTP.Send", "IMAP.AccessAsUser.All, SMTP.Send", id="lists one of two"),
+    ],
+)
+def test_what_each_kind_of_link_may_take_back_follows_from_what_is_listed(
+    listed: tuple[Protocol, ...], whole: str, scoped: str
+) -> None:
+    asks = frozenset(each.id for protocol in listed for each in permissions.of(protocol, "scope"))
+    given = Scopes(GRAPH.object_id, frozenset({"IMAP.AccessAsUser.All", "SMTP.Send"}))
+    lost = grants.taken_back(state(found(given, Scopes(GRAPH.object_id, MAIL, "u1"), asks=asks)))
+    by_link = {link: ", ".join(each.value for each in lost if each.link == link) for link in ("whole", "scoped")}
+    assert by_link == {"whole": whole, "scoped": scoped}
+
+
+def test_app_roles_that_are_not_listed_are_named_and_what_is_registered_elsewhere_is_not_judged() -> None:
+    [first, *others] = grants.taken_back(state(found(roles=frozenset({SMTP}), asks=frozenset())))
+    assert (first.kind, first.value, first.resource, len(others)) == ("role", "SMTP.SendAsApp", "exchange", 1)
+    assert grants.taken_back(state(found(roles=frozenset({SMTP})))) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "flows", "people", "itself"),
+    [
+        (found(), ("interactive",), "none", "not needed"),
+        (found(Scopes(GRAPH.object_id, MAIL)), ("interactive", "certificate"), "all", "none"),
+        (found(Scopes(GRAPH.object_id, frozenset({"SMTP.Send"}))), ("interactive",), "half", "not needed"),
+        (found(Scopes(GRAPH.object_id, MAIL, "u1")), ("interactive",), "half", "not needed"),
+        (found(roles=ROLES), ("certificate",), "not needed", "half"),
+        (replace(found(), held={}), ("certificate",), "cannot know", "cannot know"),
+    ],
+    ids=["nothing", "people but not app", "one protocol", "some people", "two roles of three", "not read"],
+)
+def test_how_far_consent_has_come_is_a_word(seen: Found, flows: tuple[FlowKind, ...], people: str, itself: str) -> None:
+    assert grants.status(state(seen, *flows)) == (Status("relay", people, itself),)  # type: ignore[arg-type]
+
+
+def by_role(seen: Found) -> Check:
+    where = tenant("certificate")
+    where = replace(where, mail_apps=(replace(where.mail_apps[0], smtp="rbac"),))
+    return one(grants.assess(where, seen), "SMTP for the app itself")
+
+
+def test_an_app_that_sends_by_a_role_in_exchange_must_not_hold_the_permission() -> None:
+    assert by_role(found(roles=ROLES)).outcome == "ok"
+    check = by_role(found(roles=ROLES | {SMTP}))
+    assert (check.outcome, check.found) == (
+        "wrong",
+        "SMTP.SendAsApp is granted beside a role in Exchange (smtp: rbac)",
+    )
+
+
+def test_a_permission_that_was_added_after_the_consent_is_told_from_one_that_nobody_listed() -> None:
+    asks = frozenset(each.id for each in permissions.of("pop", "scope"))
+    given = Scopes(GRAPH.object_id, MAIL - {"POP.AccessAsUser.All"})
+    assert (
+        "it was added after the consent; sign in again" in one(state(found(given, asks=asks)), "POP for people").remedy
+    )
+    assert "after the consent" not in one(state(found(asks=asks)), "POP for people").remedy
 
 
 def test_full_access_as_app_opens_everything_and_none_of_this() -> None:
