@@ -18,7 +18,7 @@ from .registration import MARK, App, Ask, Found, Platform, Policy, Wanted
 from .secretrefs import SecretRef
 from .tenants import Tenant
 
-__all__ = ["Certificate", "Place", "bound", "plan", "retire", "rotate", "state"]
+__all__ = ["Certificate", "Place", "bound", "older", "plan", "retire", "rotate", "state"]
 
 _APPS: Final = "/v1.0/applications"
 _CREATE: Final = {"Prefer": "create-if-missing"}
@@ -27,6 +27,8 @@ _NEEDS: Final = ("Application.ReadWrite.All",)
 _LAG: Final = timedelta(minutes=2)
 # Entra accepts a new certificate or secret at all of its sign-in servers later than Graph shows it.
 _LAG_OF_CREDENTIALS: Final = timedelta(minutes=5)
+# By this tag the portal lists it among the enterprise applications.
+_SHOWN: Final = "WindowsAzureActiveDirectoryIntegratedApp"
 _ASKS: Final = "requiredResourceAccess"
 _MOST_FEDERATED: Final = 20
 _EXEMPT: Final = (
@@ -158,6 +160,19 @@ def retire(
         checks=checks or (proof,),
         made_at=now,
     )
+
+
+def older(found: Found, wanted: Wanted, *, now: datetime) -> tuple[str, ...]:
+    """Return the key ids of the runbook's own credentials that a newer one of the wanted kind has replaced, or time.
+
+    What others added is theirs to remove, and is named by its id.
+    """
+    app = found.app
+    ours = [each for each in app.of_kind("certificate", "secret") if each.name.startswith(MARK)] if app else []
+    valid = [each for each in ours if each.kind == wanted.credential and each.is_valid(now)]
+    # A plan's id begins with its moment, so that of two the newer name is the later.
+    newest = max(valid, key=lambda each: each.name, default=None)
+    return tuple(each.id for each in ours if newest and each is not newest)
 
 
 def bound(certificate: Certificate) -> Mapping[str, str]:
@@ -418,7 +433,7 @@ class _Making:
             why="Consent is held by it, and Exchange is told of the app by its object id.",
             group="app registration",
             service="graph",
-            do=GraphCall("PATCH", address, {"tags": [MARK]}, _CREATE),
+            do=GraphCall("PATCH", address, {"tags": [MARK, _SHOWN]}, _CREATE),
             look=Look(
                 GraphCall("GET", (*address, "?$select=id,appId")),
                 fields=("appId",),

@@ -17,7 +17,7 @@ from mailauth.secretrefs import SecretRef
 
 from . import store
 
-__all__ = ["Content", "merge", "path", "reference", "remove"]
+__all__ = ["Content", "check", "forget_app", "merge", "path", "reference", "remove"]
 
 Content: TypeAlias = "Mapping[str, Any]"
 """What stands under a tenant in the tenants file: text, numbers, `SecretRef`, and mappings and lists of these."""
@@ -57,9 +57,36 @@ def merge(tenants_file: Path, tenant: str, content: Content) -> Path:
         ConfigurationError: The tenants file says something else at the same place, the file is no state file, or a
             field is wrong; nothing was written.
     """
+    return store.write_text(path(tenants_file, tenant), _merged(tenants_file, tenant, content))
+
+
+def check(tenants_file: Path, tenant: str, content: Content) -> None:
+    """Return where *content* could be put into the tenant's state; nothing is written.
+
+    Raises:
+        ConfigurationError: As `merge`.
+    """
+    _merged(tenants_file, tenant, content)
+
+
+def _merged(tenants_file: Path, tenant: str, content: Content) -> str:
     held = _read(tenants_file, tenant)
     _put(held, _plain(content, tenants_file))
-    return _write(tenants_file, tenant, held)
+    return _text(tenants_file, tenant, held)
+
+
+def forget_app(tenants_file: Path, tenant: str, client_id: str) -> Path:
+    """Take everything that the state says of a mail app out of it, and return where that was.
+
+    Args:
+        tenants_file: The tenants file.
+        tenant: The tenant's name in it.
+        client_id: The app's id.
+    """
+    held = _read(tenants_file, tenant)
+    apps = held.get("mail_apps") or []
+    gone = [app for app in apps if isinstance(app, dict) and str(app.get("client_id", "")).lower() == client_id.lower()]
+    return remove(tenants_file, tenant, {"mail_apps": gone})
 
 
 def remove(tenants_file: Path, tenant: str, content: Content) -> Path:
@@ -77,7 +104,7 @@ def remove(tenants_file: Path, tenant: str, content: Content) -> Path:
     held = _read(tenants_file, tenant)
     _take(held, _plain(content, tenants_file))
     if held:
-        return _write(tenants_file, tenant, held)
+        return store.write_text(where, _text(tenants_file, tenant, held))
     comments = _comments(where.read_text("utf-8"), _header(tenants_file, tenant))
     if comments:
         return store.write_text(where, "\n".join([*comments, "{}", ""]))
@@ -114,15 +141,15 @@ def _read(tenants_file: Path, tenant: str) -> CommentedMap:
     return found
 
 
-def _write(tenants_file: Path, tenant: str, held: CommentedMap) -> Path:
-    where = path(tenants_file, tenant)
+def _text(tenants_file: Path, tenant: str, held: CommentedMap) -> str:
+    """Return the text of the file, which fits the tenants file."""
     text = io.StringIO(newline="\n")
     _yaml().dump(held, text)
-    header = "" if where.exists() else _header(tenants_file, tenant)
+    header = "" if path(tenants_file, tenant).exists() else _header(tenants_file, tenant)
     written = header + text.getvalue()
     known = documents.read(tenants_file, expected="a tenants file")
     tenants.load_text(known, tenants_file, states={tenant: written}).tenant(tenant)
-    return store.write_text(where, written)
+    return written
 
 
 def _plain(value: Any, tenants_file: Path, key: str = "") -> Any:
