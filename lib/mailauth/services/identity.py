@@ -30,7 +30,10 @@ from mailauth.secretrefs import SecretRef
 
 from . import http, refusals, secrets
 
-__all__ = ["SignIn", "credential"]
+__all__ = ["PEOPLE", "SignIn", "credential", "granted"]
+
+PEOPLE: Final = ("interactive", "pasted", "device-code")
+"""The flows in which a person signs in."""
 
 # A person has so long to answer the browser or to type a code.
 _ATTENDED_S: Final = 300
@@ -155,10 +158,18 @@ def credential(
     who = _Who(admin, tenant_id, cloud)
     if admin.flow == "managed-identity" or (admin.flow == "federated" and admin.assertion is None):
         return _Platform(who)
-    if admin.flow in ("interactive", "pasted", "device-code"):
+    if admin.flow in PEOPLE:
         asked = _Asked(attended, show, ask, patience_s)
         return _Person(who, asked, _cache(remember, strict=strict, plain=plain))
     return _App(who)
+
+
+def granted(credential: TokenCredential) -> frozenset[str] | None:
+    """Return the scopes that a person's sign-in has brought so far, by short names; None where no person signed in.
+
+    Entra says them beside each token, so nobody has to read a token for it.
+    """
+    return credential.scopes if isinstance(credential, _Person) else None
 
 
 class _Asked(NamedTuple):
@@ -245,11 +256,18 @@ class _Person(_Msal):
                 f"admin.client_id: found nothing; flow {who.admin.flow} expects the id of an app registration of your "
                 "own. A borrowed id of Microsoft's looks like phishing, and policies block it."
             )
+        self.scopes: frozenset[str] | None = None
         self._asked = asked
         self._cache = cache
         self._app: Any = None
 
     def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+        answer = self._token(scopes, claims)
+        if said := str(answer.get("scope") or ""):
+            self.scopes = (self.scopes or frozenset()) | {each.rpartition("/")[2] for each in said.split()}
+        return answer
+
+    def _token(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
         if self._app is None:
             self._app = _public(self._who, self._cache)
         account = next(iter(self._app.get_accounts(self._who.admin.account or None)), None)

@@ -225,6 +225,7 @@ OPERATIONS: Final = (
     Operation("GET", "users/{}/transitiveMemberOf", _member_of, _READ),
     Operation("GET", "me", _me, _ME),
     Operation("GET", "me/memberOf", _mine, _ME),
+    Operation("GET", "me/transitiveMemberOf", _mine, _ME),
     Operation("GET", "groups", _groups, _READ_GROUPS),
     Operation("GET", "groups/{}", _get_group, _READ_GROUPS),
     Operation("GET", "groups/{}/members", _members, _READ_GROUPS),
