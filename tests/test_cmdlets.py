@@ -37,3 +37,23 @@ def test_signing_in_needs_no_management_role_and_changes_nothing() -> None:
     assert cmdlets.known()["Connect-MgGraph"].module == "Microsoft.Graph.Authentication"
     assert cmdlets.known()["Set-CASMailbox"].changes
     assert not cmdlets.known()["Test-ServicePrincipalAuthorization"].changes
+
+
+@pytest.mark.parametrize(
+    ("cmdlet", "roles", "said"),
+    [
+        pytest.param("Add-MailboxPermission", (), "the role group Recipient Management has it", id="smallest group"),
+        pytest.param("Set-TransportConfig", (), "Organization Transport Settings", id="of the facts"),
+        pytest.param("Set-TransportConfig", ("Our own",), "the management role Our own", id="of the organization"),
+        pytest.param("Get-Weather", (), "Get-ManagementRole -Cmdlet", id="unknown"),
+    ],
+)
+def test_what_it_takes_is_said_as_something_to_ask_for(cmdlet: str, roles: tuple[str, ...], said: str) -> None:
+    assert said in cmdlets.who_may(cmdlet, roles)
+
+
+@pytest.mark.parametrize(("may", "outcome"), [(True, "ok"), (False, "wrong"), (None, "cannot know")])
+def test_a_cmdlet_that_may_not_be_run_is_a_checkpoint_with_a_remedy(may: bool | None, outcome: str) -> None:
+    check = cmdlets.Available("Set-CASMailbox", may, reason="no answer").check()
+    assert check.outcome == outcome
+    assert bool(check.remedy) is (may is not True)

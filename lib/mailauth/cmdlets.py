@@ -4,15 +4,16 @@ Which management role holds a cmdlet is on none of Microsoft's pages: what stand
 the organization itself answers (``Get-ManagementRole -Cmdlet``) wins.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from . import reference
+from .checks import Check
 
-__all__ = ["Known", "common", "entra_roles", "known", "role_groups"]
+__all__ = ["Available", "Known", "common", "entra_roles", "known", "role_groups", "who_may"]
 
 _PAGES: Final = "learn.microsoft.com/powershell/module/exchangepowershell/"
 
@@ -50,6 +51,33 @@ class Known:
         return bool(self.role) and self.name.partition("-")[0] not in ("Get", "Test")
 
 
+@dataclass(frozen=True)
+class Available:
+    """Whether somebody may run a cmdlet.
+
+    Args:
+        cmdlet: Its name.
+        may: Whether they may; None where Exchange did not say.
+        roles: The management roles that hold it in this organization; none where that was not told.
+        reason: Why nothing is known; empty where it is.
+    """
+
+    cmdlet: str
+    may: bool | None
+    roles: tuple[str, ...] = ()
+    reason: str = ""
+
+    def check(self) -> Check:
+        """Return it as a checkpoint with what to ask for."""
+        name = f"may run {self.cmdlet}"
+        if self.may:
+            return Check(name, "ok")
+        remedy = f"Ask an administrator for {who_may(self.cmdlet, self.roles)}; sign in again afterwards."
+        if self.may is None:
+            return Check(name, "cannot know", self.reason, remedy)
+        return Check(name, "wrong", "no management role of whoever is signed in holds it", remedy)
+
+
 @cache
 def known() -> Mapping[str, Known]:
     """Return the cmdlets by name."""
@@ -85,3 +113,21 @@ def role_groups(role: str) -> tuple[str, ...]:
 def entra_roles(group: str) -> tuple[str, ...]:
     """Return the Entra roles that put whoever holds one into a role *group*, the one with the fewest rights first."""
     return tuple(reference.table("cmdlets")["groups"].get(group, ()))
+
+
+def who_may(cmdlet: str, roles: Sequence[str] = ()) -> str:
+    """Return what it takes to run a cmdlet, as the end of a sentence.
+
+    Args:
+        cmdlet: Its name.
+        roles: The management roles that hold it, where the organization told them; the facts' one otherwise.
+    """
+    of_facts = known()[cmdlet].role if cmdlet in known() else ""
+    role = next((each for each in roles if each == of_facts), next(iter(roles), of_facts))
+    if not role:
+        return "a management role that holds it (Get-ManagementRole -Cmdlet names it)"
+    groups = role_groups(role)
+    if not groups:
+        return f"the management role {role}"
+    entra = " or ".join(entra_roles(groups[0]))
+    return f"the management role {role}; the role group {groups[0]} has it, and so has who is {entra} in Entra"

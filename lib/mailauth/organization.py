@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from .coverage import Coverage
+from .errors import ConfigurationError
 
 __all__ = [
     "SELF",
@@ -21,6 +22,7 @@ __all__ = [
     "Mailbox",
     "MailboxRight",
     "Missing",
+    "Openings",
     "Organization",
     "Plan",
     "Principal",
@@ -34,6 +36,7 @@ __all__ = [
     "authentication_policy",
     "mailbox",
     "mailbox_right",
+    "named",
     "organization",
     "plan",
     "principal",
@@ -56,6 +59,7 @@ SMTP_ROLE: Final = "Application SMTP.SendAsApp"
 _Value = TypeVar("_Value")
 _BASIC: Final = "AllowBasicAuth"
 _REMOTE: Final = frozenset({"MailUser", "RemoteUserMailbox", "RemoteSharedMailbox", "RemoteRoomMailbox"})
+_ADDRESS: Final = re.compile(r"[^\s@\\<>\x00-\x1f]{1,256}@[^\s@\\<>\x00-\x1f]{1,256}")
 _BYTES: Final = re.compile(r"\(([\d.,\s\u00a0\u202f']+) bytes\)", re.IGNORECASE)
 
 
@@ -305,6 +309,7 @@ class Organization:
         principals: The apps that Exchange knows.
         rights: Who may open a mailbox, by its primary address: those that were asked about, and only those.
         send_as: As whom the trustees that were asked about may send.
+        trustees: Who was asked about, in lower case; None for everybody.
         scopes: The management scopes.
         assignments: The management roles that apps hold.
         smtp_role: Whether the role `SMTP_ROLE` exists here.
@@ -320,6 +325,7 @@ class Organization:
     principals: tuple[Principal, ...] | None = None
     rights: Mapping[str, tuple[MailboxRight, ...]] = field(default_factory=dict, hash=False)
     send_as: tuple[SendAs, ...] | None = None
+    trustees: frozenset[str] | None = None
     scopes: tuple[Scope, ...] | None = None
     assignments: tuple[RoleAssignment, ...] | None = None
     smtp_role: bool | None = None
@@ -354,10 +360,10 @@ class Organization:
         return None if rights is None else any(each.opens and each.trustee.lower() in app.names for each in rights)
 
     def sends_as(self, trustee: str | Principal) -> frozenset[str] | None:
-        """Return the recipients that a trustee may send as, in lower case; None where that was not read."""
-        if self.send_as is None:
-            return None
+        """Return the recipients that a trustee may send as, in lower case; None where it was not asked or not read."""
         names = trustee.names if isinstance(trustee, Principal) else self._names_of(trustee)
+        if self.send_as is None or (self.trustees is not None and names.isdisjoint(self.trustees)):
+            return None
         return frozenset(each.recipient.lower() for each in self.send_as if each.trustee.lower() in names)
 
     def _names_of(self, trustee: str) -> frozenset[str]:
@@ -372,6 +378,51 @@ class Organization:
         return tuple(
             each for each in self.assignments if each.enabled and each.role == role and each.app.lower() in names
         )
+
+
+@dataclass(frozen=True)
+class Openings:
+    """Which mailboxes an app can open by a right of its own, over the whole organization.
+
+    Args:
+        app: The app.
+        opens: The primary addresses of those that it can, in lower case.
+        closed: How many it cannot.
+        unread: The mailboxes that did not tell, with the reason.
+    """
+
+    app: Principal
+    opens: frozenset[str]
+    closed: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def beyond(self, wanted: Iterable[str]) -> frozenset[str]:
+        """Return the mailboxes that it can open and is not meant to."""
+        return self.opens - {each.lower() for each in wanted}
+
+    def lacking(self, wanted: Iterable[str]) -> frozenset[str]:
+        """Return the mailboxes that it is meant to open and cannot, those that did not tell left out."""
+        return frozenset(each.lower() for each in wanted) - self.opens - {each.lower() for each in self.unread}
+
+
+def named(address: str) -> str:
+    """Return an address as Exchange takes it, in lower case.
+
+    Raises:
+        ConfigurationError: It is the old form of a shared mailbox, ``user@domain\\shared``, or no address.
+    """
+    # E7: with OAuth this form is refused everywhere, with no other reason than "AUTHENTICATE failed".
+    if "\\" in address:
+        raise ConfigurationError(
+            f"mailbox: found {address!r}; expected the shared mailbox's own address.",
+            remedy="The form user@domain\\shared worked with passwords only. With OAuth the shared mailbox stands in "
+            "user=, and the token belongs to whoever has FullAccess to it.",
+        )
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigurationError(
+            f"mailbox: found {address[:100]!r}; expected an address such as orders@contoso.example."
+        )
+    return address.lower()
 
 
 # --- one row to one value -------------------------------------------------------------------------
@@ -546,6 +597,7 @@ def organization(
     *,
     rights: Mapping[str, Answer] | None = None,
     statistics: Mapping[str, Answer] | None = None,
+    trustees: Iterable[str] | None = None,
     source: str = "exchange",
     calls: int = 0,
 ) -> Organization:
@@ -555,6 +607,7 @@ def organization(
         answers: The rows by cmdlet; a cmdlet that is not there was not asked.
         rights: The rows of ``Get-MailboxPermission`` by the address that was asked about.
         statistics: The rows of ``Get-MailboxStatistics`` in the same way.
+        trustees: For whom ``Get-RecipientPermission`` was asked; None where it was for everybody.
         source: Where they come from, for the coverage.
         calls: How many requests it took.
     """
@@ -567,6 +620,7 @@ def organization(
         principals=_each(answers, "Get-ServicePrincipal", principal),
         scopes=_each(answers, "Get-ManagementScope", scope),
         assignments=_of_apps(_each(answers, "Get-ManagementRoleAssignment", role_assignment)),
+        trustees=None if trustees is None else frozenset(each.lower() for each in trustees),
         smtp_role=_has_role(answers),
         domains=_each(answers, "Get-AcceptedDomain", accepted_domain),
         coverage=tuple(_coverage(answers, rights or {}, statistics or {}, source)),

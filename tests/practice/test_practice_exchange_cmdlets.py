@@ -583,3 +583,13 @@ def test_mailboxes_are_listed_by_filter_and_by_kind(reader: Administration) -> N
     by_kind = reader.rows("Get-EXOMailbox", RecipientTypeDetails="SharedMailbox", Properties="IsShared")
     assert [(row["Alias"], row["IsShared"]) for row in by_kind] == [("invoices", True)]
     assert "SKUAssigned" not in by_kind[0]
+
+
+def test_the_roles_that_hold_a_cmdlet_are_listed(admin: Administration) -> None:
+    reading = {"View-Only Configuration", "View-Only Recipients"}
+    assert {row["Name"] for row in admin.rows("Get-ManagementRole", Cmdlet="Set-CASMailbox")} == {"Mail Recipients"}
+    assert {row["Name"] for row in admin.rows("Get-ManagementRole", Cmdlet="get-casmailbox")} == {
+        "Mail Recipients",
+        *reading,
+    }
+    assert admin.rows("Get-ManagementRole", Cmdlet="Get-Weather") == []

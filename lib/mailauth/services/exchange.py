@@ -33,7 +33,7 @@ from mailauth.plan import Cmdlet
 
 from . import http, pipeline, refusals
 
-__all__ = ["ROAD", "Exchange", "missing", "needed_role"]
+__all__ = ["ROAD", "Exchange", "missing", "unknown"]
 
 ROAD: Final = (
     "This way into Exchange is the official PowerShell module's own and Microsoft does not document it; "
@@ -246,23 +246,17 @@ def missing(error: SourceError) -> bool:
     return error.code.endswith(_NOT_FOUND)
 
 
-def needed_role(cmdlet: str) -> str:
-    """Return who may run a cmdlet, as the end of a sentence; general knowledge, which the organization overrules."""
-    known = cmdlets.known().get(cmdlet)
-    if known is None or not known.role:
-        return "a management role that holds it (Get-ManagementRole -Cmdlet names it)"
-    groups = cmdlets.role_groups(known.role)
-    first = groups[0] if groups else "Organization Management"
-    entra = " or ".join(cmdlets.entra_roles(first))
-    return f"the management role {known.role}, which the role group {first} has, as who is {entra} in Entra does"
+def unknown(error: SourceError) -> bool:
+    """Whether *error* says that no role of the caller holds the cmdlet (or that there is none of this name)."""
+    return error.code.endswith(_UNKNOWN)
 
 
 def _no_role(cmdlet: Cmdlet, code: str) -> AccessError:
     return AccessError(
         f"{cmdlet.name} is not among the cmdlets that whoever is signed in may run, or the name is wrong: Exchange "
         "says the same of both.",
-        remedy=f"Ask an administrator for {needed_role(cmdlet.name)}; sign in again afterwards. In the Exchange admin "
-        "center: Roles, Admin roles.",
+        remedy=f"Ask an administrator for {cmdlets.who_may(cmdlet.name)}. It is given in the Exchange admin center "
+        "under Roles, Admin roles; sign in again afterwards.",
         code=code,
     )
 

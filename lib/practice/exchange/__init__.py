@@ -137,7 +137,8 @@ class _Face:
             return [], []
 
     def _running(self, tenant: Tenant) -> Run:
-        return Run(tenant, self._backend.now(), self._backend.faults.directory_lag)
+        lag = self._backend.faults.directory_lag
+        return Run(tenant, self._backend.now(), lag, holders=registry.holders)
 
     def _page(self, call: Call, holder: tuple[str, str], rows: list[Row], warnings: list[str]) -> Response:
         end = call.offset + pages.size_wanted(request.headers.get("Prefer", ""))

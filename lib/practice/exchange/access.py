@@ -16,12 +16,13 @@ from practice.wellknown import EXCHANGE, ROLES
 
 from .cmdlets import Cmdlet
 
-__all__ = ["GROUPS", "MANAGEMENT_ROLES", "AccessError", "Caller", "caller", "members"]
+__all__ = ["GROUPS", "MANAGEMENT_ROLES", "VIEW_ONLY", "AccessError", "Caller", "caller", "members"]
 
 _RECIPIENT_ADMINISTRATOR: Final = "31392ffb-586c-42d1-9346-e59415a2cc4e"
 # The second is what the official module's own app brings (general knowledge, in no capture).
 _SCOPES: Final = frozenset({"Exchange.Manage", "AdminApi.AccessAsUser.All"})
-_VIEW_ONLY: Final = frozenset({"View-Only Configuration", "View-Only Recipients"})
+VIEW_ONLY: Final = frozenset({"View-Only Configuration", "View-Only Recipients"})
+"""The management roles that hold every cmdlet that only reads."""
 
 MANAGEMENT_ROLES: Final = (
     "Mail Recipients",
@@ -40,7 +41,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "Organization Management": frozenset(MANAGEMENT_ROLES),
         "Recipient Management": frozenset({"Mail Recipients", "Message Tracking"}),
-        "View-Only Organization Management": _VIEW_ONLY,
+        "View-Only Organization Management": VIEW_ONLY,
     }
 )
 """Role groups, and the management roles that each gives."""
@@ -86,7 +87,7 @@ class Caller:
 
     def may(self, cmdlet: Cmdlet) -> bool:
         """Whether one of their roles holds the cmdlet."""
-        return cmdlet.role in self.roles or (not cmdlet.changes and bool(self.roles & _VIEW_ONLY))
+        return cmdlet.role in self.roles or (not cmdlet.changes and bool(self.roles & VIEW_ONLY))
 
 
 def caller(claims: Mapping[str, Any], tenant: Tenant, now: datetime) -> Caller:

@@ -31,12 +31,14 @@ class Run:
         now: The moment of the call.
         directory_lag: How long a change of the directory takes to be in force everywhere.
         warnings: What the cmdlet warns of, in its order.
+        holders: Which management roles hold the cmdlet of a name.
     """
 
     tenant: Tenant
     now: datetime
     directory_lag: timedelta = timedelta()
     warnings: list[str] = field(default_factory=list)
+    holders: Callable[[str], frozenset[str]] = lambda _: frozenset()
 
     @property
     def exchange(self) -> Exchange:

@@ -47,6 +47,9 @@ def _role(run: Run, name: str) -> str:
 def _get_roles(run: Run, given: Given) -> list[Row]:
     identity = given.text("Identity")
     names = [_role(run, identity)] if identity else [*_APPLICATION_ROLES, *access.MANAGEMENT_ROLES]
+    if given.text("Cmdlet"):
+        holders = run.holders(given.text("Cmdlet"))
+        names = [name for name in names if name in holders]
     return [
         {
             "Identity": name,
@@ -311,7 +314,7 @@ _FILTER: Final = Parameter("RecipientRestrictionFilter", longest=10_000)
 _FORCE: Final = Parameter("Force", "switch")
 
 CMDLETS: Final = (
-    Cmdlet("Get-ManagementRole", _ROLE, _get_roles, _LIST),
+    Cmdlet("Get-ManagementRole", _ROLE, _get_roles, (*_LIST, Parameter("Cmdlet"))),
     Cmdlet("Get-RoleGroup", _ROLE, _get_role_groups, _LIST),
     Cmdlet("Get-RoleGroupMember", _ROLE, _get_members, (IDENTITY, RESULT_SIZE)),
     Cmdlet("Get-Group", "Mail Recipients", _get_groups, (*_LIST, RESULT_SIZE)),

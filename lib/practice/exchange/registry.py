@@ -4,11 +4,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import devices, errors, mailboxes, organization, permissions, policies, principals, protocols, rbac, traces
+from . import (
+    access,
+    devices,
+    errors,
+    mailboxes,
+    organization,
+    permissions,
+    policies,
+    principals,
+    protocols,
+    rbac,
+    traces,
+)
 from .binding import Given, bind
 from .cmdlets import Cmdlet
 
-__all__ = ["CMDLETS", "bound", "find"]
+__all__ = ["CMDLETS", "bound", "find", "holders"]
 
 _MODULES: Final = (devices, mailboxes, organization, permissions, policies, principals, protocols, rbac, traces)
 
@@ -21,6 +33,14 @@ CMDLETS: Final[Mapping[str, Cmdlet]] = MappingProxyType(
 def find(name: str) -> Cmdlet | None:
     """Return the cmdlet of this name, without regard to case."""
     return CMDLETS.get(name.lower())
+
+
+def holders(name: str) -> frozenset[str]:
+    """Return the management roles that hold the cmdlet of this name; none where there is no such cmdlet."""
+    cmdlet = find(name)
+    if cmdlet is None:
+        return frozenset()
+    return frozenset({cmdlet.role}) | (frozenset() if cmdlet.changes else access.VIEW_ONLY)
 
 
 def bound(cmdlet: Cmdlet, given: Mapping[str, object]) -> Given:
