@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from . import mailscopes, mailsteps
+from . import mailscopes, mailsteps, registration
 from .checks import Check
 from .mailscopes import MailScope
 from .mailsteps import FULL_ACCESS, SEND_AS
-from .organization import SMTP_ROLE, Mailbox, Organization, Principal, RoleAssignment, Scope
+from .organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal, RoleAssignment, Scope
 from .plan import Plan, Step, Value
 from .tenants import Mailbox as Wanted
 from .tenants import Tenant
@@ -101,7 +101,16 @@ class Opening:
     wanted: bool
 
 
-def plan(app: App, held: Organization, wish: Wish, *, tenant: Tenant, id: str, now: datetime) -> Plan:
+def plan(
+    app: App,
+    held: Organization,
+    wish: Wish,
+    *,
+    tenant: Tenant,
+    id: str,
+    now: datetime,
+    opened: Iterable[Openings] = (),
+) -> Plan:
     """Return what is still to be done until the app opens the wanted mailboxes, and what speaks against it.
 
     What was not read is not known, and is neither changed nor called missing.
@@ -113,8 +122,10 @@ def plan(app: App, held: Organization, wish: Wish, *, tenant: Tenant, id: str, n
         tenant: The tenant.
         id: The plan's id.
         now: The clock.
+        opened: What the app, and entries of it with a wrong id, can open over the whole organization; where it was
+            not asked, only the mailboxes whose rights were read count.
     """
-    draft = _Draft(app, held, wish)
+    draft = _Draft(app, held, wish, tuple(opened))
     told = [
         *draft.known(),
         *draft.read(),
@@ -136,9 +147,11 @@ def plan(app: App, held: Organization, wish: Wish, *, tenant: Tenant, id: str, n
     )
 
 
-def openings(app: App, held: Organization, wish: Wish) -> tuple[Opening, ...]:
-    """Return what the app itself can open or send as today, as far as it was read, by address."""
-    return tuple(sorted(_Draft(app, held, wish).open, key=lambda each: (each.mailbox, each.right, each.by)))
+def openings(app: App, held: Organization, wish: Wish, opened: Iterable[Openings] = ()) -> tuple[Opening, ...]:
+    """Return what the app itself can open or send as today, as far as it was read, by address; see `plan`."""
+    return tuple(
+        sorted(_Draft(app, held, wish, tuple(opened)).open, key=lambda each: (each.mailbox, each.right, each.by))
+    )
 
 
 def extra(found: Iterable[Opening]) -> tuple[str, ...]:
@@ -158,6 +171,7 @@ class _Draft:
     app: App
     held: Organization
     wish: Wish
+    opened: tuple[Openings, ...] = ()
 
     # --- does Exchange know the app? ------------------------------------------------------------------
 
@@ -248,7 +262,7 @@ class _Draft:
         # What hung on a wrong entry was meant for this app; what is more than is wanted can be named like any other.
         again = [box for one in self.wrong for box in self._opened_by(one) if _key(box) not in self.wish.remove_extra]
         for box in {_key(box): box for box in (*wanted, *again)}.values():
-            if self.held.rights_of(box.address) is None:
+            if self.held.rights_of(box.address) is None and box not in again:
                 yield _unread(f"who opens {box.address}")
             elif self._is_denied(box):
                 yield _denied(box, self.app.name)
@@ -355,7 +369,7 @@ class _Draft:
             yield from list(self._against_a_scope(tenant)) or self._scopes()
 
     def _against_a_scope(self, tenant: Tenant) -> Iterator[Check]:
-        if self.held.smtp_role is False or not (tenant.cloud.rehearsal or tenant.cloud.name == "public"):
+        if self.held.smtp_role is False or not registration.rbac_for_smtp(tenant.cloud):
             yield _roleless(tenant.cloud.name)
         if self.app.consented is not False:
             yield _defeated(self.app)
@@ -487,11 +501,18 @@ class _Draft:
     # --- who has which right --------------------------------------------------------------------------
 
     def _rights(self, box: Mailbox, app: Principal) -> tuple[str, ...]:
-        rows = self.held.rights_of(box.address) or ()
+        rows = self.held.rights_of(box.address)
+        if rows is None:
+            # Only a list over all mailboxes speaks of it then, and that is a list of who can open it.
+            return (FULL_ACCESS,) if _key(box) in self._listed(app) else ()
         return tuple(right for row in rows if row.trustee.lower() in app.names and not row.deny for right in row.rights)
 
     def _opened_by(self, app: Principal) -> list[Mailbox]:
-        return [box for box in self.held.mailboxes or () if self.held.opens(app, box.address)]
+        listed = self._listed(app)
+        return [box for box in self.held.mailboxes or () if _key(box) in listed or self.held.opens(app, box.address)]
+
+    def _listed(self, app: Principal) -> frozenset[str]:
+        return frozenset(each for found in self.opened if found.app == app for each in found.opens)
 
     def _sent_by(self, app: Principal) -> list[Mailbox]:
         found = sorted(self.held.sends_as(app) or ())

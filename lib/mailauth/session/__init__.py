@@ -44,7 +44,8 @@ from ..tenants import Source
 from ..verdicts import Thresholds
 from ..wording import counted
 from .consents import Consenting
-from .tenancy import Tenancy, history
+from .mailboxes import Granting
+from .tenancy import Tenancy, history, project, shown
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
@@ -91,25 +92,6 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
     return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name, renew=located)
 
 
-def shown(path: Path) -> str:
-    """Return *path* as a person reads it: from the project folder where it lies there."""
-    root = project()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def project() -> Path:
-    """Return the folder that holds the notebooks: what run.py names, else the nearest one, else the clone's own."""
-    here = Path.cwd()
-    named = os.environ.get("MAILAUTH_ROOT", "")
-    candidates = [*([Path(named)] if named else []), here, *here.parents, Path(__file__).parents[3]]
-    for folder in candidates:
-        if (folder / "notebooks" / "00-start.ipynb").is_file():
-            return folder
-    raise ConfigurationError(
-        f"No notebooks folder at or above {here}.", remedy="Start in the cloned project, or through its run.py."
-    )
-
-
 def versions() -> tuple[tuple[str, str], ...]:
     """Return what runs here, as pairs of name and version; ``missing`` where a package is not installed."""
     return (("Python", sys.version.split()[0]), *((name, _version(name)) for name in _PACKAGES))
@@ -130,6 +112,11 @@ class Run(Tenancy):
     def consents(self) -> Consenting:
         """Consent: what the tenant holds, what is missing, and what grants it."""
         return Consenting(self)
+
+    @cached_property
+    def mailboxes(self) -> Granting:
+        """Mailboxes: what lets an app open them, what is missing, and what grants it."""
+        return Granting(self)
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""
@@ -229,11 +216,6 @@ class Run(Tenancy):
 
     def _kept(self, folder: Callable[[str, str], Path]) -> Path:
         return folder(self.tenant.name, self.tenant.tenant_id)
-
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
-        """Keep other runs of the tenant away while its archive changes; a headless run holds that lock already."""
-        held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
-        return contextlib.nullcontext() if held else store.lock(self.tenant.name)
 
     def _listen(
         self, window: Window, decided: Decisions | None, now: datetime, *, whole: bool

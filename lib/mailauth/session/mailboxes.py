@@ -1,0 +1,251 @@
+"""Notebook 40's part of a session: what lets an app open mailboxes, the plan for what is missing, and its undo."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from .. import admission, mailboxes, mailgrants
+from ..checks import Check
+from ..conditions import Conditions
+from ..coverage import Coverage
+from ..errors import ConfigurationError, MailauthError, SourceError
+from ..mailboxes import Found
+from ..mailgrants import App
+from ..organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal
+from ..plan import Cmdlet, Plan, Receipt, new_id
+from ..services import conditions, mailapps, store
+from ..services import organization as exchange_holdings
+from ..services.exchange import Exchange
+from ..tenants import MailApp
+from .tenancy import Tenancy
+
+__all__ = ["Granting"]
+
+# Whom a mailbox lets in costs one request each; more than this only when asked.
+_EVERYWHERE: Final = 200
+_TESTED: Final = 50
+
+
+@dataclass(frozen=True)
+class Granting:
+    """What notebook 40 asks of a tenant, and does to it.
+
+    Args:
+        tenancy: The tenant, opened.
+    """
+
+    tenancy: Tenancy
+
+    def app(self, name: str = "") -> MailApp:
+        """Return the app that is to open mailboxes.
+
+        Args:
+            name: What the tenants file calls it; empty where it names one only.
+
+        Raises:
+            ConfigurationError: There is none of that name, there are several, or it has no client id yet.
+        """
+        apps = [app for app in self.tenancy.tenant.mail_apps if name in ("", app.name)]
+        known = ", ".join(app.name for app in self.tenancy.tenant.mail_apps) or "no mail app"
+        if len(apps) != 1:
+            raise ConfigurationError(
+                f"app: found {name!r}, and {self.tenancy.tenant.name} has {known}.",
+                remedy="Name one of them in app." if apps else "Run 20 first: it registers one.",
+            )
+        if not apps[0].client_id:
+            raise ConfigurationError(f"{apps[0].name} has no client_id.", remedy="Run 20 first: it registers the app.")
+        return apps[0]
+
+    def look(self, app: str = "", *, signs_in: str = "", everywhere: bool = False) -> Found:
+        """Return where the app stands; changes nothing. What cannot be read is coverage.
+
+        Args:
+            app: What the tenants file calls the app; empty where it names one only.
+            signs_in: Who signs in for shared mailboxes; see `mailboxes.signers`.
+            everywhere: Whether to ask every mailbox of a large organization whom it lets in, a request each.
+
+        Raises:
+            ConfigurationError: The app or a parameter is wrong.
+        """
+        mail_app, told = self.app(app), mailboxes.signers(signs_in)
+        known, reached = self._known(mail_app)
+        held, opened, lost = self._held(known, list(told.values()), everywhere=everywhere)
+        found = Found(
+            app=known,
+            wanted=self.tenancy.tenant.mailboxes,
+            organization=held,
+            conditions=conditions.unread(ConfigurationError("Nobody has looked yet.")),
+            opened=opened,
+            signs_in=told,
+        )
+        return self._judged(found, (*reached, *held.coverage, *lost))
+
+    def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
+        """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.
+
+        Args:
+            found: The look.
+            let_passwords_in: See `mailboxes.wish`.
+            remove_extra: See `mailboxes.wish`.
+
+        Raises:
+            ConfigurationError: A parameter is wrong.
+        """
+        wish = mailboxes.wish(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
+        now = self.tenancy.now()
+        return mailgrants.plan(
+            found.app,
+            found.organization,
+            wish,
+            tenant=self.tenancy.tenant,
+            id=new_id(now),
+            now=now,
+            opened=found.opened,
+        )
+
+    def apply(self, change: Plan, *, apply: bool = False) -> Receipt:
+        """Carry *change* out and return the receipt; without *apply* nothing is sent.
+
+        Raises:
+            MailauthError: Nobody is configured who may change the tenant.
+        """
+        return self.tenancy.carry_out(change, apply=apply)
+
+    def take_back(self, where: str | Path, *, apply: bool = False) -> Receipt:
+        """Undo what the receipt at *where* says; without *apply* only plan."""
+        return self.tenancy.take_back(where, apply=apply)
+
+    def tested(self, found: Found) -> tuple[Check, ...]:
+        """Return whether the app's role covers each mailbox that it is to send from, as Exchange itself says.
+
+        The test asks the current state; live traffic follows it within 30 minutes to 2 hours.
+        """
+        app = found.app
+        boxes = [box for each in found.wanted if "smtp" in each.protocols and (box := _box(found, each.address))]
+        if not (app.alone and app.smtp == "rbac" and app.object_id and boxes):
+            return ()
+        try:
+            with self._exchange() as exchange:
+                return tuple(_tested(exchange, app, box) for box in boxes[:_TESTED])
+        except MailauthError as error:
+            return (Check(f"the role {SMTP_ROLE}", "cannot know", error.message, error.remedy),)
+
+    def keep(self, found: Found, change: Plan | None = None, receipt: Receipt | None = None) -> Path:
+        """Write notebook 40's evidence and return where it is."""
+        tenancy = self.tenancy
+        record = mailboxes.record(tenancy.tenant, found, change, receipt, made_at=tenancy.now())
+        return store.write_evidence(tenancy.folder / "evidence" / "40-grant-mailboxes.json", record)
+
+    # Reading.
+
+    def _known(self, app: MailApp) -> tuple[App, tuple[Coverage, ...]]:
+        self.tenancy.tell(f"reading {app.name} in the directory")
+        try:
+            return mailapps.read(self.tenancy.tenant.cloud, self.tenancy.reader(), app)
+        except ConfigurationError as error:
+            return mailapps.unread(app, error)
+
+    @contextmanager
+    def _exchange(self) -> Iterator[Exchange]:
+        tenant = self.tenancy.tenant
+        with Exchange(tenant.cloud, self.tenancy.reader(), tenant_id=tenant.tenant_id) as exchange:
+            yield exchange
+
+    def _held(
+        self, app: App, signers: list[str], *, everywhere: bool
+    ) -> tuple[Organization, tuple[Openings, ...], tuple[Coverage, ...]]:
+        boxes = self.tenancy.tenant.mailboxes
+        ids = (app.object_id, app.registration_id, *sorted(app.deleted_ids)) if app.alone else ()
+        senders = [each.address for each in boxes if "smtp" in each.protocols and each.send_as]
+        trustees = tuple(dict.fromkeys(filter(None, (*ids, *senders, *signers))))
+        try:
+            with self._exchange() as exchange:
+                addresses = [each.address for each in boxes]
+                held = exchange_holdings.read(exchange, mailboxes=addresses, trustees=trustees, tell=self.tenancy.tell)
+                return held, *self._opened(exchange, app, held, everywhere=everywhere)
+        except MailauthError as error:
+            lost = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
+            return Organization(coverage=(lost,)), (), ()
+
+    def _opened(
+        self, exchange: Exchange, app: App, held: Organization, *, everywhere: bool
+    ) -> tuple[tuple[Openings, ...], tuple[Coverage, ...]]:
+        """Return what the app's entries can open over the whole organization, where that is few enough to ask."""
+        entries = [one for one in held.principals or () if app.alone and app.client_id == one.app_id]
+        boxes = held.mailboxes or ()
+        if not entries or not boxes:
+            return (), ()
+        if len(boxes) > _EVERYWHERE and not everywhere:
+            said = f"{len(boxes)} mailboxes, and whom each lets in takes a request of its own: the rest was not asked."
+            return (), (
+                Coverage(_BEYOND, "partial", "exchange", reason=said, remedy="Set everywhere to ask them all."),
+            )
+        return tuple(self._openings(exchange, one, boxes) for one in entries), (
+            Coverage(_BEYOND, "complete", "exchange"),
+        )
+
+    def _openings(self, exchange: Exchange, one: Principal, boxes: Iterable[Mailbox]) -> Openings:
+        tenancy = self.tenancy
+        folder = store.cache_dir(tenancy.tenant.name, tenancy.tenant.tenant_id)
+        kept = folder / f"openings-{one.object_id}.ndjson"
+        return exchange_holdings.openings(exchange, one, boxes, kept=kept, now=tenancy.now(), tell=tenancy.tell)
+
+    def _judged(self, found: Found, reached: tuple[Coverage, ...]) -> Found:
+        """Return the look with what each mailbox lets in."""
+        names = _asked(found)
+        boxes = [box for name in names if (box := found.organization.mailbox(name))]
+        held = self._conditions([box.object_id for box in boxes])
+        self.tenancy.tell("")
+        return replace(
+            found,
+            conditions=held,
+            effective=admission.every(
+                found.organization, held, now=self.tenancy.now(), app=found.app.object_id, only=names
+            ),
+            coverage=(*reached, *held.coverage),
+        )
+
+    def _conditions(self, accounts: list[str]) -> Conditions:
+        self.tenancy.tell("reading what Entra asks of sign-ins")
+        try:
+            return conditions.read(self.tenancy.tenant.cloud, self.tenancy.reader(), accounts)
+        except (ConfigurationError, SourceError) as error:
+            return conditions.unread(error)
+
+
+_BEYOND: Final = "what else the app can open"
+
+
+def _asked(found: Found) -> list[str]:
+    """Return the mailboxes that are judged: the wanted ones, and those of whoever signs in for a shared one."""
+    wanted = [each.address for each in found.wanted]
+    holders = [
+        row.trustee
+        for each in found.wanted
+        if each.kind != "user" and found.app.people
+        for row in found.organization.rights_of(each.address) or ()
+        if row.opens and "@" in row.trustee
+    ]
+    return list(dict.fromkeys((*wanted, *found.signs_in.values(), *holders)))
+
+
+def _box(found: Found, address: str) -> Mailbox | None:
+    return found.organization.mailbox(address)
+
+
+def _tested(exchange: Exchange, app: App, box: Mailbox) -> Check:
+    name = f"the role on {box.address}"
+    asked = Cmdlet("Test-ServicePrincipalAuthorization", {"Identity": app.object_id, "Resource": box.address})
+    try:
+        rows = exchange.rows(asked)
+    except SourceError as error:
+        return Check(name, "cannot know", error.message, error.remedy)
+    covers = [row for row in rows if row.get("RoleName") == SMTP_ROLE and str(row.get("InScope")).lower() == "true"]
+    if not covers:
+        return Check(name, "wrong", f"{app.name} has no role that covers it", "Apply the plan, then look again.")
+    everywhere = any(str(row.get("ScopeType")) == "Organization" for row in covers)
+    if everywhere:
+        return Check(name, "wrong", "a role without a scope covers it, and every other mailbox", "See remove_extra.")
+    return Check(name, "ok", str(covers[0].get("AllowedResourceScope") or "in scope"))
