@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -50,7 +50,7 @@ __all__ = [
     "wanted_permissions",
 ]
 
-Record: TypeAlias = "Mapping[str, Any]"
+Record = Mapping[str, Any]
 Flow = Literal["delegated", "app-only", "both"]
 """``delegated``: a person signs in; ``app-only``: the app acts as itself."""
 Audience = Literal["single", "multi"]
