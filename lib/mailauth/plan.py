@@ -13,7 +13,7 @@ After a reply that never came, the same three answers say what became of the req
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -38,6 +38,7 @@ __all__ = [
     "Step",
     "Value",
     "filled",
+    "frozen",
     "new_id",
     "read",
     "resolve",
@@ -282,6 +283,16 @@ _CHANGED: Final = frozenset({"done", "unclear"})
 def new_id(now: datetime) -> str:
     """Return an id for a plan: short, sortable, and made of what every service takes in a name."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def frozen(first: date, last: date) -> Check:
+    """Return the warning of a tenant whose change freeze, first and last day included, is on."""
+    return Check(
+        "change freeze",
+        "wrong",
+        f"nothing is to be changed from {first.isoformat()} to {last.isoformat()}",
+        "Wait, or agree on an exception with whoever decided on the freeze. Applying is not stopped.",
+    )
 
 
 def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:

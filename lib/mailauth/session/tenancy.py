@@ -1,9 +1,11 @@
 """A tenant, opened: who signs in to it, where its things go, and the clock; what every part of a session stands on."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +13,17 @@ from typing import Any
 
 from azure.core.credentials import TokenCredential
 
-from .. import parameters
+from .. import parameters, plan
 from ..errors import ConfigurationError
-from ..services import identity, progress, store
+from ..plan import Plan, Receipt, Service
+from ..services import changes, client, exchange, identity, journal, progress, store
 from ..tenants import Admin, Configuration, Tenant
 
-__all__ = ["Tenancy", "attended", "history"]
+__all__ = ["Tenancy", "attended", "history", "project", "shown"]
+
+# Writes to the directory are counted by cost, with limits that are not published; Retry-After says when it is too much.
+_PACE = (10, 1.0)
+_LACKS = "the plan names what each step needs"
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Tenancy:
         tell: Called with a line of progress.
         now: The clock.
         renew: Called before anything is asked: what the configuration starts may have ended since.
+        sleep: Waits for a number of seconds.
     """
 
     configuration: Configuration
@@ -38,6 +46,7 @@ class Tenancy:
     tell: Callable[[str], None] = field(default_factory=progress.teller)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     renew: Callable[[], object] = lambda: None
+    sleep: Callable[[float], None] = time.sleep
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.tenant.name!r}, cloud {self.tenant.cloud.name!r})"
@@ -83,9 +92,112 @@ class Tenancy:
         # In memory: what can change a tenant does not outlive the run.
         return self._signed_in(self.tenant.operator)
 
+    def considered(self, change: Plan) -> Plan:
+        """Return the plan with what this tenant has to say about its day: whether its change freeze covers today."""
+        freeze, today = self.tenant.defaults.freeze, self.now().date()
+        if freeze is None or not freeze[0] <= today <= freeze[1]:
+            return change
+        return replace(change, checks=(plan.frozen(*freeze), *change.checks))
+
+    def carry_out(self, change: Plan, *, apply: bool) -> Receipt:
+        """Carry a plan out and return what became of each step; without *apply* nobody is asked and nothing is done.
+
+        Raises:
+            ConfigurationError: The plan is another tenant's, nobody may change this one, or a secret has no place.
+            AccessError: Whoever changes the tenant cannot sign in.
+            MailauthError: Another run of the tenant is under way on this machine.
+        """
+        self._check_ours(change)
+        return self._applied(change) if apply and change.steps else Receipt(change)
+
+    def take_back(self, where: str | Path, *, apply: bool) -> Receipt:
+        """Take back what a receipt says was done, last first; without *apply* its plan is all that is returned.
+
+        Args:
+            where: The receipt, as `Receipt.where` names it; a relative path is meant from the project folder.
+            apply: Whether to do it.
+
+        Raises:
+            ConfigurationError: It is no receipt of this tenant; else as `carry_out` says.
+        """
+        path = Path(where) if Path(where).is_absolute() else project() / where
+        done = journal.read(path, where=shown(path), tenant_id=self.tenant.tenant_id, cloud=self.tenant.cloud.name)
+        back = plan.undo(done, id=plan.new_id(self.now()), now=self.now())
+        if not (apply and back.steps):
+            return Receipt(back, undoes=done.plan.id)
+        return self._applied(back, undoes=done.plan.id, changed_at=max(entry.at for entry in done.entries))
+
+    def _applied(self, change: Plan, *, undoes: str = "", changed_at: datetime | None = None) -> Receipt:
+        path = self.folder / "receipts" / f"{change.id}.jsonl"
+        self.renew()
+        with self._alone(), self._doers(change) as doers:
+            kept = journal.Journal(path, change, by=self._operator_name(), where=shown(path), undoes=undoes)
+            return changes.apply(
+                change, doers, kept, tell=self.tell, now=self.now, sleep=self.sleep, changed_at=changed_at
+            )
+
+    def _check_ours(self, change: Plan) -> None:
+        ours, theirs = (self.tenant.tenant_id, self.tenant.cloud.name), (change.tenant_id, change.cloud)
+        if ours != theirs:
+            raise ConfigurationError(
+                f"plan {change.id} is for {' in '.join(theirs)}; open is {' in '.join(ours)}.",
+                remedy=f"Open {change.tenant} to carry it out.",
+            )
+
+    @contextlib.contextmanager
+    def _doers(self, change: Plan) -> Iterator[changes.Doers]:
+        """Sign in to the services that *change* needs, with no more than it needs."""
+        who, cloud, services = self.operator(), self.tenant.cloud, {step.service for step in change.steps}
+        found: dict[Service, changes.Doer] = {}
+        with contextlib.ExitStack() as stack:
+            if "graph" in services:
+                scopes = [f"{cloud.graph}/{need}" for need in change.needs("graph") if _is_permission(need)]
+                graph = client.Graph(cloud, who, pace=client.Pace(*_PACE), needs=_LACKS, scopes=scopes)
+                found["graph"] = changes.OnGraph(stack.enter_context(graph))
+            if "exchange" in services:
+                account = self.tenant.operator.account if self.tenant.operator else ""
+                anchor = f"UPN:{account}" if account else ""
+                admin = exchange.Exchange(cloud, who, tenant_id=self.tenant.tenant_id, anchor=anchor)
+                found["exchange"] = changes.OnExchange(stack.enter_context(admin))
+            yield found
+
+    def _operator_name(self) -> str:
+        who = self.tenant.operator
+        assert who is not None
+        return who.account or f"app {who.client_id}"
+
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other runs away while the tenant or its archive changes; a headless run holds that lock already."""
+        held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
+        return contextlib.nullcontext() if held else store.lock(self.tenant.name)
+
     def _signed_in(self, admin: Admin, **kept: Any) -> TokenCredential:
         where = self.tenant
         return identity.credential(admin, tenant_id=where.tenant_id, cloud=where.cloud, attended=attended(), **kept)
+
+
+def shown(path: Path) -> str:
+    """Return *path* as a person reads it: from the project folder where it lies there."""
+    root = project()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def project() -> Path:
+    """Return the folder that holds the notebooks: what run.py names, else the nearest one, else the clone's own."""
+    here = Path.cwd()
+    named = os.environ.get("MAILAUTH_ROOT", "")
+    candidates = [*([Path(named)] if named else []), here, *here.parents, Path(__file__).parents[3]]
+    for folder in candidates:
+        if (folder / "notebooks" / "00-start.ipynb").is_file():
+            return folder
+    raise ConfigurationError(
+        f"No notebooks folder at or above {here}.", remedy="Start in the cloned project, or through its run.py."
+    )
+
+
+def _is_permission(need: str) -> bool:
+    """Whether *need* is a permission of Graph and not the name of a role that a person holds."""
+    return "." in need and " " not in need
 
 
 def attended() -> bool:
