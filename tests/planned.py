@@ -1,6 +1,7 @@
 """Plans made by hand, with one step of each kind that the runbook knows, and texts that want to be commands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -337,3 +338,8 @@ def thousand() -> Plan:
     """Return a plan that opens 1,000 mailboxes."""
     steps = [full_access(f"user{number:04}@woodgrove.example") for number in range(1000)]
     return plan(*steps, bound={ENTERPRISE.name: "e" * 8, SID.name: "S-1-5-21-1"})
+
+
+def titled(step: Step, title: str) -> Step:
+    """Return a step by another title."""
+    return replace(step, title=title)

@@ -44,10 +44,10 @@ def parts(steps: Sequence[Step]) -> Iterator[Part]:
 
 def _likeness(number: int, step: Step) -> object:
     """Return what is the same in steps that differ in values alone; a thing of its own for one that never joins."""
-    if not (isinstance(step.do, Cmdlet) and isinstance(step.look.ask, Cmdlet)) or step.keeps or step.look.binds:
+    do, look = step.do, step.look
+    if not isinstance(do, Cmdlet) or not isinstance(look.ask, Cmdlet) or step.keeps or look.binds:
         return number
-    look = step.look
-    names = (step.group, step.why, step.do.name, look.ask.name, look.inside, look.fields, look.words, step.watched)
+    names = (step.group, step.why, do.name, look.ask.name, look.inside, look.fields, look.words, step.watched)
     # A version that is nothing is another shape: its row is made or removed, not changed.
     return (*names, *(value is None or repr(_mapped(value, lambda path, each: "")) for value in _values(step)))
 
