@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from .coverage import Coverage
 
 __all__ = [
+    "EXCHANGE",
     "AccessPolicy",
     "Account",
     "Change",
