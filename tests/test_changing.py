@@ -1,0 +1,109 @@
+"""What a plan and a receipt show: few rows, exceptions first, both versions, and an undo that can be pasted."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from mailauth.checks import Check
+from mailauth.plan import Cmdlet, Entry, Look, Plan, Receipt, Step
+from mailauth.views import changing
+from mailauth.views.markup import Stack
+from mailauth.views.tables import Code
+from tests.views_invented import HOSTILE
+
+NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+
+
+def step(number: int, group: str = "FullAccess") -> Step:
+    address = f"box{number}@adatum.example"
+    return Step(
+        id=f"{group}:{address}",
+        title=f"Open {address} ({group})",
+        why="Mail reads it.",
+        group=group,
+        service="exchange",
+        do=Cmdlet("Add-MailboxPermission", {"Identity": address, "User": "s-1", "AccessRights": ["FullAccess"]}),
+        look=Look(Cmdlet("Get-MailboxPermission", {"Identity": address}), where={"User": "s-1"}),
+        before=None,
+        after={"AccessRights": ["FullAccess"]},
+        undo=Cmdlet("Remove-MailboxPermission", {"Identity": address, "User": "s-1", "AccessRights": ["FullAccess"]}),
+        needs=("Mail Recipients",),
+        lag=timedelta(minutes=30),
+        leaves="An open connection stays open for an hour.",
+    )
+
+
+def plan(*steps: Step) -> Plan:
+    checks = (Check("the app is known", "ok"), Check("an open consent", "wrong", "IMAP for all", "Remove it first."))
+    return Plan("20261127T090000-abcdef", "Open mailboxes", "adatum", "t-1", "practice", steps, checks, made_at=NOW)
+
+
+def entry(of: Step, outcome: str = "done", **more: object) -> Entry:
+    return Entry(of.id, outcome, NOW, settles_at=NOW + of.lag, **more)  # type: ignore[arg-type]
+
+
+def text(shown: Stack) -> str:
+    return "\n".join(map(str, shown.views))
+
+
+def test_a_thousand_changes_are_read_in_some_dozens_of_rows() -> None:
+    said = text(changing.plan(plan(*(step(n) for n in range(988)), *(step(n, "SendAs") for n in range(12)))))
+    assert "FullAccess: 988, SendAs: 12" in said
+    assert "and 970 more: FullAccess" in said
+    assert "Open box11@adatum.example (SendAs)" in said
+    assert len(said.splitlines()) < 60
+
+
+def test_what_stands_in_the_way_comes_first() -> None:
+    said = text(changing.plan(plan(step(1))))
+    assert said.index("an open consent") < said.index("the app is known") < said.index("Open box1@adatum.example")
+
+
+def test_a_plan_without_changes_says_so() -> None:
+    assert "Open mailboxes: nothing to change" in text(changing.plan(plan()))
+    assert "The plan changes nothing." in text(changing.receipt(Receipt(plan())))
+
+
+def test_a_plan_that_was_not_applied_has_no_undo() -> None:
+    shown = changing.receipt(Receipt(plan(step(1))))
+    assert "It was not applied: nobody was asked." in text(shown)
+    assert not any(isinstance(view, Code) for view in shown.views)
+
+
+def test_a_receipt_says_when_it_counts_and_how_it_is_taken_back() -> None:
+    where = "reports/adatum/receipts/20261127T090000-abcdef.jsonl"
+    shown = changing.receipt(Receipt(plan(step(1)), (entry(step(1)),), "Wanda", where), config="my tenants.yaml")
+    assert "at the latest 27 Nov 2026 09:30 UTC" in text(shown)
+    assert "An open connection stays open for an hour." in text(shown)
+    assert [view.source for view in shown.views if isinstance(view, Code)] == [
+        f'run.take_back("{where}", apply=True)',
+        f"mailauth undo {where} --config 'my tenants.yaml' --tenant adatum --apply",
+    ]
+
+
+def test_somebody_elses_change_is_shown_beside_ours() -> None:
+    theirs = entry(step(1), "foreign", seen={"AccessRights": ["ReadPermission"]}, said="Somebody else changed this.")
+    said = text(changing.receipt(Receipt(plan(step(1)), (replace(theirs, settles_at=None),), "Wanda", "r.jsonl")))
+    assert "AccessRights: ReadPermission" in said
+    assert "AccessRights: FullAccess" in said
+    assert "nothing was changed" in said
+
+
+def test_what_went_wrong_stands_above_what_went_well() -> None:
+    steps = [step(n) for n in range(1, 101)]
+    entries = [
+        *(entry(each) for each in steps[:98]),
+        entry(steps[98], "refused", said="No."),
+        entry(steps[99], "not reached"),
+    ]
+    said = text(changing.receipt(Receipt(plan(*steps), tuple(entries), "Wanda", "r.jsonl")))
+    assert "98 of 100 changes stand as wanted" in said
+    table = said[said.index("Each change") :]
+    assert table.index("refused") < table.index("done")
+    assert "and 64 more" in table
+
+
+def test_names_from_outside_stay_text() -> None:
+    hostile = replace(step(1), title=HOSTILE, why=HOSTILE, group=HOSTILE, leaves=HOSTILE, after={HOSTILE: HOSTILE})
+    entries = (entry(hostile, "foreign", seen={HOSTILE: HOSTILE}, said=HOSTILE, remedy=HOSTILE),)
+    for shown in (changing.plan(plan(hostile)), changing.receipt(Receipt(plan(hostile), entries, HOSTILE, HOSTILE))):
+        assert not any("<script" in view.html() or "<img" in view.html() for view in shown.views)
