@@ -1,9 +1,9 @@
 """mailauth.admission against servers: what is worked out from the settings is what a sign-in over the wire meets.
 
-The settings are a pairwise covering set, and those in which one thing alone differs from a mailbox in order. Exchange's
-part is read as its cmdlets show it, Entra's through Graph, and the doors are then tried with a password and with tokens.
-ActiveSync has no server here, and a token that was issued is not judged by Conditional Access again: these two the plain
-computation covers alone.
+The settings are a pairwise covering set, and those in which one thing alone differs from a mailbox in order. The part
+of Exchange is read as its cmdlets show it, that of Entra through Graph, and the doors are then tried with a password
+and with tokens. ActiveSync has no server here, and a token that was issued is not judged by Conditional Access again:
+these two the plain computation covers alone.
 """
 
 import smtplib
