@@ -190,7 +190,10 @@ class Granting:
         tenancy = self.tenancy
         folder = store.cache_dir(tenancy.tenant.name, tenancy.tenant.tenant_id)
         kept = folder / f"openings-{one.object_id}.ndjson"
-        return exchange_holdings.openings(exchange, one, boxes, kept=kept, now=tenancy.now(), tell=tenancy.tell)
+        found = exchange_holdings.openings(exchange, one, boxes, kept=kept, now=tenancy.now(), tell=tenancy.tell)
+        # Kept for a look that breaks off only: the next whole one asks anew.
+        kept.unlink(missing_ok=True)
+        return found
 
     def _judged(self, found: Found, reached: tuple[Coverage, ...]) -> Found:
         """Return the look with what each mailbox lets in."""
