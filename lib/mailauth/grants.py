@@ -41,7 +41,7 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
-_PEOPLE: Final = frozenset({"interactive", "device-code"})
+_PEOPLE: Final = frozenset({"interactive", "pasted", "device-code"})
 _FULL_ACCESS: Final = "full_access_as_app"
 _OF_GRAPH: Final = "Mail."
 _OWN: Final = "ManagePermissionGrantsForSelf."
@@ -529,7 +529,7 @@ def _permission(app: AppConsent, held: ProtocolConsent, kind: Kind, asked: Held)
 def _by_role(name: str, value: str, *, held: bool) -> Check:
     if not held:
         return Check(name, "ok", f"{value} is not granted, as it should be: a role in Exchange lets the app send")
-    remedy = "Take the permission back: step 5 plans it. With it the role's limits count for nothing."
+    remedy = "Take the permission back: step 3 plans it. With it the role's limits count for nothing."
     return Check(name, "wrong", f"{value} is granted beside a role in Exchange (smtp: rbac)", remedy)
 
 

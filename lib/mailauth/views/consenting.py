@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from .. import consent, grants, permissions
+from .. import consent, grants, permissions, powershell
 from ..consent import Answer, AppLinks
 from ..grants import AppConsent, ClientConsent, Consents, ProtocolConsent
 from ..permissions import Kind, Resource
+from ..plan import Plan
 from . import listings
 from .markup import Badge, Cell, Link, Stack, Tone, View
 from .qr import QrCode
 from .tables import Callout, Code, Table
 
-__all__ = ["answer", "clients", "held", "links", "messages", "missing", "reach", "taken_back", "users"]
+__all__ = ["answer", "clients", "held", "links", "messages", "missing", "reach", "script", "taken_back", "users"]
 
 _NO_APP = Callout(
     "info",
@@ -123,6 +124,12 @@ def taken_back(state: Consents) -> Table:
 
 
 _LINKS = {"whole": consent.WHOLE, "scoped": "what it asks of Exchange"}
+
+
+def script(change: Plan) -> Code:
+    """Return a plan as a PowerShell script, to be reviewed and run by whoever must."""
+    note = "Save it as it is. It has been read by a PowerShell grammar and not been run."
+    return Code(f"{change.title}, as PowerShell", powershell.script(change), note=note)
 
 
 def reach(state: Consents) -> Table:
