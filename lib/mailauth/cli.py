@@ -10,10 +10,11 @@ from typing import NoReturn
 
 import click
 
-from . import checks, escape, fleet, session, tenants
+from . import checks, escape, fleet, powershell, session, tenants
 from .errors import MailauthError
+from .plan import Plan
 from .services import children, store
-from .views import consenting
+from .views import changing, consenting
 
 __all__ = ["main"]
 
@@ -148,17 +149,33 @@ def check(config: str) -> int:
 @click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
 @click.option("--tenant", default="", help="Its name in the tenants file.")
 @click.option("--app", default="", help="Only this mail app, by its name in the tenants file.")
-def consent(config: str, tenant: str, app: str) -> int:
-    """Show the links that ask for consent, and the consent that the tenant holds. Changes nothing.
+@click.option("--grant", is_flag=True, help="Plan what would grant it directly, through Microsoft Graph.")
+@click.option("--apply", is_flag=True, help="With --grant: carry the plan out.")
+@click.option("--people", default="", help="With --grant: addresses, with commas, of those who alone are to use it.")
+@click.option(
+    "--client", "clients", default="", help="With --grant: mail programs to let in, by name or id, with commas."
+)
+@click.option("--remove", default="", help="With --grant: permissions to take back, by name, with commas.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
+def consent(
+    config: str, tenant: str, app: str, grant: bool, apply: bool, people: str, clients: str, remove: str, out: str
+) -> int:
+    """Show the links that ask for consent, and the consent that the tenant holds.
 
-    Ends with 0 where nothing is missing. Granting without a click, through Microsoft Graph, is not built.
+    Ends with 0 where nothing is missing. Changes nothing without --grant --apply; then it leaves a receipt, which
+    `mailauth undo` takes back.
     """
+    if not grant and (apply or people or clients or remove):
+        raise click.UsageError("--apply, --people, --client and --remove go with --grant.")
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     chosen = configuration.tenant(tenant)
     if app:
         chosen = replace(chosen, mail_apps=(_mail_app(chosen, app),))
-    run = session.Run(configuration, chosen, Path())
+    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
     state = run.consents.look()
+    if grant:
+        change = run.consents.plan(state, people=people, clients=clients, remove=remove)
+        return _changed(run, change, config, apply=apply)
     for each in run.consents.links(state):
         click.echo("".join(f"{each.app}: {link.title}\n  {link.url}\n" for link in each.links))
     click.echo(f"{consenting.held(state)}\n")
@@ -169,6 +186,43 @@ def consent(config: str, tenant: str, app: str) -> int:
         if record.state != "complete":
             click.echo(escape.line(f"{record.what}: {record.state}. {record.reason} {record.remedy}", limit=1_000))
     return int(checks.worst(state.checks) != "ok")
+
+
+def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:
+    """Show a plan, carry it out where it is to be, and return 0 where nothing is left to do."""
+    receipt = run.carry_out(change, apply=apply)
+    shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)
+    for view in shown.views:
+        click.echo(f"{view}\n")
+    refused = checks.worst(change.checks) in ("wrong", "cannot know")
+    return int(refused or not receipt.whole)
+
+
+@commands.command()
+@click.argument("receipt", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--apply", is_flag=True, help="Take it back; without it, what would be taken back is shown.")
+def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
+    """Take back what a RECEIPT says was done, last first. Without --apply it only shows how, as PowerShell too.
+
+    Ends with 0 where nothing is left to take back, with 1 where something is.
+    """
+    path = receipt.resolve()
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    run = session.Run(configuration, configuration.tenant(tenant), _folder_of(path))
+    done = run.take_back(path, apply=apply)
+    shown = [changing.plan(done.plan), *([changing.receipt(done, config=config)] if apply else [])]
+    for view in (each for stack in shown for each in stack.views):
+        click.echo(f"{view}\n")
+    if not apply and done.plan.steps:
+        click.echo(powershell.script(done.plan).replace(powershell.NEWLINE, "\n"))
+    return int(not done.whole)
+
+
+def _folder_of(receipt: Path) -> Path:
+    """Return the tenant's folder that a receipt lies in: the receipt of the undo goes beside it."""
+    return receipt.parent.parent if receipt.parent.name == "receipts" else receipt.parent
 
 
 @commands.command()
