@@ -57,14 +57,14 @@ def test_every_page_is_followed_and_counted() -> None:
 
 def test_what_a_cmdlet_warns_of_is_kept_with_its_name_once(own: Lab) -> None:
     for _ in range(2):
-        own.exchange.send(cmdlet("Set-CASMailbox", Identity=ADA, ImapEnabled=True))
+        own.exchange.invoke(cmdlet("Set-CASMailbox", Identity=ADA, ImapEnabled=True))
     (warning,) = own.exchange.warnings
     assert warning.startswith("Set-CASMailbox: The command completed successfully but no settings")
 
 
 def test_the_old_name_of_the_object_id_is_warned_of_e1(own: Lab) -> None:
     client = own.made.client_principal
-    own.exchange.send(cmdlet("New-ServicePrincipal", AppId=client.app_id, ServiceId=client.id))
+    own.exchange.invoke(cmdlet("New-ServicePrincipal", AppId=client.app_id, ServiceId=client.id))
     assert own.exchange.warnings == (
         "New-ServicePrincipal: The ServiceId parameter is being depreciated and will be replaced with ObjectId.",
     )
@@ -72,7 +72,7 @@ def test_the_old_name_of_the_object_id_is_warned_of_e1(own: Lab) -> None:
 
 def test_null_goes_through_as_a_value(own: Lab) -> None:
     for value in (True, False, None):
-        own.exchange.send(cmdlet("Set-CASMailbox", Identity=ADA, SmtpClientAuthenticationDisabled=value))
+        own.exchange.invoke(cmdlet("Set-CASMailbox", Identity=ADA, SmtpClientAuthenticationDisabled=value))
         (row,) = own.exchange.rows(cmdlet("Get-CASMailbox", Identity=ADA))
         assert row["SmtpClientAuthenticationDisabled"] is value
 
@@ -94,7 +94,7 @@ def test_a_wait_is_as_long_as_the_service_says(own: Lab) -> None:
 
 def test_a_change_that_is_throttled_is_sent_when_it_may_be(own: Lab) -> None:
     own.practice.faults.add("exchange", "throttle", operation="Set-CASMailbox", seconds=7)
-    own.exchange.send(cmdlet("Set-CASMailbox", Identity=ADA, PopEnabled=False))
+    own.exchange.invoke(cmdlet("Set-CASMailbox", Identity=ADA, PopEnabled=False))
     assert own.waited_s == [7]
     assert own.exchange.rows(cmdlet("Get-CASMailbox", Identity=ADA))[0]["PopEnabled"] is False
 
@@ -104,7 +104,7 @@ def test_a_change_without_a_reply_is_unclear_and_not_sent_again(own: Lab, kind: 
     own.practice.faults.add("exchange", kind, operation="New-ServicePrincipal")
     client = own.made.client_principal
     with pytest.raises(UnclearError, match="New-ServicePrincipal") as caught:
-        own.exchange.send(cmdlet("New-ServicePrincipal", AppId=client.app_id, ObjectId=client.id))
+        own.exchange.invoke(cmdlet("New-ServicePrincipal", AppId=client.app_id, ObjectId=client.id))
     assert own.waited_s == []
     assert "looks first" in caught.value.remedy
     assert own.practice.faults.armed == ()
@@ -115,7 +115,7 @@ def test_where_nothing_listens_nothing_was_sent(own: Lab) -> None:
     gone = type(where)(**{**vars(where), "exchange": "https://localhost:9"})
     exchange = Exchange(gone, Credential("any"), tenant_id=TENANT, sleep=own.waited_s.append)
     with exchange, pytest.raises(UnreachableError, match="cannot be reached"):
-        exchange.send(cmdlet("Set-CASMailbox", Identity=ADA, PopEnabled=False))
+        exchange.invoke(cmdlet("Set-CASMailbox", Identity=ADA, PopEnabled=False))
 
 
 def test_a_read_that_is_never_answered_says_so_in_the_end(own: Lab) -> None:
@@ -130,7 +130,7 @@ def test_a_read_that_is_never_answered_says_so_in_the_end(own: Lab) -> None:
 
 def test_a_cmdlet_that_the_roles_do_not_hold_names_role_and_role_group_e2(lab: Lab) -> None:
     with lab.as_person(lab.made.ada) as exchange, pytest.raises(AccessError, match="New-ServicePrincipal") as caught:
-        exchange.send(cmdlet("New-ServicePrincipal", AppId=TENANT, ObjectId=TENANT))
+        exchange.invoke(cmdlet("New-ServicePrincipal", AppId=TENANT, ObjectId=TENANT))
     assert caught.value.code == "400 CommandNotFoundException"
     assert "the management role Role Management" in caught.value.remedy
     assert "role group Organization Management" in caught.value.remedy
@@ -142,7 +142,7 @@ def test_an_app_named_by_a_wrong_id_is_told_which_is_right_e3(own: Lab, identity
     named = str(getattr(own.made.daemon, identity))
     right = cmdlet("Add-MailboxPermission", Identity=ADA, User=named, AccessRights=["FullAccess"])
     with pytest.raises(SourceError) as caught:
-        own.exchange.send(right)
+        own.exchange.invoke(right)
     assert caught.value.code == "404 ManagementObjectNotFoundException"
     assert "ObjectId" in caught.value.remedy
     assert "New-ServicePrincipal" in caught.value.remedy
@@ -155,7 +155,7 @@ def test_a_look_at_what_is_not_there_shows_nothing(lab: Lab) -> None:
 def test_a_second_of_one_name_is_refused(lab: Lab) -> None:
     daemon = lab.made.daemon_principal
     with pytest.raises(SourceError, match="exists already") as caught:
-        lab.exchange.send(cmdlet("New-ServicePrincipal", AppId=daemon.app_id, ObjectId=daemon.id))
+        lab.exchange.invoke(cmdlet("New-ServicePrincipal", AppId=daemon.app_id, ObjectId=daemon.id))
     assert caught.value.code == "400 ADObjectAlreadyExistsException"
 
 
@@ -175,7 +175,7 @@ def test_a_dehydrated_organization_is_told_how_to_become_customizable_e6(change:
     made = woodgrove()
     made.estate.tenant.exchange.dehydrated = True
     with administering(made) as lab, pytest.raises(SourceError, match="dehydrated") as caught:
-        lab.exchange.send(change)
+        lab.exchange.invoke(change)
     assert caught.value.code == "400 InvalidOperationInDehydratedContextException"
     assert "Enable-OrganizationCustomization once" in caught.value.remedy
 
@@ -190,7 +190,7 @@ def test_a_dehydrated_organization_is_told_how_to_become_customizable_e6(change:
 )
 def test_a_bad_call_names_what_is_bad(lab: Lab, asked: Cmdlet, said: str) -> None:
     with pytest.raises(SourceError, match=said) as caught:
-        lab.exchange.send(asked)
+        lab.exchange.invoke(asked)
     assert caught.value.code.startswith("400 ")
     assert caught.value.remedy
 

@@ -11,6 +11,7 @@ from mailauth.errors import AccessError, UnreachableError
 from mailauth.organization import SMTP_ROLE, Principal, principal
 from mailauth.plan import Cmdlet
 from mailauth.services import organization
+from practice.faults import Kind
 from practice.state import AuthenticationPolicy, RoleAssignment, User
 from tests.exchanging import Lab, administering, cmdlet
 from tests.practice.woodgrove import DOMAIN, Woodgrove, woodgrove
@@ -122,9 +123,18 @@ def test_without_any_way_in_reading_ends(lab: Lab) -> None:
         organization.read(exchange)
 
 
-def test_one_part_that_stays_away_does_not_take_the_others_with_it() -> None:
+def test_where_nothing_answers_reading_ends_soon() -> None:
     with administering() as lab:
-        lab.practice.faults.add("exchange", "unavailable", operation="Get-User", times=0)
+        lab.practice.faults.add("exchange", "drop", times=0)
+        with pytest.raises(UnreachableError, match="broke off"):
+            organization.read(lab.exchange)
+        assert lab.exchange.calls == 1
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "drop"])
+def test_one_part_that_stays_away_does_not_take_the_others_with_it(kind: Kind) -> None:
+    with administering() as lab:
+        lab.practice.faults.add("exchange", kind, operation="Get-User", times=0)
         held = organization.read(lab.exchange)
     ada = held.mailbox(ADA)
     assert ada is not None
@@ -146,6 +156,15 @@ def test_the_requests_grow_with_pages_and_not_with_mailboxes() -> None:
             calls[count] = held.calls
     # Mailboxes, their protocols and their accounts: a second page each.
     assert calls == {50: 18, 1000: 21}
+
+
+def test_how_full_mailboxes_are_is_left_out_where_nobody_wants_it(lab: Lab) -> None:
+    held = organization.read(lab.exchange, mailboxes=[ADA], sizes=False)
+    ada = held.mailbox(ADA)
+    assert ada is not None
+    assert ada.used_bytes is None
+    assert held.rights_of(ADA)
+    assert held.calls == organization.read(lab.exchange, mailboxes=[ADA]).calls - 1
 
 
 # --- which mailboxes an app can open --------------------------------------------------------------
@@ -237,6 +256,6 @@ def test_the_test_of_an_app_tells_the_current_state_e4() -> None:
     with administering() as lab:
         lab.practice.faults.exchange_lag = timedelta(hours=2)
         app = lab.made.daemon_principal.id
-        lab.exchange.send(Cmdlet("New-ManagementRoleAssignment", {"Name": "send", "Role": SMTP_ROLE, "App": app}))
+        lab.exchange.invoke(Cmdlet("New-ManagementRoleAssignment", {"Name": "send", "Role": SMTP_ROLE, "App": app}))
         (row,) = lab.exchange.rows(Cmdlet("Test-ServicePrincipalAuthorization", {"Identity": app, "Resource": ADA}))
     assert (row["RoleName"], row["InScope"]) == (SMTP_ROLE, True)

@@ -144,7 +144,7 @@ class Exchange:
         return tuple(dict.fromkeys(self._warnings))
 
     def invoke(self, cmdlet: Cmdlet) -> list[Mapping[str, Any]]:
-        """Return the rows of a cmdlet, of every page.
+        """Return the rows of a cmdlet, of every page. A change is sent once, a read until it is answered.
 
         Several threads may call it at once.
 
@@ -165,16 +165,13 @@ class Exchange:
                 return []
             raise
 
-    def send(self, cmdlet: Cmdlet) -> list[Mapping[str, Any]]:
-        """Return what a change answers; it is sent once. Raises as `invoke` does."""
-        return self.invoke(cmdlet)
-
     def _pages(self, cmdlet: Cmdlet) -> Iterator[list[Mapping[str, Any]]]:
         link = f"{self.base}/InvokeCommand"
         content = {"CmdletInput": {"CmdletName": cmdlet.name, "Parameters": _plain(cmdlet.parameters)}}
         for _ in range(_MOST_PAGES):
             answer = self._ask(HttpRequest("POST", link, headers={"X-CmdletName": cmdlet.name}, json=content), cmdlet)
-            yield [row for row in answer.get("value") or () if isinstance(row, Mapping)]
+            rows = answer.get("value")
+            yield [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
             next_link = answer.get("@odata.nextLink")
             if not next_link:
                 return
@@ -211,13 +208,17 @@ class Exchange:
 
     def _note(self, cmdlet: Cmdlet, content: Mapping[str, Any]) -> None:
         warned = content.get("@adminapi.warnings")
+        texts = [each for each in warned if isinstance(each, str)] if isinstance(warned, list) else []
         with self._lock:
-            self._warnings += [f"{cmdlet.name}: {_line(each)}" for each in warned or () if isinstance(each, str)]
+            self._warnings += [f"{cmdlet.name}: {_line(each)}" for each in texts]
 
     def _unanswered(self, error: Exception) -> SourceError:
         if isinstance(error, ValueError):
             return SourceError(f"{self._place} answered something that is not JSON.", remedy=ROAD, code="not JSON")
-        return refusals.unreachable(self._place, error, remedy=self._silence)
+        if pipeline.before_sending(error):
+            return refusals.unreachable(self._place, error, remedy=self._silence)
+        said = f"{self._place} broke off: {refusals.first_line(error)}"
+        return UnreachableError(said, remedy=self._silence, code="504 no answer")
 
     def _unclear(self, cmdlet: Cmdlet, said: str, code: str) -> UnclearError:
         return UnclearError(

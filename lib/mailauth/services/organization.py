@@ -42,8 +42,8 @@ AT_ONCE: Final = 4
 _EVERYTHING: Final[Mapping[str, Any]] = {"ResultSize": "Unlimited"}
 _ELSEWHERE: Final[Mapping[str, Any]] = {"RecipientTypeDetails": ["MailUser"], **_EVERYTHING}
 
+_FIRST: Final = Cmdlet("Get-OrganizationConfig")
 _BULK: Final = (
-    Cmdlet("Get-OrganizationConfig"),
     Cmdlet("Get-TransportConfig"),
     Cmdlet("Get-AuthenticationPolicy"),
     Cmdlet("Get-CASMailboxPlan"),
@@ -66,13 +66,15 @@ def read(
     *,
     mailboxes: Sequence[str] = (),
     trustees: Sequence[str] = (),
+    sizes: bool = True,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Organization:
     """Return what Exchange holds; what could not be read is None, and the coverage says why.
 
     Args:
         exchange: Whom to ask.
-        mailboxes: The addresses whose rights and size are read too: two requests each.
+        mailboxes: The addresses of which it is read who may open them: a request each.
+        sizes: Whether to read how full these are as well: one more request each.
         trustees: Who may send as whom is read for these: a request each. An app by its object id or SID.
         tell: Called with a line of progress.
 
@@ -84,12 +86,14 @@ def read(
     before = exchange.calls
     addresses = list(dict.fromkeys(named(each) for each in mailboxes))
     tell("Exchange: reading the organization")
-    answers = dict(zip((each.name for each in _BULK), _answers(exchange, _BULK), strict=True))
+    # Alone and first: where this one gets no answer at all, the others need not be asked.
+    answers: dict[str, Answer] = {_FIRST.name: _answer_or_end(exchange, _FIRST)}
+    answers |= zip((each.name for each in _BULK), _answers(exchange, _BULK), strict=True)
     answers["Get-ManagementRole"] = _role(exchange)
     if trustees:
         answers["Get-RecipientPermission"] = _senders(exchange, trustees)
     rights = _of_each(exchange, "Get-MailboxPermission", addresses, tell)
-    statistics = _of_each(exchange, "Get-MailboxStatistics", addresses, tell)
+    statistics = _of_each(exchange, "Get-MailboxStatistics", addresses if sizes else (), tell)
     tell("")
     return organization(answers, rights=rights, statistics=statistics, trustees=trustees, calls=exchange.calls - before)
 
@@ -186,7 +190,8 @@ def openings(
     here = [each for each in mailboxes if not each.remote and not each.soft_deleted]
     known = _remembered(kept, app, moment)
     waiting = [each for each in here if each.guid not in known]
-    asked = [Cmdlet("Get-MailboxPermission", {"Identity": each.guid, "User": app.sid}) for each in waiting]
+    trustee = app.sid or app.object_id
+    asked = [Cmdlet("Get-MailboxPermission", {"Identity": each.guid, "User": trustee}) for each in waiting]
     unread: dict[str, str] = {}
     with _noting(kept, app, moment, afresh=not known) as note:
         for box, answer in zip(waiting, _answers(exchange, asked, _answer_or_end), strict=True):
