@@ -152,9 +152,7 @@ def check(config: str) -> int:
 @click.option("--grant", is_flag=True, help="Plan what would grant it directly, through Microsoft Graph.")
 @click.option("--apply", is_flag=True, help="With --grant: carry the plan out.")
 @click.option("--people", default="", help="With --grant: addresses, with commas, of those who alone are to use it.")
-@click.option(
-    "--client", "clients", default="", help="With --grant: mail programs to let in, by name or id, with commas."
-)
+@click.option("--client", "clients", default="", help="With --grant: mail programs to let in, with commas.")
 @click.option("--remove", default="", help="With --grant: permissions to take back, by name, with commas.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
 def consent(

@@ -33,7 +33,7 @@ _SCOPES: Final[Mapping[str, str]] = {
     "eas": "EAS.AccessAsUser.All",
 }
 _LAG: Final = timedelta(minutes=5)
-_TOKENS: Final = "a token that was issued meanwhile stays good until it ends, 60 to 90 minutes after it was issued"
+_TOKENS: Final = "A token that was issued meanwhile stays good until it ends, 60 to 90 minutes after it was issued."
 # By this tag the portal lists it among the enterprise applications.
 _SHOWN: Final = "WindowsAzureActiveDirectoryIntegratedApp"
 _OPENS: Final = (
@@ -275,7 +275,7 @@ def _entry(client: _Client, *, needed: bool) -> Iterator[Step]:
         undo=GraphCall("DELETE", (path,)),
         needs=(CREATE,),
         lag=_LAG,
-        leaves="the directory keeps what was deleted for 30 days, where it can be restored",
+        leaves="The directory keeps what was deleted for 30 days, where it can be restored.",
     )
 
 
