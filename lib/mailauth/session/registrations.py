@@ -254,9 +254,10 @@ class Registering:
         """
         now = self.tenancy.now()
         going = tuple(key_ids) or registrationplan.older(found, wanted, now=now)
-        return registrationplan.retire(
+        made = registrationplan.retire(
             found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now
         )
+        return self.tenancy.considered(made)
 
     def keep(
         self,
@@ -354,7 +355,7 @@ class Registering:
         told = {_APP: wanted.name}
         if after:
             told |= {_KIND: wanted.credential, _BEFORE: before, _AFTER: self._written(after)}
-        return replace(made, bound={**made.bound, **told})
+        return self.tenancy.considered(replace(made, bound={**made.bound, **told}))
 
     def _note(self, content: statefile.Content) -> None:
         statefile.merge(self.tenancy.configuration.path, self.tenancy.tenant.name, content)

@@ -1,0 +1,471 @@
+"""Notebook 20's steps as session methods, from a tenant without the app to one with it, and back."""
+
+import json
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailauth import plan as plans
+from mailauth import powershell, tenants
+from mailauth.errors import ConfigurationError, SecretError
+from mailauth.plan import Receipt
+from mailauth.registration import Found, Wanted
+from mailauth.registrationplan import Place
+from practice.state import RequiredResource, ResourceAccess, Tenant
+from practice.wellknown import EXCHANGE, GRAPH
+from tests.practice.woodgrove import Woodgrove, woodgrove
+from tests.registering import Desk, desk
+
+Opened = Callable[..., Desk]
+ALONE: dict[str, str] = {"flow": "app-only"}
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    """Return a function that starts a cloud and opens a desk on it."""
+    with ExitStack() as stack:
+
+        def start(made: Woodgrove | None = None, **options: Any) -> Desk:
+            return stack.enter_context(desk(tmp_path, monkeypatch, made, **options))
+
+        yield start
+
+
+def planned(at: Desk, keep_in: str = "", **asked: str) -> tuple[plans.Plan, Found, Wanted, Place | None]:
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    found = part.look(wanted)
+    place = part.place(found, wanted, keep_in=keep_in)
+    return part.plan(found, wanted, place), found, wanted, place
+
+
+def applied(at: Desk, keep_in: str = "", **asked: str) -> Receipt:
+    return at.registering.apply(*planned(at, keep_in, **asked), apply=True)
+
+
+def outcomes(receipt: Receipt) -> list[str]:
+    return [entry.outcome for entry in receipt.entries]
+
+
+def directory(tenant: Tenant) -> str:
+    """Return the directory as text, without what Graph keeps of deleted things."""
+    kept = tenant.directory.model_dump(mode="json", by_alias=True)
+    return json.dumps({name: value for name, value in kept.items() if not name.startswith("deleted")}, sort_keys=True)
+
+
+def wrong(at: Desk, **asked: str) -> set[str]:
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    found = part.look(wanted)
+    place = part.place(found, wanted)
+    return {check.name for check in part.lint(found, wanted, place) if check.outcome == "wrong"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "flows"),
+    [
+        pytest.param({"flow": "app-only", "smtp": "rbac"}, ["certificate"], id="app-only by a role"),
+        pytest.param({"flow": "app-only", "smtp": "consent"}, ["certificate"], id="app-only by consent"),
+        pytest.param({"clients": "program, thunderbird"}, ["interactive"], id="delegated"),
+        pytest.param({"flow": "both", "clients": "nativeclient"}, ["interactive", "certificate"], id="both"),
+        pytest.param({"flow": "app-only", "audience": "multi"}, ["certificate"], id="for several tenants"),
+        pytest.param(
+            {"flow": "app-only", "credential": "federated", "federated": "runner https://idp.example repo:a/b"},
+            ["federated"],
+            id="federated",
+        ),
+    ],
+)
+def test_from_nothing_to_a_registered_app_and_back(opened: Opened, asked: dict[str, str], flows: list[str]) -> None:
+    at = opened()
+    with at.state() as tenant:
+        before = directory(tenant)
+    receipt = applied(at, **asked)
+    assert receipt.whole
+    assert wrong(at, **asked) == set()
+    mail = tenants.load(at.file).tenant("woodgrove").mail_apps[0]
+    assert (mail.client_id, [flow.kind for flow in mail.flows]) == (at.app().app_id, flows)
+    again, *rest = planned(at, **asked)
+    assert again.steps == ()
+    assert at.registering.apply(again, *rest, apply=True).entries == ()
+    back = at.registering.take_back(receipt.where, apply=True)
+    assert set(outcomes(back)) == {"done"}
+    with at.state() as tenant:
+        assert directory(tenant) == before
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == ()
+
+
+def test_without_apply_nothing_is_sent_and_nothing_is_made(opened: Opened) -> None:
+    at = opened()
+    with at.state() as tenant:
+        before = directory(tenant)
+    change, *rest = planned(at, **ALONE)
+    assert not at.registering.apply(change, *rest).applied
+    with at.state() as tenant:
+        assert directory(tenant) == before
+    assert sorted(path.name for path in at.file.parent.iterdir()) == ["home", "tenants.yaml"]
+
+
+def test_the_certificate_proves_the_app_and_its_key_is_the_owners_alone(opened: Opened) -> None:
+    at = opened()
+    receipt = applied(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail")
+    found = part.look(wanted)
+    place = part.place(found, wanted)
+    assert place is not None
+    assert part.prove(found, wanted, place).outcome == "ok"
+    if sys.platform != "win32":
+        assert stat.S_IMODE(Path(place.ref.name).stat().st_mode) == 0o600
+    assert receipt.plan.id in at.app().key_credentials[0].display_name.__str__()
+
+
+def test_a_key_that_is_there_is_used_and_never_overwritten(opened: Opened) -> None:
+    at = opened()
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    found = part.look(wanted)
+    made = part.place(found, wanted, keep_in="file:keys/own.pem", make=True)
+    assert made is not None
+    before = Path(made.ref.name).read_bytes()
+    assert applied(at, "file:keys/own.pem", **ALONE).whole
+    assert Path(made.ref.name).read_bytes() == before
+    assert made.certificate is not None
+    assert at.app().key_credentials[0].key == made.certificate.key
+
+
+def test_what_is_no_certificate_is_not_taken_for_one(opened: Opened) -> None:
+    at = opened()
+    (at.file.parent / "own.pem").write_text("not a key", encoding="utf-8")
+    with pytest.raises(SecretError, match=r"own\.pem is there already"):
+        applied(at, "file:own.pem", **ALONE)
+    with at.state() as tenant:
+        assert "Mail" not in {one.display_name for one in tenant.directory.applications}
+
+
+# Secrets.
+
+
+def everything(at: Desk, receipt: Receipt) -> str:
+    """Return all that a run left behind, but for the place of the secret itself."""
+    left = [
+        path.read_text("utf-8") for path in at.file.parent.rglob("*") if path.is_file() and path.suffix != ".secret"
+    ]
+    return "\n".join([*left, repr(receipt), powershell.script(receipt.plan)])
+
+
+def test_a_secret_goes_where_it_was_told_and_nowhere_else(opened: Opened) -> None:
+    at = opened()
+    change, found, wanted, place = planned(at, "file:own.secret", flow="app-only", credential="secret")
+    part = at.registering
+    receipt = part.apply(change, found, wanted, place, apply=True)
+    text = (at.file.parent / "own.secret").read_text("utf-8")
+    assert len(text) == 40
+    look = part.look(wanted)
+    assert part.prove(look, wanted, place).outcome == "ok"
+    part.keep(look, wanted, part.lint(look, wanted, place), change, receipt, place)
+    assert text not in everything(at, receipt)
+    assert "file:own.secret" in everything(at, receipt)
+    assert planned(at, "file:own.secret", flow="app-only", credential="secret")[0].steps == ()
+
+
+@pytest.mark.parametrize("kind", ["drop", "truncate"])
+def test_a_secret_whose_reply_was_lost_is_removed_and_made_anew(opened: Opened, kind: str) -> None:
+    at = opened()
+    change, found, wanted, place = planned(at, "file:own.secret", flow="app-only", credential="secret")
+    at.practice.faults.add("graph", kind, operation="addPassword")
+    receipt = at.registering.apply(change, found, wanted, place, apply=True)
+    assert receipt.whole
+    assert len(at.app().password_credentials) == 1
+    part = at.registering
+    assert part.prove(part.look(wanted), wanted, place).outcome == "ok"
+
+
+def test_a_policy_that_forbids_secrets_is_met_before_anything_is_tried(opened: Opened) -> None:
+    made = woodgrove()
+    forbids = {"passwordCredentials": [{"restrictionType": "passwordAddition", "state": "enabled"}]}
+    made.estate.tenant.directory.policies.app_management = {"isEnabled": True, "applicationRestrictions": forbids}
+    at = opened(made)
+    change, *_ = planned(at, flow="app-only", credential="secret")
+    [check] = [check for check in change.checks if check.outcome == "wrong"]
+    assert (change.steps, check.name) == ((), "app management policy")
+    assert "secrets are not allowed" in check.found
+    assert "certificate or a federated credential" in check.remedy
+    assert applied(at, **ALONE).whole
+
+
+def test_credentials_last_no_longer_than_the_policy_allows(opened: Opened) -> None:
+    made = woodgrove()
+    limits = {
+        "passwordCredentials": [{"restrictionType": "passwordLifetime", "maxLifetime": "P60D"}],
+        "keyCredentials": [{"restrictionType": "asymmetricKeyLifetime", "maxLifetime": "P30D"}],
+    }
+    made.estate.tenant.directory.policies.app_management = {"isEnabled": True, "applicationRestrictions": limits}
+    at = opened(made)
+    assert applied(at, **ALONE).whole
+    assert applied(at, flow="app-only", credential="secret").whole
+    app = at.app()
+    spans = [one.end_date_time - one.start_date_time for one in app.key_credentials if one.end_date_time]  # type: ignore[operator]
+    spans += [one.end_date_time - one.start_date_time for one in app.password_credentials]
+    assert [span.days for span in spans] == [30, 59]
+
+
+# Others at work.
+
+
+def test_two_engineers_at_once_leave_one_app(opened: Opened) -> None:
+    at = opened()
+    first, second = planned(at, "file:one.pem", **ALONE), planned(at, "file:two.pem", **ALONE)
+    assert at.registering.apply(*first, apply=True).whole
+    late = at.registering.apply(*second, apply=True)
+    assert outcomes(late)[:2] == ["already", "already"]
+    assert outcomes(late)[2] == "foreign"
+    with at.state() as tenant:
+        assert [one.display_name for one in tenant.directory.applications].count("Mail") == 1
+        assert [one.app_id for one in tenant.directory.service_principals].count(at.app().app_id) == 1
+    assert len(at.app().key_credentials) == 1
+
+
+def test_what_somebody_changed_meanwhile_stops_the_plan_and_stays(opened: Opened) -> None:
+    at = opened()
+    applied(at, flow="app-only", protocols="imap")
+    change, *rest = planned(at, flow="app-only", protocols="imap, pop")
+    theirs = RequiredResource(resource_app_id=GRAPH, resource_access=[ResourceAccess(id=GRAPH, type="Scope")])
+    with at.changing() as app:
+        app.required_resource_access = [*app.required_resource_access, theirs]
+    receipt = at.registering.apply(change, *rest, apply=True)
+    assert outcomes(receipt) == ["foreign"]
+    assert theirs in at.app().required_resource_access
+
+
+def test_what_others_put_there_is_kept_and_the_mistakes_are_mended(opened: Opened) -> None:
+    at = opened()
+    applied(at, flow="app-only", protocols="imap")
+    scanner = RequiredResource(resource_app_id="99999999-9999-9999-9999-999999999999", resource_access=[])
+    with at.changing() as app:
+        app.sign_in_audience = "AzureADandPersonalMicrosoftAccount"
+        app.is_fallback_public_client = True
+        app.web.redirect_uris = ["https://portal.woodgrove.example/back"]
+        app.required_resource_access = [
+            RequiredResource(
+                resource_app_id=GRAPH,
+                resource_access=[ResourceAccess(id="7427e0e9-2fba-42fe-b0c0-848c9e6a8182", type="Scope")],
+            )
+        ]
+    del scanner
+    named = wrong(at, **ALONE)
+    assert {"audience", "public client", "redirect http://localhost", "IMAP for the app itself"} <= named
+    before = at.app().model_dump(mode="json")
+    receipt = applied(at, **ALONE)
+    assert receipt.whole
+    assert wrong(at, **ALONE) == set()
+    mended = at.app()
+    assert mended.web.redirect_uris == ["http://localhost", "https://portal.woodgrove.example/back"]
+    assert {one.resource_app_id for one in mended.required_resource_access} == {GRAPH, EXCHANGE}
+    assert set(outcomes(at.registering.take_back(receipt.where, apply=True))) == {"done"}
+    assert at.app().model_dump(mode="json") == before
+
+
+def test_a_redirect_moves_to_the_platform_where_it_works(opened: Opened) -> None:
+    at = opened()
+    applied(at, clients="program")
+    with at.changing() as app:
+        app.spa.redirect_uris, app.public_client.redirect_uris = ["http://localhost"], []
+    assert wrong(at, clients="program") == {"redirect http://localhost"}
+    assert applied(at, clients="program").whole
+    assert (at.app().spa.redirect_uris, at.app().public_client.redirect_uris) == ([], ["http://localhost"])
+
+
+def test_the_permission_is_taken_out_where_a_role_in_exchange_is_chosen(opened: Opened) -> None:
+    at = opened()
+    applied(at, flow="app-only", smtp="consent")
+    assert wrong(at, flow="app-only", smtp="rbac") == {"SMTP.SendAsApp"}
+    assert applied(at, flow="app-only", smtp="rbac").whole
+    asked = [one.id for resource in at.app().required_resource_access for one in resource.resource_access]
+    assert "7146a1f0-8703-45b3-9eae-527a64c00995" not in asked
+    assert len(asked) == 2
+
+
+# What goes wrong.
+
+
+def test_replicas_that_lag_are_waited_for(opened: Opened) -> None:
+    at = opened()
+    at.practice.faults.directory_lag = timedelta(seconds=2)
+    assert applied(at, **ALONE).whole
+    assert len(at.app().key_credentials) == 1
+
+
+@pytest.mark.parametrize(
+    "operation", [r"PATCH .*applications\(", r"PATCH .*servicePrincipals", "PATCH .*applications/"]
+)
+@pytest.mark.parametrize("kind", ["drop", "throttle"])
+def test_a_lost_or_refused_call_leaves_nothing_doubled_and_nothing_lost(
+    opened: Opened, operation: str, kind: str
+) -> None:
+    at = opened()
+    at.practice.faults.add("graph", kind, operation=operation, seconds=1)
+    receipt = applied(at, **ALONE)
+    if not receipt.whole:
+        receipt = applied(at, **ALONE)
+    assert receipt.whole
+    with at.state() as tenant:
+        assert [one.display_name for one in tenant.directory.applications].count("Mail") == 1
+    assert len(at.app().key_credentials) == 1
+    assert wrong(at, **ALONE) == set()
+
+
+def test_whoever_may_not_change_is_told_what_is_missing_and_nothing_is_made(opened: Opened) -> None:
+    at = opened(changes=("Application.Read.All",))
+    receipt = applied(at, **ALONE)
+    assert outcomes(receipt) == ["refused", "not reached", "not reached"]
+    assert "Insufficient privileges" in receipt.entries[0].said
+    assert receipt.entries[0].remedy
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == ()
+
+
+def test_who_may_not_read_the_policy_is_told_so_and_can_go_on(opened: Opened) -> None:
+    at = opened(reads=("Application.Read.All",))
+    change, *rest = planned(at, **ALONE)
+    assert {check.name: check.outcome for check in change.checks}["app management policy"] == "cannot know"
+    assert at.registering.apply(change, *rest, apply=True).whole
+
+
+def test_nothing_is_planned_on_a_guess(opened: Opened) -> None:
+    at = opened(reads=())
+    change, *_ = planned(at, **ALONE)
+    assert change.steps == ()
+    assert {check.name for check in change.checks if check.outcome == "wrong"} == {"registration"}
+
+
+def test_a_contradiction_with_the_tenants_file_is_named_before_anything_is_sent(opened: Opened) -> None:
+    theirs = "11111111-2222-3333-4444-555555555555"
+    own = [{"name": "Mail", "flows": [{"kind": "certificate", "certificate": "file:theirs.pem"}]}]
+    at = opened(mail_apps=own)
+    with pytest.raises(ConfigurationError, match=r"state/woodgrove\.yaml line"):
+        planned(at, "file:ours.pem", **ALONE)
+    assert theirs not in at.file.read_text("utf-8")
+
+
+# Rotation.
+
+
+def rotated(at: Desk, **asked: str) -> tuple[Receipt, Place]:
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    found = part.look(wanted)
+    change, place = part.rotate(found, wanted)
+    return part.apply(change, found, wanted, place, apply=True), place
+
+
+@pytest.mark.parametrize("credential", ["certificate", "secret"])
+def test_a_rotation_never_leaves_the_app_without_a_credential(opened: Opened, credential: str) -> None:
+    at = opened()
+    asked = {"flow": "app-only", "credential": credential}
+    applied(at, **asked)
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    old = part.place(part.look(wanted), wanted)
+    receipt, place = rotated(at, **asked)
+    assert receipt.whole
+    part = at.registering
+    found = part.look(wanted)
+    assert part.prove(found, wanted, old).outcome == "ok"
+    proof = part.prove(found, wanted, place)
+    assert proof.outcome == "ok"
+    flow = tenants.load(at.file).tenant("woodgrove").mail_apps[0].flows[0]
+    assert place.ref in (flow.certificate, flow.secret)
+    change = part.retire(found, wanted, proof)
+    assert len(change.steps) == 1
+    assert part.apply(change, found, wanted, place, apply=True).whole
+    found = part.look(wanted)
+    assert found.app is not None
+    assert len(found.app.of_kind("certificate", "secret")) == 1
+    assert part.prove(found, wanted, place).outcome == "ok"
+
+
+def test_nothing_is_retired_before_the_new_credential_is_proven(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    rotated(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    found = part.look(wanted)
+    at.practice.faults.add("entra", "unavailable", times=0)
+    proof = part.prove(found, wanted, part.place(found, wanted))
+    change = part.retire(found, wanted, proof)
+    assert change.steps == ()
+    assert [check.name for check in change.checks if check.outcome == "wrong"] == ["proof of the new credential"]
+
+
+def test_the_last_credential_is_never_retired(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    found = part.look(wanted)
+    assert found.app is not None
+    proof = part.prove(found, wanted, part.place(found, wanted))
+    change = part.retire(found, wanted, proof, key_ids=[found.app.credentials[0].id])
+    assert change.steps == ()
+    assert "no credential that counts would be left" in {check.found for check in change.checks}
+
+
+def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    before = at.registering._noted_ref(at.registering.wanted("Mail"))
+    receipt, _ = rotated(at, **ALONE)
+    at.registering.take_back(receipt.where, apply=True)
+    assert at.registering._noted_ref(at.registering.wanted("Mail")) == before
+    assert len(at.app().key_credentials) == 1
+
+
+# Parameters.
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        pytest.param({"flow": "ropc"}, "flow: found 'ropc'", id="flow"),
+        pytest.param({"federated": "a b"}, "federated: found 2 words", id="federated"),
+        pytest.param({"protocols": "imap, eas"}, "protocols: found 'eas'", id="protocol"),
+    ],
+)
+def test_a_wrong_parameter_is_named(opened: Opened, asked: dict[str, str], complaint: str) -> None:
+    part = opened().registering
+    with pytest.raises(ConfigurationError, match=complaint):
+        part.wanted("Mail", **asked)
+
+
+def test_what_is_left_empty_is_chosen(opened: Opened) -> None:
+    at = opened(mailboxes=[{"address": "printer@woodgrove.example", "protocols": ["smtp"]}])
+    wanted = at.registering.wanted()
+    assert (wanted.name, wanted.flow, wanted.protocols) == ("mail", "app-only", ("smtp",))
+    assert (wanted.credential, wanted.smtp, wanted.by_rbac) == ("certificate", "rbac", True)
+    people = at.registering.wanted(clients="thunderbird")
+    assert (people.flow, people.credential) == ("delegated", "none")
+    applied(at, flow="app-only", smtp="consent")
+    assert at.registering.wanted().name == "Mail"
+    assert at.registering.wanted().smtp == "consent"
+
+
+def test_the_record_holds_when_credentials_end_and_where_they_are_kept(opened: Opened) -> None:
+    at = opened()
+    change, found, wanted, place = planned(at, **ALONE)
+    part = at.registering
+    receipt = part.apply(change, found, wanted, place, apply=True)
+    found = part.look(wanted)
+    path = part.keep(found, wanted, part.lint(found, wanted, place), change, receipt, place)
+    record = json.loads(path.read_text("utf-8"))
+    assert (path.name, record["schema"]) == ("20-register-app.json", "mailauth/registration/1")
+    [credential] = record["data"]["app"]["credentials"]
+    assert credential["ends"].endswith("Z")
+    assert record["data"]["reference"] == "file:credentials/woodgrove-mail.pem"
+    assert {step["outcome"] for step in record["data"]["plan"]["steps"]} == {"done"}
