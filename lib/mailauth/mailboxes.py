@@ -4,7 +4,7 @@ Where an app stands with the mailboxes that it is to open: what Exchange holds, 
 senders send, and what the app can open today. The plan over it is made in `mailgrants`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,13 +14,14 @@ from .checks import worst
 from .conditions import Conditions
 from .coverage import Coverage
 from .errors import ConfigurationError
+from .froms import Froms
 from .mailgrants import ALL, App, Opening, Wish
 from .organization import Openings, Organization, named
 from .plan import Plan, Receipt
 from .tenants import Mailbox as Wanted
 from .tenants import Tenant
 
-__all__ = ["Found", "listed", "record", "signers", "wish"]
+__all__ = ["Found", "listed", "networks", "record", "signers", "wish"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Found:
         conditions: What Entra holds.
         effective: What each of these mailboxes lets in, and each mailbox of somebody who signs in for another.
         opened: What the app can open over the whole organization; empty where that was not asked.
-        senders: From addresses that were seen in use, by the address of the mailbox that used them, in lower case.
+        froms: From addresses that were seen in use, by the account that used them.
         signs_in: Who signs in for a shared mailbox, as it was told; see `signers`.
         coverage: How far the look reached.
         source: Where it is from: ``exchange``, or the name of a file that a script collected.
@@ -46,10 +47,23 @@ class Found:
     conditions: Conditions
     effective: tuple[Effective, ...] = ()
     opened: tuple[Openings, ...] = ()
-    senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    froms: tuple[Froms, ...] = ()
     signs_in: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
     source: str = "exchange"
+
+    @property
+    def senders(self) -> Mapping[str, tuple[str, ...]]:
+        """From addresses that surely are a mailbox's own sender's, by its address in lower case.
+
+        What another sender behind the same network may have used is left to a person.
+        """
+        boxes = ((self.organization.mailbox(each.account), each) for each in self.froms)
+        return {
+            box.address.lower(): tuple(use.address for use in each.others(self.organization) if use.sure)
+            for box, each in boxes
+            if box is not None
+        }
 
     @property
     def openings(self) -> tuple[Opening, ...]:
@@ -83,6 +97,23 @@ def wish(found: Found, *, let_passwords_in: str = "", remove_extra: str = "") ->
         doors={address: admission.safe_to_open(each, told=address in told) for address, each in boxes},
         remove_extra=frozenset(listed("remove_extra", remove_extra)),
     )
+
+
+def networks(findings: Mapping[str, object], accounts: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return from which networks accounts signed in to send, by account in lower case.
+
+    Args:
+        findings: The record of notebook 10.
+        accounts: Sign-in names or addresses.
+    """
+    wanted = {each.lower() for each in accounts}
+    data = findings.get("data")
+    groups = data.get("groups", ()) if isinstance(data, Mapping) else ()
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        if str(group["user"]).lower() in wanted and group["protocol"] == "SMTP AUTH" and group["network"]["address"]:
+            found.setdefault(str(group["user"]).lower(), []).append(str(group["network"]["address"]))
+    return {account: tuple(dict.fromkeys(each)) for account, each in found.items()}
 
 
 def listed(parameter: str, text: str) -> tuple[str, ...]:
@@ -142,6 +173,7 @@ def record(
         "checks": [evidence.plain(check) for check in checks],
         "mailboxes": evidence.plain(list(_mailboxes(found))),
         "openings": [evidence.plain(each) for each in found.openings],
+        "senders": evidence.plain(found.senders),
         "plan": evidence.planned(change, receipt),
     }
     return evidence.envelope("mailboxes", tenant, found.coverage, data, made_at)

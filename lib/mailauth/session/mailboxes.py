@@ -1,24 +1,28 @@
 """Notebook 40's part of a session: what lets an app open mailboxes, the plan for what is missing, and its undo."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from .. import admission, mailboxes, mailgrants
 from ..checks import Check
 from ..conditions import Conditions
-from ..coverage import Coverage
+from ..coverage import Coverage, Window
 from ..errors import ConfigurationError, MailauthError, SourceError
+from ..froms import Froms
 from ..mailboxes import Found
 from ..mailgrants import App
 from ..organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal
 from ..plan import Cmdlet, Plan, Receipt, new_id
-from ..services import conditions, mailapps, store
+from ..services import conditions, mailapps, store, traces
 from ..services import organization as exchange_holdings
 from ..services.exchange import Exchange
 from ..tenants import MailApp
+from ..tenants import Mailbox as Wanted
 from .tenancy import Tenancy
 
 __all__ = ["Granting"]
@@ -26,6 +30,8 @@ __all__ = ["Granting"]
 # Whom a mailbox lets in costs one request each; more than this only when asked.
 _EVERYWHERE: Final = 200
 _TESTED: Final = 50
+# As far back as one question to the message trace reaches.
+_TRACED: Final = timedelta(days=10)
 
 
 @dataclass(frozen=True)
@@ -71,16 +77,10 @@ class Granting:
         """
         mail_app, told = self.app(app), mailboxes.signers(signs_in)
         known, reached = self._known(mail_app)
-        held, opened, lost = self._held(known, list(told.values()), everywhere=everywhere)
-        found = Found(
-            app=known,
-            wanted=self.tenancy.tenant.mailboxes,
-            organization=held,
-            conditions=conditions.unread(ConfigurationError("Nobody has looked yet.")),
-            opened=opened,
-            signs_in=told,
-        )
-        return self._judged(found, (*reached, *held.coverage, *lost))
+        held = self._held(known, told, everywhere=everywhere)
+        judged = self._judged(held)
+        self.tenancy.tell("")
+        return replace(judged, coverage=(*reached, *judged.coverage))
 
     def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
         """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.
@@ -95,7 +95,7 @@ class Granting:
         """
         wish = mailboxes.wish(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
         now = self.tenancy.now()
-        return mailgrants.plan(
+        change = mailgrants.plan(
             found.app,
             found.organization,
             wish,
@@ -104,6 +104,7 @@ class Granting:
             now=now,
             opened=found.opened,
         )
+        return self.tenancy.considered(change)
 
     def apply(self, change: Plan, *, apply: bool = False) -> Receipt:
         """Carry *change* out and return the receipt; without *apply* nothing is sent.
@@ -153,21 +154,45 @@ class Granting:
         with Exchange(tenant.cloud, self.tenancy.reader(), tenant_id=tenant.tenant_id) as exchange:
             yield exchange
 
-    def _held(
-        self, app: App, signers: list[str], *, everywhere: bool
-    ) -> tuple[Organization, tuple[Openings, ...], tuple[Coverage, ...]]:
-        boxes = self.tenancy.tenant.mailboxes
-        ids = (app.object_id, app.registration_id, *sorted(app.deleted_ids)) if app.alone else ()
-        senders = [each.address for each in boxes if "smtp" in each.protocols and each.send_as]
-        trustees = tuple(dict.fromkeys(filter(None, (*ids, *senders, *signers))))
+    def _held(self, app: App, told: Mapping[str, str], *, everywhere: bool) -> Found:
+        """Return the look as far as Exchange tells."""
+        boxes, nothing = self.tenancy.tenant.mailboxes, conditions.unread(ConfigurationError("Nobody has looked yet."))
+        found = Found(app, boxes, Organization(), nothing, signs_in=told)
         try:
             with self._exchange() as exchange:
+                froms, dark = self._froms(exchange, boxes)
+                asked = _trustees(found, froms)
                 addresses = [each.address for each in boxes]
-                held = exchange_holdings.read(exchange, mailboxes=addresses, trustees=trustees, tell=self.tenancy.tell)
-                return held, *self._opened(exchange, app, held, everywhere=everywhere)
+                held = exchange_holdings.read(exchange, mailboxes=addresses, trustees=asked, tell=self.tenancy.tell)
+                opened, lost = self._opened(exchange, app, held, everywhere=everywhere)
+                coverage = (*held.coverage, *dark, *lost)
+                return replace(found, organization=held, froms=froms, opened=opened, coverage=coverage)
         except MailauthError as error:
-            lost = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
-            return Organization(coverage=(lost,)), (), ()
+            lost_all = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
+            return replace(found, coverage=(lost_all,))
+
+    def _froms(self, exchange: Exchange, boxes: Iterable[Wanted]) -> tuple[tuple[Froms, ...], tuple[Coverage, ...]]:
+        """Return what the senders that notebook 10 knows put into From."""
+        accounts = [each.address for each in boxes if "smtp" in each.protocols]
+        if not accounts:
+            return (), ()
+        senders = mailboxes.networks(self._findings(), accounts)
+        dark = [each for each in accounts if each.lower() not in senders]
+        said = f"From which networks {', '.join(dark)} send is not known."
+        remedy = "Run 10 first: it finds the networks; or write the addresses under send_as."
+        unknown = Coverage(_SENDERS, "unknown", "exchange", reason=said, remedy=remedy) if dark else None
+        now = self.tenancy.now()
+        found = traces.read(exchange, senders, window=Window(now - _TRACED, now), now=now, tell=self.tenancy.tell)
+        return found, (*(each for one in found for each in one.coverage), *([unknown] if unknown else ()))
+
+    def _findings(self) -> Mapping[str, object]:
+        """Return the evidence of notebook 10; nothing where it left none."""
+        try:
+            text = (self.tenancy.folder / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8")
+            found = json.loads(text)
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, Mapping) else {}
 
     def _opened(
         self, exchange: Exchange, app: App, held: Organization, *, everywhere: bool
@@ -195,19 +220,18 @@ class Granting:
         kept.unlink(missing_ok=True)
         return found
 
-    def _judged(self, found: Found, reached: tuple[Coverage, ...]) -> Found:
+    def _judged(self, found: Found) -> Found:
         """Return the look with what each mailbox lets in."""
         names = _asked(found)
         boxes = [box for name in names if (box := found.organization.mailbox(name))]
         held = self._conditions([box.object_id for box in boxes])
-        self.tenancy.tell("")
         return replace(
             found,
             conditions=held,
             effective=admission.every(
                 found.organization, held, now=self.tenancy.now(), app=found.app.object_id, only=names
             ),
-            coverage=(*reached, *held.coverage),
+            coverage=(*found.coverage, *held.coverage),
         )
 
     def _conditions(self, accounts: list[str]) -> Conditions:
@@ -218,7 +242,21 @@ class Granting:
             return conditions.unread(error)
 
 
+_SENDERS: Final = "From addresses in use"
 _BEYOND: Final = "what else the app can open"
+
+
+def _trustees(found: Found, froms: Iterable[Froms]) -> tuple[str, ...]:
+    """Return for whom it is asked as whom they may send: the app by each of its ids, and whoever signs in."""
+    app = found.app
+    ids = (app.object_id, app.registration_id, *sorted(app.deleted_ids)) if app.alone else ()
+    known = {each.account for each in froms if len(each.uses) > 1}
+    senders = [
+        each.address
+        for each in found.wanted
+        if "smtp" in each.protocols and (each.send_as or each.address.lower() in known)
+    ]
+    return tuple(dict.fromkeys(filter(None, (*ids, *senders, *found.signs_in.values()))))
 
 
 def _asked(found: Found) -> list[str]:
