@@ -1,11 +1,16 @@
 """Exchange's administration of a practice cloud, as the library reaches it."""
 
+import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import trustme
 from azure.core.credentials import AccessToken
 
 from mailauth.clouds import Cloud
@@ -13,10 +18,11 @@ from mailauth.plan import Cmdlet
 from mailauth.services.exchange import Exchange
 from practice import cloud
 from practice.state import User
+from tests import loganalytics
 from tests.practice import tokens
 from tests.practice.woodgrove import Woodgrove, running, woodgrove
 
-__all__ = ["Credential", "Lab", "administering", "cmdlet", "mailauth_cloud"]
+__all__ = ["Answers", "Credential", "Lab", "administering", "answering", "cmdlet", "mailauth_cloud"]
 
 
 @dataclass
@@ -84,3 +90,49 @@ def administering(made: Woodgrove | None = None) -> Iterator[Lab]:
 def cmdlet(name: str, **parameters: Any) -> Cmdlet:
     """Return a cmdlet with its parameters."""
     return Cmdlet(name, parameters)
+
+
+@dataclass
+class Answers:
+    """What a server says, one answer after the other, the last one for ever.
+
+    Args:
+        said: Status, headers and body of each; a body that is no text is sent as JSON.
+        asked: What it was asked: the path and the body.
+    """
+
+    said: list[tuple[int, dict[str, str], Any]]
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def answering(answers: Answers, folder: Path) -> Iterator[Cloud]:
+    """Serve *answers* over TLS on loopback, for what no practice cloud says, and give the cloud that leads there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answers.asked.append((self.path, json.loads(body)))
+            status, headers, said = answers.said[min(len(answers.asked), len(answers.said)) - 1]
+            content = (said if isinstance(said, str) else json.dumps(said)).encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = loganalytics.tls(authority).wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield loganalytics.cloud(f"https://localhost:{server.server_port}", folder / "ca.pem")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

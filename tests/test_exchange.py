@@ -1,6 +1,9 @@
 """services/exchange: cmdlets over HTTPS: reads asked again, changes sent once, errors that say what to do."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +11,7 @@ from mailauth.errors import AccessError, SourceError, UnclearError, UnreachableE
 from mailauth.plan import Cmdlet
 from mailauth.services.exchange import ROAD, Exchange
 from practice.faults import Kind
-from tests.exchanging import Credential, Lab, administering, cmdlet, mailauth_cloud
+from tests.exchanging import Answers, Credential, Lab, administering, answering, cmdlet, mailauth_cloud
 from tests.practice.woodgrove import DOMAIN, TENANT, woodgrove
 
 ADA = f"ada@{DOMAIN}"
@@ -222,3 +225,110 @@ def test_no_token_stands_in_an_error(lab: Lab) -> None:
     with exchange, pytest.raises(AccessError) as caught:
         exchange.invoke(cmdlet("Get-Mailbox"))
     assert "eyJ" not in str(caught.value)
+
+
+# --- what no practice cloud says ------------------------------------------------------------------
+
+READ = cmdlet("Get-Mailbox", ResultSize="Unlimited")
+CHANGE = cmdlet("Set-CASMailbox", Identity=ADA, PopEnabled=False)
+DONE: tuple[int, dict[str, str], Any] = (200, {}, {"value": []})
+
+
+def asked(said: list[tuple[int, dict[str, str], Any]], what: Cmdlet, folder: Path) -> tuple[Answers, Exception | None]:
+    """Return what a server that says these things was asked, and how that ended."""
+    answers = Answers(said)
+    with answering(answers, folder) as where:
+        exchange = Exchange(where, Credential("eyJsecret"), tenant_id=TENANT, sleep=lambda _: None)
+        with exchange:
+            try:
+                exchange.invoke(what)
+            except SourceError as error:
+                return answers, error
+    return answers, None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param("https://evil.example/adminapi/beta/{tenant}/InvokeCommand?$skiptoken=1", id="another host"),
+        pytest.param("{base}/adminapi/beta/other-tenant/InvokeCommand?$skiptoken=1", id="another tenant"),
+        pytest.param("{base}/adminapi/beta/{tenant}/../../../evil", id="upwards"),
+        pytest.param("http://localhost/adminapi/beta/{tenant}/InvokeCommand", id="no TLS"),
+    ],
+)
+def test_a_link_that_leaves_the_tenant_is_not_followed(tmp_path: Path, link: str) -> None:
+    answers = Answers([])
+    with answering(answers, tmp_path) as where:
+        page = {"value": [{}], "@odata.nextLink": link.format(base=where.exchange, tenant=TENANT)}
+        answers.said.append((200, {}, page))
+        exchange = Exchange(where, Credential("eyJsecret"), tenant_id=TENANT)
+        with exchange, pytest.raises(SourceError, match="not followed"):
+            exchange.invoke(READ)
+    assert len(answers.asked) == 1
+
+
+def test_pages_that_go_in_a_circle_end(tmp_path: Path) -> None:
+    answers = Answers([])
+    with answering(answers, tmp_path) as where:
+        again = f"{where.exchange}/adminapi/beta/{TENANT}/InvokeCommand?$skiptoken=1"
+        answers.said.append((200, {}, {"value": [{}], "@odata.nextLink": again}))
+        exchange = Exchange(where, Credential("any"), tenant_id=TENANT)
+        with exchange, pytest.raises(SourceError, match="lead back"):
+            exchange.invoke(READ)
+    assert len(answers.asked) == 2
+
+
+def test_what_is_sent_is_the_cmdlet_and_its_parameters(tmp_path: Path) -> None:
+    when = datetime(2026, 11, 27, 10, 30, tzinfo=timezone(timedelta(hours=1)))
+    what = cmdlet("Set-User", Identity=ADA, STSRefreshTokensValidFrom=when, AuthenticationPolicy=None)
+    answers, _ = asked([DONE], what, tmp_path)
+    parameters = {"Identity": ADA, "STSRefreshTokensValidFrom": "2026-11-27T09:30:00Z", "AuthenticationPolicy": None}
+    assert answers.asked == [
+        (
+            f"/adminapi/beta/{TENANT}/InvokeCommand",
+            {"CmdletInput": {"CmdletName": "Set-User", "Parameters": parameters}},
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "times"),
+    [
+        pytest.param((500, {}, {}), UnclearError, 1, id="500"),
+        pytest.param((502, {}, "<html>"), UnclearError, 1, id="gateway"),
+        pytest.param((503, {}, {}), UnclearError, 1, id="503 with no time"),
+        pytest.param((504, {}, ""), UnclearError, 1, id="timeout"),
+        pytest.param((200, {}, "<html>"), UnclearError, 1, id="a page of a proxy"),
+        pytest.param((200, {}, []), UnclearError, 1, id="a list"),
+        pytest.param((503, {"Retry-After": "3"}, {}), UnreachableError, 7, id="503 with a time"),
+        pytest.param((429, {"Retry-After": "3"}, {}), UnreachableError, 7, id="429"),
+        pytest.param((403, {}, "\x00\x00\x00"), AccessError, 1, id="403 of NUL bytes"),
+        pytest.param((400, {}, {"error": "bad"}), SourceError, 1, id="an error of another shape"),
+    ],
+)
+def test_a_change_is_sent_again_only_where_it_was_not_done(
+    tmp_path: Path, said: tuple[int, dict[str, str], Any], kind: type[SourceError], times: int
+) -> None:
+    answers, error = asked([said], CHANGE, tmp_path)
+    assert type(error) is kind
+    assert len(answers.asked) == times
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_read_is_asked_again_after_any_error_of_the_service(tmp_path: Path, status: int) -> None:
+    answers, error = asked([(status, {}, {}), DONE], READ, tmp_path)
+    assert error is None
+    assert len(answers.asked) == 2
+
+
+def test_an_empty_answer_to_a_change_is_a_success(tmp_path: Path) -> None:
+    answers, error = asked([(200, {}, "")], CHANGE, tmp_path)
+    assert error is None
+    assert len(answers.asked) == 1
+
+
+def test_where_the_way_itself_answers_strangely_the_other_road_is_named(tmp_path: Path) -> None:
+    _, error = asked([(410, {}, {"error": {"code": "Gone", "message": "retired"}})], READ, tmp_path)
+    assert isinstance(error, SourceError)
+    assert error.remedy == ROAD
+    assert "PowerShell" in ROAD

@@ -44,7 +44,6 @@ ROAD: Final = (
 # The mailbox that Exchange routes calls of apps by; from public code.
 _ANCHOR: Final = "APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant_id}"
 _PAGE: Final = 1000
-_MOST_PAGES: Final = 10_000
 _READS: Final = ("Get", "Test")
 _NOT_FOUND: Final = "ManagementObjectNotFoundException"
 _UNKNOWN: Final = "CommandNotFoundException"
@@ -166,9 +165,10 @@ class Exchange:
             raise
 
     def _pages(self, cmdlet: Cmdlet) -> Iterator[list[Mapping[str, Any]]]:
-        link = f"{self.base}/InvokeCommand"
+        link, seen = f"{self.base}/InvokeCommand", set[str]()
         content = {"CmdletInput": {"CmdletName": cmdlet.name, "Parameters": _plain(cmdlet.parameters)}}
-        for _ in range(_MOST_PAGES):
+        while link not in seen:
+            seen.add(link)
             answer = self._ask(HttpRequest("POST", link, headers={"X-CmdletName": cmdlet.name}, json=content), cmdlet)
             rows = answer.get("value")
             yield [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
@@ -176,7 +176,7 @@ class Exchange:
             if not next_link:
                 return
             link = self._followed(str(next_link))
-        raise SourceError(f"{cmdlet.name} did not end after {_MOST_PAGES} pages.", code="endless")
+        raise SourceError(f"{cmdlet.name}: the pages of its answer lead back to one that was read.", code="endless")
 
     def _followed(self, link: str) -> str:
         # The link comes from a response body. Followed blindly it would carry the token to any host it names.
@@ -194,14 +194,14 @@ class Exchange:
             self._calls += 1
         try:
             response = self._pipeline.run(request, retry_on_methods=["POST"] if reads else []).http_response
-            content = response.json() if response.status_code < 300 else None
+            content = _content(response)
         except ClientAuthenticationError as error:
             raise refusals.no_token(self._place, error) from error
         except (AzureError, ValueError) as error:
             if not reads and not pipeline.before_sending(error):
                 raise self._unclear(cmdlet, refusals.first_line(error), "no answer") from error
             raise self._unanswered(error) from error
-        if not isinstance(content, Mapping):
+        if content is None:
             raise self._refusal(response, cmdlet, reads=reads)
         self._note(cmdlet, content)
         return content
@@ -282,6 +282,20 @@ def _cmdlet_error(cmdlet: Cmdlet, kind: str, said: str, code: str) -> SourceErro
     if not kind:
         remedy = ROAD
     return SourceError(f"{cmdlet.name} {meant}: {said or 'no reason given'}", remedy=remedy, code=code)
+
+
+def _content(response: HttpResponse) -> Mapping[str, Any] | None:
+    """Return the object of a success, an empty one where there is none; None for a refusal.
+
+    Raises:
+        ValueError: Something that is no object came with a success, as from a proxy on the way.
+    """
+    if response.status_code >= 300:
+        return None
+    found = response.json() if response.content else {}
+    if not isinstance(found, Mapping):
+        raise ValueError("the answer is no JSON object")
+    return found
 
 
 def _told(response: HttpResponse) -> tuple[str, str]:
