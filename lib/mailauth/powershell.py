@@ -18,7 +18,18 @@ from . import alike, escape, reference
 from .literals import BARE, NEWLINE, Column, comment, encoded, literal, quoted
 from .plan import Cmdlet, Entry, Look, Operation, Plan, Receipt, Ref, Service, Step, Value, undo
 
-__all__ = ["NEWLINE", "comment", "encoded", "functions", "literal", "quoted", "script", "undo_of_script", "undo_script"]
+__all__ = [
+    "NEWLINE",
+    "comment",
+    "encoded",
+    "functions",
+    "invoked",
+    "literal",
+    "quoted",
+    "script",
+    "undo_of_script",
+    "undo_script",
+]
 
 _TEXTS = resources.files("mailauth") / "scripts"
 
@@ -268,7 +279,7 @@ def _block(expression: str) -> str:
 
 def _question(look: Look) -> str:
     if isinstance(look.ask, Cmdlet):
-        return _invoked(look.ask)
+        return invoked(look.ask)
     headers = f" -Headers {literal(look.ask.headers)}" if look.ask.headers else ""
     return f"Get-GraphRows -Uri {_path(look.ask.path)}{headers}"
 
@@ -296,7 +307,7 @@ def _sent(step: Step, place: str) -> str:
 def _request(operation: Operation, *, quiet: bool = False) -> str:
     if isinstance(operation, Cmdlet):
         # The script has asked already, and a module does not see what a script prefers in case of an error.
-        return f"{_invoked(operation)} -Confirm:$false"
+        return f"{invoked(operation)} -Confirm:$false"
     body = "" if operation.body is None else " -ContentType 'application/json' -Body (ConvertTo-Body $Body)"
     headers = f" -Headers {literal(operation.headers)}" if operation.headers else ""
     # Either of them would print the reply, and a reply that is kept holds a secret.
@@ -305,7 +316,12 @@ def _request(operation: Operation, *, quiet: bool = False) -> str:
     return f"{start}{headers}{body} -OutputType 'HashTable' -ErrorAction Stop{hush}"
 
 
-def _invoked(cmdlet: Cmdlet) -> str:
+def invoked(cmdlet: Cmdlet) -> str:
+    """Return the call of a cmdlet, which stops where it fails.
+
+    Raises:
+        ValueError: Its name, or a parameter's, is none.
+    """
     for name in (cmdlet.name, *cmdlet.parameters):
         if not (_CMDLET if name == cmdlet.name else BARE).fullmatch(name):
             raise ValueError(f"{name!r} is no name of a cmdlet or a parameter")
