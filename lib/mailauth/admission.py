@@ -10,9 +10,9 @@ it passes a sign-in, closes the door, or cannot be known. The answer follows fro
 It is the door that is spoken of. Who holds a key (consent, FullAccess, a management role) is another question.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from . import deadlines
@@ -31,6 +31,7 @@ __all__ = [
     "Protocol",
     "State",
     "Verdict",
+    "as_record",
     "conflicts",
     "effective",
     "every",
@@ -40,7 +41,7 @@ __all__ = [
 Protocol = Literal["imap", "pop", "smtp", "eas"]
 Kind = Literal["password", "delegated", "app"]
 State = Literal["open", "closed", "unknown"]
-Verdict = Literal["passes", "closes", "unknown", "remark"]
+Verdict = Literal["passes", "excepts", "closes", "unknown", "remark"]
 
 DOORS: Final[tuple[tuple[Protocol, Kind], ...]] = (
     *((protocol, kind) for protocol in ("smtp", "imap", "pop") for kind in ("password", "delegated", "app")),
@@ -71,7 +72,7 @@ class Link:
 
     Args:
         rule: What was looked at.
-        verdict: What follows for the sign-in.
+        verdict: What follows for the sign-in; ``excepts`` where it would stop others and leaves this account out.
         found: How it is set, in words; may hold text from outside.
         where: Where it is set: a cmdlet with its parameter, or a place in the portal.
         since: Since when, as far as anything tells.
@@ -115,6 +116,11 @@ class Answer:
                 if link.verdict == verdict:
                     return link
         return next((link for link in self.chain if link.rule in _OPENING), self.chain[0])
+
+    @property
+    def exceptions(self) -> tuple[Link, ...]:
+        """The links that leave the account out of what stops others."""
+        return tuple(link for link in self.chain if link.verdict == "excepts")
 
 
 _STATES: Final[dict[Verdict, State]] = {"closes": "closed", "unknown": "unknown", "passes": "open"}
@@ -238,6 +244,38 @@ def safe_to_open(found: Effective, *, told: bool = False) -> Check:
         return Check(name, "ok", f"{doubt}; opened because it was named")
     remedy = f"{ORDER[0]} Or name this mailbox to open it all the same."
     return Check(name, "wrong" if opened.state == "open" else "cannot know", doubt, remedy)
+
+
+def as_record(found: Effective) -> Mapping[str, object]:
+    """Return what a mailbox lets in as evidence holds it; times in RFC 3339, UTC."""
+    return {
+        "mailbox": found.mailbox.address,
+        "kind": found.mailbox.kind,
+        "answers": [
+            {
+                "protocol": each.protocol,
+                "kind": each.kind,
+                "state": each.state,
+                "decides": each.decides.rule,
+                "chain": [_link_record(link) for link in each.chain],
+            }
+            for each in found.answers
+        ],
+        "if_switched_on": found.opened.state,
+    }
+
+
+def _link_record(link: Link) -> Mapping[str, object]:
+    since = link.since.astimezone(UTC).isoformat().replace("+00:00", "Z") if link.since else None
+    return {
+        "rule": link.rule,
+        "verdict": link.verdict,
+        "found": link.found,
+        "where": link.where,
+        "since": since,
+        "by": link.by,
+        "note": link.note,
+    }
 
 
 def _shut(found: Effective) -> bool:
@@ -412,8 +450,8 @@ def _authentication_policy(rule: str, about: _About) -> Link:
     name = own or default or ""
     held, whose = about.organization.policy(name), "the account's own" if own else "the organization's default"
     if held is None:
-        return Link(rule, "unknown", f"{whose}, {name}, was not read", where)
-    found = f"{whose}, {held.name}, {'lets' if held.allow_smtp else 'does not let'} passwords in"
+        return Link(rule, "unknown", f"{whose}, “{name}”, was not read", where)
+    found = f"{whose}, “{held.name}”, {'lets' if held.allow_smtp else 'does not let'} passwords in"
     return Link(rule, "passes" if held.allow_smtp else "closes", found, f"{where}; Set-AuthenticationPolicy")
 
 
@@ -462,7 +500,7 @@ def _covering(rule: str, about: _About, policy: AccessPolicy, client: Client) ->
         return
     excluded = conditions.excludes(policy, account_id)
     if excluded:
-        yield _told(rule, about, policy, "passes", "leaves the account out", excluding=True)
+        yield _told(rule, about, policy, "excepts", "leaves the account out", excluding=True)
     elif policy.state == "enabledForReportingButNotEnforced":
         yield _told(rule, about, policy, "remark", f"only reports; {_would(effect)}", note=_managed(policy))
     elif policy.state != "enabled":
@@ -524,7 +562,7 @@ def _told(
     # Without its entry in the log nobody knows when an exclusion began: the policy's last change may be another.
     dated = None if excluding else policy.changed_at or policy.made_at
     since, by = (change.at, change.by) if change else (dated, "")
-    return Link(rule, verdict, f"{policy.name} {found}", _PORTAL, since, by, note)
+    return Link(rule, verdict, f"“{policy.name}” {found}", _PORTAL, since, by, note)
 
 
 def _workload(rule: str, about: _About, protocol: Protocol, kind: Kind) -> Iterator[Link]:
