@@ -3,9 +3,7 @@
 import logging
 import pickle
 import re
-import threading
 import traceback
-import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +25,8 @@ from practice.estates import Estate
 from practice.signins import Table
 from practice.state import FederatedCredential
 from practice.wellknown import LOGS, SIGN_IN_WORD
-from tests.practice.browsing import Browser, Page, session
+from tests.practice import windows
+from tests.practice.browsing import Browser, session
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, Woodgrove, running, woodgrove
 
 SCOPE = "https://api.loganalytics.azure.com/.default"
@@ -76,14 +75,6 @@ class Place:
         """Return the library's credential."""
         given = {"tenant_id": TENANT, "show": self.sign_in, **options}
         return identity.credential(admin, cloud=self.cloud, attended=attended, **given)
-
-    def answer(self, address: str, *, who: str = "admin", word: str = "", press: str = "accept") -> Page:
-        """Return where a person ends up who opens the address, signs in and answers whatever is asked."""
-        browser = Browser(self.practice)
-        page = browser.sign_in(browser.open(address), who if "@" in who else f"{who}@{DOMAIN}", word or SIGN_IN_WORD)
-        while page.status == 200 and {"approve", "accept"} & set(page.buttons):
-            page = browser.press(page, "approve" if "approve" in page.buttons else press)
-        return page
 
     def sign_in(self, text: str) -> None:
         """Do what *text* asks of a person: open the address, enter the code, sign in."""
@@ -287,47 +278,17 @@ def test_an_encrypted_sign_in_is_refused_where_nothing_encrypts(place: Place, tm
 # --- a browser of this machine --------------------------------------------------------------------
 
 
-class Opened(webbrowser.BaseBrowser):
-    """A browser that does with an address what a test says, in a thread as a window would.
-
-    Args:
-        does: Takes the address that is to be opened.
-    """
-
-    def __init__(self, does: Callable[[str], object]) -> None:
-        super().__init__("opened")
-        self._does = does
-
-    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
-        threading.Thread(target=self._does, args=(url,), daemon=True).start()
-        return True
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], object]], None]]:
-    """Make a browser the machine's own, as BROWSER does for a program."""
-    known = list(webbrowser._tryorder or ())  # type: ignore[attr-defined]
-
-    def register(does: Callable[[str], object]) -> None:
-        webbrowser.register("opened", None, Opened(does), preferred=True)
-
-    yield register
-    webbrowser._tryorder[:] = known  # type: ignore[attr-defined]
-
-
-def test_a_browser_brings_a_token_for_exactly_the_scopes_that_were_wanted(
-    place: Place, browser: Callable[[Callable[[str], object]], None]
-) -> None:
+def test_a_browser_brings_a_token_for_exactly_the_scopes_that_were_wanted(place: Place) -> None:
     opened: list[str] = []
-
-    def person(url: str) -> None:
-        opened.append(url)
-        back = place.answer(url)
-        session(place.practice).post(back.action, data=back.fields, timeout=20)
-
-    browser(person)
+    signs_in = windows.person(place.practice, f"admin@{DOMAIN}")
     made = place.credential(place.person("interactive"), attended=True)
-    token = made.get_token(READ_APPS).token
+
+    def does(url: str) -> None:
+        opened.append(url)
+        signs_in(url)
+
+    with windows.opening(does):
+        token = made.get_token(READ_APPS).token
     assert "Application.Read.All" in place.claims(token)["scp"].split()
     asked = parse_qs(urlsplit(opened[0]).query)
     assert set(asked["scope"][0].split()) == {READ_APPS, "openid", "profile", "offline_access"}
@@ -338,22 +299,14 @@ def test_a_browser_brings_a_token_for_exactly_the_scopes_that_were_wanted(
     assert len(opened) == 1
 
 
-def test_a_cancelled_consent_says_that_nothing_was_changed(
-    place: Place, browser: Callable[[Callable[[str], object]], None]
-) -> None:
-    def person(url: str) -> None:
-        back = place.answer(url, press="decline")
-        session(place.practice).post(back.action, data=back.fields, timeout=20)
-
-    browser(person)
-    with pytest.raises(AccessError, match="AADSTS65004") as caught:
+def test_a_cancelled_consent_says_that_nothing_was_changed(place: Place) -> None:
+    declines = windows.person(place.practice, f"admin@{DOMAIN}", press="decline")
+    with windows.opening(declines), pytest.raises(AccessError, match="AADSTS65004") as caught:
         place.credential(place.person("interactive"), attended=True).get_token(READ_APPS)
     assert "Nothing was changed" in caught.value.remedy
 
 
-def test_an_answer_with_a_wrong_state_is_not_taken(
-    place: Place, browser: Callable[[Callable[[str], object]], None]
-) -> None:
+def test_an_answer_with_a_wrong_state_is_not_taken(place: Place) -> None:
     answered: list[int] = []
 
     def stranger(url: str) -> None:
@@ -361,8 +314,8 @@ def test_an_answer_with_a_wrong_state_is_not_taken(
         reply = session(place.practice).post(where, data={"code": "stolen", "state": "guessed"}, timeout=20)
         answered.append(reply.status_code)
 
-    browser(stranger)
-    with pytest.raises(AccessError, match="nobody answered in the browser within 1 seconds"):
+    silent = pytest.raises(AccessError, match="nobody answered in the browser within 1 seconds")
+    with windows.opening(stranger), silent:
         place.credential(place.person("interactive"), attended=True, patience_s=1).get_token(SCOPE)
     assert answered == [400]
 
@@ -377,7 +330,7 @@ class Pasting:
     Args:
         place: Where they sign in.
         change: Does to the address what goes wrong.
-        how: Further words for `Place.answer`.
+        how: Further words for `windows.answered`.
     """
 
     place: Place
@@ -395,7 +348,9 @@ class Pasting:
         self.told.append(prompt)
         found = re.search(r"^https://\S+$", self.told[0], re.MULTILINE)
         assert found is not None
-        self.pasted = self.change(self.place.answer(found[0], **self.how).address)
+        self.pasted = self.change(
+            windows.answered(self.place.practice, found[0], **{"who": f"admin@{DOMAIN}", **self.how}).address
+        )
         return self.pasted
 
     def credential(self, flow: str = "pasted") -> TokenCredential:

@@ -6,14 +6,15 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import click
 
-from . import checks, escape, fleet, powershell, session, tenants
+from . import checks, escape, fleet, powershell, runbookapps, session, tenants
 from .errors import MailauthError
-from .plan import Plan
+from .plan import Plan, Receipt
 from .services import children, store
+from .session.signing_in import Road
 from .views import changing, consenting
 
 __all__ = ["main"]
@@ -216,6 +217,45 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     if not apply and done.plan.steps:
         click.echo(powershell.script(done.plan).replace(powershell.NEWLINE, "\n"))
     return int(not done.whole)
+
+
+@commands.command("runbook-app")
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option(
+    "--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where receipts go."
+)
+@click.option("--multi-tenant", "multi", is_flag=True, help="Let other tenants consent to them as well.")
+@click.option("--sign-in", "road", default="interactive", show_default=True, type=click.Choice(get_args(Road)))
+@click.option("--apply", is_flag=True, help="Make them; without it, what would be made is shown.")
+@click.option(
+    "--print", "printed", is_flag=True, help="Show the same as PowerShell, for an administrator; asks nobody."
+)
+@click.option(
+    "--link", default="", metavar="CLIENT_ID", help="Show a customer's link for an app that exists; asks nobody."
+)
+def runbook_app(
+    config: str, tenant: str, out: str, multi: bool, road: Road, apply: bool, printed: bool, link: str
+) -> int:
+    """Make the two app registrations of your own that the runbook signs in with: one reads, one changes.
+
+    Somebody signs in once to Microsoft Graph Command Line Tools for it, because no app of your own can exist yet; what
+    is agreed to there stands in the receipt. The ids go into state/TENANT.yaml beside the tenants file.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    if printed or link:
+        where = {"tenant_id": chosen.tenant_id, "client_id": link}
+        click.echo(
+            runbookapps.consent_link(chosen.cloud, **where) if link else runbookapps.commands(chosen, multi=multi)
+        )
+        return 0
+    parts = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).signing_in
+    receipt = parts.make_apps(multi=multi, road=road) if apply else Receipt(parts.plan_apps(multi=multi, road=road))
+    shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(receipt.plan)
+    for view in shown.views:
+        click.echo(f"{view}\n")
+    return int(not receipt.whole)
 
 
 def _folder_of(receipt: Path) -> Path:

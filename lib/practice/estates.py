@@ -315,7 +315,10 @@ class Estate:
             app_owner_organization_id=MICROSOFT,
             service_principal_names=[EXCHANGE, *_EXCHANGE_NAMES],
             app_roles=[_role(one["id"], one["value"]) for one in offered if one["type"] == "role"],
-            oauth2_permission_scopes=[_scope(one["id"], one["value"]) for one in offered if one["type"] == "scope"],
+            oauth2_permission_scopes=[
+                *(_scope(one["id"], one["value"]) for one in offered if one["type"] == "scope"),
+                _scope(permission("exchange", "Exchange.Manage", "scope"), "Exchange.Manage"),
+            ],
         )
 
     def _graph(self) -> ServicePrincipal:

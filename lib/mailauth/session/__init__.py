@@ -45,6 +45,7 @@ from ..verdicts import Thresholds
 from ..wording import counted
 from .consents import Consenting
 from .mailboxes import Granting
+from .signing_in import SigningIn
 from .tenancy import Tenancy, history, project, shown
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
@@ -117,6 +118,11 @@ class Run(Tenancy):
     def mailboxes(self) -> Granting:
         """Mailboxes: what lets an app open them, what is missing, and what grants it."""
         return Granting(self)
+
+    @cached_property
+    def signing_in(self) -> SigningIn:
+        """Signing in: as whom this acts, what that lacks, and the apps of its own to sign in with."""
+        return SigningIn(self)
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""

@@ -1,0 +1,149 @@
+"""Signing in: as whom a notebook acts, and the two apps of the runbook's own to sign in with."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from azure.core.credentials import TokenCredential
+
+from .. import actors, runbookapps, signing
+from ..actors import Actor
+from ..checks import Check
+from ..plan import Bound, Plan, Receipt, Step, new_id
+from ..runbookapps import BOOTSTRAP, SCOPES, Found
+from ..services import actors as reading
+from ..services import changes, identity, statefile
+from ..services import runbookapps as registered
+from ..services import signing as grants
+from ..services.client import Graph, Pace
+from ..services.journal import Journal
+from .tenancy import Tenancy, attended
+
+__all__ = ["Road", "SigningIn"]
+
+Road = Literal["interactive", "pasted", "device-code"]
+"""How a person signs in."""
+
+_APP = "Microsoft Graph Command Line Tools"
+_NEEDS = "registering an app needs Application.ReadWrite.All and the role Cloud Application Administrator"
+# Requests and seconds.
+_PACE = (50, 10.0)
+
+
+@dataclass(frozen=True)
+class SigningIn:
+    """Who signs in to a tenant.
+
+    Args:
+        tenancy: The tenant, opened.
+    """
+
+    tenancy: Tenancy
+
+    def reader(self) -> Actor:
+        """Return as whom the tenant is read.
+
+        Raises:
+            ConfigurationError: Nobody is configured.
+        """
+        credential, tenant = self.tenancy.reader(), self.tenancy.tenant
+        assert tenant.admin is not None
+        return reading.read(tenant.cloud, credential, tenant.admin, tenant_id=tenant.tenant_id)
+
+    def operator(self) -> Actor:
+        """Return as whom the tenant would be changed; a person is asked to sign in.
+
+        Raises:
+            ConfigurationError: Nobody is configured.
+        """
+        credential, tenant = self.tenancy.operator(), self.tenancy.tenant
+        assert tenant.operator is not None
+        return reading.read(tenant.cloud, credential, tenant.operator, tenant_id=tenant.tenant_id)
+
+    def missing(self, plan: Plan) -> tuple[Actor, tuple[Check, ...]]:
+        """Return as whom *plan* would be carried out, and what that account or app lacks for it."""
+        actor = self.operator()
+        return actor, actors.missing(plan, actor)
+
+    def plan_apps(self, *, multi: bool = False, road: Road = "interactive") -> Plan:
+        """Return what makes the runbook's own two registrations; changes nothing.
+
+        Args:
+            multi: Let other tenants consent to them as well.
+            road: How somebody signs in, where the tenant has nobody who reads it.
+
+        Raises:
+            SourceError: The tenant could not be read.
+        """
+        tenancy = self.tenancy
+        who = tenancy.reader() if tenancy.tenant.admin else self._borrowed(road)
+        with self._graph(who, "Directory.Read.All") as graph:
+            return self._planned(registered.read(graph), multi=multi)
+
+    def make_apps(self, *, multi: bool = False, road: Road = "interactive") -> Receipt:
+        """Make the two registrations, note their ids in the tenant's state file, and return the receipt.
+
+        Somebody signs in to an app of Microsoft's for it, once. What was agreed to on that page stands in the receipt,
+        so that the undo takes it back too.
+
+        Args:
+            multi: Let other tenants consent to them as well.
+            road: How somebody signs in.
+
+        Raises:
+            SourceError: Nobody signed in, or the tenant could not be read; nothing was changed.
+        """
+        tenancy, tenant = self.tenancy, self.tenancy.tenant
+        before = grants.grants(tenant.cloud, tenancy.reader(), BOOTSTRAP.client_id) if tenant.admin else None
+        borrowed = self._borrowed(road)
+        with self._graph(borrowed, *SCOPES) as graph:
+            plan = self._planned(registered.read(graph), multi=multi)
+            if not plan.steps:
+                self._note(plan.bound)
+                return Receipt(plan)
+            after = grants.grants(tenant.cloud, borrowed, BOOTSTRAP.client_id)
+            agreed = signing.added(before, after, app=_APP) if before is not None and after is not None else None
+            by = reading.read(tenant.cloud, borrowed, BOOTSTRAP, tenant_id=tenant.tenant_id)
+            receipt = self._carried_out(plan, agreed, str(by), graph)
+        self._note(receipt.bound)
+        return receipt
+
+    def _carried_out(self, plan: Plan, agreed: Sequence[Step] | None, by: str, graph: Graph) -> Receipt:
+        whole = replace(plan, steps=(*(agreed or ()), *plan.steps))
+        if agreed is None:
+            whole = replace(whole, checks=(*plan.checks, signing.unknown(_APP)))
+        path = self.tenancy.folder / "receipts" / f"{plan.id}.jsonl"
+        # What the page did is written down as done: tried again, it would count as found, and nobody would undo it.
+        done = signing.done(agreed or (), at=self.tenancy.now())
+        journal = Journal(path, whole, by=by, where=str(path))
+        for entry in done:
+            journal.entry(entry)
+        receipt = changes.apply(
+            plan,
+            {"graph": changes.OnGraph(graph)},
+            journal,
+            tell=self.tenancy.tell,
+            now=self.tenancy.now,
+            sleep=time.sleep,
+        )
+        return replace(receipt, entries=(*done, *receipt.entries))
+
+    def _planned(self, found: Found, *, multi: bool) -> Plan:
+        now = self.tenancy.now()
+        return runbookapps.plan(found, tenant=self.tenancy.tenant, id=new_id(now), now=now, multi=multi)
+
+    def _note(self, bound: Bound) -> None:
+        content = runbookapps.state(bound, self.tenancy.tenant)
+        if content:
+            statefile.merge(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
+
+    def _borrowed(self, road: Road) -> TokenCredential:
+        tenant = self.tenancy.tenant
+        admin = replace(BOOTSTRAP, flow=road)
+        return identity.credential(admin, tenant_id=tenant.tenant_id, cloud=tenant.cloud, attended=attended())
+
+    def _graph(self, who: TokenCredential, *scopes: str) -> Graph:
+        cloud = self.tenancy.tenant.cloud
+        asked = [f"{cloud.graph.rstrip('/')}/{scope}" for scope in scopes]
+        return Graph(cloud, who, pace=Pace(*_PACE), needs=_NEEDS, scopes=asked)
