@@ -102,6 +102,29 @@ def test_an_app_opens_a_mailbox_by_full_access_of_its_own(row: dict[str, Any], o
     assert held.opens(APP, ORDERS) is opens
 
 
+def test_what_is_denied_is_not_given_by_another_entry() -> None:
+    rows = [{"User": APP.sid, "AccessRights": ["FullAccess"], "Deny": deny} for deny in (False, True)]
+    held = organization.organization({"Get-Mailbox": [BOX]}, rights={ORDERS: rows})
+    assert held.opens(APP, ORDERS) is False
+
+
+def test_a_mailbox_that_calls_itself_as_another_receives_is_not_taken_for_it() -> None:
+    boss = {"Identity": "boss", "PrimarySmtpAddress": "boss@contoso.example", "Guid": "b"}
+    other = {
+        "Identity": "boss@contoso.example",
+        "PrimarySmtpAddress": "other@contoso.example",
+        "UserPrincipalName": "boss@contoso.example",
+        "Guid": "o",
+    }
+    row = {"Identity": "boss@contoso.example", "Trustee": APP.sid, "AccessRights": ["SendAs"]}
+    for boxes in ([boss, other], [other, boss]):
+        held = organization.organization({"Get-Mailbox": boxes, "Get-RecipientPermission": [row]})
+        found = held.mailbox("boss@contoso.example")
+        assert found is not None
+        assert found.guid == "b"
+        assert held.sends_as(APP) == frozenset({"other@contoso.example"})
+
+
 def test_a_trustee_that_was_not_asked_about_is_not_one_who_may_send_as_nobody() -> None:
     row = {"Identity": "orders", "Trustee": APP.sid, "AccessRights": ["SendAs"]}
     held = organization.organization(

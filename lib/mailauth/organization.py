@@ -37,6 +37,7 @@ __all__ = [
     "mailbox",
     "mailbox_right",
     "named",
+    "opened",
     "organization",
     "plan",
     "principal",
@@ -235,6 +236,13 @@ class MailboxRight:
         return not self.deny and "FullAccess" in self.rights
 
 
+def opened(rights: Iterable[MailboxRight]) -> bool:
+    """Whether the rights of one trustee on one mailbox let it open that; what is denied is not given by another."""
+    listed = list(rights)
+    denied = any(each.deny and "FullAccess" in each.rights for each in listed)
+    return not denied and any(each.opens for each in listed)
+
+
 @dataclass(frozen=True)
 class SendAs:
     """That somebody may send as a recipient.
@@ -335,7 +343,21 @@ class Organization:
 
     @cached_property
     def _named(self) -> Mapping[str, Mailbox]:
-        return {name: each for each in self.mailboxes or () for name in each.names}
+        boxes = self.mailboxes or ()
+        found = {each.identity.lower(): each for each in boxes if each.identity}
+        # A mailbox may be called, and its account may sign in, as another's address: whoever receives there counts.
+        found |= {each.upn.lower(): each for each in boxes if each.upn}
+        found |= {name.lower(): each for each in boxes for name in (each.guid, each.object_id) if name}
+        found |= {address: each for each in boxes for address in each.addresses}
+        return found | {each.address.lower(): each for each in boxes if each.address}
+
+    @cached_property
+    def _identified(self) -> Mapping[str, Mailbox]:
+        return {each.identity.lower(): each for each in self.mailboxes or () if each.identity}
+
+    def identified(self, identity: str) -> Mailbox | None:
+        """Return the mailbox that a row of another cmdlet calls by its identity; None as for `mailbox`."""
+        return self._identified.get(identity.lower()) or self.mailbox(identity)
 
     def mailbox(self, name: str) -> Mailbox | None:
         """Return the mailbox with an address, a sign-in name or an id; None where none has it, or none were read."""
@@ -357,7 +379,7 @@ class Organization:
     def opens(self, app: Principal, address: str) -> bool | None:
         """Whether an app has FullAccess to a mailbox; None where that is not known."""
         rights = self.rights_of(address)
-        return None if rights is None else any(each.opens and each.trustee.lower() in app.names for each in rights)
+        return None if rights is None else opened([each for each in rights if each.trustee.lower() in app.names])
 
     def sends_as(self, trustee: str | Principal) -> frozenset[str] | None:
         """Return the recipients that a trustee may send as, in lower case; None where it was not asked or not read."""
@@ -699,7 +721,7 @@ def _send_as(made: Organization, answers: Mapping[str, Answer]) -> tuple[SendAs,
 
 
 def _addressed(made: Organization, one: SendAs) -> SendAs:
-    known = made.mailbox(one.recipient)
+    known = made.identified(one.recipient)
     return replace(one, recipient=known.address) if known else one
 
 

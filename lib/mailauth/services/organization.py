@@ -28,6 +28,7 @@ from mailauth.organization import (
     Row,
     mailbox_right,
     named,
+    opened,
     organization,
 )
 from mailauth.plan import Cmdlet
@@ -198,13 +199,13 @@ def openings(
             if isinstance(answer, Missing):
                 unread[box.address] = answer.reason
             else:
-                known[box.guid] = any(mailbox_right(row, box.address).opens for row in answer)
+                known[box.guid] = opened(mailbox_right(row, box.address) for row in answer)
                 note({"mailbox": box.guid, "opens": known[box.guid]})
             tell(f"Exchange: who may open {len(known) + len(unread)} of {len(here)} mailboxes")
     tell("")
-    opened = frozenset(each.address.lower() for each in here if known.get(each.guid))
+    opens = frozenset(each.address.lower() for each in here if known.get(each.guid))
     closed = sum(known.get(each.guid) is False for each in here)
-    return Openings(app, opened, closed, unread)
+    return Openings(app, opens, closed, unread)
 
 
 def _remembered(kept: Path, app: Principal, now: datetime) -> dict[str, bool]:
