@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mailauth.errors import AccessError, UnreachableError
+from mailauth.errors import AccessError, ConfigurationError, UnreachableError
 from mailauth.organization import SMTP_ROLE, Principal, principal
 from mailauth.plan import Cmdlet
 from mailauth.services import organization
 from practice.faults import Kind
 from practice.state import AuthenticationPolicy, RoleAssignment, User
 from tests.exchanging import Lab, administering, cmdlet
+from tests.practice import mailing
 from tests.practice.woodgrove import DOMAIN, Woodgrove, woodgrove
 
 ADA = f"ada@{DOMAIN}"
@@ -259,3 +260,30 @@ def test_the_test_of_an_app_tells_the_current_state_e4() -> None:
         lab.exchange.invoke(Cmdlet("New-ManagementRoleAssignment", {"Name": "send", "Role": SMTP_ROLE, "App": app}))
         (row,) = lab.exchange.rows(Cmdlet("Test-ServicePrincipalAuthorization", {"Identity": app, "Resource": ADA}))
     assert (row["RoleName"], row["InScope"]) == (SMTP_ROLE, True)
+
+
+def test_a_right_that_is_new_opens_the_mailbox_only_after_the_lag_e4() -> None:
+    made = woodgrove()
+    orders = made.estate.shared("orders", "Orders").primary_smtp
+    with administering(made) as lab:
+        lab.practice.faults.exchange_lag = timedelta(minutes=30)
+        app = of_daemon(lab)
+        lab.exchange.invoke(
+            cmdlet("Add-MailboxPermission", Identity=orders, User=app.object_id, AccessRights=["FullAccess"])
+        )
+        assert organization.read(lab.exchange, mailboxes=[orders]).opens(app, orders) is True
+        token = mailing.app_only(lab.practice, made)
+        early = mailing.sign_in(lab.practice, "imap", orders, token)
+        lab.practice.faults.clock.skew = timedelta(minutes=31)
+        later = mailing.sign_in(lab.practice, "imap", orders, token)
+    assert early == ("OK AUTHENTICATE completed.", "BAD User is authenticated but not connected.")
+    assert later == ("OK AUTHENTICATE completed.", "OK [READ-WRITE] SELECT completed.")
+
+
+def test_the_old_form_of_a_shared_mailbox_is_refused_by_the_server_and_named_before_e7() -> None:
+    with administering() as lab:
+        token = mailing.delegated(lab.practice, lab.made)
+        old, right = (mailing.sign_in(lab.practice, "imap", user, token) for user in (f"{ADA}\\invoices", INVOICES))
+        assert (old[0], right[0]) == ("NO AUTHENTICATE failed.", "OK AUTHENTICATE completed.")
+        with pytest.raises(ConfigurationError, match="the shared mailbox's own address"):
+            organization.read(lab.exchange, mailboxes=[f"{ADA}\\invoices"])
