@@ -162,17 +162,24 @@ def retire(
     )
 
 
-def older(found: Found, wanted: Wanted, *, now: datetime) -> tuple[str, ...]:
-    """Return the key ids of the runbook's own credentials that a newer one of the wanted kind has replaced, or time.
+def older(found: Found, wanted: Wanted, *, now: datetime, place: Place | None) -> tuple[str, ...]:
+    """Return the key ids of the runbook's own credentials that the one in use has replaced.
 
     What others added is theirs to remove, and is named by its id.
+
+    Args:
+        found: What the look brought.
+        wanted: The registration.
+        now: The clock.
+        place: Where the credential in use is: a certificate is known by it. Of secrets the newest stays.
     """
-    app = found.app
+    app, kept = found.app, place.certificate if place else None
     ours = [each for each in app.of_kind("certificate", "secret") if each.name.startswith(MARK)] if app else []
     valid = [each for each in ours if each.kind == wanted.credential and each.is_valid(now)]
-    # A plan's id begins with its moment, so that of two the newer name is the later.
-    newest = max(valid, key=lambda each: each.name, default=None)
-    return tuple(each.id for each in ours if newest and each is not newest)
+    if kept:
+        valid = [each for each in valid if kept.thumbprint == each.thumbprint.upper() or kept.key_id == each.id]
+    staying = max(valid, key=lambda each: (each.starts or now, each.name), default=None)
+    return tuple(each.id for each in ours if staying and each is not staying)
 
 
 def bound(certificate: Certificate) -> Mapping[str, str]:

@@ -239,21 +239,25 @@ class Registering:
             return Check(name, "not configured", "people sign in to it", "Notebook 50 proves it with a person.")
         scope = f"{self.tenancy.tenant.cloud.mail_resource.rstrip('/')}/.default"
         self.tenancy.tell("asking for a token with the new credential")
-        proof = registrations.prove(self._signing_in(found.app.client_id, wanted, place), scope, name=name)
+        who = self._signing_in(found.app.client_id, wanted, place)
+        proof = registrations.prove(who, scope, name=name, sleep=self.tenancy.sleep)
         self.tenancy.tell("")
         return proof
 
-    def retire(self, found: Found, wanted: Wanted, proof: Check, *, key_ids: Sequence[str] = ()) -> Plan:
+    def retire(
+        self, found: Found, wanted: Wanted, place: Place | None, proof: Check, *, key_ids: Sequence[str] = ()
+    ) -> Plan:
         """Return the plan that removes old credentials; `apply` carries it out.
 
         Args:
             found: A look after the new credential was added.
             wanted: What is wanted.
-            proof: What `prove` said of the credential that stays.
-            key_ids: Which go; none for all certificates and secrets of the runbook's own but the newest.
+            place: Where the credential is that stays.
+            proof: What `prove` said of it.
+            key_ids: Which go; none for all others of the runbook's own making.
         """
         now = self.tenancy.now()
-        going = tuple(key_ids) or registrationplan.older(found, wanted, now=now)
+        going = tuple(key_ids) or registrationplan.older(found, wanted, now=now, place=place)
         made = registrationplan.retire(
             found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now
         )
