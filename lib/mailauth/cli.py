@@ -187,6 +187,52 @@ def consent(
     return int(checks.worst(state.checks) != "ok")
 
 
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--app", default="", help="The mail app, by its name in the tenants file; empty: the first one.")
+@click.option("--signs-in", default="", help="Who signs in for shared mailboxes: SHARED=ACCOUNT, with commas.")
+@click.option("--let-passwords-in", default="", help="Addresses where SMTP AUTH is opened for passwords too.")
+@click.option("--remove-extra", default="", help="Addresses that the app is to open no longer, with commas.")
+@click.option("--collected", default="", help="A file of the collector script, to be read in place of the tenant.")
+@click.option("--everywhere", is_flag=True, help="Ask every mailbox whom it lets in, also in a large tenant.")
+@click.option("--script", is_flag=True, help="Print the plan as a PowerShell script, and nothing else.")
+@click.option("--collector", is_flag=True, help="Print the script that collects what is read here, and nothing else.")
+@click.option("--apply", is_flag=True, help="Carry the plan out.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
+def grant(
+    config: str,
+    tenant: str,
+    app: str,
+    signs_in: str,
+    let_passwords_in: str,
+    remove_extra: str,
+    collected: str,
+    everywhere: bool,
+    script: bool,
+    collector: bool,
+    apply: bool,
+    out: str,
+) -> int:
+    """Plan what lets a mail app open the mailboxes of the tenants file, and carry it out with --apply.
+
+    Ends with 0 where nothing is left to do. Applying leaves a receipt, which `mailauth undo` takes back.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+    if collector:
+        click.echo(run.mailboxes.script())
+        return 0
+    path = str(Path(collected).resolve()) if collected else ""
+    found = run.mailboxes.look(app, signs_in=signs_in, collected=path, everywhere=everywhere)
+    change = run.mailboxes.plan(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
+    if script:
+        click.echo(powershell.script(change))
+        return 0
+    return _changed(run, change, config, apply=apply)
+
+
 def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:
     """Show a plan, carry it out where it is to be, and return 0 where nothing is left to do."""
     receipt = run.carry_out(change, apply=apply)

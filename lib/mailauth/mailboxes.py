@@ -8,20 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from . import admission, evidence, mailgrants
-from .admission import Effective
+from . import admission, evidence, grants, mailgrants, permissions
+from .admission import Conflict, Effective
 from .checks import worst
 from .conditions import Conditions
 from .coverage import Coverage
 from .errors import ConfigurationError
 from .froms import Froms
+from .hygiene import Matter, matters
 from .mailgrants import ALL, App, Opening, Wish
 from .organization import Openings, Organization, named
 from .plan import Plan, Receipt
+from .tenants import MailApp, Tenant
 from .tenants import Mailbox as Wanted
-from .tenants import Tenant
 
-__all__ = ["Found", "listed", "networks", "record", "signers", "wish"]
+__all__ = ["Found", "app_of", "listed", "networks", "record", "signers", "wish"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ class Found:
         }
 
     @property
+    def conflict(self) -> Conflict:
+        """Where turning SMTP AUTH off and sending with OAuth contradict each other."""
+        return admission.conflicts(self.effective)
+
+    @property
+    def hygiene(self) -> tuple[Matter, ...]:
+        """What is wrong with the wanted mailboxes beside how they are signed in to."""
+        return matters(self.organization, self.conditions, only=[each.address for each in self.wanted])
+
+    @property
     def openings(self) -> tuple[Opening, ...]:
         """What the app itself can open or send as today, as far as it was read."""
         return mailgrants.openings(self.app, self.organization, wish(self), self.opened)
@@ -96,6 +107,22 @@ def wish(found: Found, *, let_passwords_in: str = "", remove_extra: str = "") ->
         signs_in=found.signs_in,
         doors={address: admission.safe_to_open(each, told=address in told) for address, each in boxes},
         remove_extra=frozenset(listed("remove_extra", remove_extra)),
+    )
+
+
+def app_of(mail_app: MailApp, consents: grants.Found) -> App:
+    """Return an app as the consent that a script collected shows it; the registration is not in there."""
+    kinds, held = grants.needs(mail_app), consents.held.get(mail_app.client_id)
+    offer = next((each for each in consents.offers if each.resource == "exchange"), None)
+    role = offer.id_of("role", permissions.of("smtp", "role")[0].value) if offer else ""
+    return App(
+        name=mail_app.name,
+        client_id=mail_app.client_id,
+        object_id=held.enterprise.object_id if held and held.enterprise else "",
+        alone="role" in kinds,
+        people="scope" in kinds,
+        smtp=mail_app.smtp,
+        consented=(offer.object_id, role) in held.roles if held and offer and role else None,
     )
 
 

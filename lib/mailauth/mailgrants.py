@@ -34,6 +34,8 @@ _PERMISSION: Final = "SMTP.SendAsApp"
 _KNOWN: Final = "Exchange service principal"
 _ROLE: Final = f"the role {SMTP_ROLE}"
 
+_NO_APP: Final = Check("mail app", "not configured", "none is registered", "Run 20 first: it registers one.")
+
 _Told: TypeAlias = "Iterator[Step | Check]"
 
 
@@ -126,14 +128,7 @@ def plan(
             not asked, only the mailboxes whose rights were read count.
     """
     draft = _Draft(app, held, wish, tuple(opened))
-    told = [
-        *draft.known(),
-        *draft.read(),
-        *draft.sent_as(),
-        *draft.scoped(tenant),
-        *draft.switched(),
-        *draft.narrowed(),
-    ]
+    told = list(_told(draft, tenant) if app.client_id else [_NO_APP])
     return Plan(
         id=id,
         title=f"Let {app.name} open {counted(len(wish.mailboxes), 'mailbox', 'mailboxes')}",
@@ -145,6 +140,15 @@ def plan(
         bound={mailsteps.former(one).name: one.sid for one in draft.wrong},
         made_at=now,
     )
+
+
+def _told(draft: "_Draft", tenant: Tenant) -> _Told:
+    yield from draft.known()
+    yield from draft.read()
+    yield from draft.sent_as()
+    yield from draft.scoped(tenant)
+    yield from draft.switched()
+    yield from draft.narrowed()
 
 
 def openings(app: App, held: Organization, wish: Wish, opened: Iterable[Openings] = ()) -> tuple[Opening, ...]:

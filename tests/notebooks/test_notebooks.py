@@ -30,7 +30,7 @@ def code(notebook: Any) -> list[Any]:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["00-start", "10-find-basic-auth", "30-consent"]
+    assert [path.stem for path in NOTEBOOKS] == ["00-start", "10-find-basic-auth", "30-consent", "40-grant-mailboxes"]
 
 
 def test_it_is_committed_without_outputs(notebook: Any) -> None:
@@ -55,7 +55,7 @@ def test_what_a_cell_shows_is_read_by_the_prose_after_it(notebook: Any) -> None:
     shown = [
         i
         for i, cell in enumerate(cells)
-        if cell["cell_type"] == "code" and re.search(r"(runbook|consenting)\.", source(cell))
+        if cell["cell_type"] == "code" and re.search(r"(runbook|consenting|mailboxes|changing|effective)\.", source(cell))
     ]
     read = [i for i in shown if i + 1 < len(cells) and cells[i + 1]["cell_type"] == "markdown"]
     assert len(read) / len(shown) >= 0.85

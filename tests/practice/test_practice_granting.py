@@ -28,7 +28,7 @@ def closed_at_first(lab: Lab) -> None:
 def granted(lab: Lab, **told: str) -> str:
     """Carry the plan out, insist that nothing is left, and return where the receipt is."""
     change = lab.run.mailboxes.plan(lab.run.mailboxes.look(), **told)
-    receipt = lab.run.mailboxes.apply(change, apply=True)
+    receipt = lab.run.carry_out(change, apply=True)
     assert receipt.whole, receipt.entries
     left = lab.run.mailboxes.plan(lab.run.mailboxes.look(), **told)
     assert (left.steps, [str(check) for check in left.checks if check.outcome != "ok"]) == ((), [])
@@ -36,7 +36,7 @@ def granted(lab: Lab, **told: str) -> str:
 
 
 def taken_back(lab: Lab, where: str) -> None:
-    receipt = lab.run.mailboxes.take_back(where, apply=True)
+    receipt = lab.run.take_back(where, apply=True)
     assert receipt.whole, receipt.entries
 
 
@@ -77,7 +77,7 @@ def test_a_dehydrated_organization_is_made_ready_first_and_stays_so(tmp_path: Pa
     with granting(tmp_path, made, {**ADA, "protocols": ["smtp"]}, smtp="rbac") as lab:
         before = lab.exchange()
         where = granted(lab)
-        back = lab.run.mailboxes.take_back(where)
+        back = lab.run.take_back(where, apply=False)
         assert any(check.outcome == "cannot know" and "customization" in check.name for check in back.plan.checks)
         taken_back(lab, where)
         assert lab.exchange() == {**before, "dehydrated": False}
@@ -96,7 +96,7 @@ def test_a_person_opens_a_shared_mailbox_and_sends_as_it_with_their_own_token(tm
     with granting(tmp_path, made, INVOICES, flow="interactive", client_id=client) as lab:
         before = lab.exchange()
         look = lab.run.mailboxes.look(signs_in=mailing.ADA)
-        receipt = lab.run.mailboxes.apply(lab.run.mailboxes.plan(look), apply=True)
+        receipt = lab.run.carry_out(lab.run.mailboxes.plan(look), apply=True)
         assert receipt.whole, receipt.entries
         token = mailing.delegated(lab.practice, lab.made)
         assert opened(lab, "imap", mailing.INVOICES, token)
@@ -118,7 +118,7 @@ def test_the_registrations_id_is_mended_and_the_undo_makes_the_mistake_again(tmp
     with granting(tmp_path, made, {**ADA, "protocols": ["imap"]}) as lab:
         found = lab.run.mailboxes.plan(lab.run.mailboxes.look())
         assert any("the id of its registration" in check.found for check in found.checks)
-        receipt = lab.run.mailboxes.apply(found, apply=True)
+        receipt = lab.run.carry_out(found, apply=True)
         assert receipt.whole, receipt.entries
         token = mailing.app_only(lab.practice, made)
         # What hung on the old entry was given again, though nobody asked for it: the next plan says so.
@@ -176,9 +176,9 @@ def test_two_engineers_who_plan_the_same_make_it_once(tmp_path: Path) -> None:
     made = without_smtp_consent(bare())
     with granting(tmp_path, made, ADA, smtp="rbac") as lab:
         first, second = (lab.run.mailboxes.plan(lab.run.mailboxes.look()) for _ in range(2))
-        assert lab.run.mailboxes.apply(first, apply=True).whole
+        assert lab.run.carry_out(first, apply=True).whole
         after = lab.exchange()
-        receipt = lab.run.mailboxes.apply(second, apply=True)
+        receipt = lab.run.carry_out(second, apply=True)
         assert {entry.outcome for entry in receipt.entries} == {"already"}
         assert lab.exchange() == after
 
@@ -188,7 +188,7 @@ def test_the_record_fits_its_schema_and_names_what_was_done(tmp_path: Path) -> N
         part: mailboxes.Granting = lab.run.mailboxes
         found = part.look()
         change = part.plan(found)
-        receipt = part.apply(change, apply=True)
+        receipt = lab.run.carry_out(change, apply=True)
         text = part.keep(part.look(), change, receipt).read_text(encoding="utf-8")
         assert '"mailauth/mailboxes/1"' in text
         assert receipt.where in text
@@ -199,5 +199,5 @@ def test_a_hostile_name_is_sent_as_it_is_and_comes_back_as_it_is(tmp_path: Path,
     with granting(tmp_path, bare(), {**ADA, "protocols": ["imap"]}) as lab:
         found = lab.run.mailboxes.look()
         change = lab.run.mailboxes.plan(replace(found, app=replace(found.app, name=name)))
-        assert lab.run.mailboxes.apply(change, apply=True).whole
+        assert lab.run.carry_out(change, apply=True).whole
         assert [one["display_name"] for one in lab.exchange()["principals"]] == [name]

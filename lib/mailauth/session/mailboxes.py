@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from .. import admission, mailboxes, mailgrants
+from .. import admission, collector, mailboxes, mailgrants
+from ..actors import Actor
 from ..checks import Check
 from ..conditions import Conditions
 from ..coverage import Coverage, Window
@@ -17,13 +18,14 @@ from ..froms import Froms
 from ..mailboxes import Found
 from ..mailgrants import App
 from ..organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal
-from ..plan import Cmdlet, Plan, Receipt, new_id
+from ..plan import Cmdlet, Plan, Receipt, new_id, undo
 from ..services import conditions, mailapps, store, traces
 from ..services import organization as exchange_holdings
 from ..services.exchange import Exchange
 from ..tenants import MailApp
 from ..tenants import Mailbox as Wanted
-from .tenancy import Tenancy
+from .signing_in import SigningIn
+from .tenancy import Tenancy, project
 
 __all__ = ["Granting"]
 
@@ -45,42 +47,64 @@ class Granting:
     tenancy: Tenancy
 
     def app(self, name: str = "") -> MailApp:
-        """Return the app that is to open mailboxes.
+        """Return the app that is to open mailboxes; one without a client id where the tenants file names none.
 
         Args:
-            name: What the tenants file calls it; empty where it names one only.
+            name: What the tenants file calls it; empty for the first that is registered.
 
         Raises:
-            ConfigurationError: There is none of that name, there are several, or it has no client id yet.
+            ConfigurationError: There is none of that name, or it has no client id yet.
         """
-        apps = [app for app in self.tenancy.tenant.mail_apps if name in ("", app.name)]
-        known = ", ".join(app.name for app in self.tenancy.tenant.mail_apps) or "no mail app"
-        if len(apps) != 1:
-            raise ConfigurationError(
-                f"app: found {name!r}, and {self.tenancy.tenant.name} has {known}.",
-                remedy="Name one of them in app." if apps else "Run 20 first: it registers one.",
-            )
-        if not apps[0].client_id:
-            raise ConfigurationError(f"{apps[0].name} has no client_id.", remedy="Run 20 first: it registers the app.")
-        return apps[0]
+        apps = self.tenancy.tenant.mail_apps
+        if not name:
+            return next((app for app in apps if app.client_id), MailApp(name="no mail app"))
+        found = next((app for app in apps if app.name == name), None)
+        if found is None:
+            known = ", ".join(app.name for app in apps) or "no mail app"
+            raise ConfigurationError(f"app: found {name!r}; {self.tenancy.tenant.name} has {known}.")
+        if not found.client_id:
+            raise ConfigurationError(f"app: {name} has no client_id.", remedy="Run 20 first: it registers the app.")
+        return found
 
-    def look(self, app: str = "", *, signs_in: str = "", everywhere: bool = False) -> Found:
+    def reader(self, *, collected: str = "") -> Actor | None:
+        """Return as whom the tenant is read; None where a file is read instead, or nobody is configured."""
+        return None if collected or self.tenancy.tenant.admin is None else SigningIn(self.tenancy).reader()
+
+    def operator(self, change: Plan, *, apply: bool = False) -> tuple[Actor | None, tuple[Check, ...]]:
+        """Return as whom *change* would be carried out, and what is missing for that; nobody is asked without *apply*.
+
+        Raises:
+            ConfigurationError: Nobody is configured who may change the tenant.
+        """
+        return SigningIn(self.tenancy).missing(change) if apply and change.steps else (None, ())
+
+    def look(self, app: str = "", *, signs_in: str = "", collected: str = "", everywhere: bool = False) -> Found:
         """Return where the app stands; changes nothing. What cannot be read is coverage.
 
         Args:
-            app: What the tenants file calls the app; empty where it names one only.
+            app: What the tenants file calls the app; empty for the first that is registered.
             signs_in: Who signs in for shared mailboxes; see `mailboxes.signers`.
+            collected: A file that the collector script wrote, to be read in place of the tenant; from the project
+                folder on. Nobody is asked then.
             everywhere: Whether to ask every mailbox of a large organization whom it lets in, a request each.
 
         Raises:
-            ConfigurationError: The app or a parameter is wrong.
+            ConfigurationError: The app, a parameter or the file is wrong.
         """
         mail_app, told = self.app(app), mailboxes.signers(signs_in)
+        if collected:
+            return self._collected(mail_app, told, Path(collected).expanduser())
         known, reached = self._known(mail_app)
         held = self._held(known, told, everywhere=everywhere)
-        judged = self._judged(held)
+        accounts = [box.object_id for name in _asked(held) if (box := held.organization.mailbox(name))]
+        judged = self._judged(held, self._conditions(accounts))
         self.tenancy.tell("")
-        return replace(judged, coverage=(*reached, *judged.coverage))
+        return replace(judged, coverage=(*reached, *judged.coverage, *judged.conditions.coverage))
+
+    def script(self) -> str:
+        """Return a script that only reads, for somebody who may; `look` takes the file that it writes."""
+        tenant = self.tenancy.tenant
+        return collector.script(tenant, mailboxes=[each.address for each in tenant.mailboxes], now=self.tenancy.now())
 
     def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
         """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.
@@ -106,26 +130,31 @@ class Granting:
         )
         return self.tenancy.considered(change)
 
-    def apply(self, change: Plan, *, apply: bool = False) -> Receipt:
-        """Carry *change* out and return the receipt; without *apply* nothing is sent.
+    def take_back(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
+        """Return what takes back what *where* says was done; without it what would take *receipt* back, not applied.
+
+        Args:
+            receipt: What this run has carried out.
+            where: The file of a receipt, as `Receipt.where` names it.
+            apply: Whether to take back what *where* says.
 
         Raises:
-            MailauthError: Nobody is configured who may change the tenant.
+            ConfigurationError: *where* is no receipt of this tenant, or nobody may change it.
         """
-        return self.tenancy.carry_out(change, apply=apply)
+        if where:
+            return self.tenancy.take_back(where, apply=apply)
+        now = self.tenancy.now()
+        return Receipt(undo(receipt, id=new_id(now), now=now), undoes=receipt.plan.id)
 
-    def take_back(self, where: str | Path, *, apply: bool = False) -> Receipt:
-        """Undo what the receipt at *where* says; without *apply* only plan."""
-        return self.tenancy.take_back(where, apply=apply)
-
-    def tested(self, found: Found) -> tuple[Check, ...]:
+    def tested(self, found: Found, *, collected: str = "") -> tuple[Check, ...]:
         """Return whether the app's role covers each mailbox that it is to send from, as Exchange itself says.
 
-        The test asks the current state; live traffic follows it within 30 minutes to 2 hours.
+        The test asks the current state; live traffic follows it within 30 minutes to 2 hours. Nobody is asked where the
+        look was read from a file.
         """
         app = found.app
         boxes = [box for each in found.wanted if "smtp" in each.protocols and (box := _box(found, each.address))]
-        if not (app.alone and app.smtp == "rbac" and app.object_id and boxes):
+        if collected or not (app.alone and app.smtp == "rbac" and app.object_id and boxes):
             return ()
         try:
             with self._exchange() as exchange:
@@ -142,6 +171,8 @@ class Granting:
     # Reading.
 
     def _known(self, app: MailApp) -> tuple[App, tuple[Coverage, ...]]:
+        if not app.client_id:
+            return App(app.name, "", alone=False), ()
         self.tenancy.tell(f"reading {app.name} in the directory")
         try:
             return mailapps.read(self.tenancy.tenant.cloud, self.tenancy.reader(), app)
@@ -164,12 +195,24 @@ class Granting:
                 asked = _trustees(found, froms)
                 addresses = [each.address for each in boxes]
                 held = exchange_holdings.read(exchange, mailboxes=addresses, trustees=asked, tell=self.tenancy.tell)
+                held = self._with_holders(exchange, replace(found, organization=held))
                 opened, lost = self._opened(exchange, app, held, everywhere=everywhere)
                 coverage = (*held.coverage, *dark, *lost)
                 return replace(found, organization=held, froms=froms, opened=opened, coverage=coverage)
         except MailauthError as error:
             lost_all = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
             return replace(found, coverage=(lost_all,))
+
+    def _with_holders(self, exchange: Exchange, found: Found) -> Organization:
+        """Return the organization with as whom those may send who open a shared mailbox and were not named."""
+        held = found.organization
+        asked = held.trustees or frozenset()
+        new = [each for each in _holders(found) if each.lower() not in asked]
+        if not new:
+            return held
+        more = exchange_holdings.read(exchange, trustees=new)
+        known = more.send_as if not asked else (*(held.send_as or ()), *(more.send_as or ()))
+        return replace(held, send_as=known, trustees=asked | (more.trustees or frozenset()))
 
     def _froms(self, exchange: Exchange, boxes: Iterable[Wanted]) -> tuple[tuple[Froms, ...], tuple[Coverage, ...]]:
         """Return what the senders that notebook 10 knows put into From."""
@@ -220,19 +263,31 @@ class Granting:
         kept.unlink(missing_ok=True)
         return found
 
-    def _judged(self, found: Found) -> Found:
-        """Return the look with what each mailbox lets in."""
-        names = _asked(found)
-        boxes = [box for name in names if (box := found.organization.mailbox(name))]
-        held = self._conditions([box.object_id for box in boxes])
-        return replace(
-            found,
-            conditions=held,
-            effective=admission.every(
-                found.organization, held, now=self.tenancy.now(), app=found.app.object_id, only=names
-            ),
-            coverage=(*found.coverage, *held.coverage),
+    def _collected(self, app: MailApp, told: Mapping[str, str], path: Path) -> Found:
+        """Return the look that a file holds."""
+        tenant = self.tenancy.tenant
+        try:
+            text = (project() / path).read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigurationError(f"collected: {path.name} cannot be read: {why}.") from None
+        held = collector.read(text, tenant=tenant)
+        found = Found(
+            app=mailboxes.app_of(app, held.consents),
+            wanted=tenant.mailboxes,
+            organization=held.organization,
+            conditions=held.conditions,
+            signs_in=told,
+            coverage=held.coverage,
+            source=path.name,
         )
+        return self._judged(found, held.conditions)
+
+    def _judged(self, found: Found, held: Conditions) -> Found:
+        """Return the look with what each mailbox lets in."""
+        now, app = self.tenancy.now(), found.app.object_id
+        judged = admission.every(found.organization, held, now=now, app=app, only=_asked(found))
+        return replace(found, conditions=held, effective=judged)
 
     def _conditions(self, accounts: list[str]) -> Conditions:
         self.tenancy.tell("reading what Entra asks of sign-ins")
@@ -262,14 +317,18 @@ def _trustees(found: Found, froms: Iterable[Froms]) -> tuple[str, ...]:
 def _asked(found: Found) -> list[str]:
     """Return the mailboxes that are judged: the wanted ones, and those of whoever signs in for a shared one."""
     wanted = [each.address for each in found.wanted]
-    holders = [
+    return list(dict.fromkeys((*wanted, *found.signs_in.values(), *_holders(found))))
+
+
+def _holders(found: Found) -> list[str]:
+    """Return the people who open the shared mailboxes that people are to open."""
+    return [
         row.trustee
         for each in found.wanted
         if each.kind != "user" and found.app.people
         for row in found.organization.rights_of(each.address) or ()
         if row.opens and "@" in row.trustee
     ]
-    return list(dict.fromkeys((*wanted, *found.signs_in.values(), *holders)))
 
 
 def _box(found: Found, address: str) -> Mailbox | None:

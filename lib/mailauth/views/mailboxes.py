@@ -3,18 +3,26 @@
 from collections.abc import Sequence
 
 from .. import powershell
+from ..actors import Actor
 from ..checks import Check
 from ..mailboxes import Found
 from ..mailgrants import Opening
 from ..organization import Principal
 from ..plan import Plan
-from . import listings
-from .markup import Badge, Cell
-from .tables import Code, Table
+from . import actors, listings
+from .markup import Badge, Cell, Stack
+from .tables import Callout, Code, Table
 
-__all__ = ["froms", "known", "open_today", "people", "reach", "script", "tested"]
+__all__ = ["acting", "collector", "froms", "known", "open_today", "people", "reach", "script", "tested"]
 
 _PROTOCOLS = {"imap": "IMAP", "pop": "POP", "smtp": "SMTP AUTH"}
+
+
+def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack | Callout:
+    """Return as whom something is done, and what is missing for it."""
+    if actor is None:
+        return Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])
+    return actors.acting(actor, lacking)
 
 
 def known(found: Found) -> Table:
@@ -105,8 +113,15 @@ def tested(found: Sequence[Check]) -> Table:
 
 
 def script(change: Plan) -> Code:
-    """Return the plan as a PowerShell script with the same effect."""
-    return Code("The same plan as PowerShell, for whoever must run it", powershell.script(change))
+    """Return a plan as a PowerShell script, to be reviewed and run by whoever must."""
+    note = "Save it as it is. It has been read by a PowerShell grammar and not been run."
+    return Code(f"{change.title}, as PowerShell", powershell.script(change), note=note)
+
+
+def collector(text: str) -> Code:
+    """Return the script that only reads."""
+    note = "Save it as it is, and run it as somebody who may read. It has been read by a PowerShell grammar, not run."
+    return Code("Collect what this notebook reads, as PowerShell", text, note=note)
 
 
 def reach(found: Found) -> Table:
