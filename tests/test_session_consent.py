@@ -3,16 +3,24 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from mailauth import evidence, session, tenants
-from mailauth.errors import ConfigurationError, EvidenceError
+from mailauth.checks import worst
+from mailauth.errors import ConfigurationError, EvidenceError, SourceError
 from mailauth.grants import Consents
+from mailauth.services.client import Graph
 from mailauth.session import Run
+from mailauth.tenants import Flow, MailApp
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = "22222222-2222-2222-2222-222222222222"
@@ -141,3 +149,82 @@ class TestPractice:
         before = opened.consents.look()
         opened.consents.links(before)
         assert opened.consents.look() == before
+
+    def test_the_command_grants_what_is_missing_and_undo_takes_it_back(self, tmp_path: Path) -> None:
+        before = session.open("fabrikam").consents.look()
+        relay = ["consent", "--tenant", "fabrikam", "--app", "relay", "--out", str(tmp_path)]
+        planned = mailauth(*relay, "--grant")
+        assert (planned.returncode, list(tmp_path.iterdir())) == (1, [])
+        assert "Grant relay POP.AccessAsUser.All on Microsoft Graph for everybody" in planned.stdout
+        assert mailauth(*relay, "--grant", "--apply").returncode == 0
+        assert mailauth(*relay).returncode == 0
+        [receipt] = tmp_path.glob("fabrikam/receipts/*.jsonl")
+        undone = mailauth("undo", str(receipt), "--tenant", "fabrikam", "--apply")
+        assert undone.returncode == 0, undone.stdout + undone.stderr
+        assert session.open("fabrikam").consents.look() == before
+
+    def test_granting_takes_its_own_option(self) -> None:
+        done = mailauth("consent", "--tenant", "fabrikam", "--apply")
+        assert (done.returncode, "go with --grant" in done.stderr) == (2, True)
+
+    def test_the_notebook_grants_and_takes_back_what_its_receipt_says(self, tmp_path: Path) -> None:
+        before = session.open("fabrikam").consents.look()
+        folder = str(tmp_path)
+        shown = stepped(tenant="fabrikam", out=folder, apply=True)
+        assert "POP.AccessAsUser.All is granted for everybody" in shown
+        [receipt] = tmp_path.glob("fabrikam/receipts/*.jsonl")
+        record = json.loads((tmp_path / "fabrikam" / "evidence" / "30-consent.json").read_text(encoding="utf-8"))
+        assert [step["outcome"] for step in record["data"]["plan"]["steps"]] == ["done", "done"]
+        assert Path(record["data"]["plan"]["receipt"]).name == receipt.name
+        assert "Undo: Consent for mail in fabrikam: done" in stepped(
+            tenant="fabrikam", out=folder, apply=True, undo=str(receipt)
+        )
+        assert session.open("fabrikam").consents.look() == before
+
+    def test_an_app_that_was_registered_by_hand_is_consented_to_for_both_flows_and_back(self, tmp_path: Path) -> None:
+        opened = session.open("adatum", out=str(tmp_path))
+        with registered(opened) as client_id:
+            flows = (Flow(kind="interactive"), Flow(kind="managed-identity"))
+            app = MailApp(name="by hand", client_id=client_id, flows=flows)
+            run = Run(opened.configuration, replace(opened.tenant, mail_apps=(app,)), tmp_path, tell=lambda _: None)
+            before = run.consents.look()
+            receipt = run.carry_out(run.consents.plan(before), apply=True)
+            after = run.consents.look()
+            assert [(entry.outcome, entry.said) for entry in receipt.entries] == [("done", "")] * 4
+            assert worst(after.checks) == "ok"
+            assert run.consents.plan(after).steps == ()
+            assert run.take_back(receipt.where, apply=True).whole
+            assert run.consents.look() == before
+
+
+@contextmanager
+def registered(run: Run) -> Iterator[str]:
+    """Give the client id of an app that somebody registers in the portal, once the directory shows it."""
+    scopes = [f"{run.tenant.cloud.graph}/Application.ReadWrite.All"]
+    with Graph(run.tenant.cloud, run.operator(), scopes=scopes) as graph:
+        made = graph.post("/v1.0/applications", {"displayName": "By hand", "signInAudience": "AzureADMyOrg"})
+        path = f"/v1.0/applications/{made['id']}"
+        until = time.monotonic() + 60
+        while not shows(graph, path) and time.monotonic() < until:
+            time.sleep(0.2)
+        yield str(made["appId"])
+        graph.delete(path)
+
+
+def shows(graph: Graph, path: str) -> bool:
+    try:
+        return bool(graph.get(path))
+    except SourceError:
+        return False
+
+
+def stepped(**parameters: object) -> str:
+    """Return the text that notebook 30 shows when a person steps through it."""
+    # nbformat gives this function no types.
+    read: Callable[..., Any] = nbformat.read
+    book = read(ROOT / "notebooks" / "30-consent.ipynb", as_version=4)
+    given = next(cell for cell in book.cells if "parameters" in cell.metadata.get("tags", []))
+    given.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
+    NotebookClient(book, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(output.data["text/plain"] for output in outputs if "data" in output)
