@@ -238,7 +238,27 @@ def test_an_exclusion_says_since_when_and_by_whom_where_the_log_remembers() -> N
         answer = answered("smtp", "password", directory=entra(conditionalAccess=[made], directoryAudits=audits))
         (link,) = [each for each in answer.chain if each.rule == "Conditional Access"]
         assert (answer.state, answer.exceptions) == ("open", (link,))
-        assert (link.since, link.by) == (since, by)
+        assert (link.found, link.since, link.by) == ("“No passwords” leaves the account out by name", since, by)
+
+
+@pytest.mark.parametrize(
+    ("users", "found"),
+    [
+        pytest.param({"excludeGroups": [GROUP]}, f"the group “{GROUP}”, which it is in", id="a group"),
+        pytest.param({"excludeRoles": ["role"]}, "a role that it holds", id="a role"),
+        pytest.param({"excludeUsers": ["GuestsOrExternalUsers"]}, "guests", id="guests"),
+    ],
+)
+def test_an_exclusion_that_is_not_by_name_does_not_say_since_when_it_holds_for_the_account(
+    users: dict[str, list[str]], found: str
+) -> None:
+    made = policy(users={"includeUsers": ["All"], **users})
+    known = [{"id": ADA, "userType": "Guest", "accountEnabled": True}]
+    held = [{"principalId": ADA, "roleDefinitionId": "role"}]
+    answer = answered("smtp", "password", directory=entra(conditionalAccess=[made], users=known, roleAssignments=held))
+    (link,) = answer.exceptions
+    assert (link.found, link.since) == (f"“No passwords” leaves out {found}", None)
+    assert link.note == "Since when the account is among them was not read."
 
 
 def test_a_policy_for_workload_identities_stops_the_app_that_it_names() -> None:

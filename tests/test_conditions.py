@@ -188,7 +188,7 @@ def test_a_look_reads_all_that_decides(opened: Opened) -> None:
         True,
         False,
     ]
-    assert found.excluded_by(policy, made.ada.id) == group.id
+    assert (found.excluded_by(policy, made.ada.id), found.names) == (group.id, {group.id: "Printers"})
     assert found.federated("bob@federated.example") is True
     assert {each.name: each.licensed for each in (found.accounts or {}).values()} == {
         "ada@woodgrove.example": False,
@@ -239,12 +239,12 @@ def test_requests_grow_with_pages_and_not_with_mailboxes(opened: Opened) -> None
     look = opened(made)
     found = look(*(each.id for each in people))
     assert len(found.accounts or {}) == 1_000
-    # Security defaults, policies, domains and changes are one each; accounts and members are two pages each.
-    assert look.requests == 8
+    # Security defaults, policies, names of groups, domains and changes are one each; accounts and members are two.
+    assert look.requests == 9
     look.requests = 0
     look.practice.backend.graph = GraphLimits(page=250)
     look(*(each.id for each in people))
-    assert look.requests == 4 + 5 + 4
+    assert look.requests == 5 + 5 + 4
 
 
 def test_a_few_accounts_are_asked_for_by_their_ids(opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.admissions import ADA, AT, GROUP, box, entra, exchange, records
 HOSTILE = '<script>alert("x")</script>@woodgrove.example'
 
 
-def numbered(number: int, **details: object) -> Mailbox:
+def numbered(number: int, **details: Any) -> Mailbox:
     """Return one of many mailboxes."""
     address = f"p{number}@woodgrove.example"
     return replace(box(**details), address=address, upn=address, object_id=f"{number:08x}{ADA[8:]}")
@@ -43,7 +44,7 @@ def test_the_sentence_counts_each_answer() -> None:
     found = answers(box(), numbered(1, policy="unread"), numbered(2, mailbox="off"), numbered(3, mailbox="off"))
     assert views.sentence(found).body == [
         "We looked at 4 mailboxes. 1 can be used by whoever has the password and nothing else (SMTP AUTH), 2 cannot,"
-        " and 1 we cannot tell.",
+        " and for 1 we cannot tell.",
         "2 would let an app with OAuth send. What it also needs, consent and permissions, is not counted here.",
     ]
 
@@ -86,12 +87,19 @@ def excluded() -> tuple[Effective, ...]:
         ],
     }
     held = exchange("on", "none", box())
-    return admission.every(held, entra(access="excluded", directoryAudits=[audit]), now=AT)
+    return admission.every(
+        held,
+        entra(access="excluded", directoryAudits=[audit], groups=[{"id": GROUP, "displayName": "Printers"}]),
+        now=AT,
+    )
 
 
 def test_an_open_door_names_the_exception_that_it_is_owed_to_with_since_when_and_who() -> None:
     why = str(views.reasons(excluded()).rows[0][-1])
-    assert "“No passwords” leaves the account out, since 2026-11-03, by wanda@woodgrove.example" in why
+    assert (
+        "“No passwords” leaves out the group “Printers”, which it is in, since 2026-11-03, by wanda@woodgrove.example"
+        in why
+    )
 
 
 def test_the_chain_shows_every_link_in_order_and_marks_the_one_that_decides() -> None:

@@ -500,7 +500,7 @@ def _covering(rule: str, about: _About, policy: AccessPolicy, client: Client) ->
         return
     excluded = conditions.excludes(policy, account_id)
     if excluded:
-        yield _told(rule, about, policy, "excepts", "leaves the account out", excluding=True)
+        yield _exception(rule, about, policy)
     elif policy.state == "enabledForReportingButNotEnforced":
         yield _told(rule, about, policy, "remark", f"only reports; {_would(effect)}", note=_managed(policy))
     elif policy.state != "enabled":
@@ -546,22 +546,24 @@ def _managed(policy: AccessPolicy) -> str:
     return f"Microsoft switches it on, not before {day:%Y-%m-%d}, unless somebody decides otherwise." if day else ""
 
 
-def _told(
-    rule: str,
-    about: _About,
-    policy: AccessPolicy,
-    verdict: Verdict,
-    found: str,
-    *,
-    excluding: bool = False,
-    note: str = "",
-) -> Link:
-    """Return what a policy says, with since when and by whom as far as the log or the policy itself tells."""
-    excluded = about.conditions.excluded_by(policy, about.box.object_id) if excluding else ""
-    change = about.conditions.changed(policy, excluding=excluded)
-    # Without its entry in the log nobody knows when an exclusion began: the policy's last change may be another.
-    dated = None if excluding else policy.changed_at or policy.made_at
-    since, by = (change.at, change.by) if change else (dated, "")
+def _exception(rule: str, about: _About, policy: AccessPolicy) -> Link:
+    """Return that a policy leaves the account out, through what, and since when as far as the log remembers."""
+    through = about.conditions.excluded_by(policy, about.box.object_id)
+    change = about.conditions.changed(policy, excluding=through) if through else None
+    since, by = (change.at, change.by) if change else (None, "")
+    if through == about.box.object_id.lower():
+        return Link(rule, "excepts", f"“{policy.name}” leaves the account out by name", _PORTAL, since, by)
+    said = "guests" if not through else "a role that it holds"
+    if through in policy.exclude.groups:
+        said = f"the group “{about.conditions.names.get(through, through)}”, which it is in"
+    note = "Since when the account is among them was not read."
+    return Link(rule, "excepts", f"“{policy.name}” leaves out {said}", _PORTAL, since, by, note)
+
+
+def _told(rule: str, about: _About, policy: AccessPolicy, verdict: Verdict, found: str, *, note: str = "") -> Link:
+    """Return what a policy says, since its last change, and by whom as far as the log remembers."""
+    change = about.conditions.changed(policy)
+    since, by = (change.at, change.by) if change else (policy.changed_at or policy.made_at, "")
     return Link(rule, verdict, f"“{policy.name}” {found}", _PORTAL, since, by, note)
 
 

@@ -186,6 +186,7 @@ class Conditions:
         accounts: By object id: those asked about.
         members: For each group that was read, the ids of its members, nested ones included.
         roles: For each directory role that a policy names, the ids of who holds it.
+        names: What groups that were read are called, by id; anybody's text.
         domains: ``Managed`` or ``Federated``, by the domain's name.
         changes: Changes of policies, newest first, as far back as the log remembers.
         coverage: How far the look reached.
@@ -196,6 +197,7 @@ class Conditions:
     accounts: Mapping[str, Account] | None = None
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     roles: Mapping[str, frozenset[str]] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
     domains: Mapping[str, str] | None = None
     changes: tuple[Change, ...] | None = None
     coverage: tuple[Coverage, ...] = ()
@@ -234,7 +236,9 @@ class Conditions:
 
     def excluded_by(self, policy: AccessPolicy, account_id: str) -> str:
         """Return the id on the policy's list of exclusions that leaves the account out; empty where none does."""
-        return next((each for each in sorted(policy.exclude.ids) if self._holds(each, account_id.lower())), "")
+        own = account_id.lower()
+        ids = sorted(policy.exclude.ids, key=lambda each: (each != own, each))
+        return next((each for each in ids if self._holds(each, own)), "")
 
     def changed(self, policy: AccessPolicy, *, excluding: str = "") -> Change | None:
         """Return the newest change of *policy* that the log remembers, or the one that began to exclude an id."""
@@ -269,8 +273,8 @@ def of(records: Mapping[str, Any], *, coverage: Sequence[Coverage] = ()) -> Cond
 
     Args:
         records: By name; what was not read is absent or None. ``securityDefaults``: the policy. ``conditionalAccess``,
-            ``users``, ``roleAssignments``, ``domains``, ``directoryAudits``: lists. ``groupMembers``: a list for each
-            group's id.
+            ``users``, ``groups``, ``roleAssignments``, ``domains``, ``directoryAudits``: lists. ``groupMembers``: a
+            list for each group's id.
         coverage: How far the look reached.
     """
     members = {key.lower(): _ids(each) for key, each in (records.get("groupMembers") or {}).items()}
@@ -280,6 +284,7 @@ def of(records: Mapping[str, Any], *, coverage: Sequence[Coverage] = ()) -> Cond
         accounts=_by_id(records.get("users")),
         members=members,
         roles=_roles(records.get("roleAssignments"), members),
+        names={str(each.get("id")).lower(): str(each.get("displayName")) for each in _records(records.get("groups"))},
         domains=_domains(records.get("domains")),
         changes=_changes(records.get("directoryAudits")),
         coverage=tuple(coverage),

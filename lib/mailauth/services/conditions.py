@@ -5,6 +5,7 @@ with pages and with the groups that policies name, not with mailboxes. Reading c
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -109,10 +110,7 @@ class _Look:
             whole = self._pages("/v1.0/users", {"$select": _ACCOUNT, "$top": _PAGE})
             yield from (each for each in whole if each.get("id") in wanted)
             return
-        for start in range(0, len(ids), _IDS_AT_A_TIME):
-            # Ids, but they come from a service: a quote in one would begin a filter of its choosing.
-            some = ", ".join("'" + each.replace("'", "''") + "'" for each in ids[start : start + _IDS_AT_A_TIME])
-            yield from self._pages("/v1.0/users", {"$select": _ACCOUNT, "$filter": f"id in ({some})"})
+        yield from self._by_id("/v1.0/users", ids, _ACCOUNT)
 
     def people(self) -> None:
         """Read whom the policies mean by groups and roles; nothing where they name none."""
@@ -122,7 +120,7 @@ class _Look:
             self.part("roleAssignments", self._assignments)
             groups += conditions.owners(self.records.get("roleAssignments") or (), roles)
         if groups:
-            self._members(dict.fromkeys(groups))
+            self._members(tuple(dict.fromkeys(groups)))
 
     def all(self, path: str, parameters: Mapping[str, str | int] | None = None) -> list[Record]:
         """Return the records of every page."""
@@ -131,9 +129,12 @@ class _Look:
     def _assignments(self) -> list[Record]:
         return self.all("/v1.0/roleManagement/directory/roleAssignments", {"$expand": "principal"})
 
-    def _members(self, groups: Iterable[str]) -> None:
+    def _members(self, groups: Sequence[str]) -> None:
         self.records["groupMembers"] = found = dict[str, list[Record]]()
         refused = dict[str, MailauthError]()
+        # Without a name a group stands with its id: nothing is decided by it.
+        with suppress(SourceError):
+            self.records["groups"] = list(self._by_id("/v1.0/groups", groups, "id,displayName"))
         for group in groups:
             # A group that cannot be read is unknown; the others still decide for their members.
             try:
@@ -141,6 +142,12 @@ class _Look:
             except SourceError as error:
                 refused[group] = error
         self.coverage.append(_partly(refused) if refused else Coverage(_WHAT["groupMembers"], "complete", _SOURCE))
+
+    def _by_id(self, path: str, ids: Sequence[str], fields: str) -> Iterator[Record]:
+        for start in range(0, len(ids), _IDS_AT_A_TIME):
+            # Ids, but they come from a service: a quote in one would begin a filter of its choosing.
+            some = ", ".join("'" + each.replace("'", "''") + "'" for each in ids[start : start + _IDS_AT_A_TIME])
+            yield from self._pages(path, {"$select": fields, "$filter": f"id in ({some})"})
 
     def _pages(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Iterator[Record]:
         page = self._graph.get(path, parameters)

@@ -41,7 +41,8 @@ def sentence(found: Sequence[Effective]) -> Callout:
     apps = sum(each.answer("smtp", "app").state == "open" for each in found)
     said = [
         f"We looked at {counted(len(found), 'mailbox', 'mailboxes')}. {state['open']:,} can be used by whoever has the"
-        f" password and nothing else (SMTP AUTH), {state['closed']:,} cannot, and {state['unknown']:,} we cannot tell.",
+        f" password and nothing else (SMTP AUTH), {state['closed']:,} cannot, and for {state['unknown']:,} we cannot"
+        " tell.",
         f"{apps:,} would let an app with OAuth send. What it also needs, consent and permissions, is not counted here.",
     ]
     if state["open"]:
@@ -89,12 +90,12 @@ def chain(found: Effective, protocol: Protocol = "smtp") -> Stack:
 
 def conflict(found: Conflict) -> Stack:
     """Return what switching SMTP AUTH on for OAuth would open, and the order in which it opens nothing else."""
-    rows = [
+    rows: list[Sequence[Cell]] = [
         *_shut(found.exposed, Badge("lets passwords in too", "bad")),
         *_shut(found.unclear, Badge("cannot know", "know")),
         *_shut(found.guarded, Badge("passwords stay out", "ok")),
     ]
-    columns = ("Mailbox", "Its switch, if turned on", "Why")
+    columns = ("Mailboxes", "How many", "The switch, if turned on", "Why")
     table = Table(columns, rows, "Mailboxes that OAuth needs SMTP AUTH switched on for", empty="None.")
     return Stack([_contradiction(found), table])
 
@@ -123,11 +124,12 @@ def _decided(answer: Answer) -> Answer:
     return Answer(answer.protocol, answer.kind, (answer.decides, *owed))
 
 
-def _rank(protocol: Protocol, answers: Iterable[Answer], count: int) -> tuple[int, int, int]:
+def _rank(protocol: Protocol, answers: Iterable[Answer], count: int) -> tuple[bool, int, int, int]:
     states = {(each.kind == "password", each.state) for each in answers}
     order = [(True, "open"), (True, "unknown"), (False, "unknown"), (False, "closed")]
     worst = next((at for at, each in enumerate(order) if each in states), len(order))
-    return worst, count, _PROTOCOLS.index(protocol)
+    # ActiveSync is read by phones: whoever lets an app in asks about the others first.
+    return protocol == "eas", worst, count, _PROTOCOLS.index(protocol)
 
 
 def _badges(answers: Iterable[Answer]) -> Iterable[Cell]:
@@ -150,6 +152,8 @@ def _why(answers: Iterable[Answer]) -> Sequence[str]:
 
 def _said(link: Link) -> str:
     since = f", since {link.since:%Y-%m-%d}" if link.since else ""
+    if link.verdict == "excepts" and not since:
+        since = ", since when and by whom is not known"
     return f"{link.rule}: {link.found}{since}{f', by {link.by}' if link.by else ''}"
 
 
@@ -202,7 +206,10 @@ def _contradiction(found: Conflict) -> Callout:
 
 
 def _shut(found: Iterable[Effective], badge: Badge) -> Iterable[Sequence[Cell]]:
-    return ((each.mailbox.address, badge, _guard(each.opened)) for each in found)
+    alike: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for each in found:
+        alike[tuple(_guard(each.opened))].append(each.mailbox.address)
+    return ((_named(addresses), len(addresses), badge, why) for why, addresses in alike.items())
 
 
 def _guard(opened: Answer) -> Sequence[str]:
