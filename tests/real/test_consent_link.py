@@ -27,6 +27,10 @@ _SECRET = "woodgrove~reader~only-in-tests"
 
 @pytest.fixture
 def made() -> Woodgrove:
+    return tenant("http://localhost")
+
+
+def tenant(redirect_uri: str) -> Woodgrove:
     """Return the tenant with an app that asks for everything and was granted nothing."""
     found = woodgrove()
     found.estate.app(
@@ -36,7 +40,7 @@ def made() -> Woodgrove:
             *(("graph", "scope", scope) for scope in (*SCOPES, "offline_access")),
             *(("exchange", "role", role) for role in ROLES),
         ],
-        public_client=Redirects(redirect_uris=["http://localhost"]),
+        public_client=Redirects(redirect_uris=[redirect_uri]),
     )
     reader = found.estate.app("Reader", app_id=_READER)
     found.estate.secret(reader, _SECRET)
