@@ -17,8 +17,20 @@ from .plan import GraphCall, Keep, Look, Plan, Ref, Step, Value
 from .registration import MARK, App, Ask, Found, Platform, Policy, Wanted
 from .secretrefs import SecretRef
 from .tenants import Tenant
+from .wording import counted
 
-__all__ = ["Certificate", "Place", "bound", "older", "plan", "retire", "rotate", "state"]
+__all__ = [
+    "Certificate",
+    "Place",
+    "bound",
+    "needs_certificate",
+    "nothing_to_rotate",
+    "older",
+    "plan",
+    "retire",
+    "rotate",
+    "state",
+]
 
 _APPS: Final = "/v1.0/applications"
 _CREATE: Final = {"Prefer": "create-if-missing"}
@@ -134,6 +146,21 @@ def rotate(found: Found, wanted: Wanted, *, tenant: Tenant, id: str, now: dateti
     )
 
 
+def nothing_to_rotate(wanted: Wanted, *, tenant: Tenant, id: str, now: datetime) -> Plan:
+    """Return a plan without steps, for an app that has no certificate or secret of its own."""
+    said = "people prove who they are" if wanted.credential == "none" else "a federated credential does not end"
+    return Plan(
+        id=id,
+        title=f"Rotate nothing of {wanted.name}",
+        tenant=tenant.name,
+        tenant_id=tenant.tenant_id,
+        cloud=tenant.cloud.name,
+        steps=(),
+        checks=(Check("rotation", "ok", f"there is nothing to rotate: {said}"),),
+        made_at=now,
+    )
+
+
 def retire(
     found: Found, wanted: Wanted, key_ids: Sequence[str], proof: Check, *, tenant: Tenant, id: str, now: datetime
 ) -> Plan:
@@ -149,10 +176,10 @@ def retire(
         now: The clock.
     """
     making = _Making(found, wanted, tenant.cloud, id, now)
-    checks = tuple(_unfit(found, key_ids, proof, now))
+    checks = tuple(_unfit(found, key_ids, proof, now)) if key_ids else (Check("retire", "ok", "no old one is left"),)
     return Plan(
         id=id,
-        title=f"Retire {len(key_ids)} old of {wanted.name}",
+        title=f"Retire {counted(len(key_ids), 'old credential')} of {wanted.name}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -190,6 +217,11 @@ def bound(certificate: Certificate) -> Mapping[str, str]:
         "certificate.starts": _time(certificate.starts),
         "certificate.ends": _time(certificate.ends),
     }
+
+
+def needs_certificate(change: Plan) -> bool:
+    """Whether a certificate has to be made before *change* can be carried out."""
+    return "certificate.key" not in change.bound and any(step.id.startswith("certificate:") for step in change.steps)
 
 
 def state(wanted: Wanted, client_id: str, ref: SecretRef | None) -> dict[str, Any]:
@@ -610,7 +642,7 @@ class _Making:
         if len(staying) < len(held):
             yield self._keys(
                 f"retire-certificates:{self.wanted.slug}:{self.id}",
-                f"Remove {len(held) - len(staying)} old from its certificates",
+                f"Remove {counted(len(held) - len(staying), 'old certificate')}",
                 "A key that nobody uses can only be stolen.",
                 (held, [each.get("keyId") for each in held]),
                 (staying, [each.get("keyId") for each in staying]),

@@ -45,6 +45,7 @@ from ..verdicts import Thresholds
 from ..wording import counted
 from .consents import Consenting
 from .mailboxes import Granting
+from .registrations import Registering
 from .signing_in import SigningIn
 from .tenancy import Tenancy, history, project, shown
 
@@ -118,6 +119,11 @@ class Run(Tenancy):
     def mailboxes(self) -> Granting:
         """Mailboxes: what lets an app open them, what is missing, and what grants it."""
         return Granting(self)
+
+    @cached_property
+    def registrations(self) -> Registering:
+        """App registrations: what is wrong with one, what makes it right, and new credentials for it."""
+        return Registering(self)
 
     @cached_property
     def signing_in(self) -> SigningIn:

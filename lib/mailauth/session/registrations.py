@@ -9,6 +9,7 @@ from typing import Any, cast
 from azure.core.credentials import TokenCredential
 
 from .. import grants, permissions, plan, registration, registrationplan, registrationrecord, secretrefs
+from ..actors import Actor
 from ..checks import Check
 from ..errors import ConfigurationError, SecretError
 from ..plan import Plan, Receipt
@@ -17,6 +18,7 @@ from ..registrationplan import Place
 from ..secretrefs import SecretRef
 from ..services import certificates, identity, registrations, secrets, statefile, store
 from ..tenants import Admin, MailApp
+from .signing_in import SigningIn
 from .tenancy import Tenancy
 
 __all__ = ["Registering"]
@@ -101,6 +103,18 @@ class Registering:
         """
         return registration.advice(wanted.protocols, attended=wanted.for_people, own_code=own_code)
 
+    def reader(self) -> Actor | None:
+        """Return as whom the tenant is read; None where nobody is configured."""
+        return SigningIn(self.tenancy).reader() if self.tenancy.tenant.admin else None
+
+    def operator(self, change: Plan, *, apply: bool = False) -> tuple[Actor | None, tuple[Check, ...]]:
+        """Return as whom *change* would be carried out, and what is missing for that; nobody is asked without *apply*.
+
+        Raises:
+            ConfigurationError: Nobody is configured who may change the tenant.
+        """
+        return SigningIn(self.tenancy).missing(change) if apply and change.steps else (None, ())
+
     def look(self, wanted: Wanted) -> Found:
         """Return what the tenant holds of the registration; changes nothing. What cannot be read is coverage."""
         tenancy, tenant = self.tenancy, self.tenancy.tenant
@@ -167,7 +181,7 @@ class Registering:
         Raises:
             MailauthError: Nobody is configured who may change the tenant, or the credential cannot be written.
         """
-        if apply and _needs_certificate(change) and place:
+        if apply and registrationplan.needs_certificate(change) and place:
             made = place if place.certificate else self._made(found, wanted, place)
             assert made.certificate is not None
             change = replace(change, bound={**change.bound, **registrationplan.bound(made.certificate)})
@@ -179,19 +193,34 @@ class Registering:
             self._note(kept if receipt.whole else _without_flows(kept))
         return receipt
 
-    def take_back(self, where: str | Path, *, apply: bool = False) -> Receipt:
-        """Undo what the receipt at *where* says, and what the state file says of it; without *apply* only plan."""
-        receipt = self.tenancy.take_back(where, apply=apply)
-        if apply:
-            self.undone(receipt)
-        return receipt
+    def take_back(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
+        """Return what takes back what *where* says was done; without it what would take *receipt* back, not applied.
+
+        What the state file says of it goes with it.
+
+        Args:
+            receipt: What this run has carried out.
+            where: The file of a receipt, as `Receipt.where` names it.
+            apply: Whether to take back what *where* says.
+
+        Raises:
+            ConfigurationError: *where* is no receipt of this tenant, or nobody may change it.
+        """
+        if not where:
+            now = self.tenancy.now()
+            return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
+        back = self.tenancy.take_back(where, apply=apply)
+        self.undone(back)
+        return back
 
     def undone(self, receipt: Receipt) -> None:
-        """Take what an undo took back out of the state file too.
+        """Take what an undo took back out of the state file too; a receipt of anything else changes nothing.
 
         Args:
             receipt: Of the undo.
         """
+        if not receipt.undoes:
+            return
         gone = {entry.step for entry in receipt.entries if entry.outcome in ("done", "already")}
         client_id, known = receipt.bound.get("app.appId", ""), receipt.bound
         file, tenant = self.tenancy.configuration.path, self.tenancy.tenant.name
@@ -206,23 +235,27 @@ class Registering:
             else:
                 self._note({"mail_apps": [app]})
 
-    def rotate(self, found: Found, wanted: Wanted, *, keep_in: str = "") -> tuple[Plan, Place]:
+    def rotate(
+        self, found: Found, wanted: Wanted, place: Place | None, *, keep_in: str = ""
+    ) -> tuple[Plan, Place | None]:
         """Return the plan for a new credential beside the old one, and the place for it; `apply` carries it out.
 
+        Args:
+            found: What the look brought.
+            wanted: What is wanted.
+            place: Where the old credential is; None for an app that has none to rotate, and then nothing is planned.
+            keep_in: Where the new one goes; empty for a file of its own beside the tenants file.
+
         Raises:
-            ConfigurationError: The app needs no credential that could be rotated.
             SecretError: *keep_in* is no reference.
         """
-        if wanted.credential not in _ENDINGS:
-            raise ConfigurationError(f"credential: found {wanted.credential}; there is nothing to rotate.")
-        now = self.tenancy.now()
-        place = self._place(keep_in) if keep_in else self._free(wanted)
-        made = registrationplan.rotate(
-            found, wanted, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now, place=place
-        )
-        old = self._noted_ref(wanted)
-        self._check_state(wanted, found.app.client_id if found.app else "", place.ref)
-        return self._noted(made, wanted, before=self._written(old) if old else "", after=place.ref), place
+        now, tenant = self.tenancy.now(), self.tenancy.tenant
+        if place is None:
+            return registrationplan.nothing_to_rotate(wanted, tenant=tenant, id=plan.new_id(now), now=now), None
+        new = self._place(keep_in) if keep_in else self._free(wanted)
+        made = registrationplan.rotate(found, wanted, tenant=tenant, id=plan.new_id(now), now=now, place=new)
+        self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
+        return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
 
     def prove(self, found: Found, wanted: Wanted, place: Place | None) -> Check:
         """Ask Entra for a token for mail with the app's credential, waiting for a new one; opens no mailbox.
@@ -244,9 +277,7 @@ class Registering:
         self.tenancy.tell("")
         return proof
 
-    def retire(
-        self, found: Found, wanted: Wanted, place: Place | None, proof: Check, *, key_ids: Sequence[str] = ()
-    ) -> Plan:
+    def retire(self, found: Found, wanted: Wanted, place: Place | None, proof: Check, *, key_ids: str = "") -> Plan:
         """Return the plan that removes old credentials; `apply` carries it out.
 
         Args:
@@ -254,10 +285,10 @@ class Registering:
             wanted: What is wanted.
             place: Where the credential is that stays.
             proof: What `prove` said of it.
-            key_ids: Which go; none for all others of the runbook's own making.
+            key_ids: Which go, with commas; empty for all others of the runbook's own making.
         """
         now = self.tenancy.now()
-        going = tuple(key_ids) or registrationplan.older(found, wanted, now=now, place=place)
+        going = _listed(key_ids) or registrationplan.older(found, wanted, now=now, place=place)
         made = registrationplan.retire(
             found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now
         )
@@ -369,10 +400,6 @@ class Registering:
         if not client_id:
             del content["mail_apps"][0]["client_id"]
         statefile.check(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
-
-
-def _needs_certificate(change: Plan) -> bool:
-    return "certificate.key" not in change.bound and any(step.id.startswith("certificate:") for step in change.steps)
 
 
 def _without_flows(content: dict[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,26 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from .. import registration
+from .. import powershell, registration, registrationplan
+from ..actors import Actor
 from ..checks import Check
+from ..plan import Plan
 from ..registration import Advice, App, Credential, Found, Wanted
 from ..registrationplan import Place
-from . import listings
-from .markup import Badge, Cell
-from .tables import Callout, Table
+from . import actors, listings
+from .markup import Badge, Cell, Stack
+from .tables import Callout, Code, Table
 
-__all__ = ["chosen", "credentials", "found", "kept", "lint", "reach", "ways"]
+__all__ = ["acting", "chosen", "credentials", "found", "kept", "lint", "proof", "reach", "script", "ways"]
 
 _SOON = timedelta(days=30)
+
+
+def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack | Callout:
+    """Return as whom something is done, and what is missing for it."""
+    if actor is None:
+        return Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])
+    return actors.acting(actor, lacking)
 
 
 def ways(advised: Sequence[Advice]) -> Table:
@@ -108,6 +117,20 @@ def kept(place: Place | None) -> Callout:
         return Callout("info", "Nothing has to be kept on this machine", [])
     said = "It is there already." if place.held else "It is made there when the plan is applied."
     return Callout("info", f"The credential's place: {place.ref}", [said, "Only its owner can read it."])
+
+
+def proof(check: Check) -> Table:
+    """Return what came of asking for a token."""
+    return listings.checks([check], caption="Does the credential work?")
+
+
+def script(change: Plan) -> Code | Callout:
+    """Return a plan as a PowerShell script, to be reviewed and run by whoever must."""
+    if registrationplan.needs_certificate(change):
+        said = "Its public part goes into the script: set make_key to make it on this machine, which sends nothing."
+        return Callout("info", "The certificate is not made yet", [said])
+    note = "Save it as it is. It has been read by a PowerShell grammar and not been run."
+    return Code(f"{change.title}, as PowerShell", powershell.script(change), note=note)
 
 
 def reach(look: Found) -> Table:
