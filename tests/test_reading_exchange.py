@@ -95,6 +95,7 @@ def test_who_may_open_a_mailbox_that_was_not_asked_about_is_not_known(lab: Lab) 
 
 def test_a_mailbox_that_does_not_exist_is_in_the_coverage(lab: Lab) -> None:
     held = organization.read(lab.exchange, mailboxes=[f"nobody@{DOMAIN}"])
+    assert held.calls == organization.read(lab.exchange).calls
     states = {each.what: each.state for each in held.coverage}
     assert states[f"who may open nobody@{DOMAIN}"] == "absent"
     assert held.rights_of(f"nobody@{DOMAIN}") is None

@@ -58,6 +58,8 @@ _BULK: Final = (
     Cmdlet("Get-Recipient", _ELSEWHERE),
 )
 
+_NOWHERE: Final = Missing("no mailbox here has this address", "Check the spelling.", absent=True)
+
 # How long a list of what an app can open counts as today's.
 _FRESH: Final = timedelta(days=1)
 
@@ -93,8 +95,9 @@ def read(
     answers["Get-ManagementRole"] = _role(exchange)
     if trustees:
         answers["Get-RecipientPermission"] = _senders(exchange, trustees)
-    rights = _of_each(exchange, "Get-MailboxPermission", addresses, tell)
-    statistics = _of_each(exchange, "Get-MailboxStatistics", addresses if sizes else (), tell)
+    held = organization(answers)
+    rights = _of_each(exchange, "Get-MailboxPermission", addresses, held, tell)
+    statistics = _of_each(exchange, "Get-MailboxStatistics", addresses if sizes else (), held, tell)
     tell("")
     return organization(answers, rights=rights, statistics=statistics, trustees=trustees, calls=exchange.calls - before)
 
@@ -149,14 +152,28 @@ def _senders(exchange: Exchange, trustees: Sequence[str]) -> Answer:
 
 
 def _of_each(
-    exchange: Exchange, cmdlet: str, addresses: Sequence[str], tell: Callable[[str], None]
+    exchange: Exchange, cmdlet: str, addresses: Sequence[str], held: Organization, tell: Callable[[str], None]
 ) -> dict[str, Answer]:
-    asked = [Cmdlet(cmdlet, {"Identity": each}) for each in addresses]
-    found: dict[str, Answer] = {}
-    for address, answer in zip(addresses, _answers(exchange, asked), strict=True):
+    """Return the answers by address. A mailbox is asked about by its guid, one that does not exist is not asked about.
+
+    Microsoft's pages warn of cmdlets that return everything where the identity names nothing.
+    """
+    identities = {each: _identity(held, each) for each in addresses}
+    found: dict[str, Answer] = {address: _NOWHERE for address, identity in identities.items() if not identity}
+    here = {address: identity for address, identity in identities.items() if identity}
+    asked = [Cmdlet(cmdlet, {"Identity": each}) for each in here.values()]
+    for address, answer in zip(here, _answers(exchange, asked), strict=True):
         found[address] = answer
         tell(f"Exchange: {cmdlet}, {len(found)} of {len(addresses)} mailboxes")
     return found
+
+
+def _identity(held: Organization, address: str) -> str:
+    """Return what names the mailbox with an address beyond doubt; '' where there is none."""
+    if held.mailboxes is None:
+        return address
+    box = held.mailbox(address)
+    return (box.guid or address) if box and not box.remote else ""
 
 
 # --- which mailboxes an app can open --------------------------------------------------------------
