@@ -150,7 +150,16 @@ def policy(**changed: Any) -> dict[str, Any]:
     return {**made, "conditions": inner, **changed}
 
 
-_CONDITIONS = {"users", "applications", "clientAppTypes", "locations", "platforms", "signInRiskLevels"}
+_CONDITIONS = {
+    "users",
+    "applications",
+    "clientAppTypes",
+    "locations",
+    "signInRiskLevels",
+    "devices",
+    "authenticationFlows",
+    "clientApplications",
+}
 _MODERN = ["mobileAppsAndDesktopClients"]
 
 
@@ -181,6 +190,20 @@ _MODERN = ["mobileAppsAndDesktopClients"]
             id="all but trusted places",
         ),
         pytest.param(policy(signInRiskLevels=["high"]), "password", "unknown", id="a risk"),
+        pytest.param(policy(devices={"deviceFilter": {"mode": "exclude"}}), "password", "unknown", id="some devices"),
+        pytest.param(
+            policy(applications={"includeApplications": [], "applicationFilter": {"mode": "include"}}),
+            "password",
+            "unknown",
+            id="apps that a filter finds",
+        ),
+        pytest.param(
+            policy(authenticationFlows={"transferMethods": "deviceCodeFlow"}),
+            "password",
+            "open",
+            id="device codes only",
+        ),
+        pytest.param(policy(authenticationFlows={"transferMethods": "none"}), "password", "closed", id="no flow"),
         pytest.param(policy(grantControls=None), "password", "open", id="asks for nothing"),
         pytest.param(policy(state="unknownFutureValue"), "password", "unknown", id="a state that is new"),
         pytest.param(
@@ -261,15 +284,26 @@ def test_an_exclusion_that_is_not_by_name_does_not_say_since_when_it_holds_for_t
     assert link.note == "Since when the account is among them was not read."
 
 
-def test_a_policy_for_workload_identities_stops_the_app_that_it_names() -> None:
-    made = policy(users={"includeUsers": ["None"]})
-    made["conditions"]["clientApplications"] = {"includeServicePrincipals": ["AAAA"]}
-    directory = entra(conditionalAccess=[made])
+@pytest.mark.parametrize(
+    ("named", "answers"),
+    [
+        pytest.param({"includeServicePrincipals": ["AAAA"]}, ["closed", "open", "unknown"], id="one app"),
+        pytest.param(
+            {"includeServicePrincipals": ["ServicePrincipalsInMyTenant"], "excludeServicePrincipals": ["BBBB"]},
+            ["unknown", "open", "unknown"],
+            id="the tenant's own apps but one",
+        ),
+    ],
+)
+def test_a_policy_for_workload_identities_stops_the_apps_that_it_names(
+    named: dict[str, list[str]], answers: list[State]
+) -> None:
+    directory = entra(conditionalAccess=[policy(users={"includeUsers": ["None"]}, clientApplications=named)])
     found = [
         admission.effective(box(), exchange(), directory, now=AT, app=app).answer("smtp", "app").state
         for app in ("aaaa", "bbbb", "")
     ]
-    assert found == ["closed", "open", "unknown"]
+    assert found == answers
 
 
 @pytest.mark.parametrize(

@@ -571,12 +571,15 @@ def _workload(rule: str, about: _About, protocol: Protocol, kind: Kind) -> Itera
     if about.conditions.policies is None:
         yield Link(rule, "unknown", "the policies were not read", _PORTAL)
         return
+    app = about.app.lower()
     for policy in about.conditions.policies:
-        if policy.principals and policy.exchange and policy.state == "enabled" and "block" in policy.controls:
-            named = about.app.lower() in policy.principals and not policy.narrowed
-            if named or not about.app or "serviceprincipalsinmytenant" in policy.principals or policy.narrowed:
-                found = "blocks this app" if named else "blocks apps; whether this one is among them is not known"
-                yield _told(rule, about, policy, "closes" if named else "unknown", found)
+        stops = policy.principals and policy.exchange and policy.state == "enabled" and "block" in policy.controls
+        if not stops or app in policy.spared:
+            continue
+        if app in policy.principals and not policy.narrowed:
+            yield _told(rule, about, policy, "closes", "blocks this app")
+        elif not app or policy.principals & {app, "serviceprincipalsinmytenant"}:
+            yield _told(rule, about, policy, "unknown", "blocks apps; whether this one is among them is not known")
 
 
 def _federated(rule: str, about: _About, protocol: Protocol, kind: Kind) -> Iterator[Link]:

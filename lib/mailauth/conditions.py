@@ -90,6 +90,7 @@ class AccessPolicy:
         controls: What it asks for: ``block``, ``mfa`` and so on.
         either: Whether one of the controls is enough.
         principals: Service principals that it names, for a policy on workload identities.
+        spared: Service principals that it leaves out.
         made_at: When it was made.
         changed_at: When it was last changed; None where it never was.
     """
@@ -106,6 +107,7 @@ class AccessPolicy:
     controls: tuple[str, ...] = ()
     either: bool = True
     principals: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
     made_at: datetime | None = None
     changed_at: datetime | None = None
 
@@ -295,7 +297,7 @@ def access_policy(record: Record) -> AccessPolicy:
     """Return a Conditional Access policy from Graph's ``conditionalAccessPolicy``."""
     conditions = _object(record.get("conditions"))
     users, applications = _object(conditions.get("users")), _object(conditions.get("applications"))
-    grant = _object(record.get("grantControls"))
+    workloads, grant = _object(conditions.get("clientApplications")), _object(record.get("grantControls"))
     kinds = _words(conditions.get("clientAppTypes"))
     return AccessPolicy(
         id=str(record.get("id") or ""),
@@ -303,14 +305,14 @@ def access_policy(record: Record) -> AccessPolicy:
         state=str(record.get("state") or ""),
         include=_people(users, "include"),
         exclude=_people(users, "exclude"),
-        exchange=bool(_words(applications.get("includeApplications")) & _EXCHANGE)
-        and not _words(applications.get("excludeApplications")) & _EXCHANGE,
+        exchange=_names_exchange(applications),
         clients=frozenset() if "all" in kinds else kinds,
         narrowed=tuple(_narrowed(conditions)),
-        flows=bool(_object(conditions.get("authenticationFlows")).get("transferMethods")),
+        flows=_object(conditions.get("authenticationFlows")).get("transferMethods") not in (None, "", "none"),
         controls=tuple(_controls(grant)),
         either=str(grant.get("operator") or "OR").upper() == "OR",
-        principals=_words(_object(conditions.get("clientApplications")).get("includeServicePrincipals")),
+        principals=_words(workloads.get("includeServicePrincipals")),
+        spared=_words(workloads.get("excludeServicePrincipals")),
         made_at=_moment(record.get("createdDateTime")),
         changed_at=_moment(record.get("modifiedDateTime")),
     )
@@ -382,6 +384,13 @@ def _people(users: Record, side: str) -> People:
     )
 
 
+def _names_exchange(applications: Record) -> bool:
+    if _words(applications.get("excludeApplications")) & _EXCHANGE:
+        return False
+    # Which apps a filter finds depends on attributes that are not read: `narrowed` says so.
+    return bool(_words(applications.get("includeApplications")) & _EXCHANGE or applications.get("applicationFilter"))
+
+
 def _narrowed(conditions: Record) -> Iterator[str]:
     locations, platforms = _object(conditions.get("locations")), _object(conditions.get("platforms"))
     if _words(locations.get("includeLocations")) - {"all"} or _words(locations.get("excludeLocations")):
@@ -391,8 +400,10 @@ def _narrowed(conditions: Record) -> Iterator[str]:
     for name in ("userRiskLevels", "signInRiskLevels", "servicePrincipalRiskLevels", "insiderRiskLevels"):
         if conditions.get(name):
             yield "risk"
-    if _object(_object(conditions.get("devices")).get("deviceFilter")):
+    if any(_object(conditions.get("devices")).values()):
         yield "devices"
+    if _object(conditions.get("applications")).get("applicationFilter"):
+        yield "a filter of apps"
 
 
 def _controls(grant: Record) -> Iterator[str]:
