@@ -91,6 +91,16 @@ def test_where_two_senders_share_a_network_it_is_not_sure_whose_an_address_is(ma
     assert [use.sure for use in found[f"erp@{DOMAIN}"].uses] == [False]
 
 
+def test_another_sender_that_is_known_makes_a_shared_network_unsure_and_is_not_asked_about(made: Woodgrove) -> None:
+    traced(made, f"reception@{DOMAIN}", LEEDS)
+    with administering(made) as lab:
+        quick = Pace(*traces.LIMIT, sleep=lambda _: None)
+        neighbours = {f"erp@{DOMAIN}": [LEEDS, YORK]}
+        (ada,) = traces.read(lab.exchange, {ADA: [LEEDS]}, window=MONTH, neighbours=neighbours, now=NOW, pace=quick)
+        assert lab.exchange.calls == 3
+    assert [use.sure for use in ada.uses] == [False]
+
+
 def test_a_result_that_is_cut_is_gone_on_with_and_nothing_counts_twice(made: Woodgrove) -> None:
     traced(made, ADA, LEEDS, days=2, count=1300, to=5)
     with administering(made) as lab:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from .coverage import Coverage
@@ -106,7 +107,11 @@ def _moment(value: object) -> datetime | None:
 
 
 def froms(
-    senders: Mapping[str, Sequence[str]], messages: Iterable[Message], coverage: Mapping[str, Sequence[Coverage]]
+    senders: Mapping[str, Sequence[str]],
+    messages: Iterable[Message],
+    coverage: Mapping[str, Sequence[Coverage]],
+    *,
+    neighbours: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Froms, ...]:
     """Return for each sender what its networks put into From.
 
@@ -114,12 +119,13 @@ def froms(
         senders: The networks of each account.
         messages: What was traced, from whichever network.
         coverage: How far the trace of each network reaches.
+        neighbours: The networks of every other sender that is known: what came from there may be theirs.
     """
     traced: defaultdict[str, list[Message]] = defaultdict(list)
     for each in messages:
         traced[each.network].append(each)
     users: defaultdict[str, set[str]] = defaultdict(set)
-    for account, networks in senders.items():
+    for account, networks in (*senders.items(), *neighbours.items()):
         for network in networks:
             users[network].add(account.lower())
     return tuple(

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from mailauth.coverage import Coverage, Window
@@ -42,6 +43,7 @@ def read(
     senders: Mapping[str, Sequence[str]],
     *,
     window: Window,
+    neighbours: Mapping[str, Sequence[str]] = MappingProxyType({}),
     now: datetime | None = None,
     pace: Pace | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -52,6 +54,7 @@ def read(
         exchange: Whom to ask.
         senders: The networks of each account: addresses; a network with a prefix cannot be asked about.
         window: The time to look at.
+        neighbours: The networks of every other sender that is known; they are not asked about.
         now: The clock.
         pace: How fast, one for all that ask in this tenant.
         tell: Called with a line of progress.
@@ -71,7 +74,7 @@ def read(
         found += messages
         coverage[network] = covered
     tell("")
-    return froms(senders, found, coverage)
+    return froms(senders, found, coverage, neighbours=neighbours)
 
 
 def _network(
