@@ -11,11 +11,14 @@ from typing import NoReturn, get_args
 import click
 
 from . import checks, escape, fleet, powershell, runbookapps, session, tenants
+from . import roads as core_roads
 from .errors import MailauthError
 from .plan import Plan, Receipt
 from .services import children, store
+from .session import roads as roading
 from .session.signing_in import Road
 from .views import changing, consenting
+from .views import roads as road_views
 
 __all__ = ["main"]
 
@@ -302,6 +305,31 @@ def runbook_app(
     for view in shown.views:
         click.echo(f"{view}\n")
     return int(not receipt.whole)
+
+
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
+@click.option("--letters", "written", is_flag=True, help="Show the mail that asks for what is missing in each.")
+def roads(config: str, names: tuple[str, ...], written: bool) -> int:
+    """Show the road into each tenant: as whom, by which way, until when, what is missing, and how far consent is.
+
+    Reads only. Ends with 0 where every road is open and every consent complete.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = [configuration.tenant(name) for name in dict.fromkeys(names or configuration.names)]
+    found = list(roading.ways([session.Run(configuration, tenant, Path()) for tenant in chosen]))
+    click.echo(f"{road_views.fleet(found)}\n")
+    common = core_roads.shared(chosen)
+    for where, check in [
+        *((way.road.tenant, check) for way in found for check in way.road.checks),
+        *(("all", c) for c in common),
+    ]:
+        if check.outcome != "ok":
+            click.echo(escape.line(f"{where}: {check}", limit=1_000))
+    for view in (view for way in found if written for view in road_views.requests(way).views):
+        click.echo(f"\n{view}")
+    return int(not all(way.ready for way in found) or checks.worst(common) != "ok")
 
 
 def _folder_of(receipt: Path) -> Path:

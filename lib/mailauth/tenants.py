@@ -426,11 +426,13 @@ class Configuration:
         path: The file.
         tenants: In the order of the file.
         default: The tenant that an empty name means; empty where the file names none.
+        partner: The tenant that looks after the others, whose relationships with them are read; empty for none.
     """
 
     path: Path
     tenants: Mapping[str, Tenant]
     default: str = ""
+    partner: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -537,6 +539,7 @@ class _Defaults:
     keep: _Keep = timedelta(days=90)
     freeze: _Freeze = None
     tenant: Annotated[str, Field(description="the name of a tenant of this file")] = ""
+    partner: Annotated[str, Field(description="the name of a tenant of this file")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -644,7 +647,7 @@ def load_text(text: str, where: Path, *, states: Mapping[str, str] = MappingProx
     problems = [*conflicts, *_cloud_names(document), *_names(document)]
     context = {"clouds": known, "base": where.parent}
     file = documents.check(document, _File, more=problems, context=context)
-    return Configuration(where, _tenants(file, where.parent), file.defaults.tenant)
+    return Configuration(where, _tenants(file, where.parent), file.defaults.tenant, file.defaults.partner)
 
 
 def _cloud_names(document: Document) -> Iterator[Problem]:
@@ -673,11 +676,12 @@ def _names(document: Document) -> Iterator[Problem]:
             text = f"found {name!r}, which line {first[name].line} has too; expected each name once."
             yield Problem(document.mark(place), place, text)
         first.setdefault(name, document.mark(place))
-    place = ("defaults", "tenant")
-    chosen = document.at(place)
-    if chosen is not None and str(chosen) not in first:
-        known = documents.nearest(str(chosen), list(first))
-        yield Problem(document.mark(place), place, f"found {documents.show(chosen)}; {known}.")
+    for field_name in ("tenant", "partner"):
+        place = ("defaults", field_name)
+        chosen = document.at(place)
+        if chosen is not None and str(chosen) not in first:
+            known = documents.nearest(str(chosen), list(first))
+            yield Problem(document.mark(place), place, f"found {documents.show(chosen)}; {known}.")
 
 
 def _with_states(document: Document, states: Mapping[str, str]) -> tuple[Document, list[Problem]]:

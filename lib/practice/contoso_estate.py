@@ -5,6 +5,7 @@ from typing import Final
 
 from .contoso import CONTOSO, MOVED
 from .credentials import Credentials
+from .fabrikam import FABRIKAM
 from .firms import Firm, MailApp, Proof
 from .state import (
     AuthenticationPolicy,
@@ -12,10 +13,11 @@ from .state import (
     ManagementScope,
     MobileDevice,
     Redirects,
+    Relationship,
     ServicePrincipal,
     Tenant,
 )
-from .wellknown import EXCHANGE, GRAPH
+from .wellknown import EXCHANGE, GRAPH, ROLES
 from .world import APPS, App
 
 __all__ = ["MAIL_APPS", "PROOFS", "contoso"]
@@ -49,9 +51,26 @@ def contoso(now: datetime, given: Credentials) -> Tenant:
     _alerts(firm)
     _clients(firm)
     _exchange(firm)
+    _partner(firm)
     firm.trace({"daemon": "invoices", "alerts": "alerts"})
     firm.workspace(retention_days=90, readers=[firm.reader.id, firm.admin.id])
     return firm.tenant
+
+
+def _partner(firm: Firm) -> None:
+    """Let Contoso look after Fabrikam, for some weeks more."""
+    firm.allow(firm.reader, GRAPH, "DelegatedAdminRelationship.Read.All")
+    firm.tenant.relationships.append(
+        Relationship(
+            id=firm.id_of("relationship/fabrikam"),
+            display_name="Contoso looks after Fabrikam",
+            customer_id=FABRIKAM.tenant_id,
+            customer_name=FABRIKAM.title,
+            activated_date_time=firm.now - timedelta(days=710),
+            end_date_time=firm.now + timedelta(days=20),
+            roles=[ROLES["Global Reader"], ROLES["Exchange Administrator"]],
+        )
+    )
 
 
 def _mailboxes(firm: Firm) -> None:

@@ -68,6 +68,7 @@ _GRAPH_PERMISSIONS: Final = (
     ("Application.ReadWrite.OwnedBy", "role"),
     ("AuditLog.Read.All", "scope role"),
     ("AuditLogsQuery-Entra.Read.All", "scope role"),
+    ("DelegatedAdminRelationship.Read.All", "scope role"),
     ("DelegatedPermissionGrant.ReadWrite.All", "scope role"),
     ("Directory.AccessAsUser.All", "scope"),
     ("Directory.Read.All", "scope role"),

@@ -126,7 +126,7 @@ class Home:
         content = {
             "clouds": {"practice": {**self._practice.entry(), "ca_file": "ca.pem"}},
             "tenants": [tenants.entry(name, where) for name in tenants.NAMES],
-            "defaults": {"tenant": tenants.DEFAULT},
+            "defaults": {"tenant": tenants.DEFAULT, "partner": tenants.PARTNER},
         }
         text = io.StringIO(newline="\n")
         YAML(typ="safe", pure=True).dump(content, text)

@@ -663,6 +663,27 @@ class _Former(_Record):
         return self.since <= now < self.until
 
 
+class Relationship(_Record):
+    """A delegated admin relationship with a customer, as the partner's tenant holds it.
+
+    Args:
+        customer_id: The customer's directory.
+        customer_name: What the customer is called.
+        roles: The template ids of the directory roles that it carries.
+    """
+
+    id: str = Field(default_factory=new_id)
+    display_name: str
+    customer_id: str
+    customer_name: str
+    status: Literal["active", "approvalPending", "terminated", "expiring", "created"] = "active"
+    duration: str = "P730D"
+    auto_extend_duration: str = "PT0S"
+    activated_date_time: Moment | None = None
+    end_date_time: Moment | None = None
+    roles: list[str] = []
+
+
 class Tenant(_Record):
     """One practice tenant.
 
@@ -672,6 +693,7 @@ class Tenant(_Record):
         title: What its people call it.
         premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
         made: When it was made, or made anew, by the machine's clock; None where an earlier edition made it.
+        relationships: With customers, for a tenant that is a partner.
     """
 
     name: str
@@ -682,6 +704,7 @@ class Tenant(_Record):
     exchange: Exchange = Field(default_factory=Exchange)
     logs: Logs = Field(default_factory=Logs)
     made: Moment | None = None
+    relationships: list[Relationship] = []
     former: list[_Former] = []
 
     @contextmanager

@@ -32,6 +32,7 @@ from .world import World
 __all__ = [
     "DEFAULT",
     "NAMES",
+    "PARTNER",
     "add_operator",
     "build",
     "decided",
@@ -85,6 +86,10 @@ NAMES: Final = tuple(_TOLD)
 
 DEFAULT: Final = CONTOSO.name
 """Which tenant is meant where none is named."""
+
+
+PARTNER: Final = CONTOSO.name
+"""Which of them looks after others."""
 
 
 def world_of(name: str) -> World:

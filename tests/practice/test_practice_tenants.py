@@ -238,6 +238,7 @@ def test_the_runbook_reads_with_a_certificate_and_may_read_and_no_more(name: str
         "Directory.Read.All",
         "Policy.Read.All",
         "Exchange.ManageAsApp",
+        *(["DelegatedAdminRelationship.Read.All"] if name == tenants.PARTNER else []),
     }
     assert tenant.directory.roles_of(principal.id) == {ROLES["Global Reader"]}
     assert (principal.id in tenant.logs.readers) == bool(tenant.logs.workspace_id)
