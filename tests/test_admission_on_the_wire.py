@@ -2,8 +2,7 @@
 
 The settings are a pairwise covering set, and those in which one thing alone differs from a mailbox in order. The part
 of Exchange is read as its cmdlets show it, that of Entra through Graph, and the doors are then tried with a password
-and with tokens. ActiveSync has no server here, and a token that was issued is not judged by Conditional Access again:
-these two the plain computation covers alone.
+and with tokens. ActiveSync has no server here: the plain computation covers it alone.
 """
 
 import smtplib
@@ -27,6 +26,8 @@ from practice.wellknown import GRAPH, SIGN_IN_WORD
 from tests.admissions import Setting, pairwise, records
 from tests.exchanging import Credential, mailauth_cloud
 from tests.practice import mailing, tokens
+from tests.practice.asking import Asking
+from tests.practice.browsing import Browser
 from tests.practice.mailing import ADA, INVOICES
 from tests.practice.woodgrove import TENANT, Woodgrove, woodgrove
 
@@ -218,3 +219,64 @@ def _pop(practice: cloud.Cloud, user: str) -> bool:
 
 
 _LOGINS: Final[dict[Any, Callable[[cloud.Cloud, str], bool]]] = {"smtp": _smtp, "imap": _imap, "pop": _pop}
+
+
+# A token that was issued is judged no more: what Conditional Access says of OAuth is met where people sign in.
+MODERN: Final = {
+    "none": (None, "enabled", "block"),
+    "blocks": ([], "enabled", "block"),
+    "asks": ([], "enabled", "mfa"),
+    "leaves out": (["ada"], "enabled", "block"),
+    "reports": ([], "enabledForReportingButNotEnforced", "block"),
+    "is off": ([], "disabled", "block"),
+}
+
+
+@pytest.mark.parametrize(
+    ("access", "defaults"),
+    # Entra lets no policy be on beside security defaults.
+    [*((access, False) for access in MODERN), ("none", True), ("reports", True), ("is off", True)],
+)
+def test_what_is_worked_out_for_a_person_with_oauth_is_what_entra_and_the_servers_do(
+    access: str, defaults: bool, practice: cloud.Cloud
+) -> None:
+    made = woodgrove()
+    left_out, state, control = MODERN[access]
+    policies = made.estate.tenant.directory.policies
+    policies.security_defaults = defaults
+    if left_out is not None:
+        policies.conditional_access = [_modern([made.ada.id] if left_out else [], state, control)]
+    practice.states.put(made.estate.tenant)
+    mailing.forget(practice, TENANT)
+    held = _exchange(practice, made)
+    box = held.mailbox(ADA)
+    assert box is not None
+    found = admission.effective(box, held, _entra(practice, made), now=practice.backend.now())
+    assert _with_oauth(practice, made) == (found.answer("imap", "delegated").state == "open")
+
+
+def _modern(left_out: list[str], state: Any, control: str) -> ConditionalAccessPolicy:
+    made = {
+        "displayName": "Modern",
+        "state": state,
+        "conditions": {
+            "users": {"includeUsers": ["All"], "excludeUsers": left_out},
+            "applications": {"includeApplications": ["All"]},
+            "clientAppTypes": ["browser", "mobileAppsAndDesktopClients"],
+        },
+        "grantControls": {"operator": "OR", "builtInControls": [control]},
+    }
+    return ConditionalAccessPolicy.model_validate(made)
+
+
+def _with_oauth(practice: cloud.Cloud, made: Woodgrove) -> bool:
+    """Return whether Ada signs in with what she has, a second factor too, and opens her mailbox over IMAP."""
+    asking, browser = Asking(made, practice), Browser(practice)
+    page = browser.sign_in(asking.authorize(browser), ADA, SIGN_IN_WORD)
+    if "approve" in page.buttons:
+        page = browser.press(page, "approve")
+    if "code" not in page.sent:
+        return False
+    token = asking.redeem(page.sent["code"])["access_token"]
+    said, then = mailing.sign_in(practice, "imap", ADA, token)
+    return said.startswith("OK") and then.startswith("OK")
