@@ -37,6 +37,7 @@ __all__ = [
     "Standing",
     "Step",
     "Value",
+    "each",
     "filled",
     "frozen",
     "new_id",
@@ -380,14 +381,22 @@ def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[S
         rows: The answer: the objects of a list, one object as a list of one, or nothing where there is none.
         bound: What is known so far.
     """
+    return next(iter(each(look, rows, bound)), (None, {}))
+
+
+def each(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> list[tuple[Seen, Bound]]:
+    """Return the same for every row that *look* means; more than one where something was made twice."""
     wanted = {name: resolve(value, bound) for name, value in look.where.items()}
     if look.inside:
         rows = [item for row in rows for item in _at(row, look.inside) or () if isinstance(item, Mapping)]
-    row = next((row for row in rows if all(_holds(_at(row, name), value) for name, value in wanted.items())), None)
-    if row is None:
-        return None, {}
-    told = {name: str(_at(row, place) or "") for name, place in look.binds.items()}
-    return {name: _shown(_at(row, name), words=name in look.words) for name in look.fields}, told
+    meant = [row for row in rows if all(_holds(_at(row, name), value) for name, value in wanted.items())]
+    return [
+        (_fields(look, row), {name: str(_at(row, place) or "") for name, place in look.binds.items()}) for row in meant
+    ]
+
+
+def _fields(look: Look, row: Mapping[str, Any]) -> Seen:
+    return {name: _shown(_at(row, name), words=name in look.words) for name in look.fields}
 
 
 def _shown(found: object, *, words: bool) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailauth import plan as plans
-from mailauth.plan import Cmdlet, Look, Plan, Receipt, Ref, Step
+from mailauth.plan import Cmdlet, Look, Plan, Receipt, Ref, Step, Value
 from mailauth.services import changes, journal
 from tests.exchanging import Lab, administering
 from tests.practice.woodgrove import DOMAIN, TENANT, Woodgrove, woodgrove
@@ -77,7 +77,7 @@ def principal() -> Step:
 
 
 def access(address: str) -> Step:
-    whom = {"Identity": address, "User": Ref("mover.sid")}
+    whom: dict[str, Value] = {"Identity": address, "User": Ref("mover.sid")}
     return Step(
         id=f"access:{address}",
         title=f"Let Mover open {address}",

@@ -8,6 +8,8 @@ What follows from services that are not of one mind for a while (Entra's replica
   at once only where sending again makes nothing double (whatever is not a creation); a creation is sent again when
   looks have shown nothing for two minutes. The services refuse a second thing of the same name or key, and a refusal
   that says "already there" is settled by looking, too.
+- A secret whose text never came is removed and made anew. Another two minutes are then spent looking for one that came
+  late, because nothing refuses a second secret.
 - A refusal that says "not there" is waited out while something that this plan changed is less than two minutes old.
 - A look that shows neither version stops the plan, unless such a change of our own may still be on its way.
 
@@ -15,8 +17,9 @@ Graph has no conditional writes for these objects. What somebody else changes in
 request that follows it can be lost; the look afterwards shows what stands.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
@@ -412,24 +415,27 @@ class _Run:
 
     def _confirmed(self, step: Step, reply: Mapping[str, Any]) -> _Found:
         """Return what the look shows once it shows what the reply speaks of, or when the time for that is over."""
+        if step.keeps and self._lost:
+            # An earlier request may have arrived after all. Its secret is another one, which nobody has read.
+            found = self._until(_narrowed(step, reply), lambda each: each.standing == "after")
+            if found.standing == "after" and step.undo:
+                self._twins_removed(step, found, step.undo)
+            return found
+        return self._until(step, lambda each: each.standing == "after" and _is_of(step, reply, each))
 
-        def shows(each: _Found) -> bool:
-            return each.standing == "after" and self._is_of(step, reply, each)
+    def _twins_removed(self, step: Step, ours: _Found, undo: Operation) -> None:
+        """Look for as long as replicas may take, and remove what is not *ours*: nobody knows its secret."""
+        for pause_s in self._pauses(self._now() + _LAG):
+            # A replica that shows less than is there says no; the next look asks another.
+            with contextlib.suppress(SourceError):
+                for told in self._twins(step, ours):
+                    self._send(step, undo, told)
+            if pause_s is not None:
+                self._sleep(pause_s)
 
-        found = self._until(step, shows)
-        if found.standing == "after" and not shows(found) and step.keeps:
-            # An earlier request did arrive: its secret is another one, which nobody has read.
-            self._taken_away_twin(step, found)
-            return self._until(step, shows)
-        return found
-
-    def _is_of(self, step: Step, reply: Mapping[str, Any], found: _Found) -> bool:
-        named = ((place, found.told.get(name, "")) for name, place in step.look.binds.items())
-        return all(str(reply.get(place) or told).lower() == told.lower() for place, told in named)
-
-    def _taken_away_twin(self, step: Step, found: _Found) -> None:
-        if step.undo:
-            self._send(step, step.undo, found.told)
+    def _twins(self, step: Step, ours: _Found) -> list[Bound]:
+        rows = self._doers[step.service].look(plans.filled(step.look.ask, self._bound))
+        return [told for _, told in plans.each(step.look, rows, self._bound) if told != ours.told]
 
     def _until(self, step: Step, enough: Callable[[_Found], bool]) -> _Found:
         """Look until *enough*, for two minutes at most; what cannot be looked at is blind."""
@@ -501,6 +507,18 @@ class _Run:
             remedy=remedy,
             settles_at=at + step.lag if outcome in ("done", "unclear") else None,
         )
+
+
+def _narrowed(step: Step, reply: Mapping[str, Any]) -> Step:
+    """Return the step with a look that means nothing but what the reply speaks of."""
+    named = {place: str(reply[place]) for place in step.look.binds.values() if reply.get(place)}
+    return replace(step, look=replace(step.look, where={**step.look.where, **named}))
+
+
+def _is_of(step: Step, reply: Mapping[str, Any], found: _Found) -> bool:
+    """Whether a look shows what the reply speaks of, and not what had the same name before."""
+    named = ((str(reply.get(place) or ""), found.told.get(name, "")) for name, place in step.look.binds.items())
+    return all(said.lower() in ("", told.lower()) for said, told in named)
 
 
 def _creates(do: Operation) -> bool:
