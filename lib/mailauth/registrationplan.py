@@ -279,8 +279,8 @@ class _Making:
             yield Check(f"permission {each.value}", "wrong", "the tenant does not offer it", remedy)
         if rotating or self._adds_credential(place):
             yield from self._policy(place)
-        if rotating and place and place.held and self.wanted.credential == "secret":
-            remedy = "Name another place: the old secret is needed until the new one is proven."
+        if rotating and place and place.held and (place.certificate is None or self._has(place.certificate)):
+            remedy = "Name another place: what is there is needed until the new one is proven."
             yield Check("place", "wrong", f"{place.ref} holds something already", remedy)
         yield from self._federated_refusals()
 

@@ -30,7 +30,7 @@ def code(notebook: Any) -> list[Any]:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["00-start", "10-find-basic-auth", "30-consent", "40-grant-mailboxes"]
+    assert [path.stem for path in NOTEBOOKS] == ["00-start", "10-find-basic-auth", "20-register-app", "30-consent", "40-grant-mailboxes"]
 
 
 def test_it_is_committed_without_outputs(notebook: Any) -> None:
@@ -51,7 +51,7 @@ def test_a_cell_is_one_breath_and_defines_nothing(notebook: Any) -> None:
         assert defined == []
 
 
-SHOWS = re.compile(r"(runbook|consenting|mailboxes|changing|effective)\.")
+SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|effective)\.")
 
 
 def test_what_a_cell_shows_is_read_by_the_prose_after_it(notebook: Any) -> None:

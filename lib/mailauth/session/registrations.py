@@ -244,7 +244,7 @@ class Registering:
             found: What the look brought.
             wanted: What is wanted.
             place: Where the old credential is; None for an app that has none to rotate, and then nothing is planned.
-            keep_in: Where the new one goes; empty for a file of its own beside the tenants file.
+            keep_in: Where the new one goes; empty, or ``file``, for a file of its own beside the tenants file.
 
         Raises:
             SecretError: *keep_in* is no reference.
@@ -252,7 +252,7 @@ class Registering:
         now, tenant = self.tenancy.now(), self.tenancy.tenant
         if place is None:
             return registrationplan.nothing_to_rotate(wanted, tenant=tenant, id=plan.new_id(now), now=now), None
-        new = self._place(keep_in) if keep_in else self._free(wanted)
+        new = self._free(wanted) if keep_in in ("", "file") else self._place(keep_in)
         made = registrationplan.rotate(found, wanted, tenant=tenant, id=plan.new_id(now), now=now, place=new)
         self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
         return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
