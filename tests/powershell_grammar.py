@@ -128,24 +128,23 @@ def functions(root: Node) -> set[str]:
 
 def changes(root: Node) -> Iterator[Change]:
     """Yield what a script would send, in order."""
-    rows: Any = []
-    for node in _statements(root):
-        if node.type == "assignment_expression" and _target(node) == "$Rows":
-            rows = value(node.named_children[-1], {})
-        elif node.type == "foreach_statement" and "$Rows" in _text(node).split("{")[0]:
-            body = list(_statements(next(each for each in walk(node) if each.type == "statement_list")))
-            for row in rows:
-                yield from _changes(body, {"$Row": row})
     yield from _changes(list(_statements(root)), {})
 
 
 def _changes(statements: list[Node], variables: Variables) -> Iterator[Change]:
     table: dict[str, Node] = {}
+    rows: Any = []
     for node in statements:
         if node.type == "assignment_expression" and _target(node) == "$Step":
             table = dict(_entries(_only(node.named_children[-1])))
+        elif node.type == "assignment_expression" and _target(node) == "$Rows":
+            rows = value(node.named_children[-1], {})
         elif node.type == "if_statement" and "ShouldProcess" in _text(node):
             yield _change(table, node, variables)
+        elif node.type == "foreach_statement" and "$Rows" in _text(node).partition("{")[0]:
+            body = list(_statements(next(each for each in walk(node) if each.type == "statement_list")))
+            for row in rows:
+                yield from _changes(body, {"$Row": row})
 
 
 def _change(table: Mapping[str, Node], block: Node, variables: Variables) -> Change:

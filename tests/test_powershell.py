@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailauth import cmdlets, plan, powershell, reference
+from mailauth import clouds, cmdlets, plan, powershell, reference, registration, registrationplan
 from mailauth.plan import Cmdlet, GraphCall, Operation, Plan, Receipt
 from mailauth.secretrefs import SecretRef
-from tests import planned, powershell_grammar
+from mailauth.tenants import Tenant
+from tests import mailboxes_invented as boxes
+from tests import planned, powershell_grammar, test_directgrants, test_grants, test_registration
 from tests.powershell_grammar import Change, Command, Node
 
 COMMON = {"ErrorAction", "Confirm", "Verbose", "Debug"}
@@ -31,6 +33,29 @@ PLANS = {
 SCRIPTS = {
     **{name: powershell.script(each) for name, each in PLANS.items()},
     **{f"undo of {name}": powershell.undo_of_script(each, now=planned.NOW) for name, each in PLANS.items()},
+}
+
+
+def _registering(*, name: str, credential: registration.CredentialKind | Literal["none"] = "secret") -> Plan:
+    """Return the plan of notebook 20 for an app that is not there yet."""
+    tenant = Tenant(name="woodgrove", tenant_id=planned.TENANT_ID, cloud=clouds.built_in()["public"])
+    wanted = replace(test_registration.ALONE, name=name, credential=credential)
+    seen = test_registration.found(app=None, principal=None)
+    place = registrationplan.Place(SecretRef("file", "/home/w/mail.secret"))
+    return registrationplan.plan(seen, wanted, tenant=tenant, id=planned.PLAN_ID, now=planned.NOW, place=place)
+
+
+def _granting(count: int) -> Plan:
+    """Return the plan of notebook 40 for so many mailboxes."""
+    names = [f"scanner{number:04}" for number in range(count)]
+    held = boxes.organization(*map(boxes.box, names), principals=())
+    return boxes.planned(held, boxes.wish(*(boxes.wanted(name, "imap", "smtp") for name in names)))
+
+
+REAL = {
+    "notebook 20": _registering(name="Mail"),
+    "notebook 30": test_directgrants.planned(test_grants.found(enterprise=None)),
+    "notebook 40": _granting(20),
 }
 
 
@@ -96,6 +121,15 @@ def _parsed(text: str) -> Node:
 @pytest.mark.parametrize("name", PLANS)
 def test_the_script_sends_looks_and_expects_what_the_plan_does(name: str) -> None:
     _agrees(SCRIPTS[name], PLANS[name])
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_notebooks_own_plans_are_scripts_with_the_same_effect(name: str) -> None:
+    assert REAL[name].steps
+    _agrees(powershell.script(REAL[name]), REAL[name])
+    done = tuple(plan.Entry(step.id, "done", planned.NOW) for step in REAL[name].steps)
+    back = plan.undo(Receipt(REAL[name], done), id="undo", now=planned.NOW)
+    _agrees(powershell.undo_of_script(REAL[name], now=planned.NOW), back)
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -234,6 +234,8 @@ def _part(part: alike.Part, number: str, places: Mapping[str, str]) -> Iterator[
         yield from _step(part.step, "$Row['Title']", "    ", "", row=True)
         yield "}"
         yield f"Write-Progress -Activity {quoted(part.step.group)} -Completed"
+        if part.step.watched:
+            yield "foreach ($Step in $Steps) { if ($Step['Outcome'] -eq 'sent') { Wait-Done $Step } }"
     yield ""
 
 
@@ -254,7 +256,8 @@ def _step(step: Step, title: str, margin: str, place: str, *, row: bool = False)
         f"    if ($PSCmdlet.ShouldProcess($Step['Title'], {literal(_action(step.do))})) {{",
         *(f"        {line}" for line in _body(step.do)),
         f"        {_sent(step, place)}",
-        "        Wait-Done $Step" if step.watched else "        $Step['Outcome'] = 'sent'",
+        # A table is looked at when it is through: services take their time once, and not for each row.
+        "        Wait-Done $Step" if step.watched and not row else "        $Step['Outcome'] = 'sent'",
         "    }",
         "}",
     ]
