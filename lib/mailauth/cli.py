@@ -10,12 +10,11 @@ from typing import NoReturn, get_args
 
 import click
 
-from . import checks, escape, fleet, powershell, runbookapps, session, tenants
-from . import roads as core_roads
+from . import checks, escape, fleet, powershell, roads, runbookapps, session, tenants
 from .errors import MailauthError
 from .plan import Plan, Receipt
 from .services import children, store
-from .session import roads as roading
+from .session import roads as leading
 from .session.signing_in import Road
 from .views import changing, consenting
 from .views import roads as road_views
@@ -225,13 +224,13 @@ def grant(
     chosen = configuration.tenant(tenant)
     run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
     if collector:
-        click.echo(run.mailboxes.script())
+        click.echo(run.mailboxes.collecting().text.replace(powershell.NEWLINE, "\n"))
         return 0
     path = str(Path(collected).resolve()) if collected else ""
     found = run.mailboxes.look(app, signs_in=signs_in, collected=path, everywhere=everywhere)
     change = run.mailboxes.plan(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
     if script:
-        click.echo(powershell.script(change))
+        click.echo(run.mailboxes.scripts(change).text.replace(powershell.NEWLINE, "\n"))
         return 0
     return _changed(run, change, config, apply=apply)
 
@@ -307,26 +306,23 @@ def runbook_app(
     return int(not receipt.whole)
 
 
-@commands.command()
+@commands.command("roads")
 @click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
 @click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
 @click.option("--letters", "written", is_flag=True, help="Show the mail that asks for what is missing in each.")
-def roads(config: str, names: tuple[str, ...], written: bool) -> int:
+def show_roads(config: str, names: tuple[str, ...], written: bool) -> int:
     """Show the road into each tenant: as whom, by which way, until when, what is missing, and how far consent is.
 
     Reads only. Ends with 0 where every road is open and every consent complete.
     """
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     chosen = [configuration.tenant(name) for name in dict.fromkeys(names or configuration.names)]
-    found = list(roading.ways([session.Run(configuration, tenant, Path()) for tenant in chosen]))
+    found = list(leading.ways([session.Run(configuration, tenant, Path()) for tenant in chosen]))
     click.echo(f"{road_views.fleet(found)}\n")
-    common = core_roads.shared(chosen)
-    for where, check in [
-        *((way.road.tenant, check) for way in found for check in way.road.checks),
-        *(("all", c) for c in common),
-    ]:
-        if check.outcome != "ok":
-            click.echo(escape.line(f"{where}: {check}", limit=1_000))
+    common = roads.shared(chosen)
+    looked = [*((way.road.tenant, way.road.checks) for way in found), ("several tenants", common)]
+    for where, check in ((where, check) for where, each in looked for check in each if check.outcome != "ok"):
+        click.echo(escape.line(f"{where}: {check}", limit=1_000))
     for view in (view for way in found if written for view in road_views.requests(way).views):
         click.echo(f"\n{view}")
     return int(not all(way.ready for way in found) or checks.worst(common) != "ok")

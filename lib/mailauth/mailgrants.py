@@ -336,9 +336,11 @@ class _Draft:
             allowed = self.held.sends_as(who) if who else frozenset()
             if not who:
                 yield _nobody(f"who sends for {box.address}", self._people_on(box))
+            elif who.lower() in target.names:
+                continue
             elif allowed is None:
                 yield _unread(f"From {sender}")
-            elif target.address.lower() in allowed or who.lower() in target.names:
+            elif target.address.lower() in allowed:
                 yield Check(f"From {sender}", "ok", f"{who} may send as it")
             else:
                 yield mailsteps.send_as(target, who, who, who)

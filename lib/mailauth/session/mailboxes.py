@@ -24,8 +24,10 @@ from ..services import organization as exchange_holdings
 from ..services.exchange import Exchange
 from ..tenants import MailApp
 from ..tenants import Mailbox as Wanted
+from . import scripts
+from .scripts import Kept
 from .signing_in import SigningIn
-from .tenancy import Tenancy, project
+from .tenancy import Tenancy, project, shown
 
 __all__ = ["Granting"]
 
@@ -101,10 +103,15 @@ class Granting:
         self.tenancy.tell("")
         return replace(judged, coverage=(*reached, *judged.coverage, *judged.conditions.coverage))
 
-    def script(self) -> str:
-        """Return a script that only reads, for somebody who may; `look` takes the file that it writes."""
-        tenant = self.tenancy.tenant
-        return collector.script(tenant, mailboxes=[each.address for each in tenant.mailboxes], now=self.tenancy.now())
+    def collecting(self) -> Kept:
+        """Write a script that only reads, for somebody who may; `look` takes the file that it leaves."""
+        tenancy = self.tenancy
+        addresses = tuple(each.address for each in tenancy.tenant.mailboxes)
+        return _named(scripts.collecting(tenancy.folder, tenancy.tenant, mailboxes=addresses, now=tenancy.now()))
+
+    def scripts(self, change: Plan) -> Kept:
+        """Write *change* as a PowerShell script with the same effect, and the one that takes it back."""
+        return _named(scripts.keep(self.tenancy.folder, change))
 
     def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
         """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.
@@ -299,6 +306,11 @@ class Granting:
 
 _SENDERS: Final = "From addresses in use"
 _BEYOND: Final = "what else the app can open"
+
+
+def _named(kept: Kept) -> Kept:
+    """Return scripts with their files as a person names them: what is shown travels."""
+    return replace(kept, script=Path(shown(kept.script)), undo=Path(shown(kept.undo)) if kept.undo else None)
 
 
 def _trustees(found: Found, froms: Iterable[Froms]) -> tuple[str, ...]:

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 
-from .. import powershell
 from ..actors import Actor
 from ..checks import Check
 from ..mailboxes import Found
 from ..mailgrants import Opening
 from ..organization import Principal
-from ..plan import Plan
 from . import actors, listings
 from .markup import Badge, Cell, Stack
-from .tables import Callout, Code, Table
+from .tables import Callout, Table
 
-__all__ = ["acting", "collector", "froms", "known", "open_today", "people", "reach", "script", "tested"]
+__all__ = ["acting", "froms", "known", "open_today", "people", "reach", "tested"]
 
 _PROTOCOLS = {"imap": "IMAP", "pop": "POP", "smtp": "SMTP AUTH"}
 
@@ -110,18 +108,6 @@ def froms(found: Found) -> Table:
 def tested(found: Sequence[Check]) -> Table:
     """Return what Exchange itself says of the app's role over each mailbox."""
     return listings.checks(found, caption="The role, as Exchange tests it without its cache")
-
-
-def script(change: Plan) -> Code:
-    """Return a plan as a PowerShell script, to be reviewed and run by whoever must."""
-    note = "Save it as it is. It has been read by a PowerShell grammar and not been run."
-    return Code(f"{change.title}, as PowerShell", powershell.script(change), note=note)
-
-
-def collector(text: str) -> Code:
-    """Return the script that only reads."""
-    note = "Save it as it is, and run it as somebody who may read. It has been read by a PowerShell grammar, not run."
-    return Code("Collect what this notebook reads, as PowerShell", text, note=note)
 
 
 def reach(found: Found) -> Table:
