@@ -134,6 +134,20 @@ def mover(tmp_path: Path) -> Mover:
     return Mover(Directory(), tmp_path)
 
 
+def test_what_is_done_already_is_written_down_and_not_sent(mover: Mover) -> None:
+    plan = Plan("known", "Move", "woodgrove", "t", "public", (CHANGE, MAKE), made_at=START)
+    done = plans.Entry("change", "done", START)
+    kept = journal.Journal(mover.folder / "known.jsonl", plan, by="Wanda")
+    here = mover.directory
+    receipt = changes.apply(
+        plan, {"graph": here}, kept, tell=lambda _: None, now=here.now, sleep=here.sleep, known=[done]
+    )
+    assert (receipt.whole, receipt.entries[0], here.sent) == (True, done, [("POST", 0)])
+    assert (
+        journal.read(mover.folder / "known.jsonl", where="r", tenant_id="t", cloud="public").entries == receipt.entries
+    )
+
+
 def outcomes(receipt: Receipt) -> list[str]:
     return [entry.outcome for entry in receipt.entries]
 

@@ -183,6 +183,7 @@ def apply(
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
     changed_at: datetime | None = None,
+    known: Sequence[Entry] = (),
 ) -> Receipt:
     """Carry *plan* out, and return what became of each step; what stops it stands in the receipt.
 
@@ -195,6 +196,8 @@ def apply(
         sleep: Waits for a number of seconds, by that clock.
         changed_at: When what the plan starts from was made, where that is known: for two minutes from then on, a look
             that shows nothing of it is repeated.
+        known: What became already of steps that come first, such as what a sign-in page did; they are written down and
+            not sent.
 
     Raises:
         ConfigurationError: A service has nobody who asks it, or a secret could not be kept; nothing was sent.
@@ -202,11 +205,14 @@ def apply(
     """
     _check(plan, doers)
     run = _Run(plan, doers, journal, now, sleep, changed_at)
-    entries: list[Entry] = []
+    entries = list(known)
+    for entry in known:
+        journal.entry(entry)
+    steps = plan.steps[len(known) :]
     began = now()
     try:
-        for number, step in enumerate(plan.steps, start=1):
-            tell(f"{number:,} of {len(plan.steps):,}: {step.title}{_rate(number, len(plan.steps), now() - began)}")
+        for number, step in enumerate(steps, start=1):
+            tell(f"{number:,} of {len(steps):,}: {step.title}{_rate(number, len(steps), now() - began)}")
             entries.append(run.carry(step))
             if entries[-1].outcome not in ("done", "already"):
                 break
