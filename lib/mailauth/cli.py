@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 import click
 
@@ -16,7 +16,7 @@ from .plan import Plan, Receipt
 from .services import children, store
 from .session import roads as leading
 from .session.signing_in import Road
-from .views import changing, consenting
+from .views import changing, consenting, registering
 from .views import roads as road_views
 
 __all__ = ["main"]
@@ -246,6 +246,64 @@ def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int
 
 
 @commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
+@click.option("--app", default="", help="What the app is called; empty for the first mail app, or mail.")
+@click.option("--flow", default="", help="delegated, app-only or both; empty for what fits the clients.")
+@click.option("--protocols", default="", help="Some of imap, pop, smtp; empty for those of the mailboxes.")
+@click.option("--clients", default="", help="What people sign in with: program, nativeclient, thunderbird.")
+@click.option("--audience", default="single", show_default=True, help="single or multi: this tenant, or several.")
+@click.option("--credential", default="", help="certificate, federated, secret or none.")
+@click.option("--federated", default="", metavar="NAME ISSUER SUBJECT", help="Whose tokens count in place of a secret.")
+@click.option("--keep-in", default="", help="Where the key or secret goes: file:PATH or keyring:SERVICE/USER.")
+@click.option("--days", default=365, show_default=True, help="How long it lasts.")
+@click.option("--smtp", default="", help="rbac or consent: what lets the app itself send.")
+@click.option("--rotate", default="", metavar="PLACE", help="Add a second key or secret there; file for one here.")
+@click.option("--retire", default="", metavar="KEY_IDS", help="Remove old ones, once the one in use is proven; or old.")
+@click.option("--script", is_flag=True, help="Show the plan as PowerShell, and change nothing.")
+@click.option("--apply", is_flag=True, help="Carry it out; without it, what would be changed is shown.")
+def register(
+    config: str,
+    tenant: str,
+    out: str,
+    app: str,
+    rotate: str,
+    retire: str,
+    keep_in: str,
+    script: bool,
+    apply: bool,
+    **asked: Any,
+) -> int:
+    """Show what is wrong with a mail app's registration and what makes it right; with --apply, do it.
+
+    Ends with 0 where nothing is left to do. The app's id and where its credential is kept go into state/TENANT.yaml
+    beside the tenants file; the receipt is taken back by `mailauth undo`.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).registrations
+    wanted = part.wanted(app, **asked)
+    look = part.look(wanted)
+    place = part.place(look, wanted, keep_in=keep_in)
+    click.echo(f"{registering.lint(part.lint(look, wanted, place))}\n")
+    if rotate:
+        change, place = part.rotate(look, wanted, place, keep_in=rotate)
+    elif retire:
+        proof = part.prove(look, wanted, place)
+        change = part.retire(look, wanted, place, proof, key_ids="" if retire == "old" else retire)
+    else:
+        change = part.plan(look, wanted, place)
+    if script:
+        click.echo(str(registering.script(change)))
+        return 0
+    receipt = part.apply(change, look, wanted, place, apply=apply)
+    for view in (changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)).views:
+        click.echo(f"{view}\n")
+    return int(checks.worst(change.checks) == "wrong" or not receipt.whole)
+
+
+@commands.command()
 @click.argument("receipt", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
 @click.option("--tenant", default="", help="Its name in the tenants file.")
@@ -259,6 +317,7 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     run = session.Run(configuration, configuration.tenant(tenant), _folder_of(path))
     done = run.take_back(path, apply=apply)
+    run.registrations.undone(done)
     shown = [changing.plan(done.plan), *([changing.receipt(done, config=config)] if apply else [])]
     for view in (each for stack in shown for each in stack.views):
         click.echo(f"{view}\n")
