@@ -268,8 +268,8 @@ def _ends(back: Mapping[str, str]) -> str:
     where = _parts(back.get("redirect_uri", "")).hostname
     if where in _LOOPBACK:
         return (
-            f"an address that begins with {back['redirect_uri']} and that the browser cannot open, which is as it "
-            "should be; admin_consent=True in it, and no error, says that it worked"
+            f"an address that begins with {back['redirect_uri']} and that the browser cannot open unless somebody "
+            "waits there, which is as it should be; admin_consent=True in it, and no error, says that it worked"
         )
     if where:
         return "the app's own page; admin_consent=True in its address, and no error, says that it worked"

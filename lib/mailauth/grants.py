@@ -529,7 +529,7 @@ def _permission(app: AppConsent, held: ProtocolConsent, kind: Kind, asked: Held)
 def _by_role(name: str, value: str, *, held: bool) -> Check:
     if not held:
         return Check(name, "ok", f"{value} is not granted, as it should be: a role in Exchange lets the app send")
-    remedy = "Take the permission back: step 3 plans it. With it the role's limits count for nothing."
+    remedy = "Take the permission back: step 4 plans it. With it the role's limits count for nothing."
     return Check(name, "wrong", f"{value} is granted beside a role in Exchange (smtp: rbac)", remedy)
 
 

@@ -7,13 +7,15 @@ from typing import Literal
 
 from azure.core.credentials import TokenCredential
 
-from .. import actors, runbookapps, signing
+from .. import actors, roads, runbookapps, signing
 from ..actors import Actor
 from ..checks import Check
+from ..errors import MailauthError
 from ..plan import Bound, Plan, Receipt, Step, new_id
+from ..roads import Relation
 from ..runbookapps import BOOTSTRAP, SCOPES, Found
 from ..services import actors as reading
-from ..services import changes, identity, statefile
+from ..services import changes, identity, relations, statefile
 from ..services import runbookapps as registered
 from ..services import signing as grants
 from ..services.client import Graph, Pace
@@ -25,6 +27,7 @@ __all__ = ["Road", "SigningIn"]
 Road = Literal["interactive", "pasted", "device-code"]
 """How a person signs in."""
 
+_READS = ("Directory.Read.All",)
 _APP = "Microsoft Graph Command Line Tools"
 _NEEDS = "registering an app needs Application.ReadWrite.All and the role Cloud Application Administrator"
 # Requests and seconds.
@@ -59,12 +62,75 @@ class SigningIn:
         """
         credential, tenant = self.tenancy.operator(), self.tenancy.tenant
         assert tenant.operator is not None
-        return reading.read(tenant.cloud, credential, tenant.operator, tenant_id=tenant.tenant_id)
+        who = tenant.cloud, credential, tenant.operator
+        return reading.read(*who, tenant_id=tenant.tenant_id, scopes=_READS)
+
+    def relationships(self) -> tuple[tuple[Relation, ...] | None, Check | None]:
+        """Return the relationships of the partner's tenant, or why they could not be read; no partner is neither."""
+        configuration = self.tenancy.configuration
+        if not configuration.partner:
+            return None, None
+        partner = configuration.tenant(configuration.partner)
+        try:
+            credential = replace(self.tenancy, tenant=partner).reader()
+            return relations.read(partner.cloud, credential), None
+        except MailauthError as error:
+            return None, Check("relationships with customers", "cannot know", error.message, error.remedy)
+
+    def road(
+        self,
+        known: tuple[Sequence[Relation] | None, Check | None] | None = None,
+        *,
+        sources: Sequence[Check] = (),
+    ) -> roads.Road:
+        """Return the road into the tenant; changes nothing, and what cannot be read is a check.
+
+        Args:
+            known: What `relationships` returned; None to ask now.
+            sources: What came of asking where the tenant's sign-ins are.
+        """
+        tenancy = self.tenancy
+        found, unread = known or self.relationships()
+        actor, refused = self._reader()
+        return roads.assess(
+            tenancy.tenant,
+            now=tenancy.now(),
+            actor=actor,
+            refused=tuple(each for each in (refused, unread) if each),
+            known=found,
+            partner=tenancy.tenant.name == tenancy.configuration.partner,
+            sources=sources,
+        )
+
+    def _reader(self) -> tuple[Actor | None, Check | None]:
+        """Return as whom the tenant is read, or why nobody can."""
+        if self.tenancy.tenant.admin is None:
+            return None, None
+        try:
+            actor = self.reader()
+        except MailauthError as error:
+            return None, Check("sign-in", "wrong", error.message, error.remedy)
+        first = next((each for each in actor.coverage if each.state == "unknown"), None)
+        if first and all(each.state == "unknown" for each in actor.coverage):
+            return None, Check("sign-in", "wrong", first.reason, first.remedy)
+        return actor, None
 
     def missing(self, plan: Plan) -> tuple[Actor, tuple[Check, ...]]:
         """Return as whom *plan* would be carried out, and what that account or app lacks for it."""
         actor = self.operator()
         return actor, actors.missing(plan, actor)
+
+    def reads(self) -> Actor | None:
+        """Return as whom the tenant is read; None where nobody is configured."""
+        return self.reader() if self.tenancy.tenant.admin else None
+
+    def changes(self, plan: Plan, *, apply: bool = False) -> tuple[Actor | None, tuple[Check, ...]]:
+        """Return what `missing` does; nobody is asked without *apply*, or where nothing is to be changed.
+
+        Raises:
+            ConfigurationError: Nobody is configured who may change the tenant.
+        """
+        return self.missing(plan) if apply and plan.steps else (None, ())
 
     def plan_apps(self, *, multi: bool = False, road: Road = "interactive") -> Plan:
         """Return what makes the runbook's own two registrations; changes nothing.
@@ -104,7 +170,7 @@ class SigningIn:
                 return Receipt(plan)
             after = grants.grants(tenant.cloud, borrowed, BOOTSTRAP.client_id)
             agreed = signing.added(before, after, app=_APP) if before is not None and after is not None else None
-            by = reading.read(tenant.cloud, borrowed, BOOTSTRAP, tenant_id=tenant.tenant_id)
+            by = reading.read(tenant.cloud, borrowed, BOOTSTRAP, tenant_id=tenant.tenant_id, scopes=_READS)
             receipt = self._carried_out(plan, agreed, str(by), graph)
         self._note(receipt.bound)
         return receipt

@@ -6,18 +6,20 @@ from ..actors import Actor
 from ..checks import Check
 from . import listings
 from .markup import Stack
-from .tables import Table
+from .tables import Callout, Table
 
 __all__ = ["acting"]
 
 
-def acting(actor: Actor, lacking: Sequence[Check] = ()) -> Stack:
+def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack:
     """Return who acts, in which tenant, with which roles; and what is missing for it.
 
     Args:
-        actor: Who.
+        actor: Who; None where nobody was asked.
         lacking: What `actors.missing` returned.
     """
+    if actor is None:
+        return Stack([Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])])
     who = "A person" if actor.kind == "person" else "An app, as itself"
     rows = [
         ("As", (actor.name, who)),
