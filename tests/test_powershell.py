@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailauth import clouds, cmdlets, plan, powershell, reference, registration, registrationplan
+from mailauth.checks import Check
 from mailauth.plan import Cmdlet, GraphCall, Operation, Plan, Receipt
 from mailauth.secretrefs import SecretRef
 from mailauth.tenants import Tenant
@@ -285,7 +286,15 @@ def test_the_head_says_what_for_whom_with_which_roles_and_how_to_go_back() -> No
     assert "# Needs:    in Exchange: Role Management, Mail Recipients" in head
     assert "# Needs:    -SecretPath FILE" in head
     assert "# Stays:    Register Mail: Entra keeps a deleted registration for 30 days." in head
-    assert "# Undo:" in head
+    assert "# Undo:     the script that came beside this one, with -undo in its name." in head
+    assert "# Undo:     the script without -undo in its name does it again" in SCRIPTS["undo of each kind"]
+
+
+def test_the_head_names_what_the_plan_leaves_to_a_person() -> None:
+    checks = (Check("SMTP AUTH", "wrong", "a password\nmight come in", "Name the mailbox."), Check("Sizes", "ok"))
+    text = powershell.script(replace(planned.plan(planned.scope()), checks=checks))
+    assert "# Left out: WRONG: SMTP AUTH (a password\u240amight come in). Name the mailbox.\r\n" in text
+    assert "Sizes" not in text
 
 
 def test_a_secret_goes_into_a_file_and_nowhere_else() -> None:

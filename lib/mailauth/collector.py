@@ -220,7 +220,7 @@ def _head(tenant: Tenant, addresses: Sequence[str], now: datetime) -> Iterator[s
     yield from comment(
         "settings, addresses, ids and permissions. No messages, no passwords, no keys.", label="Keeps:   "
     )
-    yield from comment(f"Global Reader, who may read all of it; in Graph {', '.join(_SCOPES)}.", label="Needs:   ")
+    yield from comment(f"Global Reader should do; in Graph {', '.join(_SCOPES)}.", label="Needs:   ")
     yield from comment("what is refused is noted in the file, and the rest is read all the same.", label="Refused: ")
     yield from comment("one JSON file, named at the end. Look through it, and send it back.", label="Result:  ")
     yield from comment(

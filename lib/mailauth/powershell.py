@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from . import alike, escape, reference
 from .literals import BARE, NEWLINE, Column, comment, encoded, literal, quoted
@@ -33,6 +34,10 @@ __all__ = [
 
 _TEXTS = resources.files("mailauth") / "scripts"
 
+_RUNS: Final = (
+    "Windows PowerShell 5.1, or PowerShell 7; ExchangeOnlineManagement 3.10 and newer wants PowerShell 7.6 there."
+)
+
 _CMDLET = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z0-9]+")
 
 
@@ -42,12 +47,16 @@ def script(plan: Plan) -> str:
     Raises:
         ValueError: A step holds what PowerShell has no name for, such as a cmdlet's name with a blank in it.
     """
+    return _script(plan, "the script that came beside this one, with -undo in its name.")
+
+
+def _script(plan: Plan, back: str) -> str:
     services = {step.service for step in plan.steps}
     kept = [step for step in plan.steps if step.keeps]
     places = {step.id: f"SecretPath{number or ''}" for number, step in enumerate(kept)}
     parts = list(alike.parts(plan.steps))
     lines = [
-        *_head(plan, places),
+        *_head(plan, places, back),
         *_parameters(kept, places),
         "Set-StrictMode -Version 3.0",
         "$ErrorActionPreference = 'Stop'",
@@ -72,7 +81,8 @@ def undo_script(receipt: Receipt, *, now: datetime) -> str:
         receipt: What was carried out.
         now: The clock.
     """
-    return script(undo(receipt, id=f"{receipt.plan.id}-undo", now=now))
+    back = undo(receipt, id=f"{receipt.plan.id}-undo", now=now)
+    return _script(back, "the script without -undo in its name does it again; what is gone is made anew.")
 
 
 def undo_of_script(plan: Plan, *, now: datetime) -> str:
@@ -98,7 +108,7 @@ def _needed(services: Iterable[str], *, kept: bool) -> list[str]:
     return ["fields", *sorted(services), "change", *(["keep"] if kept else [])]
 
 
-def _head(plan: Plan, places: Mapping[str, str]) -> Iterator[str]:
+def _head(plan: Plan, places: Mapping[str, str], back: str) -> Iterator[str]:
     facts = reference.table("powershell")
     yield from comment(plan.title)
     yield "#"
@@ -117,7 +127,12 @@ def _head(plan: Plan, places: Mapping[str, str]) -> Iterator[str]:
     yield from comment(
         "run it again: what is as wanted is left alone, and what a stop left out is sent.", label="Again:    "
     )
-    yield from comment("the script that came beside this one, with -undo in its name.", label="Undo:     ")
+    yield from comment(back, label="Undo:     ")
+    if any(step.service == "exchange" for step in plan.steps):
+        yield from comment(_RUNS, label="Runs in:  ")
+    for check in plan.checks:
+        if check.outcome != "ok":
+            yield from comment(str(check), label="Left out: ")
     for step in plan.steps:
         if step.leaves:
             yield from comment(f"{step.title}: {step.leaves}", label="Stays:    ")
