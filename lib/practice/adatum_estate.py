@@ -12,7 +12,7 @@ __all__ = ["MAIL_APPS", "PROOFS", "adatum"]
 
 MAIL_APPS: Final = ()
 PROOFS: Final = (
-    Proof("orders", ("imap",), "shared"),
+    Proof("orders", ("imap", "pop"), "shared"),
     Proof("printer", ("smtp",)),
 )
 
