@@ -262,6 +262,7 @@ def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int
 @click.option("--rotate", default="", metavar="PLACE", help="Add a second key or secret there; file for one here.")
 @click.option("--retire", default="", metavar="KEY_IDS", help="Remove old ones, once the one in use is proven; or old.")
 @click.option("--script", is_flag=True, help="Show the plan as PowerShell, and change nothing.")
+@click.option("--make-key", is_flag=True, help="Make the key on this machine without --apply, for the script.")
 @click.option("--apply", is_flag=True, help="Carry it out; without it, what would be changed is shown.")
 def register(
     config: str,
@@ -272,6 +273,7 @@ def register(
     retire: str,
     keep_in: str,
     script: bool,
+    make_key: bool,
     apply: bool,
     **asked: Any,
 ) -> int:
@@ -285,7 +287,7 @@ def register(
     part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).registrations
     wanted = part.wanted(app, **asked)
     look = part.look(wanted)
-    place = part.place(look, wanted, keep_in=keep_in)
+    place = part.place(look, wanted, keep_in=keep_in, make=make_key)
     click.echo(f"{registering.lint(part.lint(look, wanted, place))}\n")
     if rotate:
         change, place = part.rotate(look, wanted, place, keep_in=rotate)
@@ -317,7 +319,6 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     run = session.Run(configuration, configuration.tenant(tenant), _folder_of(path))
     done = run.take_back(path, apply=apply)
-    run.registrations.undone(done)
     shown = [changing.plan(done.plan), *([changing.receipt(done, config=config)] if apply else [])]
     for view in (each for stack in shown for each in stack.views):
         click.echo(f"{view}\n")

@@ -108,7 +108,7 @@ def assess(
     *,
     now: datetime,
     actor: Actor | None = None,
-    refused: Check | None = None,
+    refused: Sequence[Check] = (),
     known: Sequence[Relation] | None = None,
     partner: bool = False,
     sources: Sequence[Check] = (),
@@ -118,8 +118,8 @@ def assess(
     Args:
         tenant: The tenant.
         now: The clock.
-        actor: As whom it is read; None where nobody could sign in, and *refused* says why.
-        refused: Why nobody could.
+        actor: As whom it is read; None where nobody could sign in.
+        refused: Why nobody could, or why the relationships could not be read.
         known: The partner's relationships; None where they could not be read, or no partner is named.
         partner: Whether it is the partner's own tenant.
         sources: What came of asking where its sign-ins are kept.
@@ -127,7 +127,7 @@ def assess(
     relation = next((each for each in known or () if each.customer_id.lower() == tenant.tenant_id.lower()), None)
     kind = _kind(tenant, relation)
     checks = (
-        *([refused] if refused else []),
+        *refused,
         *_signs_in(tenant),
         *_related(relation, kind, now, partner=partner),
         *(_actor(actor) if actor else ()),

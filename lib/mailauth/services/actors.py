@@ -3,7 +3,7 @@
 What one question is refused costs that part alone and becomes coverage. Reading changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
@@ -24,7 +24,9 @@ _PACE: Final = (50, 10.0)
 _DIRECTORY_ROLE: Final = "#microsoft.graph.directoryRole"
 
 
-def read(cloud: Cloud, credential: TokenCredential, admin: Admin, *, tenant_id: str) -> Actor:
+def read(
+    cloud: Cloud, credential: TokenCredential, admin: Admin, *, tenant_id: str, scopes: Sequence[str] = ()
+) -> Actor:
     """Return as whom *credential* acts.
 
     Args:
@@ -32,9 +34,15 @@ def read(cloud: Cloud, credential: TokenCredential, admin: Admin, *, tenant_id: 
         credential: Signed in, or about to be.
         admin: What it was made of: the flow tells whether a person is behind it.
         tenant_id: The directory.
+        scopes: What a person is asked for; none for what the app was let do before.
     """
-    scopes = (f"{cloud.graph.rstrip('/')}/Directory.Read.All",)
-    with Graph(cloud, credential, pace=Pace(*_PACE), needs=READS, scopes=scopes) as graph:
+    with Graph(
+        cloud,
+        credential,
+        pace=Pace(*_PACE),
+        needs=READS,
+        scopes=[f"{cloud.graph.rstrip('/')}/{scope}" for scope in scopes],
+    ) as graph:
         look = Parts(graph)
         tenant = look.part("the tenant's name", lambda: _tenant(look)) or ""
         known = _Known(look, admin, tenant_id, tenant)
