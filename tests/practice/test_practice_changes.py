@@ -287,6 +287,15 @@ class Between:
         return reply
 
 
+@dataclass
+class Before(Between):
+    """The same, before what is sent."""
+
+    def send(self, do: plans.Operation) -> Mapping[str, Any]:
+        self.happen()
+        return self.doer.send(do)
+
+
 def test_what_somebody_else_changes_right_after_us_is_shown(mover: Mover) -> None:
     daemon = mover.lab.made.daemon
     daemon.web.redirect_uris = ["https://one.example"]
@@ -299,6 +308,27 @@ def test_what_somebody_else_changes_right_after_us_is_shown(mover: Mover) -> Non
     (entry,) = mover.apply(plan, wrap=wrap).entries
     assert (entry.outcome, entry.seen) == ("foreign", {"web.redirectUris": ["https://theirs.example"]})
     assert entry.said == "Somebody else changed this while it was being changed."
+
+
+def test_two_engineers_at_once_make_one_app_and_each_takes_back_their_own(mover: Mover, tmp_path: Path) -> None:
+    before = mover.state()
+    other = Mover(mover.lab, tmp_path / "other")
+    plan, theirs = mover.plan(), replace(other.plan(), id="theirs")
+    # Both have looked and seen no app when the other one's request arrives.
+    first: list[Receipt] = []
+
+    def meanwhile() -> None:
+        if not first:
+            first.append(other.apply(replace(theirs, steps=theirs.steps[:-1])))
+
+    receipt = mover.apply(plan, wrap=lambda doers: {"graph": Before(doers["graph"], meanwhile)})
+    assert first[0].whole
+    assert list(outcomes(receipt).values()) == ["already", "already", "already", "already", "done"]
+    assert len([app for app in mover.directory().applications if app.unique_name == NAME]) == 1
+    assert mover.undo(receipt).whole
+    assert mover.app().password_credentials == []
+    assert other.undo(first[0]).whole
+    assert mover.state() == before
 
 
 def test_ctrl_c_leaves_a_receipt_that_takes_back(mover: Mover) -> None:

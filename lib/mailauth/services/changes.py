@@ -204,7 +204,7 @@ def apply(
         KeyboardInterrupt: The step in flight is written down as unclear.
     """
     _check(plan, doers)
-    run = _Run(plan, doers, journal, now, sleep, changed_at)
+    run = _Run(plan, doers, journal, tell, now, sleep, changed_at)
     entries = list(known)
     for entry in known:
         journal.entry(entry)
@@ -258,12 +258,14 @@ class _Run:
         plan: Plan,
         doers: Doers,
         journal: Journal,
+        tell: Callable[[str], None],
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         changed_at: datetime | None,
     ) -> None:
         self._doers = doers
         self._journal = journal
+        self._tell = tell
         self._now = now
         self._sleep = sleep
         self._bound = dict(plan.bound)
@@ -337,6 +339,8 @@ class _Run:
         if not step.watched:
             return self._entry(step, "done")
         found = self._confirmed(step, reply)
+        if found.standing == "after" and _only_updated(step, reply) and not self._lost:
+            return self._entry(step, "already", found, said="Somebody else made it in the same moment.")
         if found.standing == "after":
             return self._entry(step, "done", found)
         if found.standing == "foreign":
@@ -362,7 +366,7 @@ class _Run:
             except SourceError as error:
                 if pause_s is None or not any(name in error.code for name in _LAGGING):
                     raise
-                self._sleep(pause_s)
+                self._wait(step, pause_s)
         raise AssertionError("the last attempt returns or raises")
 
     def _sent_once(self, step: Step, operation: Operation) -> Mapping[str, Any] | None:
@@ -404,7 +408,7 @@ class _Run:
         for pause_s in self._pauses(self._doubt(found)):
             if pause_s is None or found.standing == "before":
                 break
-            self._sleep(pause_s)
+            self._wait(step, pause_s)
             found = self._look(step)
         return found
 
@@ -437,7 +441,7 @@ class _Run:
                 for told in self._twins(step, ours):
                     self._send(step, undo, told)
             if pause_s is not None:
-                self._sleep(pause_s)
+                self._wait(step, pause_s)
 
     def _twins(self, step: Step, ours: _Found) -> list[Bound]:
         rows = self._doers[step.service].look(plans.filled(step.look.ask, self._bound))
@@ -455,8 +459,12 @@ class _Run:
                 found = _Found("blind", why=error.message)
             if pause_s is None or enough(found):
                 break
-            self._sleep(pause_s)
+            self._wait(step, pause_s)
         return found
+
+    def _wait(self, step: Step, seconds: float) -> None:
+        self._tell(f"{step.title}: waiting {seconds:.0f} s until it shows")
+        self._sleep(seconds)
 
     def _pauses(self, until: datetime | None) -> Iterator[float | None]:
         """Yield how long to wait after each attempt, and None with the last one."""
@@ -513,6 +521,12 @@ class _Run:
             remedy=remedy,
             settles_at=at + step.lag if outcome in ("done", "unclear") else None,
         )
+
+
+def _only_updated(step: Step, reply: Mapping[str, Any]) -> bool:
+    """Whether what was to be made was there: Graph says so by answering nothing, and it is not ours to take back."""
+    upsert = isinstance(step.do, GraphCall) and step.do.headers.get("Prefer") == "create-if-missing"
+    return upsert and step.before is None and not reply
 
 
 def _narrowed(step: Step, reply: Mapping[str, Any]) -> Step:
