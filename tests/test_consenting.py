@@ -1,10 +1,11 @@
 """What notebook 30 shows: links of our own making, and other people's words as words."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from mailauth import clouds, consent, grants, mailclients
+from mailauth import clouds, consent, directgrants, grants, mailclients
 from mailauth.consent import Answer, AppLinks
 from mailauth.grants import Enterprise, Scopes
 from mailauth.views import consenting
@@ -132,3 +133,13 @@ def test_what_a_link_would_take_back_stands_by_app_and_link() -> None:
     assert "all that the app asks for" in shown
     assert "IMAP.AccessAsUser.All, SMTP.Send" in shown
     assert "Nothing that is known." in str(consenting.taken_back(state(found())))
+
+
+def test_the_plan_is_shown_as_a_script_with_outsiders_words_quoted() -> None:
+    where = tenant("certificate")
+    where = replace(where, mail_apps=(replace(where.mail_apps[0], name="O'Neill\u2019; Remove-Item x"),))
+    seen = grants.assess(where, found())
+    shown = consenting.script(directgrants.plan(where, seen, id="20261127T000000-abcdef", now=datetime.now(UTC)))
+    assert "/appRoleAssignedTo" in shown.source
+    assert "Let O''Neill" in shown.source
+    assert all("\u2019" not in line for line in shown.source.splitlines() if not line.lstrip().startswith("#"))

@@ -50,6 +50,7 @@ def one(seen: Consents, name: str) -> Check:
         ((), ()),
         (("interactive",), ("scope",)),
         (("device-code",), ("scope",)),
+        (("pasted",), ("scope",)),
         (("secret",), ("role",)),
         (("certificate",), ("role",)),
         (("federated", "managed-identity"), ("role",)),

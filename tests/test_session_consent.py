@@ -90,6 +90,28 @@ def test_a_record_that_does_not_fit_is_refused(run: Run, state: Consents) -> Non
         evidence.consents(run.tenant, odd, (), made_at=run.now())
 
 
+def test_a_headless_run_waits_for_nobody(run: Run, state: Consents, monkeypatch: pytest.MonkeyPatch) -> None:
+    links = run.consents.links(state)
+    assert run.consents.listen(links, wait_s=0) is None
+    monkeypatch.setenv("MAILAUTH_PROGRESS", "somewhere")
+    assert run.consents.listen(links, wait_s=600) is None
+
+
+def test_waiting_needs_a_link_that_leads_back_to_this_machine(run: Run, state: Consents) -> None:
+    with pytest.raises(ConfigurationError, match=r"^No link leads back to http://localhost"):
+        run.consents.listen(run.consents.links(state), wait_s=5)
+
+
+def test_on_what_could_not_be_read_nothing_is_planned_and_nothing_is_there_to_take_back(
+    run: Run, state: Consents
+) -> None:
+    change = run.consents.plan(state)
+    assert (change.steps, [check.outcome for check in change.checks]) == ((), ["cannot know"])
+    receipt = run.carry_out(change, apply=True)
+    back = run.consents.take_back(receipt)
+    assert (receipt.applied, back.applied, back.plan.steps) == (False, False, ())
+
+
 # The command, and the notebook headless, on the practice tenants.
 
 
@@ -162,6 +184,11 @@ class TestPractice:
         undone = mailauth("undo", str(receipt), "--tenant", "fabrikam", "--apply")
         assert undone.returncode == 0, undone.stdout + undone.stderr
         assert session.open("fabrikam").consents.look() == before
+
+    def test_people_without_an_account_are_named(self) -> None:
+        opened = session.open("contoso")
+        with pytest.raises(ConfigurationError, match=r"^people: found nobody@contoso\.example; expected addresses"):
+            opened.consents.plan(opened.consents.look(), people="nobody@contoso.example")
 
     def test_granting_takes_its_own_option(self) -> None:
         done = mailauth("consent", "--tenant", "fabrikam", "--apply")
