@@ -58,6 +58,13 @@ def test_what_stands_in_the_way_comes_first() -> None:
     assert said.index("an open consent") < said.index("the app is known") < said.index("Open box1@adatum.example")
 
 
+def test_a_thousand_checks_are_counted_too() -> None:
+    many = tuple(Check(f"box{n}", "wrong", "no mailbox", "Leave it out.") for n in range(1_000))
+    said = text(changing.plan(replace(plan(step(1)), checks=many)))
+    assert "and 964 more" in said
+    assert len(said.splitlines()) < 60
+
+
 def test_a_plan_without_changes_says_so() -> None:
     assert "Open mailboxes: nothing to change" in text(changing.plan(plan()))
     assert "The plan changes nothing." in text(changing.receipt(Receipt(plan())))

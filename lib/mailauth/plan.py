@@ -332,12 +332,23 @@ def _inverse(step: Step, back: Operation) -> Step:
     )
 
 
-def _lasting(steps: Iterable[Step]) -> Iterator[Check]:
+def _lasting(steps: Sequence[Step]) -> Iterator[Check]:
+    for (back, leaves), these in _alike(steps).items():
+        if not back:
+            yield Check(_named(these), "cannot know", "nothing takes this back", leaves or "It stays as it is.")
+        elif leaves:
+            yield Check(_named(these), "ok", f"what is not restored: {leaves}")
+
+
+def _alike(steps: Iterable[Step]) -> Mapping[tuple[bool, str], Sequence[Step]]:
+    found: dict[tuple[bool, str], list[Step]] = {}
     for step in steps:
-        if step.undo is None:
-            yield Check(step.title, "cannot know", "nothing takes this back", step.leaves or "It stays as it is.")
-        elif step.leaves:
-            yield Check(step.title, "ok", f"what is not restored: {step.leaves}")
+        found.setdefault((step.undo is not None, step.leaves), []).append(step)
+    return found
+
+
+def _named(steps: Sequence[Step]) -> str:
+    return steps[0].title if len(steps) == 1 else f"{steps[0].title}, and {len(steps) - 1:,} more"
 
 
 def resolve(value: Value, bound: Bound) -> Any:

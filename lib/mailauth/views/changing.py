@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from .. import checks
 from ..checks import Check
 from ..plan import Entry, Outcome, Plan, Receipt, Ref, Seen, Step
 from ..wording import counted
@@ -53,10 +54,12 @@ def receipt(found: Receipt, *, config: str = "") -> Stack:
 # A plan.
 
 
-def _considered(checks: Sequence[Check]) -> Table:
+def _considered(found: Sequence[Check]) -> Table:
     order = ("wrong", "cannot know", "not configured", "ok")
-    ranked = sorted(checks, key=lambda each: order.index(each.outcome))
-    return listings.checks(ranked, caption="Before anything is changed")
+    ranked = sorted(found, key=lambda each: order.index(each.outcome))
+    more = len(ranked) - _ROWS
+    rest = [Check(f"and {more:,} more", checks.worst(ranked[_ROWS:]))] if more > 0 else []
+    return listings.checks([*ranked[:_ROWS], *rest], caption="Before anything is changed")
 
 
 def _needs(found: Plan) -> tuple[str, ...]:

@@ -1,0 +1,94 @@
+"""plan: what a look tells apart, how a request is filled in, and what takes a receipt back."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from mailauth import plan
+from mailauth.plan import Cmdlet, Entry, GraphCall, Look, Plan, Receipt, Ref, Standing, Step
+
+NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+APP = Step(
+    id="app",
+    title="Register Mover",
+    why="It signs in.",
+    group="App",
+    service="graph",
+    do=GraphCall("POST", ("/v1.0/applications",), {"displayName": "Mover"}),
+    look=Look(GraphCall("GET", ("/v1.0/applications",)), fields=("displayName",), binds={"app.id": "id"}),
+    before=None,
+    after={"displayName": "Mover", "id": Ref("app.id")},
+    undo=GraphCall("DELETE", ("/v1.0/applications/", Ref("app.id"))),
+)
+
+
+def made(*steps: Step) -> Plan:
+    return Plan("20261127T090000-abcdef", "Mover", "woodgrove", "t", "public", steps, made_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("seen", "side"),
+    [
+        pytest.param(None, "before", id="not there: what only a look tells is not asked for"),
+        pytest.param({"displayName": "Mover", "id": "a-1"}, "after", id="as wanted"),
+        pytest.param({"displayName": "Another's", "id": "a-1"}, "foreign", id="neither"),
+    ],
+)
+def test_a_look_is_on_one_side_of_a_step(seen: Any, side: Standing) -> None:
+    assert plan.standing(APP, seen, {"app.id": "a-1"} if seen else {}) == side
+
+
+def test_where_both_versions_look_alike_there_is_nothing_to_send() -> None:
+    assert plan.standing(replace(APP, before={}, after={}), {}, {}) == "after"
+
+
+def test_what_is_filled_into_a_path_stays_one_key() -> None:
+    call = GraphCall("GET", ("/v1.0/applications(uniqueName='", Ref("name"), "')"))
+    assert plan.filled(call, {"name": "o'brien/../x?y"}) == replace(
+        call, path=("/v1.0/applications(uniqueName='o%27%27brien%2F..%2Fx%3Fy')",)
+    )
+
+
+def test_references_are_filled_in_however_deep_they_stand() -> None:
+    given = Cmdlet("Add-MailboxPermission", {"User": Ref("sid"), "Names": [{"a": Ref("sid")}, None, True]})
+    assert plan.filled(given, {"sid": "S-1"}) == Cmdlet(
+        "Add-MailboxPermission", {"User": "S-1", "Names": [{"a": "S-1"}, None, True]}
+    )
+    with pytest.raises(KeyError, match="sid"):
+        plan.filled(given, {})
+
+
+def test_the_undo_goes_backwards_over_what_was_done_and_what_is_unclear() -> None:
+    steps = [replace(APP, id=name, title=name) for name in ("one", "two", "three", "four")]
+    entries = [Entry(*each, NOW, bound={"app.id": each[0]}) for each in (("one", "done"), ("two", "already"))]
+    entries += [Entry("three", "unclear", NOW), Entry("four", "not reached", NOW)]
+    back = plan.undo(Receipt(made(*steps), tuple(entries)), id="back", now=NOW)
+    assert [(step.id, step.before, step.after, step.do) for step in back.steps] == [
+        ("three", APP.after, None, APP.undo),
+        ("one", APP.after, None, APP.undo),
+    ]
+    assert back.bound == {"app.id": "two"}
+
+
+def test_what_an_undo_leaves_is_said_once_for_all_that_are_alike() -> None:
+    stuck = replace(APP, id="stuck", title="Customize the organization", undo=None)
+    many = [replace(APP, id=str(n), title=f"Box {n}", leaves="A token lasts an hour.") for n in range(3)]
+    entries = tuple(Entry(step.id, "done", NOW) for step in (stuck, *many))
+    checks = plan.undo(Receipt(made(stuck, *many), entries), id="back", now=NOW).checks
+    assert [(check.name, check.found) for check in checks] == [
+        ("Box 2, and 2 more", "what is not restored: A token lasts an hour."),
+        ("Customize the organization", "nothing takes this back"),
+    ]
+
+
+def test_a_look_tells_of_everything_that_it_means() -> None:
+    rows = [{"id": "a", "name": "x"}, {"id": "b", "name": "X"}, {"id": "c", "name": "y"}]
+    look = Look(GraphCall("GET", ("/v1.0/applications",)), where={"name": "x"}, binds={"it": "id"})
+    assert [told["it"] for _, told in plan.each(look, rows, {})] == ["a", "b"]
+
+
+def test_a_change_freeze_is_wrong_and_names_its_days() -> None:
+    check = plan.frozen(date(2026, 12, 14), date(2027, 1, 6))
+    assert (check.outcome, check.found) == ("wrong", "nothing is to be changed from 2026-12-14 to 2027-01-06")
