@@ -1,6 +1,8 @@
 """Notebook 20's steps as session methods, from a tenant without the app to one with it, and back."""
 
+import base64
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -10,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from mailauth import cli, powershell, tenants
 from mailauth import plan as plans
-from mailauth import powershell, tenants
 from mailauth.errors import ConfigurationError, SecretError
 from mailauth.plan import Receipt
 from mailauth.registration import Found, Wanted
@@ -471,3 +477,41 @@ def test_the_record_holds_when_credentials_end_and_where_they_are_kept(opened: O
     assert credential["ends"].endswith("Z")
     assert record["data"]["reference"] == "file:credentials/woodgrove-mail.pem"
     assert {step["outcome"] for step in record["data"]["plan"]["steps"]} == {"done"}
+
+
+# The command.
+
+
+def command(at: Desk, *words: str) -> tuple[int, str]:
+    where = ["--config", str(at.file), "--tenant", "woodgrove"]
+    out = [] if words[0] == "undo" else ["--out", str(at.out)]
+    result = CliRunner().invoke(cli.commands, [*words, *where, *out], standalone_mode=False)
+    assert result.exception is None
+    return int(result.return_value), result.output
+
+
+def test_the_command_plans_applies_and_takes_back(opened: Opened) -> None:
+    at = opened()
+    asked = ("register", "--app", "Mail", "--flow", "app-only")
+    status, said = command(at, *asked)
+    assert (status, "What would be changed, 3 changes" in said) == (1, True)
+    assert "The certificate is not made yet" in command(at, *asked, "--script")[1]
+    assert command(at, *asked, "--apply")[0] == 0
+    status, said = command(at, *asked)
+    assert (status, "nothing to change" in said) == (0, True)
+    [receipt] = (at.out / "woodgrove" / "receipts").iterdir()
+    assert command(at, "undo", str(receipt), "--apply")[0] == 0
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == ()
+
+
+def test_the_script_holds_the_certificate_and_never_its_key(opened: Opened) -> None:
+    at = opened()
+    _, said = command(at, "register", "--app", "Mail", "--flow", "app-only", "--make-key", "--script")
+    pem = (at.file.parent / "credentials" / "woodgrove-mail.pem").read_text("utf-8")
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    longest = max(re.findall(r"[A-Za-z0-9+/=]+", said), key=len)
+    sent, prime = base64.b64decode(longest), key.private_numbers().p
+    assert x509.load_der_x509_certificate(sent).public_key() == key.public_key()
+    assert prime.to_bytes((prime.bit_length() + 7) // 8, "big") not in sent
+    assert "PRIVATE KEY" not in said

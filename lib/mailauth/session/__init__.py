@@ -38,6 +38,7 @@ from ..coverage import Coverage, Window
 from ..decisions import Decisions
 from ..engines import Engine, Reply
 from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
+from ..plan import Receipt
 from ..services import archive, audit, exports, graph, kusto, live, store, workspace
 from ..summary import Answers
 from ..tenants import Source
@@ -129,6 +130,12 @@ class Run(Tenancy):
     def signing_in(self) -> SigningIn:
         """Signing in: as whom this acts, what that lacks, and the apps of its own to sign in with."""
         return SigningIn(self)
+
+    def take_back(self, where: str | Path, *, apply: bool) -> Receipt:
+        """Take back what a receipt says was done, and what the state file says of it; see `Tenancy.take_back`."""
+        receipt = super().take_back(where, apply=apply)
+        self.registrations.undone(receipt)
+        return receipt
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""

@@ -12,7 +12,7 @@ from .. import grants, permissions, plan, registration, registrationplan, regist
 from ..actors import Actor
 from ..checks import Check
 from ..errors import ConfigurationError, SecretError
-from ..plan import Plan, Receipt
+from ..plan import Plan, Receipt, Step
 from ..registration import Advice, Federated, Found, Policy, Wanted
 from ..registrationplan import Place
 from ..secretrefs import SecretRef
@@ -209,9 +209,7 @@ class Registering:
         if not where:
             now = self.tenancy.now()
             return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
-        back = self.tenancy.take_back(where, apply=apply)
-        self.undone(back)
-        return back
+        return self.tenancy.take_back(where, apply=apply)
 
     def undone(self, receipt: Receipt) -> None:
         """Take what an undo took back out of the state file too; a receipt of anything else changes nothing.
@@ -221,7 +219,8 @@ class Registering:
         """
         if not receipt.undoes:
             return
-        gone = {entry.step for entry in receipt.entries if entry.outcome in ("done", "already")}
+        settled = {entry.step for entry in receipt.entries if entry.outcome in ("done", "already")}
+        gone = {step.id for step in receipt.plan.steps if step.id in settled and _takes_away(step)}
         client_id, known = receipt.bound.get("app.appId", ""), receipt.bound
         file, tenant = self.tenancy.configuration.path, self.tenancy.tenant.name
         if any(step.startswith("app:") for step in gone):
@@ -400,6 +399,17 @@ class Registering:
         if not client_id:
             del content["mail_apps"][0]["client_id"]
         statefile.check(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
+
+
+def _takes_away(step: Step) -> bool:
+    """Whether a step removes something: an undo that is undone adds it again."""
+    if step.before is None or step.after is None:
+        return step.after is None
+    return any(len(now or ()) < len(step.before.get(name) or ()) for name, now in step.after.items() if _is_list(now))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _without_flows(content: dict[str, Any]) -> dict[str, Any]:
