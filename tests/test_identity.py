@@ -1,14 +1,17 @@
 """Sign-in flows against the practice cloud's Entra, with the real msal."""
 
+import json
 import logging
 import pickle
 import re
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -443,6 +446,59 @@ def test_a_person_of_another_tenant_comes_back_with_nothing(place: Place) -> Non
 def test_an_app_asks_for_all_that_it_was_given_whatever_scope_is_wanted(place: Place, secret: SecretRef) -> None:
     made = place.credential(place.daemon("secret", secret=secret))
     assert place.claims(made.get_token("https://api.loganalytics.azure.com/Data.Read").token)["roles"] == ["Data.Read"]
+
+
+class _Endpoint(BaseHTTPRequestHandler):
+    """The address at which an App Service hands out tokens of its managed identity."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        known = self.headers.get("X-IDENTITY-HEADER") == "known-here"
+        self.asked.append(self.path)
+        told = {"access_token": "eyJ.of.the-machine", "expires_on": "4102444800", "token_type": "Bearer"}
+        content = json.dumps(told if known else {"error": "denied"}).encode()
+        self.send_response(200 if known else 403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Give what is asked of a managed identity's endpoint on this machine."""
+    _Endpoint.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.server_port}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "known-here")
+        yield _Endpoint.asked
+        server.shutdown()
+        thread.join()
+
+
+def test_a_managed_identity_asks_the_machine_for_the_whole_resource(place: Place, endpoint: list[str]) -> None:
+    made = place.credential(Admin(flow="managed-identity", client_id=""))
+    token = made.get_token(READ_APPS)
+    assert token.token == "eyJ.of.the-machine"
+    (asked,) = endpoint
+    assert parse_qs(urlsplit(asked).query)["resource"] == ["https://graph.microsoft.com"]
+    assert "eyJ" not in f"{token!r} {token} {made!r}"
+
+
+def test_a_managed_identity_that_is_refused_says_to_run_where_it_is(
+    place: Place, endpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDENTITY_HEADER", "unknown")
+    with pytest.raises(AccessError) as caught:
+        place.credential(Admin(flow="managed-identity", client_id="")).get_token(SCOPE)
+    assert caught.value.code == "no platform identity"
+    assert "Run this where the identity is" in caught.value.remedy
 
 
 def test_a_secret_is_not_pickled_with_a_credential(secret: SecretRef, place: Place) -> None:
