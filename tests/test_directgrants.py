@@ -230,13 +230,17 @@ def test_a_permission_that_the_tenant_does_not_offer_is_not_granted() -> None:
     bare = replace(EXCHANGE, roles={})
     made = planned(replace(found(), offers=(bare, GRAPH)), "certificate")
     assert made.steps == ()
-    assert [check.outcome for check in made.checks] == ["wrong"] * 3
+    assert [check.name for check in made.checks if check.outcome == "wrong"] == [
+        "mail permissions",
+        *(f"relay: {role}" for role in ("IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp")),
+    ]
 
 
-def test_ids_are_the_tenants_own() -> None:
+def test_ids_are_the_tenants_own_and_a_known_one_that_differs_is_said() -> None:
     odd = replace(EXCHANGE, roles={**EXCHANGE.roles, "IMAP.AccessAsApp": "other"})
-    first = planned(replace(found(), offers=(odd, GRAPH)), "certificate").steps[0]
-    body = sent(first.do)[2]
+    made = planned(replace(found(), offers=(odd, GRAPH)), "certificate")
+    assert "found other, expected 5e5addcd" in made.checks[0].found
+    body = sent(made.steps[0].do)[2]
     assert body is not None
     assert body["appRoleId"] == "other"
 

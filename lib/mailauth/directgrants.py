@@ -21,9 +21,9 @@ from .tenants import Tenant
 
 __all__ = ["Wanted", "plan"]
 
-ASSIGN: Final = "AppRoleAssignment.ReadWrite.All"
-DELEGATE: Final = "DelegatedPermissionGrant.ReadWrite.All"
-CREATE: Final = "Application.ReadWrite.All"
+_ASSIGN: Final = "AppRoleAssignment.ReadWrite.All"
+_DELEGATE: Final = "DelegatedPermissionGrant.ReadWrite.All"
+_CREATE: Final = "Application.ReadWrite.All"
 
 _SEND_AS_APP: Final = "SMTP.SendAsApp"
 # Without it a program has to ask for the person again whenever its token ends.
@@ -37,7 +37,7 @@ _TOKENS: Final = "A token that was issued meanwhile stays good until it ends, 60
 # By this tag the portal lists it among the enterprise applications.
 _SHOWN: Final = "WindowsAzureActiveDirectoryIntegratedApp"
 _OPENS: Final = (
-    f"Whoever holds {ASSIGN} or {CREATE} can let any app open every mailbox: ask for them for this plan only, and "
+    f"Whoever holds {_ASSIGN} or {_CREATE} can let any app open every mailbox: ask for them for this plan only, and "
     "sign out afterwards."
 )
 _ROLES: Final = (
@@ -89,7 +89,7 @@ def plan(tenant: Tenant, state: Consents, wanted: Wanted | None = None, *, id: s
         tenant.tenant_id,
         tenant.cloud.name,
         steps,
-        (*_who(steps), *checks, *_not_held(asked.remove, state)),
+        (*_odd(state), *_who(steps), *checks, *_not_held(asked.remove, state)),
         made_at=now,
     )
 
@@ -131,6 +131,13 @@ class _Client:
             ),
             None,
         )
+
+
+def _odd(state: Consents) -> Iterator[Check]:
+    """Yield that the tenant's ids are not the known ones, where that is so; the tenant's are used all the same."""
+    check = permissions.check(state.found.offers)
+    if check.outcome == "wrong":
+        yield check
 
 
 def _who(steps: Sequence[Step]) -> Iterator[Check]:
@@ -273,7 +280,7 @@ def _entry(client: _Client, *, needed: bool) -> Iterator[Step]:
         before=None,
         after={},
         undo=GraphCall("DELETE", (path,)),
-        needs=(CREATE,),
+        needs=(_CREATE,),
         lag=_LAG,
         leaves="The directory keeps what was deleted for 30 days, where it can be restored.",
     )
@@ -341,7 +348,7 @@ def _grant(
         before={"scope": before} if held else None,
         after={"scope": after} if after else None,
         undo=undo,
-        needs=(DELEGATE,),
+        needs=(_DELEGATE,),
         lag=_LAG,
         leaves=_TOKENS,
     )
@@ -421,7 +428,7 @@ def _assignment(client: _Client, offer: Offer, value: str) -> dict[str, Any]:
             where={"resourceId": offer.object_id, "appRoleId": offer.id_of("role", value)},
             binds={f"role.{client.app_id}.{value}": "id"},
         ),
-        "needs": (ASSIGN,),
+        "needs": (_ASSIGN,),
         "lag": _LAG,
         "leaves": _TOKENS,
     }
