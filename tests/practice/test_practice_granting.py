@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,3 +202,77 @@ def test_a_hostile_name_is_sent_as_it_is_and_comes_back_as_it_is(tmp_path: Path,
         change = lab.run.mailboxes.plan(replace(found, app=replace(found.app, name=name)))
         assert lab.run.carry_out(change, apply=True).whole
         assert [one["display_name"] for one in lab.exchange()["principals"]] == [name]
+
+
+CALLS = (
+    "New-ServicePrincipal",
+    "Add-MailboxPermission",
+    "Add-RecipientPermission",
+    "Set-CASMailbox",
+    "Enable-OrganizationCustomization",
+    "New-ManagementScope",
+    "New-ManagementRoleAssignment",
+)
+
+
+@pytest.mark.parametrize("cmdlet", CALLS)
+@pytest.mark.parametrize("kind", ["drop", "truncate"])
+def test_a_reply_that_is_lost_after_any_call_leaves_nothing_doubled_and_the_undo_whole(
+    tmp_path: Path, cmdlet: str, kind: Any
+) -> None:
+    made = without_smtp_consent(bare(dehydrated=True))
+    with granting(tmp_path, made, {**ADA, "send_as": [mailing.INVOICES]}, smtp="rbac") as lab:
+        before = lab.exchange()
+        lab.practice.faults.add("exchange", kind, operation=cmdlet)
+        where = granted(lab)
+        assert lab.practice.faults.armed == ()
+        held = lab.exchange()
+        made_once = (
+            "principals",
+            "mailbox_permissions",
+            "recipient_permissions",
+            "management_scopes",
+            "role_assignments",
+        )
+        assert {name: len(held[name]) for name in made_once} == dict.fromkeys(made_once, 1)
+        taken_back(lab, where)
+        assert lab.exchange() == {**before, "dehydrated": False}
+
+
+def test_another_engineers_choice_stops_the_step_and_both_versions_are_kept(tmp_path: Path) -> None:
+    with granting(tmp_path, bare(), {**ADA, "protocols": ["smtp"]}) as lab:
+        change = lab.run.mailboxes.plan(lab.run.mailboxes.look())
+        with mailing.changing(lab.practice, lab.made) as made:
+            made.ada_box.smtp_auth_disabled = True
+        receipt = lab.run.carry_out(change, apply=True)
+        entry = next(each for each in receipt.entries if each.step.startswith("smtp-auth-on"))
+        assert (entry.outcome, entry.seen) == ("foreign", {"SmtpClientAuthenticationDisabled": True})
+        assert lab.exchange()["mailboxes"][1]["smtp_auth_disabled"] is True
+
+
+def test_a_role_that_may_not_make_apps_known_is_named_and_nothing_after_it_is_sent(tmp_path: Path) -> None:
+    """E2: the cmdlet is hidden from whoever lacks the role."""
+    made = bare()
+    recipient_administrator = "31392ffb-586c-42d1-9346-e59415a2cc4e"
+    for one in made.estate.tenant.directory.role_assignments:
+        if made.estate.tenant.directory.principal(one.principal_id):
+            one.role_template_id = recipient_administrator
+    with granting(tmp_path, made, ADA) as lab:
+        before = lab.exchange()
+        change = lab.run.mailboxes.plan(lab.run.mailboxes.look())
+        assert change.steps == ()
+        assert any(check.outcome == "cannot know" for check in change.checks)
+        assert lab.exchange() == before
+
+
+def test_the_number_of_calls_grows_with_pages_and_not_with_mailboxes_where_the_service_allows(tmp_path: Path) -> None:
+    made = bare()
+    names = [f"scanner{number:03}" for number in range(300)]
+    for name in names:
+        made.estate.mailbox(made.estate.user(name, name))
+    wanted = [{"address": f"{name}@woodgrove.example", "protocols": ["imap"]} for name in names[:10]]
+    with granting(tmp_path, made, *wanted) as lab:
+        found = lab.run.mailboxes.look()
+        # A request for each mailbox that is planned for what has no bulk form, twice; the rest is pages.
+        assert found.organization.calls < 2 * len(wanted) + 20
+        assert len(lab.run.mailboxes.plan(found).steps) == 1 + len(wanted)
