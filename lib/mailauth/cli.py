@@ -224,7 +224,7 @@ def grant(
     chosen = configuration.tenant(tenant)
     run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
     if collector:
-        click.echo(run.mailboxes.collecting().text.replace(powershell.NEWLINE, "\n"))
+        click.echo(run.mailboxes.collecting(signs_in=signs_in).text.replace(powershell.NEWLINE, "\n"))
         return 0
     path = str(Path(collected).resolve()) if collected else ""
     found = run.mailboxes.look(app, signs_in=signs_in, collected=path, everywhere=everywhere)

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
+from mailauth.errors import ConfigurationError
+from mailauth.services.client import Graph, Pace
+from mailauth.services.exchange import Exchange
 from mailauth.session import mailboxes
 from practice.state import ExchangePrincipal, MailboxPermission
 from tests.practice import mailing
 from tests.practice.granting import ADA, INVOICES, Lab, bare, granting, without_smtp_consent
+from tests.practice.woodgrove import TENANT
+from tests.test_collector import Witness
 
 GREETED = {"imap": "OK", "pop": "+OK", "smtp": "235"}
 
@@ -276,3 +281,60 @@ def test_the_number_of_calls_grows_with_pages_and_not_with_mailboxes_where_the_s
         # A request for each mailbox that is planned for what has no bulk form, twice; the rest is pages.
         assert found.organization.calls < 2 * len(wanted) + 20
         assert len(lab.run.mailboxes.plan(found).steps) == 1 + len(wanted)
+
+
+class Collected:
+    """What the collector's witness wants at hand, for the tenant of a run."""
+
+    def __init__(self, lab: Lab, exchange: Exchange) -> None:
+        self.made = lab.made
+        self.exchange = exchange
+
+
+def test_what_a_script_collected_is_planned_over_like_a_look_and_nobody_is_asked(tmp_path: Path) -> None:
+    with granting(tmp_path, bare(), {**ADA, "send_as": [mailing.INVOICES]}) as lab:
+        tenant, who = lab.run.tenant, lab.run.reader()
+        live = lab.run.mailboxes.plan(lab.run.mailboxes.look())
+        text = lab.run.mailboxes.collecting().text
+        pace = Pace(50, 10.0)
+        with (
+            Exchange(tenant.cloud, who, tenant_id=TENANT) as exchange,
+            Graph(tenant.cloud, who, pace=pace, needs="") as graph,
+        ):
+            witness: Any = Collected(lab, exchange)
+            held = Witness(witness, graph, [mailing.ADA, mailing.INVOICES]).file(text)
+        (tmp_path / "collected.json").write_text(held, encoding="utf-8")
+        # Whoever asks now is refused.
+        lab.practice.faults.add("any", "unavailable", times=0)
+        found = lab.run.mailboxes.look(collected=str(tmp_path / "collected.json"))
+        same = lab.run.mailboxes.plan(found)
+        assert [(step.id, step.do, step.undo, step.before) for step in same.steps] == [
+            (step.id, step.do, step.undo, step.before) for step in live.steps
+        ]
+        assert lab.run.mailboxes.tested(found, collected="x") == ()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with granting(tmp_path, bare(), ADA) as lab, pytest.raises(ConfigurationError, match=r"^collected: none\.json"):
+        lab.run.mailboxes.look(collected="none.json")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        pytest.param({"let_passwords_in": "nobody@woodgrove.example"}, "let_passwords_in: found nobody@", id="unknown"),
+        pytest.param({"let_passwords_in": "ada"}, "let_passwords_in: ", id="no address"),
+        pytest.param({"remove_extra": "ada\\\\bob"}, "remove_extra: ", id="no address to remove"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named(tmp_path: Path, told: dict[str, str], said: str) -> None:
+    with granting(tmp_path, bare(), ADA) as lab, pytest.raises(ConfigurationError, match=f"^{said}"):
+        lab.run.mailboxes.plan(lab.run.mailboxes.look(), **told)
+
+
+def test_another_app_of_the_tenants_file_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    with (
+        granting(tmp_path, bare(), ADA) as lab,
+        pytest.raises(ConfigurationError, match=r"'relay'; woodgrove has mail"),
+    ):
+        lab.run.mailboxes.look("relay")

@@ -103,10 +103,18 @@ class Granting:
         self.tenancy.tell("")
         return replace(judged, coverage=(*reached, *judged.coverage, *judged.conditions.coverage))
 
-    def collecting(self) -> Kept:
-        """Write a script that only reads, for somebody who may; `look` takes the file that it leaves."""
-        tenancy = self.tenancy
-        addresses = tuple(each.address for each in tenancy.tenant.mailboxes)
+    def collecting(self, *, signs_in: str = "") -> Kept:
+        """Write a script that only reads, for somebody who may; `look` takes the file that it leaves.
+
+        Args:
+            signs_in: As for `look`: these accounts' mailboxes are read too.
+
+        Raises:
+            ConfigurationError: Something in *signs_in* is no address.
+        """
+        tenancy, told = self.tenancy, mailboxes.signers(signs_in)
+        boxes = [address for each in tenancy.tenant.mailboxes for address in (each.address, *each.send_as)]
+        addresses = tuple(dict.fromkeys((*boxes, *told.values())))
         return _named(scripts.collecting(tenancy.folder, tenancy.tenant, mailboxes=addresses, now=tenancy.now()))
 
     def scripts(self, change: Plan) -> Kept:
