@@ -5,7 +5,7 @@ PowerShell is not run. A witness does what the script's tree says, by asking the
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailauth import clouds, cmdlets, collector, literals, permissions, reference
+from mailauth import organization as values
 from mailauth.collector import Collected
 from mailauth.coverage import Coverage
 from mailauth.errors import ConfigurationError, SourceError
@@ -125,6 +126,58 @@ def test_what_is_no_address_is_refused() -> None:
 def test_it_keeps_no_display_name_of_a_person() -> None:
     people = ("Get-Mailbox", "Get-User", "Get-Recipient", "Get-CASMailbox")
     assert not any("DisplayName" in collector.FIELDS[each] for each in people)
+
+
+class Asked(Mapping[str, Any]):
+    """A row that holds nothing, and notes which fields were asked for."""
+
+    def __init__(self) -> None:
+        self.names = set[str]()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+OF_A_ROW: Mapping[str, Callable[[Asked], object]] = {
+    "Get-TransportConfig": lambda row: values.settings(transport=Full(row)),
+    "Get-OrganizationConfig": lambda row: values.settings(configuration=Full(row)),
+    "Get-AuthenticationPolicy": values.authentication_policy,
+    "Get-CASMailboxPlan": values.plan,
+    "Get-Mailbox": values.mailbox,
+    "Get-CASMailbox": lambda row: values.mailbox({}, cas=Full(row)),
+    "Get-User": lambda row: values.mailbox({}, user=Full(row)),
+    "Get-ServicePrincipal": values.principal,
+    "Get-MailboxPermission": lambda row: values.mailbox_right(row, ADA),
+    "Get-RecipientPermission": values.send_as,
+    "Get-ManagementScope": values.scope,
+    "Get-ManagementRoleAssignment": values.role_assignment,
+    "Get-AcceptedDomain": values.accepted_domain,
+}
+
+
+class Full(Asked):
+    """The same, that does not count as no row at all."""
+
+    def __init__(self, row: Asked) -> None:
+        self.names = row.names
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("name", OF_A_ROW)
+def test_every_field_that_is_read_is_collected_but_for_names_of_people(name: str) -> None:
+    row = Asked()
+    OF_A_ROW[name](row)
+    assert row.names
+    assert row.names - set(collector.FIELDS[name]) <= ({"DisplayName"} if name == "Get-Mailbox" else set())
 
 
 # --- the file, as the script would write it of a practice tenant ----------------------------------

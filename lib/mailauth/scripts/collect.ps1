@@ -43,7 +43,8 @@ function Get-PartOfEach {
     # Asks about each of the named mailboxes, and returns the rows together. One that does not exist has none.
     param([string[]] $Fields, [scriptblock] $Ask)
     $Parts = @(foreach ($Address in $Mailbox) { Get-Part -Fields $Fields -Ask $Ask })
-    $Rows = @(foreach ($Part in $Parts) { $Part['rows'] })
+    # Some cmdlets return every object where the one that is named does not exist.
+    $Rows = @(foreach ($Part in $Parts) { if ($Part['rows'].Count -le 1) { $Part['rows'] } })
     $Problem = ''
     foreach ($Part in $Parts) { if ($Part['error'] -and -not $Part['absent']) { $Problem = $Part['error'] } }
     return @{ rows = $Rows; error = $Problem; absent = $false }
