@@ -188,6 +188,7 @@ class Office:
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
     made = woodgrove()
+    made.estate.consent(made.client_principal, GRAPH, "Directory.Read.All", user=made.admin)
     with running(made) as practice:
         content = {
             "clouds": {"practice": practice.entry()},
@@ -247,6 +248,37 @@ def test_where_somebody_can_look_first_the_consent_stands_in_the_receipt_and_goe
     back = plans.undo(receipt, id="u", now=NOW)
     assert back.steps[-1].do == agreed.undo
     assert len(back.steps) == len(receipt.plan.steps)
+
+
+def test_what_a_sign_in_added_goes_with_what_it_was_for(office: Office) -> None:
+    client = office.made.client
+    ask = GraphCall("GET", (f"/v1.0/applications/{client.id}?$select=id,displayName",))
+    step = plans.Step(
+        id="name",
+        title="Call it Post",
+        why="It is a test.",
+        group="app registration",
+        service="graph",
+        do=GraphCall("PATCH", (f"/v1.0/applications/{client.id}",), {"displayName": "Post"}),
+        look=plans.Look(ask, fields=("displayName",)),
+        before={"displayName": "Mail client"},
+        after={"displayName": "Post"},
+        undo=GraphCall("PATCH", (f"/v1.0/applications/{client.id}",), {"displayName": "Mail client"}),
+        needs=("Application.ReadWrite.All",),
+    )
+    with windows.opening(windows.person(office.practice, f"admin@{DOMAIN}")):
+        office.open().make_apps()
+        tenancy = office.open().tenancy
+        change = replace(planned(Found()), steps=(step,), cloud="practice", id=plans.new_id(NOW))
+        tenancy.reader().get_token(f"{tenancy.tenant.cloud.graph}/.default")
+        before = {grant.id: grant.scope for grant in office.directory().grants}
+        done = tenancy.carry_out(change, apply=True)
+        assert done.whole, done.entries
+        agreed = [each for each in done.plan.steps if each.group == "Sign-in"]
+        assert any("Application.ReadWrite.All" in each.title for each in agreed)
+        back = tenancy.take_back(done.where, apply=True)
+    assert back.whole, back.entries
+    assert {grant.id: grant.scope for grant in office.directory().grants} == before
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
-"""The grants of the app that somebody signs in to, before and after they do; and one sign-in between the two looks."""
+"""The grants of the app that somebody signs in to, to be looked at before and after they do."""
+
+from collections.abc import Sequence
 
 from azure.core.credentials import TokenCredential
 
@@ -15,22 +17,25 @@ _NEEDS = "reading what an app was granted needs Directory.Read.All"
 _PACE = (50, 10.0)
 
 
-def grants(cloud: Cloud, credential: TokenCredential, client_id: str) -> tuple[Grant, ...] | None:
+def grants(
+    cloud: Cloud, credential: TokenCredential, client_id: str, *, scopes: Sequence[str] = ()
+) -> tuple[Grant, ...] | None:
     """Return the delegated grants of an app; none where the tenant does not know it, None where they may not be read.
 
     Args:
         cloud: Where Graph is.
         credential: Who looks; before the first sign-in that has to be somebody else than who signs in.
         client_id: The app.
+        scopes: What a person is asked for; none for what the app was let do before.
     """
-    scopes = (f"{cloud.graph.rstrip('/')}/Directory.Read.All",)
-    with Graph(cloud, credential, pace=Pace(*_PACE), needs=_NEEDS, scopes=scopes) as graph:
+    asked = [f"{cloud.graph.rstrip('/')}/{scope}" for scope in scopes]
+    with Graph(cloud, credential, pace=Pace(*_PACE), needs=_NEEDS, scopes=asked) as graph:
         look = Parts(graph)
         try:
             known = look.principal(client_id, "id")
             if not known:
                 return ()
-            asked = {"$filter": f"clientId eq '{known['id']}'"}
-            return tuple(grant(record) for record in look.all("/v1.0/oauth2PermissionGrants", asked))
+            query = {"$filter": f"clientId eq '{known['id']}'"}
+            return tuple(grant(record) for record in look.all("/v1.0/oauth2PermissionGrants", query))
         except SourceError:
             return None

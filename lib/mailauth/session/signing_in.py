@@ -1,6 +1,5 @@
 """Signing in: as whom a notebook acts, and the two apps of the runbook's own to sign in with."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -144,7 +143,7 @@ class SigningIn:
         """
         tenancy = self.tenancy
         who = tenancy.reader() if tenancy.tenant.admin else self._borrowed(road)
-        with self._graph(who, "Directory.Read.All") as graph:
+        with self._graph(who, *([] if tenancy.tenant.admin else _READS)) as graph:
             return self._planned(registered.read(graph), multi=multi)
 
     def make_apps(self, *, multi: bool = False, road: Road = "interactive") -> Receipt:
@@ -168,7 +167,7 @@ class SigningIn:
             if not plan.steps:
                 self._note(plan.bound)
                 return Receipt(plan)
-            after = grants.grants(tenant.cloud, borrowed, BOOTSTRAP.client_id)
+            after = grants.grants(tenant.cloud, borrowed, BOOTSTRAP.client_id, scopes=_READS)
             agreed = signing.added(before, after, app=_APP) if before is not None and after is not None else None
             by = reading.read(tenant.cloud, borrowed, BOOTSTRAP, tenant_id=tenant.tenant_id, scopes=_READS)
             receipt = self._carried_out(plan, agreed, str(by), graph)
@@ -183,17 +182,15 @@ class SigningIn:
         # What the page did is written down as done: tried again, it would count as found, and nobody would undo it.
         done = signing.done(agreed or (), at=self.tenancy.now())
         journal = Journal(path, whole, by=by, where=str(path))
-        for entry in done:
-            journal.entry(entry)
-        receipt = changes.apply(
-            plan,
+        return changes.apply(
+            whole,
             {"graph": changes.OnGraph(graph)},
             journal,
             tell=self.tenancy.tell,
             now=self.tenancy.now,
-            sleep=time.sleep,
+            sleep=self.tenancy.sleep,
+            known=done,
         )
-        return replace(receipt, entries=(*done, *receipt.entries))
 
     def _planned(self, found: Found, *, multi: bool) -> Plan:
         now = self.tenancy.now()

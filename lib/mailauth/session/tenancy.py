@@ -13,16 +13,19 @@ from typing import Any
 
 from azure.core.credentials import TokenCredential
 
-from .. import parameters, plan
+from .. import parameters, plan, signing
 from ..errors import ConfigurationError
-from ..plan import Plan, Receipt, Service
+from ..plan import Entry, Plan, Receipt, Service
 from ..services import changes, client, exchange, identity, journal, progress, store
+from ..services import signing as looks
 from ..tenants import Admin, Configuration, Tenant
 
 __all__ = ["Tenancy", "attended", "history", "project", "shown"]
 
 # Writes to the directory are counted by cost, with limits that are not published; Retry-After says when it is too much.
 _PACE = (10, 1.0)
+_REPLICA_PAUSES_S = (1.0, 2.0, 5.0, 10.0)
+_APP = "the app that the runbook changes with"
 _LACKS = "the plan names what each step needs"
 
 
@@ -130,11 +133,50 @@ class Tenancy:
     def _applied(self, change: Plan, *, undoes: str = "", changed_at: datetime | None = None) -> Receipt:
         path = self.folder / "receipts" / f"{change.id}.jsonl"
         self.renew()
-        with self._alone(), self._doers(change) as doers:
-            kept = journal.Journal(path, change, by=self._operator_name(), where=shown(path), undoes=undoes)
-            return changes.apply(
-                change, doers, kept, tell=self.tell, now=self.now, sleep=self.sleep, changed_at=changed_at
-            )
+        with self._alone():
+            # An undo asks for nothing that the change had not asked for.
+            whole, agreed = (change, ()) if undoes else self._asked(change)
+            with self._doers(whole) as doers:
+                kept = journal.Journal(path, whole, by=self._operator_name(), where=shown(path), undoes=undoes)
+                return changes.apply(
+                    whole,
+                    doers,
+                    kept,
+                    tell=self.tell,
+                    now=self.now,
+                    sleep=self.sleep,
+                    changed_at=changed_at,
+                    known=agreed,
+                )
+
+    def _asked(self, change: Plan) -> tuple[Plan, tuple[Entry, ...]]:
+        """Have the operator sign in, and return the plan with what was agreed to on the page as steps that are done."""
+        who, cloud = self.tenant.operator, self.tenant.cloud
+        credential = self.operator()
+        if who is None or who.flow not in identity.PEOPLE:
+            return change, ()
+        needs = [*filter(_is_permission, change.needs("graph")), signing.REMOVES]
+        before = self._granted(who)
+        # What takes a consent back is asked for with it: asked for later, it would add to what is to be taken back.
+        credential.get_token(*(f"{cloud.graph}/{need}" for need in dict.fromkeys(needs)))
+        if any(step.service == "exchange" for step in change.steps):
+            credential.get_token(f"{cloud.mail_resource or cloud.exchange}/.default")
+        after = self._granted(who, until=needs) if before is not None else None
+        if before is None or after is None:
+            return replace(change, checks=(*change.checks, signing.unknown(_APP))), ()
+        steps = signing.added(before, after, app=_APP)
+        return replace(change, steps=(*steps, *change.steps)), signing.done(steps, at=self.now())
+
+    def _granted(self, who: Admin, *, until: Sequence[str] = ()) -> tuple[signing.Grant, ...] | None:
+        """Return what the operator's app was granted, as the reader sees it; replicas are waited for a while."""
+        if self.tenant.admin is None:
+            return None
+        for pause_s in (*_REPLICA_PAUSES_S, 0.0):
+            found = looks.grants(self.tenant.cloud, self.reader(), who.client_id)
+            if found is None or {scope for each in found for scope in each.scopes} >= set(until):
+                return found
+            self.sleep(pause_s)
+        return found
 
     def _check_ours(self, change: Plan) -> None:
         ours, theirs = (self.tenant.tenant_id, self.tenant.cloud.name), (change.tenant_id, change.cloud)
