@@ -4,7 +4,7 @@ Where an app stands with the mailboxes that it is to open: what Exchange holds, 
 senders send, and what the app can open today. The plan over it is made in `mailgrants`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -126,19 +126,17 @@ def app_of(mail_app: MailApp, consents: grants.Found) -> App:
     )
 
 
-def networks(findings: Mapping[str, object], accounts: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return from which networks accounts signed in to send, by account in lower case.
+def networks(findings: Mapping[str, object]) -> Mapping[str, tuple[str, ...]]:
+    """Return from which networks each account signed in to send, by account in lower case.
 
     Args:
         findings: The record of notebook 10.
-        accounts: Sign-in names or addresses.
     """
-    wanted = {each.lower() for each in accounts}
     data = findings.get("data")
     groups = data.get("groups", ()) if isinstance(data, Mapping) else ()
     found: dict[str, list[str]] = {}
     for group in groups:
-        if str(group["user"]).lower() in wanted and group["protocol"] == "SMTP AUTH" and group["network"]["address"]:
+        if group["user"] and group["protocol"] == "SMTP AUTH" and group["network"]["address"]:
             found.setdefault(str(group["user"]).lower(), []).append(str(group["network"]["address"]))
     return {account: tuple(dict.fromkeys(each)) for account, each in found.items()}
 

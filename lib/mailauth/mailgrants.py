@@ -408,9 +408,11 @@ class _Draft:
 
     def switched(self) -> _Told:
         """Have the protocols on that are used; SMTP AUTH only where no password comes in with it."""
+        # One kind after the other: a script draws many alike as one table.
         for each, box in self.boxes:
             if "imap" in each.protocols and box.imap is False:
                 yield mailsteps.reading(box, "imap")
+        for each, box in self.boxes:
             if "pop" in each.protocols and box.pop is False:
                 yield mailsteps.reading(box, "pop")
         for box in self._submitting():

@@ -234,13 +234,17 @@ class Granting:
         accounts = [each.address for each in boxes if "smtp" in each.protocols]
         if not accounts:
             return (), ()
-        senders = mailboxes.networks(self._findings(), accounts)
+        every = mailboxes.networks(self._findings())
+        wanted = {each.lower() for each in accounts}
+        senders = {account: places for account, places in every.items() if account in wanted}
+        others = {account: places for account, places in every.items() if account not in wanted}
         dark = [each for each in accounts if each.lower() not in senders]
         said = f"From which networks {', '.join(dark)} send is not known."
         remedy = "Run 10 first: it finds the networks; or write the addresses under send_as."
         unknown = Coverage(_SENDERS, "unknown", "exchange", reason=said, remedy=remedy) if dark else None
         now = self.tenancy.now()
-        found = traces.read(exchange, senders, window=Window(now - _TRACED, now), now=now, tell=self.tenancy.tell)
+        window, tell = Window(now - _TRACED, now), self.tenancy.tell
+        found = traces.read(exchange, senders, window=window, neighbours=others, now=now, tell=tell)
         return found, (*(each for one in found for each in one.coverage), *([unknown] if unknown else ()))
 
     def _findings(self) -> Mapping[str, object]:

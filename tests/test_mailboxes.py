@@ -1,0 +1,106 @@
+"""What a person says beside a look, the record of it, and what is shown of hostile names."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mailauth import evidence, mailboxes
+from mailauth.conditions import Conditions
+from mailauth.errors import ConfigurationError, EvidenceError
+from mailauth.mailboxes import Found
+from mailauth.organization import MailboxRight, Principal
+from mailauth.views import mailboxes as shown
+from tests.mailboxes_invented import APP, APP_ID, NOW, REGISTRATION, SID, TENANT, address, box, organization, wanted
+
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+def look(**changes: object) -> Found:
+    found = Found(APP, (wanted("ada"),), organization(box("ada"), box("boss")), Conditions())
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("", {}, id="nobody"),
+        pytest.param("Ada@x.example", {"": "ada@x.example"}, id="one for all"),
+        pytest.param(
+            "orders@x.example=ada@x.example, bob@x.example",
+            {"orders@x.example": "ada@x.example", "": "bob@x.example"},
+            id="one of its own",
+        ),
+    ],
+)
+def test_who_signs_in_is_told_by_mailbox_or_for_all(text: str, told: dict[str, str]) -> None:
+    assert mailboxes.signers(text) == told
+
+
+@pytest.mark.parametrize("text", ["orders", "orders@x.example=", "=ada@x.example"])
+def test_what_is_no_address_is_refused_with_the_parameters_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^signs_in: "):
+        mailboxes.signers(text)
+
+
+def test_a_list_takes_the_word_for_a_right_without_a_scope() -> None:
+    assert mailboxes.listed("remove_extra", "every mailbox, Ada@x.example,") == ("every mailbox", "ada@x.example")
+
+
+def test_networks_are_those_from_which_an_account_signed_in_to_send() -> None:
+    def group(user: str, protocol: str, network: str) -> dict[str, object]:
+        return {"user": user, "protocol": protocol, "network": {"address": network}}
+
+    groups = [
+        group("Scan@x.example", "SMTP AUTH", "192.0.2.1"),
+        group("scan@x.example", "SMTP AUTH", "192.0.2.1"),
+        group("scan@x.example", "IMAP", "192.0.2.2"),
+        group("", "SMTP AUTH", "192.0.2.3"),
+    ]
+    assert mailboxes.networks({"data": {"groups": groups}}) == {"scan@x.example": ("192.0.2.1",)}
+    assert mailboxes.networks({}) == {}
+
+
+def test_the_record_is_checked_against_its_schema() -> None:
+    record = mailboxes.record(TENANT, look(), None, None, made_at=NOW)
+    assert record["schema"] == "mailauth/mailboxes/1"
+    assert evidence.schema("mailboxes")["title"] == "Mailboxes"
+    assert json.dumps(record)
+    odd = replace(APP, object_id=7)  # type: ignore[arg-type]
+    with pytest.raises(EvidenceError, match=r"^evidence mailboxes: data\.app\.object_id"):
+        mailboxes.record(TENANT, look(app=odd), None, None, made_at=NOW)
+
+
+def test_names_from_outside_are_shown_as_text() -> None:
+    rights = {address("ada"): (MailboxRight(address("ada"), HOSTILE, ("FullAccess",)),)}
+    held = replace(organization(box("ada")), principals=(Principal("o", APP_ID, HOSTILE, SID, "g"),), rights=rights)
+    found = look(organization=held, app=replace(APP, name=HOSTILE))
+    for view in (shown.known(found), shown.open_today(found), shown.people(found), shown.froms(found)):
+        assert "<script>" not in view.html()
+        assert "\u202e" not in view.html()
+        assert "\u202e" not in str(view)
+
+
+@pytest.mark.parametrize(
+    ("object_id", "said"),
+    [
+        pytest.param(APP.object_id, "right", id="right"),
+        pytest.param(REGISTRATION, "the registration's id", id="the registration's"),
+        pytest.param("1" * 8, "wrong", id="another"),
+    ],
+)
+def test_each_entry_of_the_app_is_judged(object_id: str, said: str) -> None:
+    held = replace(organization(box("ada")), principals=(Principal(object_id, APP_ID, "mail", SID, "g"),))
+    assert said in str(shown.known(look(organization=held)))
+
+
+def test_what_was_not_read_is_not_called_missing() -> None:
+    held = replace(organization(box("ada")), principals=None)
+    assert "Cannot know" in str(shown.known(look(organization=held)))
+
+
+def test_what_the_app_opens_stands_beside_what_it_is_meant_to() -> None:
+    rights = {address("ada"): (), address("boss"): (MailboxRight(address("boss"), SID, ("FullAccess",)),)}
+    text = str(shown.open_today(look(organization=replace(organization(box("ada"), box("boss")), rights=rights))))
+    assert "nobody asked" in text
+    assert "not open yet" in text
