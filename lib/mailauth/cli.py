@@ -297,7 +297,8 @@ def register(
     else:
         change = part.plan(look, wanted, place)
     if script:
-        click.echo(str(registering.script(change)))
+        kept = part.scripts(change)
+        click.echo(kept.text if kept else str(registering.no_script()))
         return 0
     receipt = part.apply(change, look, wanted, place, apply=apply)
     for view in (changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)).views:

@@ -18,6 +18,8 @@ from ..registrationplan import Place
 from ..secretrefs import SecretRef
 from ..services import certificates, identity, registrations, secrets, statefile, store
 from ..tenants import Admin, MailApp
+from . import scripts
+from .scripts import Kept
 from .signing_in import SigningIn
 from .tenancy import Tenancy
 
@@ -167,6 +169,13 @@ class Registering:
         ref = place.ref if place else None
         self._check_state(wanted, found.app.client_id if found.app else "", ref)
         return self._noted(made, wanted, before="", after=ref)
+
+    def scripts(self, change: Plan) -> Kept | None:
+        """Write *change* as a PowerShell script with the same effect, and the one that takes it back.
+
+        None where a certificate has to be made first: its public part stands in the script.
+        """
+        return None if registrationplan.needs_certificate(change) else scripts.keep(self.tenancy.folder, change)
 
     def apply(self, change: Plan, found: Found, wanted: Wanted, place: Place | None, *, apply: bool = False) -> Receipt:
         """Carry *change* out, note the app in the state file, and return the receipt; without *apply* only plan.

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from .. import powershell, registration, registrationplan
+from .. import registration
 from ..actors import Actor
 from ..checks import Check
-from ..plan import Plan
 from ..registration import Advice, App, Credential, Found, Wanted
 from ..registrationplan import Place
 from . import actors, listings
 from .markup import Badge, Cell, Stack
-from .tables import Callout, Code, Table
+from .tables import Callout, Table
 
-__all__ = ["acting", "chosen", "credentials", "found", "kept", "lint", "proof", "reach", "script", "ways"]
+__all__ = ["acting", "chosen", "credentials", "found", "kept", "lint", "no_script", "proof", "reach", "ways"]
 
 _SOON = timedelta(days=30)
 
@@ -124,13 +123,10 @@ def proof(check: Check) -> Table:
     return listings.checks([check], caption="Does the credential work?")
 
 
-def script(change: Plan) -> Code | Callout:
-    """Return a plan as a PowerShell script, to be reviewed and run by whoever must."""
-    if registrationplan.needs_certificate(change):
-        said = "Its public part goes into the script: set make_key to make it on this machine, which sends nothing."
-        return Callout("info", "The certificate is not made yet", [said])
-    note = "Save it as it is. It has been read by a PowerShell grammar and not been run."
-    return Code(f"{change.title}, as PowerShell", powershell.script(change), note=note)
+def no_script() -> Callout:
+    """Return why there is no script yet: a certificate has to be made first."""
+    said = "Its public part goes into the script. Have it made on this machine (make_key), which sends nothing."
+    return Callout("info", "The certificate is not made yet", [said])
 
 
 def reach(look: Found) -> Table:
