@@ -1,5 +1,9 @@
 """From a registered and consented app to mailboxes that open, on the practice cloud, and back."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +15,8 @@ from mailauth.errors import ConfigurationError
 from mailauth.services.client import Graph, Pace
 from mailauth.services.exchange import Exchange
 from mailauth.session import mailboxes
-from practice.state import ExchangePrincipal, MailboxPermission
+from mailauth.views import mailboxes as shown
+from practice.state import ExchangePrincipal, MailboxPermission, TracedMessage
 from tests.practice import mailing
 from tests.practice.granting import ADA, INVOICES, Lab, bare, granting, without_smtp_consent
 from tests.practice.woodgrove import TENANT
@@ -338,3 +343,75 @@ def test_another_app_of_the_tenants_file_is_named_with_those_that_there_are(tmp_
         pytest.raises(ConfigurationError, match=r"'relay'; woodgrove has mail"),
     ):
         lab.run.mailboxes.look("relay")
+
+
+def test_from_addresses_that_were_seen_in_use_get_send_as_and_doubtful_ones_wait(tmp_path: Path) -> None:
+    made = bare()
+    now = made.estate.now
+    for sender in (mailing.ADA, mailing.INVOICES):
+        made.estate.tenant.exchange.traced_messages.append(
+            TracedMessage(
+                received=now, sender=sender, recipient="bob@fabrikam.example", subject="", from_ip="192.0.2.7"
+            )
+        )
+    with granting(tmp_path, made, {**ADA, "protocols": ["smtp"]}) as lab:
+        unknown = lab.run.mailboxes.look()
+        assert [each.state for each in unknown.coverage if each.what == "From addresses in use"] == ["unknown"]
+        _found_by_10(lab, {mailing.ADA: "192.0.2.7"})
+        lab.pass_time(minutes=1)
+        sure = lab.run.mailboxes.plan(lab.run.mailboxes.look())
+        assert f"send-as:{mailing.INVOICES}:{mailing.ADA}" in [step.id for step in sure.steps]
+        # Somebody else sends from there, too: it may have been theirs.
+        _found_by_10(lab, {mailing.ADA: "192.0.2.7", mailing.INVOICES: "192.0.2.7"})
+        found = lab.run.mailboxes.look()
+        assert not [step for step in lab.run.mailboxes.plan(found).steps if step.group == "SendAs"]
+        assert "ask: others send from there too" in str(shown.froms(found))
+
+
+def _found_by_10(lab: Lab, senders: dict[str, str]) -> None:
+    groups = [
+        {"user": user, "protocol": "SMTP AUTH", "network": {"address": network}} for user, network in senders.items()
+    ]
+    path = lab.run.folder / "evidence" / "10-find-basic-auth.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": {"groups": groups}}), encoding="utf-8")
+
+
+def test_the_only_person_on_a_shared_mailbox_is_found_with_what_they_may_send_as(tmp_path: Path) -> None:
+    made = bare()
+    made.estate.full_access(made.invoices, made.ada.id)
+    made.estate.send_as(made.invoices, made.ada.id)
+    made.ada_box.smtp_auth_disabled = False
+    with granting(tmp_path, made, INVOICES, flow="interactive", client_id=made.client.app_id) as lab:
+        change = lab.run.mailboxes.plan(lab.run.mailboxes.look())
+        assert (change.steps, {check.outcome for check in change.checks}) == ((), {"ok"})
+
+
+def test_the_command_plans_grants_and_prints_the_script(tmp_path: Path) -> None:
+    with granting(tmp_path, bare(), ADA) as lab:
+        planned = command(tmp_path, "grant")
+        assert (planned.returncode, "Have Exchange know mail" in planned.stdout) == (1, True), planned.stderr
+        script = command(tmp_path, "grant", "--script")
+        assert (script.returncode, "Add-MailboxPermission" in script.stdout) == (0, True), script.stderr
+        done = command(tmp_path, "grant", "--apply")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert command(tmp_path, "grant").returncode == 0
+        assert opened(lab, "imap", mailing.ADA, mailing.app_only(lab.practice, lab.made))
+
+
+def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line on the tenant."""
+    asked = [
+        sys.executable,
+        "-m",
+        "mailauth",
+        *arguments,
+        "--tenant",
+        "woodgrove",
+        "--config",
+        str(folder / "tenants.yaml"),
+    ]
+    environment = {**os.environ, "MAILAUTH_HOME": str(folder / "home")}
+    return subprocess.run(
+        [*asked, "--out", str(folder)], capture_output=True, text=True, check=False, timeout=120, env=environment
+    )
