@@ -101,3 +101,17 @@ def test_only_its_owner_can_read_it(file: Path) -> None:
 def test_other_kinds_of_reference_stand_as_they_are(file: Path) -> None:
     for text in ("env:MAIL_SECRET", "keyring:adatum/mail"):
         assert statefile.reference(secretrefs.parse(text), file) == text
+
+
+def test_an_app_is_forgotten_whole_by_its_id(file: Path) -> None:
+    statefile.merge(file, "adatum", {"mail_apps": [{"name": "scanner", "client_id": RUNBOOK}]})
+    statefile.merge(file, "adatum", mail(file))
+    statefile.forget_app(file, "adatum", APP.upper())
+    assert [app.name for app in tenants.load(file).tenant("adatum").mail_apps] == ["scanner"]
+
+
+def test_a_check_writes_nothing(file: Path) -> None:
+    statefile.check(file, "adatum", mail(file))
+    assert not statefile.path(file, "adatum").exists()
+    with pytest.raises(ConfigurationError, match="client_id"):
+        statefile.check(file, "adatum", {"mail_apps": [{"name": "mail", "client_id": "none"}]})
