@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from mailauth import mailgrants, mailscopes
+from mailauth import cmdlets, mailgrants, mailscopes, powershell
 from mailauth.checks import Check
 from mailauth.organization import Organization, Principal, RoleAssignment, Scope, Settings
 from mailauth.plan import Cmdlet, Ref, Value
+from tests import powershell_grammar
 from tests.mailboxes_invented import (
     APP,
     APP_ID,
@@ -430,8 +431,6 @@ def test_hostile_names_stay_values_of_parameters() -> None:
 
 
 def test_every_cmdlet_is_one_that_the_facts_know_with_its_parameters() -> None:
-    from mailauth import cmdlets
-
     held = organization(
         box("scan", imap=False, pop=False),
         box("info"),
@@ -449,3 +448,30 @@ def test_every_cmdlet_is_one_that_the_facts_know_with_its_parameters() -> None:
     ]
     assert unknown == []
     assert all(step.needs for step in plan.steps)
+
+
+@pytest.mark.parametrize("name", ["x'); Remove-Mailbox ada; ('", "Post\u2019s $(Get-Date) `n", "<script>"])
+def test_the_script_of_a_role_and_of_a_mended_entry_says_what_the_plan_sends(name: str) -> None:
+    old = Principal(REGISTRATION, APP_ID, name, "S-1-5-21-9", "g")
+    held = organization(
+        box("o'brien", smtp="off"),
+        box("info"),
+        principals=(old,),
+        rights=right("o'brien", old.sid) | right("info", old.sid),
+        settings=Settings(smtp_off=True, dehydrated=True),
+    )
+    asked = wish(wanted("o'brien", "imap", "smtp", send_as=(address("info"),)))
+    plan = planned(held, asked, replace(by_role(), name=name))
+    root = powershell_grammar.parse(powershell.script(plan))
+    sent = [(each.sent.name, each.sent.values(each.variables)) for each in powershell_grammar.changes(root)]
+    assert [(cmdlet, _plain(values)) for cmdlet, values in sent] == [
+        (cmdlet, _plain(values)) for cmdlet, values in calls(plan.steps)
+    ]
+    [scope] = [values for cmdlet, values in sent if cmdlet == "New-ManagementScope"]
+    assert scope["RecipientRestrictionFilter"] == "(PrimarySmtpAddress -eq 'o''brien@woodgrove.example')"
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters as PowerShell takes them: a list of one stands for itself."""
+    own = {name: each for name, each in values.items() if name not in ("Confirm", "ErrorAction")}
+    return {name: each[0] if isinstance(each, list) and len(each) == 1 else each for name, each in own.items()}

@@ -31,6 +31,7 @@ ALL: Final = "every mailbox"
 _FEW: Final = 20
 
 _PERMISSION: Final = "SMTP.SendAsApp"
+_HANGS: Final = "It hangs on an entry that is removed; what was meant is given to the right one."
 _KNOWN: Final = "Exchange service principal"
 _ROLE: Final = f"the role {SMTP_ROLE}"
 
@@ -225,11 +226,11 @@ class _Draft:
         old = f"the old entry of {self.app.name}"
         for box in self._opened_by(one):
             rights = self._rights(box, one)
-            yield mailsteps.taken(mailsteps.full_access(box, one.object_id, mailsteps.former(one), old, rights))
+            yield mailsteps.taken(mailsteps.full_access(box, one.object_id, mailsteps.former(one), old, rights), _HANGS)
         for box in self._sent_by(one):
-            yield mailsteps.taken(mailsteps.send_as(box, one.object_id, mailsteps.former(one), old))
+            yield mailsteps.taken(mailsteps.send_as(box, one.object_id, mailsteps.former(one), old), _HANGS)
         for each in self.held.assigned(one) or ():
-            yield mailsteps.unassigned(each, old)
+            yield mailsteps.unassigned(each, old, _HANGS)
         yield mailsteps.forgotten(one)
 
     def _mistaken(self, one: Principal) -> str:

@@ -159,8 +159,8 @@ def send_as(box: Mailbox, user: str, shown: Value, who: str) -> Step:
     )
 
 
-def taken(step: Step) -> Step:
-    """Return the step that takes away what *step* would give."""
+def taken(step: Step, why: str = "Nobody asked for it, or it is replaced.") -> Step:
+    """Return the step that takes away what *step* would give, and why it does."""
     assert isinstance(step.undo, Cmdlet)
     assert isinstance(step.do, Cmdlet)
     # Whether Outlook opened the mailbox by itself is shown nowhere; what comes back is the cmdlet's default.
@@ -169,7 +169,7 @@ def taken(step: Step) -> Step:
         step,
         id=f"remove-{step.id}",
         title=f"Revoke: {step.title}",
-        why="Nobody asked for it, or it is replaced.",
+        why=why,
         do=step.undo,
         before=step.after,
         after=step.before,
@@ -245,9 +245,9 @@ def role(name: str, over: str, app: str, who: str) -> Step:
     )
 
 
-def unassigned(each: RoleAssignment, who: str) -> Step:
-    """Return the removal of an app's role."""
-    return taken(role(each.name, each.scope, each.app, who))
+def unassigned(each: RoleAssignment, who: str, why: str = "Nobody asked for it, or it is replaced.") -> Step:
+    """Return the removal of an app's role, and why it goes."""
+    return taken(role(each.name, each.scope, each.app, who), why)
 
 
 def reading(box: Mailbox, protocol: Literal["imap", "pop"]) -> Step:
