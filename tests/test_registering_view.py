@@ -68,7 +68,7 @@ def test_the_choices_say_how_an_app_may_send() -> None:
 
 
 def test_one_way_is_marked_and_the_others_stand_beside_it() -> None:
-    said = registering.ways(registration.advice(("imap",), attended=False)).text()
+    said = registering.ways(registration.advice(ALONE.protocols, attended=False)).text()
     assert said.count("advised") == 1
     assert "Microsoft Graph instead" in said
 

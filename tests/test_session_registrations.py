@@ -411,6 +411,17 @@ def test_nothing_is_retired_before_the_new_credential_is_proven(opened: Opened) 
     assert [check.name for check in change.checks if check.outcome == "wrong"] == ["proof of the new credential"]
 
 
+def test_where_entra_is_down_nothing_is_known_of_the_credential(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    found = part.look(wanted)
+    at.practice.faults.add("entra", "unavailable", times=0)
+    proof = part.prove(found, wanted, part.place(found, wanted))
+    assert (proof.outcome, "503" in proof.found) == ("cannot know", True)
+
+
 def test_the_last_credential_is_never_retired(opened: Opened) -> None:
     at = opened()
     applied(at, **ALONE)

@@ -214,7 +214,7 @@ class _Msal(ABC):
         """
         try:
             answer = self._acquire(list(scopes), claims)
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, msal.exceptions.MsalError) as error:
             _unreachable(self._who, error)
         if "access_token" not in answer:
             raise _refusal(self._who, answer)
