@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailauth import evidence, mailboxes
+from mailauth import evidence, mailboxes, mailgrants
 from mailauth.conditions import Conditions
 from mailauth.errors import ConfigurationError, EvidenceError
 from mailauth.mailboxes import Found
@@ -104,3 +104,13 @@ def test_what_the_app_opens_stands_beside_what_it_is_meant_to() -> None:
     text = str(shown.open_today(look(organization=replace(organization(box("ada"), box("boss")), rights=rights))))
     assert "nobody asked" in text
     assert "not open yet" in text
+
+
+def test_where_no_app_is_registered_each_part_says_so() -> None:
+    found = look(app=mailgrants.App("an app", "", alone=False))
+    assert "Not configured" in str(shown.known(found))
+    assert "Not configured" in str(shown.open_today(found))
+    [check] = mailgrants.plan(
+        found.app, found.organization, mailboxes.wish(found), tenant=TENANT, id="x", now=NOW
+    ).checks
+    assert (check.outcome, "Run 20" in check.remedy) == ("not configured", True)

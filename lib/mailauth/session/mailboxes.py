@@ -59,7 +59,7 @@ class Granting:
         """
         apps = self.tenancy.tenant.mail_apps
         if not name:
-            return next((app for app in apps if app.client_id), MailApp(name="no mail app"))
+            return next((app for app in apps if app.client_id), MailApp(name="an app"))
         found = next((app for app in apps if app.name == name), None)
         if found is None:
             known = ", ".join(app.name for app in apps) or "no mail app"

@@ -1,6 +1,7 @@
 """What notebook 40 shows: how Exchange knows the app, what it can open, what senders put into From, the script."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from ..actors import Actor
 from ..checks import Check
@@ -13,7 +14,8 @@ from .tables import Callout, Table
 
 __all__ = ["acting", "froms", "known", "open_today", "people", "reach", "tested"]
 
-_PROTOCOLS = {"imap": "IMAP", "pop": "POP", "smtp": "SMTP AUTH"}
+_NO_APP: Final = "Not configured: no mail app is registered. Run 20 first."
+_PROTOCOLS: Final = {"imap": "IMAP", "pop": "POP", "smtp": "SMTP AUTH"}
 
 
 def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack | Callout:
@@ -29,11 +31,13 @@ def known(found: Found) -> Table:
     related = {app.client_id, app.object_id} - {""}
     rows = [_entry(one, found) for one in entries or () if {one.app_id, one.object_id} & related]
     note = (
-        f"Application id {app.client_id}; enterprise application {app.object_id or 'not read'}; "
+        f"Application id {app.client_id or 'not known'}; enterprise application {app.object_id or 'not read'}; "
         f"registration {app.registration_id or 'not read'}. Exchange has to hold the enterprise application's id."
     )
     missing = f"Exchange does not know {app.name} yet." if entries is not None else "Cannot know: it was not read."
-    if not app.alone:
+    if not app.client_id:
+        missing = _NO_APP
+    elif not app.alone:
         missing = f"People sign in to {app.name}: Exchange need not know it."
     return Table(("Entry", "Application id", "Object id", "SID", ""), rows, "The app in Exchange", note, empty=missing)
 
@@ -61,7 +65,8 @@ def open_today(found: Found) -> Table:
         if found.app.alone and _address(found, each.address) not in there
     ]
     note = "A right is not yet an open door: the protocol has to be on, and the token has to be for it."
-    empty = f"People sign in to {found.app.name}, and open what is theirs." if not found.app.alone else "Nothing."
+    empty = "Nothing." if found.app.alone else f"People sign in to {found.app.name}, and open what is theirs."
+    empty = empty if found.app.client_id else _NO_APP
     return Table(("Mailbox", "Right", "By", ""), rows, f"What {found.app.name} can open today", note, empty=empty)
 
 
@@ -75,9 +80,15 @@ def _address(found: Found, name: str) -> str:
 
 
 def people(found: Found) -> Table:
-    """Return who can open each mailbox that is wanted, people and programs."""
+    """Return who can open each mailbox that is wanted, people and programs; apps by name where Exchange knows them."""
+    apps = {one.sid.lower(): one.name for one in found.organization.principals or ()}
     rows = [
-        (each.address, row.trustee, list(row.rights), Badge("denied", "bad") if row.deny else "")
+        (
+            each.address,
+            [part for part in (apps.get(row.trustee.lower()), row.trustee) if part],
+            list(row.rights),
+            Badge("denied", "bad") if row.deny else "",
+        )
         for each in found.wanted
         for row in found.organization.rights_of(each.address) or ()
         if "\\" not in row.trustee
