@@ -31,7 +31,7 @@ from .tenancy import Tenancy, project, shown
 
 __all__ = ["Granting"]
 
-# Whom a mailbox lets in costs one request each; more than this only when asked.
+# Whom a mailbox lets in, and how full it is, costs one request each; for more than this only what is planned is asked.
 _EVERYWHERE: Final = 200
 _TESTED: Final = 50
 # As far back as one question to the message trace reaches.
@@ -209,7 +209,10 @@ class Granting:
                 froms, dark = self._froms(exchange, boxes)
                 asked = _trustees(found, froms)
                 addresses = [each.address for each in boxes]
-                held = exchange_holdings.read(exchange, mailboxes=addresses, trustees=asked, tell=self.tenancy.tell)
+                few = everywhere or len(addresses) <= _EVERYWHERE
+                held = exchange_holdings.read(
+                    exchange, mailboxes=addresses, trustees=asked, sizes=few, tell=self.tenancy.tell
+                )
                 held = self._with_holders(exchange, replace(found, organization=held))
                 opened, lost = self._opened(exchange, app, held, everywhere=everywhere)
                 coverage = (*held.coverage, *dark, *lost)
