@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailauth import plan as plans
-from mailauth.errors import AccessError, SourceError, UnclearError, UnreachableError
+from mailauth.errors import AccessError, ConfigurationError, SourceError, UnclearError, UnreachableError
 from mailauth.plan import GraphCall, Keep, Look, Operation, Plan, Receipt, Ref, Step
 from mailauth.secretrefs import SecretRef
 from mailauth.services import changes, journal
@@ -26,17 +26,20 @@ class Directory:
 
     Args:
         lags_s: How far behind each replica is, in seconds.
-        script: What becomes of the next requests: an error, or how many seconds later one arrives without a reply.
+        script: What becomes of the next requests: an error, how many seconds later one arrives without a reply, or
+            None for as usual.
         sent: What was sent, and when, in seconds.
+        on_send: What happens elsewhere meanwhile.
     """
 
     lags_s: Sequence[float] = (0,)
-    script: list[float | SourceError] = field(default_factory=list)
+    script: list[float | SourceError | None] = field(default_factory=list)
     sent: list[tuple[str, float]] = field(default_factory=list)
     now_s: float = 0
     writes: list[tuple[float, Write]] = field(default_factory=list)
     looks: int = 0
     blind: bool = False
+    on_send: Callable[[], object] = lambda: None
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.now_s)
@@ -61,6 +64,7 @@ class Directory:
     def send(self, do: Operation) -> Mapping[str, Any]:
         assert isinstance(do, GraphCall)
         self.sent.append((do.method, self.now_s))
+        self.on_send()
         fate = self.script.pop(0) if self.script else None
         if isinstance(fate, SourceError):
             raise fate
@@ -265,3 +269,39 @@ def test_an_earlier_plan_that_is_half_known_says_what_is_missing(mover: Mover) -
     mover.apply(MAKE)
     (entry,) = mover.apply(CHANGE).entries
     assert (entry.outcome, entry.said) == ("failed", "Nothing tells what it.id is.")
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "left"),
+    [
+        pytest.param([], "failed", 0, id="it is removed again"),
+        pytest.param([None, AccessError("no", code="403")], "unclear", 1, id="nobody may remove it"),
+    ],
+)
+def test_a_secret_that_cannot_be_kept_is_removed_or_stands_in_the_undo(
+    mover: Mover, script: list[float | SourceError | None], outcome: str, left: int
+) -> None:
+    folder = mover.folder / "kept"
+    mover.directory.script = script
+    mover.directory.on_send = lambda: folder.write_text("in the way")
+    receipt = mover.apply(replace(MAKE, keeps=Keep("secretText", SecretRef("file", str(folder / "mover.secret")))))
+    assert (outcomes(receipt), len(mover.directory.shown())) == ([outcome], left)
+    assert "text of" not in receipt.entries[0].said
+    mover.undo(receipt)
+    assert mover.directory.shown() == {}
+
+
+def test_what_a_look_after_sending_cannot_tell_is_unclear_and_can_be_taken_back(mover: Mover) -> None:
+    receipt = mover.apply(replace(MAKE, after={"id": Ref("never.told")}, look=replace(MAKE.look, fields=("id",))))
+    assert [(entry.outcome, entry.said) for entry in receipt.entries] == [
+        ("unclear", "Nothing tells what never.told is.")
+    ]
+    assert [step.id for step in plans.undo(receipt, id="back", now=START).steps] == ["make"]
+
+
+def test_a_file_that_is_no_receipt_by_its_size_is_not_read_whole(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.jsonl"
+    with huge.open("wb") as file:
+        file.truncate(1 << 36)
+    with pytest.raises(ConfigurationError, match="found more than 67,108,864 characters"):
+        journal.read(huge, where="huge.jsonl", tenant_id="t", cloud="public")

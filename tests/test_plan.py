@@ -51,6 +51,35 @@ def test_what_is_filled_into_a_path_stays_one_key() -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["", ".", ".."], ids=["nothing", "here", "one up"])
+def test_what_is_no_key_is_filled_into_no_path(value: str) -> None:
+    with pytest.raises(KeyError, match=r"app\.id"):
+        plan.filled(GraphCall("DELETE", ("/v1.0/applications/", Ref("app.id"), "/users/u")), {"app.id": value})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        pytest.param(["a", "b"], ["b", "a"], True, id="any order"),
+        pytest.param([{"a": 1, "b": [2, 3]}], [{"b": [3, 2], "a": 1}], True, id="any order inside"),
+        pytest.param({"a": None, "b": "", "c": []}, {}, True, id="absent is empty"),
+        pytest.param("nothing", None, False, id="a text that says nothing"),
+        pytest.param(True, "True", False, id="a switch is no text"),
+        pytest.param({"a": True}, {"a": 1}, False, id="a switch is no number"),
+        pytest.param(["a"], ["a", "a"], False, id="twice is not once"),
+    ],
+)
+def test_two_values_say_the_same(one: object, other: object, alike: bool) -> None:
+    assert plan.same(one, other) is alike
+
+
+def test_values_within_values_are_compared_in_the_time_that_reading_them_takes() -> None:
+    deep: object = "'\\"
+    for _ in range(100):
+        deep = [deep]
+    assert plan.same(deep, [deep]) is False
+
+
 def test_references_are_filled_in_however_deep_they_stand() -> None:
     given = Cmdlet("Add-MailboxPermission", {"User": Ref("sid"), "Names": [{"a": Ref("sid")}, None, True]})
     assert plan.filled(given, {"sid": "S-1"}) == Cmdlet(

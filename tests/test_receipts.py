@@ -121,6 +121,9 @@ def call(number: int, part: str, **changes: Any) -> Callable[[Any], None]:
         pytest.param(call(0, "undo", path=["https://evil.example/v1.0/applications/x"]), "path: found", id="host"),
         pytest.param(call(0, "undo", path=["/v1.0/users/", "x"]), "path: found '/v1.0/users/x'", id="collection"),
         pytest.param(call(0, "undo", path=["/v1.0/applications/../users/x"]), "path: found", id="way up"),
+        pytest.param(call(0, "undo", path=["/v1.0/applications/%2e%2E/users/x"]), "path: found", id="encoded way up"),
+        pytest.param(call(0, "undo", path=["/v1.0/applications/x%2fy"]), "path: found", id="encoded slash"),
+        pytest.param(call(0, "undo", path=["/v1.0/applications/x%5Cy"]), "path: found", id="encoded backslash"),
         pytest.param(call(0, "undo", path=["/v1.0/applications/x\r\nHost: evil"]), "path: found", id="line end"),
         pytest.param(call(0, "undo", path=["/v1.0/applicationsx/y"]), "path: found", id="longer name"),
         pytest.param(call(0, "do", path=[7]), "path: expected pieces of text", id="number in a path"),
@@ -163,6 +166,29 @@ def test_what_no_plan_could_have_held_is_refused(edit: Callable[[Any], None], co
 def test_what_is_no_receipt_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^r\.jsonl: "):
         read(text)
+
+
+@pytest.mark.parametrize("depth", [500, 900])
+def test_what_is_nested_deeper_than_it_could_be_read_is_refused(depth: int) -> None:
+    nested = '"before": {"x": ' + "[" * depth + "]" * depth + "}"
+    with pytest.raises(ConfigurationError, match=r"^r\.jsonl: "):
+        read(written().replace('"before": null', nested))
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_no_json_holds_is_refused(number: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"line 1: expected a JSON object"):
+        read(written().replace('"Deny": false', f'"Deny": {number}'))
+
+
+def test_a_field_that_is_there_twice_is_refused_whoever_reads_it_sees_one_of_them() -> None:
+    with pytest.raises(ConfigurationError, match="each of its fields once"):
+        read(written().replace('"Identity": "orders"', '"Identity": "orders", "Identity": "ceo"', 1))
+
+
+def test_a_line_that_names_no_step_by_text_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="sending: expected text"):
+        read(written() + '{"sending": ["secret"], "at": "2026-11-27T09:00:00+00:00"}\n')
 
 
 def test_a_line_about_no_step_is_refused() -> None:

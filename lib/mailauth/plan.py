@@ -370,16 +370,19 @@ def filled(operation: Operation, bound: Bound) -> Operation:
     """Return *operation* as it is sent: each `Ref` replaced, the path in one piece.
 
     Raises:
-        KeyError: As `resolve`.
+        KeyError: As `resolve`, or what a `Ref` in the path stands for can be no key: nothing, or dots alone.
     """
     if isinstance(operation, Cmdlet):
         return replace(operation, parameters=resolve(operation.parameters, bound))
-    path = "".join(piece if isinstance(piece, str) else _in_path(bound[piece.name]) for piece in operation.path)
+    path = "".join(piece if isinstance(piece, str) else _in_path(piece, bound[piece.name]) for piece in operation.path)
     body = None if operation.body is None else resolve(operation.body, bound)
     return replace(operation, path=(path,), body=body)
 
 
-def _in_path(value: str) -> str:
+def _in_path(ref: Ref, value: str) -> str:
+    # "Up from here" is no key, and quoting would not keep it from being followed.
+    if not value.strip("."):
+        raise KeyError(ref.name)
     # A key may stand between quotes, which it has to double before it is encoded.
     return quote(value.replace("'", "''"), safe="")
 
@@ -441,13 +444,14 @@ def same(one: object, other: object) -> bool:
 def _canonical(value: object) -> object:
     if isinstance(value, Mapping):
         held = {key: _canonical(each) for key, each in value.items()}
-        return ("object", *sorted((key, repr(each)) for key, each in held.items() if each != _NOTHING))
+        return ("object", *sorted(((key, each) for key, each in held.items() if each != _NOTHING), key=repr))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ("list", *sorted(repr(_canonical(each)) for each in value)) if value else _NOTHING
+        return ("list", *sorted((_canonical(each) for each in value), key=repr)) if value else _NOTHING
     # `None` for a whole object is "not there", which callers keep apart; for a field it is as good as empty.
-    return _NOTHING if value is None or value == "" else value
+    return _NOTHING if value is None or value == "" else repr(value)
 
 
+# No value's `repr`, so that no text from a service can pass for it.
 _NOTHING: Final = "nothing"
 
 

@@ -6,6 +6,7 @@ only the tenant and the cloud that are open.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,15 +33,18 @@ from .plan import (
     Value,
 )
 
-__all__ = ["complete", "entry", "header", "read", "sending"]
+__all__ = ["LARGEST", "complete", "entry", "header", "read", "sending"]
 
 _EDITION: Final = 1
-_LARGEST: Final = 64 * 1024 * 1024
+LARGEST: Final = 64 * 1024 * 1024
+"""As much of a file as is read, in characters; no plan's receipt comes near it."""
+
 _REF: Final = "$ref"
 
 _PLAN_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-# A path and its query, as a plan writes them: no other host, no way up, nothing that is not there to be seen.
-_PATH: Final = re.compile(r"/(?:v1\.0|beta)/(?!.*(?:\.\.|//|\\))[!-~]{1,2000}")
+# A path and its query, as a plan writes them: no other host, no way up, nothing that is not there to be seen. What
+# sends it decodes %2e, and then walks up where two dots stand.
+_PATH: Final = re.compile(r"/(?:v1\.0|beta)/(?!.*(?:\.\.|//|\\|%(?:2e|2f|5c)))[!-~]{1,2000}", re.IGNORECASE)
 _READS: Final = re.compile(
     r"/(?:v1\.0|beta)/(?:applications|servicePrincipals|oauth2PermissionGrants|policies|directory|users|groups"
     r"|organization|domains|identity|directoryRoles|roleManagement|subscribedSkus|me)(?:[/(?]|$)"
@@ -128,9 +132,10 @@ def read(text: str, *, where: str, tenant_id: str, cloud: str) -> Receipt:
     try:
         return _receipt(_objects(text), where=where, tenant_id=tenant_id, cloud=cloud)
     except _Wrong as error:
-        raise ConfigurationError(
-            f"{where}: {error}.", remedy="Use the receipt as the runbook wrote it; nothing was sent."
-        ) from None
+        wrong = str(error)
+    except RecursionError:
+        wrong = "found objects within objects, deeper than any plan has them"
+    raise ConfigurationError(f"{where}: {wrong}.", remedy="Use the receipt as the runbook wrote it; nothing was sent.")
 
 
 class _Wrong(ValueError):
@@ -142,8 +147,8 @@ def _line(record: Mapping[str, object]) -> str:
 
 
 def _objects(text: str) -> list[Mapping[str, Any]]:
-    if len(text) > _LARGEST:
-        raise _Wrong(f"found {len(text):,} characters, expected at most {_LARGEST:,}")
+    if len(text) > LARGEST:
+        raise _Wrong(f"found more than {LARGEST:,} characters")
     *whole, torn = text.split("\n")
     found = [_object(line, number) for number, line in enumerate(whole, start=1)]
     try:
@@ -157,11 +162,26 @@ def _objects(text: str) -> list[Mapping[str, Any]]:
 
 def _object(line: str, number: int) -> Mapping[str, Any]:
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=_once_each, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise _Wrong(f"line {number}: expected a JSON object")
+        raise _Wrong(f"line {number}: expected a JSON object, each of its fields once")
+    return found
+
+
+def _once_each(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    # Whoever reads the file sees the first of two, and json takes the last.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("two fields have one name")
+    return found
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError("not a number that JSON can write")
     return found
 
 
@@ -174,11 +194,11 @@ def _receipt(lines: Sequence[Mapping[str, Any]], *, where: str, tenant_id: str, 
         if found.lower() != expected.lower():
             raise _Wrong(f"{name}: found {found[:100]!r}, expected {expected!r}, which is open")
     ids = {step.id for step in plan.steps}
-    sent = [each["sending"] for each in rest if "sending" in each]
+    sent = [_field(each, "sending", str) for each in rest if "sending" in each]
     entries = [_read_entry(each) for each in rest if "sending" not in each]
     strange = next((name for name in (*sent, *(each.step for each in entries)) if name not in ids), None)
     if strange is not None:
-        raise _Wrong(f"found a line about {str(strange)[:100]!r}, which is no step of the plan")
+        raise _Wrong(f"found a line about {strange[:100]!r}, which is no step of the plan")
     if not rest:
         return Receipt(plan, (), _field(first, "by", str), where, _field(first, "undoes", str))
     at = _moment(rest[-1].get("at"), "at")

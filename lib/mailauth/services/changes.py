@@ -298,6 +298,8 @@ class _Run:
         except KeyError as error:
             # A look that came before has not told it: what it is about is not there any more.
             said = f"Nothing tells what {error.args[0]} is."
+            if self._sent:
+                return self._unclear(step, _Found("blind"), said)
             return self._entry(step, "failed", said=said, remedy="Look at the tenant and plan again.")
 
     def _carried(self, step: Step) -> Entry:
@@ -330,12 +332,12 @@ class _Run:
     def _after_reply(self, step: Step, reply: Mapping[str, Any]) -> Entry:
         try:
             self._keep(step, reply)
-        except SecretError:
+        except SecretError as error:
             # Nobody will ever know its text.
             found = self._confirmed(step, reply)
-            if found.standing == "after":
-                self._taken_away(step, found)
-            raise
+            if found.standing == "after" and self._taken_away(step, found):
+                raise
+            return self._unclear(step, found, f"{error.message} What was made may still be there.")
         if not step.watched:
             return self._entry(step, "done")
         found = self._confirmed(step, reply)

@@ -85,7 +85,8 @@ def read(path: Path, *, where: str, tenant_id: str, cloud: str) -> Receipt:
         ConfigurationError: There is none, or it is not one that may be used here.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(receipts.LARGEST + 1).decode()
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or "it is not text"
         raise ConfigurationError(f"receipt: {where} cannot be read: {said}.") from None
