@@ -195,6 +195,20 @@ def test_a_tenants_own_dates_go_before_the_files() -> None:
             "admin: {flow: interactive, secret: 'env:X'}",
             "admin: flow interactive does not use secret; expected it gone, or another flow.",
         ),
+        (
+            "admin: {flow: token}",
+            "admin.flow: found 'token'; expected one of interactive, pasted, certificate, federated, "
+            "managed-identity, device-code, secret.",
+        ),
+        (
+            "mail_apps: [{name: a, flows: [{kind: token}]}]",
+            "mail_apps[0].flows[0]: flow token has no token; expected `token:` with a reference (env:NAME, file:PATH "
+            "or keyring:SERVICE/USER).",
+        ),
+        (
+            "mail_apps: [{name: a, flows: [{kind: secret, secret: 'env:X', token: 'env:Y'}]}]",
+            "mail_apps[0].flows[0]: flow secret does not use token; expected it gone, or another flow.",
+        ),
         ("mail_apps: [{name: a}, {name: A}]", "mail_apps: found 'A' twice; expected each once."),
         ("mail_apps: [{flows: []}]", "mail_apps[0].name: missing; expected a name for the app, as text."),
         (
@@ -329,6 +343,7 @@ def test_a_custom_cloud_can_be_called_practice_and_is_a_cloud_like_any_other() -
         "mail_apps: [{name: a, flows: [{kind: secret, secret: cAn8ary~inline}]}]",
         "mail_apps: [{name: a, client_id: cAn8ary~inline}]",
         "mail_apps: [{name: a, flows: [{kind: secret, secret: [cAn8ary~inline]}]}]",
+        "mail_apps: [{name: a, flows: [{kind: token, token: cAn8ary~inline}]}]",
         "admin: {flow: secret, secret: 'env:cAn8ary~inline'}",
         "admin: {flow: secret, client_secret: cAn8ary~inline}",
         "signin_logs: [{kusto: {cluster: 'https://user:cAn8ary~inline@k.example', database: d}}]",

@@ -322,7 +322,8 @@ def registration(record: Record) -> tuple[frozenset[str], tuple[str, ...]]:
 
 def needs(app: MailApp) -> tuple[Kind, ...]:
     """Return what the flows of *app* need: a scope where a person signs in, a role where it acts as itself."""
-    kinds = {flow.kind in _PEOPLE for flow in app.flows}
+    # A token that was brought along says itself whose it is; the tenants file does not.
+    kinds = {flow.kind in _PEOPLE for flow in app.flows if flow.kind != "token"}
     people: tuple[Kind, ...] = ("scope",) if True in kinds else ()
     return (*people, "role") if False in kinds else people
 

@@ -54,7 +54,8 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 T = TypeVar("T")
 _Info: TypeAlias = "ValidationInfo[Any]"
-FlowKind = Literal["interactive", "pasted", "certificate", "federated", "managed-identity", "device-code", "secret"]
+SignInKind = Literal["interactive", "pasted", "certificate", "federated", "managed-identity", "device-code", "secret"]
+FlowKind = Literal[SignInKind, "token"]
 Protocol = Literal["imap", "pop", "smtp"]
 
 
@@ -202,6 +203,7 @@ _Freeze = Annotated[
 ]
 
 
+_KINDS_OF_SIGN_IN = f"one of {', '.join(get_args(SignInKind))}"
 _KINDS_OF_FLOW = f"one of {', '.join(get_args(FlowKind))}"
 
 
@@ -212,9 +214,10 @@ class Flow:
     Args:
         kind: How.
         secret: For ``secret``: the client secret.
-        certificate: For ``certificate``: a PEM file with the certificate and its key.
-        password: For ``certificate``: the key's passphrase, where it has one.
+        certificate: For ``certificate``: the certificate and its key, as PEM or PFX (PKCS #12).
+        password: For ``certificate``: the passphrase of the key or the PFX, where it has one.
         assertion: For ``federated``: the token of the other identity provider; None leaves it to the environment.
+        token: For ``token``: an access token for mail that somebody else got; it is used as it is.
     """
 
     __pydantic_config__ = _FORBID
@@ -224,6 +227,7 @@ class Flow:
     certificate: _Reference = None
     password: _Reference = None
     assertion: _Reference = None
+    token: _Reference = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +245,7 @@ class Admin:
 
     __pydantic_config__ = _FORBID
 
-    flow: Annotated[FlowKind, Field(description=_KINDS_OF_FLOW)] = "interactive"
+    flow: Annotated[SignInKind, Field(description=_KINDS_OF_SIGN_IN)] = "interactive"
     client_id: _ClientId = ""
     account: Annotated[
         str, AfterValidator(_address), Field(description="an address such as admin@woodgrove.example")
@@ -264,6 +268,7 @@ _NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
     "federated": (set(), {"assertion"}),
     "certificate": ({"certificate"}, {"password"}),
     "secret": ({"secret"}, set()),
+    "token": ({"token"}, set()),
 }
 
 
@@ -272,7 +277,8 @@ _PEOPLE = ("interactive", "pasted", "device-code")
 
 def _complete(kind: str, given: object) -> None:
     needed, usable = _NEEDS[kind]
-    held = {name for name in ("secret", "certificate", "password", "assertion") if getattr(given, name)}
+    references = ("secret", "certificate", "password", "assertion", "token")
+    held = {name for name in references if getattr(given, name, None)}
     if missing := sorted(needed - held):
         raise complain(
             f"flow {kind} has no {missing[0]}; expected `{missing[0]}:` with a reference ({secretrefs.FORMS})"
