@@ -108,7 +108,8 @@ class View(ABC):
         return "\n".join(escape.line(line, limit=_LINE) for line in self.spoken())
 
     def _repr_html_(self) -> str:
-        return STYLE + self.html()
+        # Between two dollar signs JupyterLab sees mathematics, and MathJax makes links of it: the class keeps it out.
+        return f'{STYLE}<div class="mathjax_ignore">{self.html()}</div>'
 
     def _repr_mimebundle_(self, **_asked: object) -> tuple[dict[str, str], dict[str, object]]:
         return {"text/html": self._repr_html_(), "text/plain": self.text()}, self.about()
