@@ -100,7 +100,7 @@ def test_from_nothing_to_a_registered_app_and_back(opened: Opened, asked: dict[s
     again = planned(at, **asked)
     assert again[0].steps == ()
     assert at.registering.apply(*again, apply=True).entries == ()
-    back = at.registering.take_back(receipt, receipt.where, apply=True)
+    back = at.run.take_back(receipt.where, apply=True)
     assert set(outcomes(back)) == {"done"}
     with at.state() as tenant:
         assert directory(tenant) == before
@@ -271,8 +271,16 @@ def test_what_others_put_there_is_kept_and_the_mistakes_are_mended(opened: Opene
     mended = at.app()
     assert mended.web.redirect_uris == ["http://localhost", "https://portal.woodgrove.example/back"]
     assert {one.resource_app_id for one in mended.required_resource_access} == {GRAPH, EXCHANGE}
-    assert set(outcomes(at.registering.take_back(receipt, receipt.where, apply=True))) == {"done"}
+    assert set(outcomes(at.run.take_back(receipt.where, apply=True))) == {"done"}
     assert at.app().model_dump(mode="json") == before
+
+
+def test_an_app_that_serves_several_tenants_goes_on_doing_so_until_somebody_says_otherwise(opened: Opened) -> None:
+    at = opened()
+    applied(at, audience="multi", **ALONE)
+    assert planned(at, **ALONE)[0].steps == ()
+    assert "audience" not in wrong(at, **ALONE)
+    assert [step.id for step in planned(at, audience="single", **ALONE)[0].steps] == ["signInAudience:mail"]
 
 
 def test_a_redirect_moves_to_the_platform_where_it_works(opened: Opened) -> None:
@@ -435,13 +443,30 @@ def test_the_last_credential_is_never_retired(opened: Opened) -> None:
     assert "no credential that counts would be left" in {check.found for check in change.checks}
 
 
+@pytest.mark.parametrize("credential", ["certificate", "secret"])
+def test_the_credential_that_was_just_proven_is_never_retired(opened: Opened, credential: str) -> None:
+    at, asked = opened(), {"flow": "app-only", "credential": credential}
+    applied(at, **asked)
+    receipt, place = rotated(at, **asked)
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    found = part.look(wanted)
+    assert found.app is not None
+    made = next(each for each in found.app.credentials if each.name.endswith(receipt.plan.id))
+    proof = part.prove(found, wanted, place)
+    assert proof.outcome == "ok"
+    change = part.retire(found, wanted, place, proof, key_ids=made.id.upper())
+    assert change.steps == ()
+    assert f"{made.id} is the one in use, which was just proven" in {check.found for check in change.checks}
+
+
 def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> None:
     at = opened()
     applied(at, **ALONE)
     before = tenants.load(at.file).tenant("woodgrove").mail_apps
     receipt, _ = rotated(at, **ALONE)
     assert tenants.load(at.file).tenant("woodgrove").mail_apps != before
-    at.registering.take_back(receipt, receipt.where, apply=True)
+    at.run.take_back(receipt.where, apply=True)
     assert tenants.load(at.file).tenant("woodgrove").mail_apps == before
     assert len(at.app().key_credentials) == 1
 

@@ -9,7 +9,7 @@ from ..consent import Answer, AppLinks
 from ..directgrants import Wanted
 from ..errors import ConfigurationError
 from ..grants import Consents
-from ..plan import Plan, Receipt, new_id, undo
+from ..plan import Plan, Receipt, new_id
 from ..services import directory, loopback, store
 from .tenancy import Tenancy, attended
 
@@ -83,22 +83,6 @@ class Consenting:
         wanted = Wanted(self._accounts(_listed(people)), _listed(clients), _listed(remove))
         change = directgrants.plan(self.tenancy.tenant, state, wanted, id=new_id(now), now=now)
         return self.tenancy.considered(change)
-
-    def take_back(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
-        """Return what takes back what *where* says was done; without it what would take *receipt* back, not applied.
-
-        Args:
-            receipt: What this run has carried out.
-            where: The file of a receipt, as `Receipt.where` names it.
-            apply: Whether to take back what *where* says.
-
-        Raises:
-            ConfigurationError: *where* is no receipt of this tenant, or nobody may change it.
-        """
-        if where:
-            return self.tenancy.take_back(where, apply=apply)
-        now = self.tenancy.now()
-        return Receipt(undo(receipt, id=new_id(now), now=now), undoes=receipt.plan.id)
 
     def _accounts(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return who is meant, by object id."""

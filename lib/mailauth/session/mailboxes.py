@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from .. import admission, collector, mailboxes, mailgrants
-from ..actors import Actor
 from ..checks import Check
 from ..conditions import Conditions
 from ..coverage import Coverage, Window
@@ -18,7 +17,7 @@ from ..froms import Froms
 from ..mailboxes import Found
 from ..mailgrants import App
 from ..organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal
-from ..plan import Cmdlet, Plan, Receipt, new_id, undo
+from ..plan import Cmdlet, Plan, Receipt, new_id
 from ..services import conditions, mailapps, store, traces
 from ..services import organization as exchange_holdings
 from ..services.exchange import Exchange
@@ -26,7 +25,6 @@ from ..tenants import MailApp
 from ..tenants import Mailbox as Wanted
 from . import scripts
 from .scripts import Kept
-from .signing_in import SigningIn
 from .tenancy import Tenancy, project, shown
 
 __all__ = ["Granting"]
@@ -67,18 +65,6 @@ class Granting:
         if not found.client_id:
             raise ConfigurationError(f"app: {name} has no client_id.", remedy="Run 20 first: it registers the app.")
         return found
-
-    def reader(self, *, collected: str = "") -> Actor | None:
-        """Return as whom the tenant is read; None where a file is read instead, or nobody is configured."""
-        return None if collected or self.tenancy.tenant.admin is None else SigningIn(self.tenancy).reader()
-
-    def operator(self, change: Plan, *, apply: bool = False) -> tuple[Actor | None, tuple[Check, ...]]:
-        """Return as whom *change* would be carried out, and what is missing for that; nobody is asked without *apply*.
-
-        Raises:
-            ConfigurationError: Nobody is configured who may change the tenant.
-        """
-        return SigningIn(self.tenancy).missing(change) if apply and change.steps else (None, ())
 
     def look(self, app: str = "", *, signs_in: str = "", collected: str = "", everywhere: bool = False) -> Found:
         """Return where the app stands; changes nothing. What cannot be read is coverage.
@@ -144,22 +130,6 @@ class Granting:
             opened=found.opened,
         )
         return self.tenancy.considered(change)
-
-    def take_back(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
-        """Return what takes back what *where* says was done; without it what would take *receipt* back, not applied.
-
-        Args:
-            receipt: What this run has carried out.
-            where: The file of a receipt, as `Receipt.where` names it.
-            apply: Whether to take back what *where* says.
-
-        Raises:
-            ConfigurationError: *where* is no receipt of this tenant, or nobody may change it.
-        """
-        if where:
-            return self.tenancy.take_back(where, apply=apply)
-        now = self.tenancy.now()
-        return Receipt(undo(receipt, id=new_id(now), now=now), undoes=receipt.plan.id)
 
     def tested(self, found: Found, *, collected: str = "") -> tuple[Check, ...]:
         """Return whether the app's role covers each mailbox that it is to send from, as Exchange itself says.

@@ -9,7 +9,6 @@ from typing import Any, cast
 from azure.core.credentials import TokenCredential
 
 from .. import grants, permissions, plan, registration, registrationplan, registrationrecord, secretrefs
-from ..actors import Actor
 from ..checks import Check
 from ..errors import ConfigurationError, SecretError
 from ..plan import Plan, Receipt, Step
@@ -20,7 +19,6 @@ from ..services import certificates, identity, registrations, secrets, statefile
 from ..tenants import Admin, MailApp
 from . import scripts
 from .scripts import Kept
-from .signing_in import SigningIn
 from .tenancy import Tenancy
 
 __all__ = ["Registering"]
@@ -48,7 +46,7 @@ class Registering:
         *,
         flow: str = "",
         protocols: str = "",
-        audience: str = "single",
+        audience: str = "",
         clients: str = "",
         credential: str = "",
         smtp: str = "",
@@ -62,7 +60,7 @@ class Registering:
             flow: ``delegated``, ``app-only`` or ``both``; empty for what the tenants file says of the app, else
                 delegated where there are clients, and app-only where there are none.
             protocols: Some of ``imap, pop, smtp``, with commas; empty for those of the tenant's mailboxes.
-            audience: ``single`` or ``multi``.
+            audience: ``single`` or ``multi``; empty for ``single``, or for several where the app serves them already.
             clients: What people sign in with, with commas: the names of `registration.CLIENTS`.
             credential: ``certificate``, ``federated``, ``secret`` or ``none``; empty for a certificate where the app
                 acts as itself.
@@ -104,18 +102,6 @@ class Registering:
             own_code: Whether somebody can change the program that is to sign in; None where nobody said.
         """
         return registration.advice(wanted.protocols, attended=wanted.for_people, own_code=own_code)
-
-    def reader(self) -> Actor | None:
-        """Return as whom the tenant is read; None where nobody is configured."""
-        return SigningIn(self.tenancy).reader() if self.tenancy.tenant.admin else None
-
-    def operator(self, change: Plan, *, apply: bool = False) -> tuple[Actor | None, tuple[Check, ...]]:
-        """Return as whom *change* would be carried out, and what is missing for that; nobody is asked without *apply*.
-
-        Raises:
-            ConfigurationError: Nobody is configured who may change the tenant.
-        """
-        return SigningIn(self.tenancy).missing(change) if apply and change.steps else (None, ())
 
     def look(self, wanted: Wanted) -> Found:
         """Return what the tenant holds of the registration; changes nothing. What cannot be read is coverage."""
@@ -202,24 +188,6 @@ class Registering:
             self._note(kept if receipt.whole else _without_flows(kept))
         return receipt
 
-    def take_back(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
-        """Return what takes back what *where* says was done; without it what would take *receipt* back, not applied.
-
-        What the state file says of it goes with it.
-
-        Args:
-            receipt: What this run has carried out.
-            where: The file of a receipt, as `Receipt.where` names it.
-            apply: Whether to take back what *where* says.
-
-        Raises:
-            ConfigurationError: *where* is no receipt of this tenant, or nobody may change it.
-        """
-        if not where:
-            now = self.tenancy.now()
-            return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
-        return self.tenancy.take_back(where, apply=apply)
-
     def undone(self, receipt: Receipt) -> None:
         """Take what an undo took back out of the state file too; a receipt of anything else changes nothing.
 
@@ -298,7 +266,7 @@ class Registering:
         now = self.tenancy.now()
         going = _listed(key_ids) or registrationplan.older(found, wanted, now=now, place=place)
         made = registrationplan.retire(
-            found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now
+            found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now, place=place
         )
         return self.tenancy.considered(made)
 

@@ -130,6 +130,22 @@ class Tenancy:
             return Receipt(back, undoes=done.plan.id)
         return self._applied(back, undoes=done.plan.id, changed_at=max(entry.at for entry in done.entries))
 
+    def undo(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
+        """Take back what *where* says was done; without it return what would take *receipt* back, which is not done.
+
+        Args:
+            receipt: What this run has carried out.
+            where: As for `take_back`; empty for none.
+            apply: Whether to take back what *where* says.
+
+        Raises:
+            ConfigurationError: As `take_back` says.
+        """
+        if where:
+            return self.take_back(where, apply=apply)
+        now = self.now()
+        return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
+
     def _applied(self, change: Plan, *, undoes: str = "", changed_at: datetime | None = None) -> Receipt:
         path = self.folder / "receipts" / f"{change.id}.jsonl"
         self.renew()

@@ -3,26 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ..actors import Actor
 from ..checks import Check
 from ..mailboxes import Found
 from ..mailgrants import Opening
 from ..organization import Principal
-from . import actors, listings
-from .markup import Badge, Cell, Stack
-from .tables import Callout, Table
+from . import listings
+from .markup import Badge, Cell
+from .tables import Table
 
-__all__ = ["acting", "froms", "known", "open_today", "people", "reach", "tested"]
+__all__ = ["froms", "known", "open_today", "people", "reach", "tested"]
 
 _NO_APP: Final = "Not configured: no mail app is registered. Run 20 first."
 _PROTOCOLS: Final = {"imap": "IMAP", "pop": "POP", "smtp": "SMTP AUTH"}
-
-
-def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack | Callout:
-    """Return as whom something is done, and what is missing for it."""
-    if actor is None:
-        return Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])
-    return actors.acting(actor, lacking)
 
 
 def known(found: Found) -> Table:

@@ -4,24 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from .. import registration
-from ..actors import Actor
 from ..checks import Check
 from ..registration import Advice, App, Credential, Found, Wanted
 from ..registrationplan import Place
-from . import actors, listings
-from .markup import Badge, Cell, Stack
+from . import listings
+from .markup import Badge, Cell
 from .tables import Callout, Table
 
-__all__ = ["acting", "chosen", "credentials", "found", "kept", "lint", "no_script", "proof", "reach", "ways"]
+__all__ = ["chosen", "credentials", "found", "kept", "lint", "no_script", "proof", "reach", "ways"]
 
 _SOON = timedelta(days=30)
-
-
-def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack | Callout:
-    """Return as whom something is done, and what is missing for it."""
-    if actor is None:
-        return Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])
-    return actors.acting(actor, lacking)
 
 
 def ways(advised: Sequence[Advice]) -> Table:
@@ -37,7 +29,7 @@ def chosen(wanted: Wanted) -> Table:
         ("App", [wanted.name, wanted.unique_name]),
         ("Who signs in", _FLOWS[wanted.flow]),
         ("Protocols", [each.upper() for each in wanted.protocols]),
-        ("For", "this tenant alone" if wanted.audience == "single" else "several tenants"),
+        ("For", _AUDIENCES[wanted.audience]),
         ("People sign in with", [registration.CLIENTS[each] for each in wanted.clients] or None),
         ("It proves itself by", _CREDENTIALS[wanted.credential]),
     ]
@@ -47,6 +39,11 @@ def chosen(wanted: Wanted) -> Table:
     return Table(("Choice", "Is"), rows, "The registration that is wanted")
 
 
+_AUDIENCES = {
+    "single": "this tenant alone",
+    "multi": "several tenants",
+    "": "this tenant alone, and several where it serves them already",
+}
 _FLOWS = {
     "delegated": "people",
     "app-only": "the app itself",
