@@ -65,6 +65,16 @@ def test_a_thousand_checks_are_counted_too() -> None:
     assert len(said.splitlines()) < 60
 
 
+def test_what_a_registration_asks_for_is_read_by_name() -> None:
+    imap, other = "5e5addcd-3e8d-4e90-baf5-964efab2b20a", "11111111-2222-3333-4444-555555555555"
+    exchange = "00000002-0000-0ff1-ce00-000000000000"
+    access = [{"id": imap, "type": "Role"}, {"id": other, "type": "Scope"}]
+    asks = {"requiredResourceAccess": [{"resourceAppId": exchange, "resourceAccess": access}]}
+    said = text(changing.plan(plan(replace(step(1), after=asks))))
+    assert f"requiredResourceAccess: Office 365 Exchange Online: IMAP.AccessAsApp, {other}" in said
+    assert imap not in said
+
+
 def test_a_plan_without_changes_says_so() -> None:
     assert "Open mailboxes: nothing to change" in text(changing.plan(plan()))
     assert "The plan changes nothing." in text(changing.receipt(Receipt(plan())))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from .. import checks
+from .. import checks, permissions
 from ..checks import Check
 from ..plan import Entry, Outcome, Plan, Receipt, Ref, Seen, Step
 from ..wording import counted
@@ -110,8 +110,20 @@ def _value(value: object) -> str:
     if isinstance(value, str | int):
         return str(value)
     if isinstance(value, Mapping):
+        if "resourceAppId" in value:
+            return _asked(value)
         return "; ".join(f"{name}: {_value(each)}" for name, each in value.items())
     return ", ".join(map(_value, value)) if isinstance(value, Sequence) else json.dumps(value)
+
+
+def _asked(resource: Mapping[str, object]) -> str:
+    """Return what a registration asks of one resource, by the names that the facts know, else by ids."""
+    access = resource.get("resourceAccess")
+    values = {each.id: each.value for each in permissions.known()}
+    ids = [str(each.get("id")) for each in access if isinstance(each, Mapping)] if isinstance(access, Sequence) else []
+    app_id = str(resource["resourceAppId"])
+    title = next((permissions.titles()[name] for name, known in permissions.APP_IDS.items() if known == app_id), app_id)
+    return f"{title}: {', '.join(values.get(each, each) for each in ids) or 'nothing'}"
 
 
 # A receipt.
