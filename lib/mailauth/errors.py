@@ -9,6 +9,7 @@ MailauthError            everything below; its text is one that a person can act
 │   ├── UnreachableError … because nothing answered; nothing was done
 │   └── UnclearError     a change was sent and no reply came: only a look can tell what became of it
 ├── QueryError           an engine refused a query's text
+├── TokenError           a text that is no token that can be read; never holds it
 └── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
 ```
 """
@@ -21,6 +22,7 @@ __all__ = [
     "QueryError",
     "SecretError",
     "SourceError",
+    "TokenError",
     "UnclearError",
     "UnreachableError",
 ]
@@ -68,6 +70,10 @@ class UnclearError(SourceError):
 
 class QueryError(MailauthError):
     """An engine refused a query's text."""
+
+
+class TokenError(MailauthError):
+    """A text is no token that can be read; the error never holds it."""
 
 
 class EvidenceError(MailauthError):
