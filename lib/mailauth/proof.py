@@ -1,7 +1,7 @@
 """What trying a mailbox on the wire came to, as values: made by the services, read by causes, tables and evidence.
 
-A login proves nothing until the next command works, so an attempt is ``ok`` only after LIST, STAT or a mail transaction up
-to RSET. Nothing in here holds a token, a secret or a SASL string: a transcript is redacted where it is written.
+A login proves nothing until the next command works, so an attempt is ``ok`` only after LIST, STAT or a mail transaction
+up to RSET. Nothing in here holds a token, a secret or a SASL string: a transcript is redacted where it is written.
 """
 
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ class Attempt:
         outcome: As in the module's text; ``skipped`` says why in `said`.
         at: When it began.
         user: Who signed in, for a token of a person; empty for an app's own.
-        claims: The token's claims that a finding may need, as read from it (never the token); none where there was none.
+        claims: What the token says that a finding may need, never the token; empty where there was none.
         no_token: Why there was no token.
         talk: The conversation; None where it did not come to one.
         said: Why it was skipped, in a sentence.
