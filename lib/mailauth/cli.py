@@ -253,7 +253,7 @@ def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int
 @click.option("--flow", default="", help="delegated, app-only or both; empty for what fits the clients.")
 @click.option("--protocols", default="", help="Some of imap, pop, smtp; empty for those of the mailboxes.")
 @click.option("--clients", default="", help="What people sign in with: program, nativeclient, thunderbird.")
-@click.option("--audience", default="single", show_default=True, help="single or multi: this tenant, or several.")
+@click.option("--audience", default="", help="single or multi: this tenant, or several; empty leaves several alone.")
 @click.option("--credential", default="", help="certificate, federated, secret or none.")
 @click.option("--federated", default="", metavar="NAME ISSUER SUBJECT", help="Whose tokens count in place of a secret.")
 @click.option("--keep-in", default="", help="Where the key or secret goes: file:PATH or keyring:SERVICE/USER.")

@@ -53,7 +53,8 @@ __all__ = [
 Record = Mapping[str, Any]
 Flow = Literal["delegated", "app-only", "both"]
 """``delegated``: a person signs in; ``app-only``: the app acts as itself."""
-Audience = Literal["single", "multi"]
+Audience = Literal["single", "multi", ""]
+"""Whether other tenants may use it; empty: as it is, and this tenant alone where there is none yet."""
 CredentialKind = Literal["certificate", "federated", "secret", "none"]
 SmtpBy = Literal["rbac", "consent"]
 Platform = Literal["publicClient", "web", "spa"]
@@ -69,7 +70,8 @@ CLIENTS: Final[Mapping[ClientKind, str]] = {
 MARK: Final = "mailauth-runbook"
 """A tag on everything that the runbook registers."""
 
-_AUDIENCES: Final[Mapping[Audience, str]] = {"single": "AzureADMyOrg", "multi": "AzureADMultipleOrgs"}
+_SEVERAL: Final = "AzureADMultipleOrgs"
+_AUDIENCES: Final[Mapping[Audience, str]] = {"single": "AzureADMyOrg", "multi": _SEVERAL, "": "AzureADMyOrg"}
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f<>;&%]{1,80}")
 _LONGEST_SECRET: Final = timedelta(days=730)
 _SPAN: Final = TypeAdapter(timedelta)
@@ -208,7 +210,7 @@ class Wanted:
         name: What the app is called, to people and in the tenants file.
         flow: Who signs in.
         protocols: What it is for.
-        audience: Whether it serves this tenant alone.
+        audience: Whether it serves this tenant alone; empty leaves one that serves several as it is.
         clients: What people sign in with; needed for a delegated app.
         credential: What the app itself proves itself by; ``none`` for an app that only people sign in to.
         federated: For ``federated``: whose tokens.
@@ -243,7 +245,7 @@ class Wanted:
             ("smtp", (self.smtp,), get_args(SmtpBy)),
         ):
             if wrong := [each for each in values if each not in known]:
-                raise ValueError(f"{said}: found {wrong[0]!r}; expected one of {', '.join(known)}")
+                raise ValueError(f"{said}: found {wrong[0]!r}; expected one of {', '.join(filter(None, known))}")
         if not self.protocols:
             raise ValueError("protocols: found none; expected some of imap, pop, smtp")
         if self.acts_alone == (self.credential == "none"):
@@ -283,8 +285,12 @@ class Wanted:
 
     @property
     def graph_audience(self) -> str:
-        """The audience in Graph's words."""
+        """The audience in Graph's words, for an app that is to be made."""
         return _AUDIENCES[self.audience]
+
+    def leaves(self, audience: str) -> bool:
+        """Whether the audience that an app has stays: other tenants may live by it, and only a person knows that."""
+        return audience == self.graph_audience or (not self.audience and audience == _SEVERAL)
 
 
 @dataclass(frozen=True)
@@ -610,6 +616,9 @@ def _presence(found: Principal | None) -> Iterator[Check]:
 def _audience(one: App, wanted: Wanted) -> Iterator[Check]:
     if one.audience == wanted.graph_audience:
         yield Check("audience", "ok", one.audience)
+    elif wanted.leaves(one.audience):
+        said = f"{one.audience}: other tenants may use it, and it is left so"
+        yield Check("audience", "cannot know", said, "Where none does, say that it is for this tenant alone: single.")
     elif one.audience.startswith(("AzureADand", "Personal")):
         said = f"{one.audience}: personal accounts may sign in too; it is Graph's default, and seldom meant"
         yield Check("audience", "wrong", said, f"The plan sets {wanted.graph_audience}.")

@@ -14,7 +14,7 @@ from .checks import Check, Outcome
 from .clouds import Cloud
 from .permissions import Permission
 from .plan import GraphCall, Keep, Look, Plan, Ref, Step, Value
-from .registration import MARK, App, Ask, Found, Platform, Policy, Wanted
+from .registration import MARK, App, Ask, Credential, Found, Platform, Policy, Wanted
 from .secretrefs import SecretRef
 from .tenants import Tenant
 from .wording import counted
@@ -162,7 +162,15 @@ def nothing_to_rotate(wanted: Wanted, *, tenant: Tenant, id: str, now: datetime)
 
 
 def retire(
-    found: Found, wanted: Wanted, key_ids: Sequence[str], proof: Check, *, tenant: Tenant, id: str, now: datetime
+    found: Found,
+    wanted: Wanted,
+    key_ids: Sequence[str],
+    proof: Check,
+    *,
+    tenant: Tenant,
+    id: str,
+    now: datetime,
+    place: Place | None = None,
 ) -> Plan:
     """Return the plan that removes old certificates and secrets, once a new one is proven.
 
@@ -174,9 +182,11 @@ def retire(
         tenant: The tenant.
         id: The plan's id.
         now: The clock.
+        place: Where the credential is that was proven, and stays.
     """
     making = _Making(found, wanted, tenant.cloud, id, now)
-    checks = tuple(_unfit(found, key_ids, proof, now)) if key_ids else (Check("retire", "ok", "no old one is left"),)
+    unfit = (*_unfit(found, key_ids, proof, now), *_in_use(found, wanted, key_ids, now, place))
+    checks = unfit if key_ids else (Check("retire", "ok", "no old one is left"),)
     return Plan(
         id=id,
         title=f"Retire {counted(len(key_ids), 'old credential')} of {wanted.name}",
@@ -200,13 +210,22 @@ def older(found: Found, wanted: Wanted, *, now: datetime, place: Place | None) -
         now: The clock.
         place: Where the credential in use is: a certificate is known by it. Of secrets the newest stays.
     """
-    app, kept = found.app, place.certificate if place else None
-    ours = [each for each in app.of_kind("certificate", "secret") if each.name.startswith(MARK)] if app else []
-    valid = [each for each in ours if each.kind == wanted.credential and each.is_valid(now)]
+    staying = _staying(found, wanted, now, place)
+    return tuple(each.id for each in _ours(found) if staying and each is not staying)
+
+
+def _ours(found: Found) -> Sequence[Credential]:
+    app = found.app
+    return [each for each in app.of_kind("certificate", "secret") if each.name.startswith(MARK)] if app else []
+
+
+def _staying(found: Found, wanted: Wanted, now: datetime, place: Place | None) -> Credential | None:
+    """Return the credential in use, as `older` knows it; None where it is none of the runbook's own."""
+    kept = place.certificate if place else None
+    valid = [each for each in _ours(found) if each.kind == wanted.credential and each.is_valid(now)]
     if kept:
         valid = [each for each in valid if kept.thumbprint == each.thumbprint.upper() or kept.key_id == each.id]
-    staying = max(valid, key=lambda each: (each.starts or now, each.name), default=None)
-    return tuple(each.id for each in ours if staying and each is not staying)
+    return max(valid, key=lambda each: (each.starts or now, each.name), default=None)
 
 
 def bound(certificate: Certificate) -> Mapping[str, str]:
@@ -411,7 +430,7 @@ class _Making:
                 _as_records(app.asks),
                 _as_records(asked),
             )
-        if app.audience != self.wanted.graph_audience:
+        if not self.wanted.leaves(app.audience):
             why = "It decides which accounts and tenants can sign in."
             title = f"Let {'several tenants' if self.wanted.audience == 'multi' else 'this tenant alone'} use it"
             yield self._field("signInAudience", title, why, app.audience, self.wanted.graph_audience)
@@ -695,6 +714,15 @@ def _unfit(found: Found, key_ids: Sequence[str], proof: Check, now: datetime) ->
     going = {each.lower() for each in key_ids}
     if not any(each.is_valid(now) and each.id.lower() not in going for each in app.credentials):
         yield Check("retire", "wrong", "no credential that counts would be left", "Rotate first.")
+
+
+def _in_use(
+    found: Found, wanted: Wanted, key_ids: Sequence[str], now: datetime, place: Place | None
+) -> Iterator[Check]:
+    staying = _staying(found, wanted, now, place)
+    if staying and staying.id.lower() in map(str.lower, key_ids):
+        said = f"{staying.id} is the one in use, which was just proven"
+        yield Check("retire", "wrong", said, "Name the old one; to give this one up, rotate first.")
 
 
 def _too_long(place: Place | None, policy: Policy) -> str:
