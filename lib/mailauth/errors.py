@@ -10,6 +10,7 @@ MailauthError            everything below; its text is one that a person can act
 │   └── UnclearError     a change was sent and no reply came: only a look can tell what became of it
 ├── QueryError           an engine refused a query's text
 ├── TokenError           a text that is no token that can be read; never holds it
+├── SaslError            a user or secret that must not go into a SASL string; never holds the secret
 └── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
 ```
 """
@@ -20,6 +21,7 @@ __all__ = [
     "EvidenceError",
     "MailauthError",
     "QueryError",
+    "SaslError",
     "SecretError",
     "SourceError",
     "TokenError",
@@ -74,6 +76,10 @@ class QueryError(MailauthError):
 
 class TokenError(MailauthError):
     """A text is no token that can be read; the error never holds it."""
+
+
+class SaslError(MailauthError):
+    """A field of a sign-in is empty or holds what would begin a field or command of its own."""
 
 
 class EvidenceError(MailauthError):
