@@ -14,6 +14,7 @@ import warnings
 import webbrowser
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -22,15 +23,14 @@ import msal
 import requests
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mailauth.clouds import Cloud
-from mailauth.errors import AccessError, ConfigurationError, SecretError, UnreachableError
+from mailauth.errors import AccessError, ConfigurationError, UnreachableError
 from mailauth.secretrefs import SecretRef
 
-from . import http, refusals, secrets
+from . import certificates, http, refusals, secrets
 
-__all__ = ["PEOPLE", "SignIn", "credential", "granted"]
+__all__ = ["PEOPLE", "SignIn", "acquire", "credential", "granted", "remedy"]
 
 PEOPLE: Final = ("interactive", "pasted", "device-code")
 """The flows in which a person signs in."""
@@ -131,6 +131,7 @@ def credential(
     remember: Path | None = None,
     strict: bool = False,
     plain: bool = False,
+    turn: AbstractContextManager[object] | None = None,
 ) -> TokenCredential:
     """Return a credential; nobody is asked and nothing is sent before the first token is wanted.
 
@@ -150,6 +151,7 @@ def credential(
             encrypt the file, memory it is.
         strict: Refuse where it cannot be encrypted, instead of falling back on memory.
         plain: Keep that file unencrypted where there is no other way; only when the user asks for it.
+        turn: Held while a person is asked, such as a lock: who has several sign-ins at once is asked one at a time.
 
     Raises:
         ConfigurationError: The flow lacks something, or a file was to be encrypted that cannot be.
@@ -159,9 +161,32 @@ def credential(
     if admin.flow == "managed-identity" or (admin.flow == "federated" and admin.assertion is None):
         return _Platform(who)
     if admin.flow in PEOPLE:
-        asked = _Asked(attended, show, ask, patience_s)
+        asked = _Asked(attended, show, ask, patience_s, turn or nullcontext())
         return _Person(who, asked, _cache(remember, strict=strict, plain=plain))
     return _App(who)
+
+
+def acquire(credential: TokenCredential, *scopes: str, fresh: bool = False) -> Mapping[str, Any]:
+    """Return what Entra answers where a token for *scopes* is wanted: the token, or its refusal with all its ids.
+
+    Args:
+        credential: One that `credential` made.
+        scopes: As in `credential`; they are sent as they stand.
+        fresh: Have a new token issued, though one is known that has time left: after a change of consent the old one
+            says what held before. What a machine's identity service remembers cannot be passed by from here.
+
+    Raises:
+        AccessError: A person would have to sign in, and nobody is there; `code` is ``interaction_required``.
+        UnreachableError: Entra does not answer.
+        ConfigurationError: A reference cannot be read.
+    """
+    assert isinstance(credential, (_Msal, _Platform))
+    return credential.answer(list(scopes), fresh=fresh)
+
+
+def remedy(code: str) -> str:
+    """Return what to do about a refusal of Entra's, by its number with the prefix; empty where nothing is known."""
+    return _REMEDIES.get(code, "")
 
 
 def granted(credential: TokenCredential) -> frozenset[str] | None:
@@ -179,6 +204,7 @@ class _Asked(NamedTuple):
     show: Callable[[str], object]
     ask: Callable[[str], str]
     patience_s: float
+    turn: AbstractContextManager[object]
 
 
 class _Shown(AccessToken):
@@ -212,14 +238,18 @@ class _Msal(ABC):
             AccessError: Entra refuses, or nobody is there to sign in; `code` is the AADSTS number.
             UnreachableError: Entra does not answer.
         """
-        try:
-            answer = self._acquire(list(scopes), claims)
-        except (requests.RequestException, ValueError, msal.exceptions.MsalError) as error:
-            _unreachable(self._who, error)
+        answer = self.answer(list(scopes), claims)
         if "access_token" not in answer:
             raise _refusal(self._who, answer)
         # msal counts from its own clock, and so must the moment of expiry.
         return _Shown(answer["access_token"], _now() + int(answer.get("expires_in", 0)))
+
+    def answer(self, scopes: list[str], claims: str | None = None, *, fresh: bool = False) -> Mapping[str, Any]:
+        """Return what Entra answers; raises as `acquire` does."""
+        try:
+            return self._acquire(scopes, claims, fresh)
+        except (requests.RequestException, ValueError, msal.exceptions.MsalError) as error:
+            _unreachable(self._who, error)
 
     def close(self) -> None:
         """Return at once: nothing stays open."""
@@ -229,7 +259,7 @@ class _Msal(ABC):
         return f"<{self._who}>"
 
     @abstractmethod
-    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]: ...
+    def _acquire(self, scopes: list[str], claims: str | None, fresh: bool) -> Mapping[str, Any]: ...
 
 
 class _App(_Msal):
@@ -239,8 +269,9 @@ class _App(_Msal):
         super().__init__(who)
         self._app: Any = None
 
-    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
-        if self._app is None:
+    def _acquire(self, scopes: list[str], claims: str | None, fresh: bool) -> Mapping[str, Any]:
+        # msal always looks into its cache first for an app's own token: a new one begins without any.
+        if self._app is None or fresh:
             self._app = _confidential(self._who)
         answer: Mapping[str, Any] = self._app.acquire_token_for_client(_whole(scopes), claims_challenge=claims)
         return answer
@@ -261,20 +292,34 @@ class _Person(_Msal):
         self._cache = cache
         self._app: Any = None
 
-    def _acquire(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
-        answer = self._token(scopes, claims)
+    def _acquire(self, scopes: list[str], claims: str | None, fresh: bool) -> Mapping[str, Any]:
+        answer = self._token(scopes, claims, fresh)
         if said := str(answer.get("scope") or ""):
             self.scopes = (self.scopes or frozenset()) | {each.rpartition("/")[2] for each in said.split()}
         return answer
 
-    def _token(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
+    def _token(self, scopes: list[str], claims: str | None, fresh: bool) -> Mapping[str, Any]:
         if self._app is None:
             self._app = _public(self._who, self._cache)
-        account = next(iter(self._app.get_accounts(self._who.admin.account or None)), None)
-        if account and (found := self._app.acquire_token_silent(scopes, account, claims_challenge=claims)):
-            return _object(found)
+        known = self._silent(scopes, claims, fresh)
+        if "access_token" in known:
+            return known
         if not self._asked.attended:
+            # Entra's own reason says more than that a person is missing.
+            if known:
+                return known
             raise _nobody_there(self._who)
+        with self._asked.turn:
+            return self._by_person(scopes, claims)
+
+    def _silent(self, scopes: list[str], claims: str | None, fresh: bool) -> Mapping[str, Any]:
+        account = next(iter(self._app.get_accounts(self._who.admin.account or None)), None)
+        if account is None:
+            return {}
+        how = {"claims_challenge": claims, "force_refresh": fresh}
+        return _object(self._app.acquire_token_silent_with_error(scopes, account, **how))
+
+    def _by_person(self, scopes: list[str], claims: str | None) -> Mapping[str, Any]:
         if self._who.admin.flow == "device-code":
             return self._by_code(scopes, claims)
         if self._who.admin.flow == "pasted" or not _has_browser():
@@ -331,6 +376,10 @@ class _Person(_Msal):
         return _object(self._app.acquire_token_by_device_flow(flow, claims_challenge=claims))
 
 
+_NO_IDENTITY: Final = "no platform identity"
+_ELSEWHERE_ONLY: Final = "Run this where the identity is, or choose another flow."
+
+
 class _Platform:
     """The identity that the machine brings: managed, or federated through the environment."""
 
@@ -340,21 +389,35 @@ class _Platform:
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token for *scopes*; raises as `_Msal.get_token` does."""
+        found = self._found(_whole(scopes), **options)
+        if isinstance(found, AccessToken):
+            return _Shown(found.token, found.expires_on)
+        code = _CODE.search(found)
+        raise AccessError(
+            f"{self._who}: {found[:300]}",
+            remedy=remedy(code[0]) if code else _ELSEWHERE_ONLY,
+            code=code[0] if code else _NO_IDENTITY,
+        )
+
+    def answer(self, scopes: list[str], *, fresh: bool = False) -> Mapping[str, Any]:
+        """Return what the platform answers, as msal would write it."""
+        if fresh:
+            self.close()
+            self._credential = None
+        found = self._found(scopes)
+        if isinstance(found, AccessToken):
+            return {"access_token": found.token, "expires_in": found.expires_on - _now()}
+        return {"error": "" if _CODE.search(found) else _NO_IDENTITY, "error_description": found}
+
+    def _found(self, scopes: Iterable[str], **options: Any) -> AccessToken | str:
+        """Return a token, or what was said in its place."""
         if self._credential is None:
             self._credential = _platform(self._who)
         try:
-            found = self._credential.get_token(*_whole(scopes), **options)
+            found: AccessToken = self._credential.get_token(*scopes, **options)
         except AzureError as error:
-            said = " ".join(str(error).split())
-            code = _CODE.search(said)
-            raise AccessError(
-                f"{self._who}: {said[:300]}",
-                remedy=_REMEDIES.get(code[0], "")
-                if code
-                else "Run this where the identity is, or choose another flow.",
-                code=code[0] if code else "no platform identity",
-            ) from None
-        return _Shown(found.token, found.expires_on)
+            return " ".join(str(error).split())
+        return found
 
     def close(self) -> None:
         """Give connections back."""
@@ -400,21 +463,9 @@ def _client_credential(who: _Who) -> Any:
 
 
 def _key(certificate: SecretRef, password: SecretRef | None) -> dict[str, str]:
-    """Return a PEM with a certificate and its key in msal's form."""
-    pem = secrets.read(certificate).reveal()
-    missing = next((part for part in ("CERTIFICATE", "PRIVATE KEY") if f"{part}-----" not in pem), "")
-    if missing:
-        raise SecretError(f"{certificate} holds no {missing}; expected a PEM with the certificate and its private key.")
-    passphrase = secrets.read(password).reveal() if password else ""
-    try:
-        load_pem_private_key(pem.encode(), passphrase.encode() or None)
-    except (ValueError, TypeError):
-        # Their texts are about the encoding, and may quote what stands in the file.
-        pass
-    else:
-        found = {"private_key": pem, "public_certificate": pem}
-        return {**found, "passphrase": passphrase} if passphrase else found
-    raise SecretError(f"{certificate}: its private key cannot be read; is admin.password right, or missing?")
+    """Return a certificate with its key in msal's form."""
+    pem = certificates.signing(certificate, secrets.read(password) if password else None).reveal()
+    return {"private_key": pem, "public_certificate": pem}
 
 
 def _platform(who: _Who) -> Any:

@@ -1,7 +1,9 @@
 """Secrets, read and written where their reference says, at the last moment."""
 
+import base64
 import codecs
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -11,10 +13,12 @@ from mailauth.secretrefs import SecretRef
 
 from . import store
 
-__all__ = ["Secret", "check_writable", "is_taken", "read", "write"]
+__all__ = ["Secret", "check_writable", "is_taken", "read", "read_binary", "write"]
 
 # A key with its chain is a few kilobytes; more is the wrong file.
 _LIMIT = 256 * 1024
+_BASE64 = re.compile(rb"MI[A-Za-z0-9+/]+={0,2}")
+"""What begins with a long sequence, in base64."""
 
 
 class Secret:
@@ -50,6 +54,22 @@ def read(ref: SecretRef, *, environ: Mapping[str, str] = os.environ) -> Secret:
     if not value.strip():
         raise SecretError(f"{ref} is empty.", remedy=_REMEDIES[ref.kind])
     return Secret(value)
+
+
+def read_binary(ref: SecretRef, *, environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """Return the bytes that *ref* names, in base64; None where it holds text of another kind.
+
+    A file holds them as they are or in base64; a variable or a keyring, which hold text alone, in base64.
+
+    Raises:
+        SecretError: As `read`.
+    """
+    held = _held(ref) if ref.kind == "file" else read(ref, environ=environ).reveal().encode()
+    # ASN.1's sequence with a long length, as which every key or PFX in DER begins; no text does.
+    if held[:1] == b"\x30" and held[1:2] >= b"\x80":
+        return Secret(base64.b64encode(held).decode())
+    text = b"".join(held.split())
+    return Secret(text.decode()) if _BASE64.fullmatch(text) and not len(text) % 4 else None
 
 
 def check_writable(ref: SecretRef, *, replaces: bool = False) -> None:
@@ -148,14 +168,20 @@ def _from_environment(ref: SecretRef, environ: Mapping[str, str]) -> str:
     return environ[ref.name]
 
 
-def _from_file(ref: SecretRef, _environ: Mapping[str, str]) -> str:
+def _held(ref: SecretRef) -> bytes:
     try:
         with Path(ref.name).open("rb") as file:
             held = file.read(_LIMIT + 1)
     except OSError as error:
         raise SecretError(f"{ref}: {error.strerror}.", remedy=_REMEDIES["file"]) from None
-    if len(held) > _LIMIT:
-        raise SecretError(f"{ref} holds more than {_LIMIT // 1024} KiB, which no secret or key needs.")
+    if len(held) <= _LIMIT:
+        return held
+    del held
+    raise SecretError(f"{ref} holds more than {_LIMIT // 1024} KiB, which no secret or key needs.")
+
+
+def _from_file(ref: SecretRef, _environ: Mapping[str, str]) -> str:
+    held = _held(ref)
     # PowerShell 5 writes UTF-16 when it redirects text into a file.
     encoding = "utf-16" if held.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
