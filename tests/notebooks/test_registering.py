@@ -74,7 +74,7 @@ def test_it_plans_registers_proves_and_takes_back(book: Book, asked: dict[str, s
     assert "Register mail" in shown
     assert "Nothing was changed" in shown
     assert (book.apps(), book.receipts()) == (before, [])
-    book.run(**asked, apply=True)
+    assert "Change mail: nothing to change" in book.run(**asked, apply=True)
     assert book.apps() == [*before, "mail"]
     mail = tenants.load(book.folder / "tenants.yaml").tenant("adatum").mail_apps[0]
     assert mail.client_id
