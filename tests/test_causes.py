@@ -1,0 +1,301 @@
+"""The causes of refusals: each row of the catalogue is found from what it shows, and none is claimed without reason."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailauth import catalogue, causes, cmdlets, signs
+from mailauth.causes import Diagnosis
+from mailauth.signs import Change, Evidence
+from tests import diagnosing
+from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
+
+_NUMBERS = [(row.id, code) for row in catalogue.causes().values() if row.id.startswith("AADSTS") for code in row.codes]
+
+
+def _diagnose(evidence: Evidence) -> Diagnosis:
+    return causes.diagnose(evidence, now=NOW)
+
+
+def _place(row: str, found: Diagnosis) -> int:
+    """Return at which place a row stands, from 1; 0 for nowhere."""
+    return next((place for place, each in enumerate(found.causes, 1) if row in each.rows), 0)
+
+
+# --- the catalogue --------------------------------------------------------------------------------
+
+
+def test_the_catalogue_has_each_row_of_the_facts() -> None:
+    rows = set(catalogue.causes())
+    for letter, count in {"I": 24, "P": 5, "S": 20, "G": 9, "E": 7, "T": 6}.items():
+        assert {f"{letter}{number}" for number in range(1, count + 1)} == {each for each in rows if each[0] == letter}
+    assert len([each for each in rows if each.startswith("AADSTS")]) == 41
+
+
+def test_each_sign_has_a_rule_and_is_asked_for() -> None:
+    asked = {sign for each in catalogue.causes().values() for sign in each.signs}
+    assert asked | {sign for each in catalogue.lags().values() for sign in each.signs} == set(catalogue.signs())
+    assert set(signs.RULES) == set(catalogue.signs())
+
+
+@pytest.mark.parametrize("row", catalogue.causes().values(), ids=lambda row: row.id)
+def test_a_row_points_only_to_what_there_is(row: catalogue.Cause) -> None:
+    known = set(catalogue.causes())
+    assert {*row.covers, *row.instead_of} <= known
+    assert set(row.symptoms) <= set(catalogue.symptoms())
+    assert row.layer in catalogue.LAYERS
+    assert row.confidence in ("high", "medium", "low")
+    assert set(row.cmdlets) <= {*cmdlets.known(), "Get-ServicePrincipal", "Enable-OrganizationCustomization"}
+    assert row.source
+    assert all(text[-1] in ".?" for text in (row.cause, row.confirm, row.apart, row.remedy))
+
+
+@pytest.mark.parametrize("lag", catalogue.lags().values(), ids=lambda lag: lag.id)
+def test_a_change_settles_within_a_day(lag: catalogue.Lag) -> None:
+    assert timedelta() < lag.usual <= lag.most <= timedelta(hours=24)
+    assert set(lag.rows) <= set(catalogue.causes())
+
+
+# --- one case for each row ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_cause_is_ranked_first(case: Case) -> None:
+    found = _diagnose(case.evidence)
+    assert _place(case.row, found) == 1 or (case.alike and _place(case.row, found) <= 1 + len(case.alike)), [
+        (each.rows, each.standing, each.because) for each in found.causes
+    ]
+
+
+@pytest.mark.parametrize(("row", "number"), _NUMBERS, ids=[f"{row}-{number}" for row, number in _NUMBERS])
+def test_a_number_of_entra_leads_to_its_row(row: str, number: int) -> None:
+    flow = "certificate" if "app" in (catalogue.causes()[row].kinds or ("app",)) else "interactive"
+    found = _diagnose(of(diagnosing.no_token(f"AADSTS{number}", "Words that change.", flow=flow)))
+    assert 1 <= _place(row, found) <= 3
+    assert len(found.causes) == 1 or number == 90094
+
+
+def test_every_row_has_a_case() -> None:
+    missing = set(catalogue.causes()) - {case.row for case in CASES} - {row for row, _ in _NUMBERS}
+    assert missing == set()
+
+
+# --- what is not known, and what is in order ------------------------------------------------------
+
+
+def test_a_login_that_works_has_no_cause() -> None:
+    assert _diagnose(of(attempt(outcome="ok", stage="done"))) == Diagnosis()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A1 NO Something went wrong.", "OK AUTHENTICATE completed.", "554 5.7.1 Who are you?", "\x00" * 9]
+)
+def test_unknown_words_yield_no_cause(text: str) -> None:
+    found = _diagnose(of(attempt(reply=text)))
+    assert found.causes == ()
+    assert found.undecided.startswith("Not recognised")
+
+
+def test_an_unknown_number_of_entra_is_named_with_where_to_look_it_up() -> None:
+    found = _diagnose(of(diagnosing.no_token("AADSTS999888", "Something new.")))
+    assert (found.causes, found.recognised.numbers) == ((), (999888,))
+    assert "https://login.microsoftonline.com/error?code=999888" in found.undecided
+
+
+def test_a_bare_refusal_says_that_nothing_tells_its_causes_apart() -> None:
+    found = _diagnose(pasted("NO AUTHENTICATE failed."))
+    assert {"I1", "I2", "I3", "I4", "I5", "I6"} <= {each.cause.id for each in found.causes}
+    assert {each.standing for each in found.causes} == {"possible"}
+    assert "fit equally" in found.undecided
+    assert {"token", "exchange"} <= {each.look for each in found.deciding}
+
+
+def test_a_check_that_decides_names_cmdlet_and_trial() -> None:
+    checks = {each.sign: each for each in _diagnose(Evidence(attempt=unconnected())).deciding}
+    assert checks["no_full_access"].cmdlet == f"Get-MailboxPermission -Identity '{ADA}'"
+    assert checks["other_mailbox_works"].trial == "another-mailbox"
+    assert "I10" in checks["other_mailbox_works"].rows
+
+
+def test_an_address_in_a_cmdlet_cannot_end_its_quotes() -> None:
+    found = _diagnose(Evidence(attempt=unconnected(mailbox="x'; Remove-Mailbox y; '@z.example")))
+    shown = [each.cmdlet for each in found.deciding if each.sign == "no_full_access"]
+    assert shown == ["Get-MailboxPermission -Identity 'x''; Remove-Mailbox y; ''@z.example'"]
+
+
+def test_what_all_is_known_of_is_certain() -> None:
+    others = (attempt("pop", diagnosing.REFUSED["pop"]),)
+    found = _diagnose(of(refused(), organization=diagnosing.exchange(principals=()), others=others))
+    assert [(each.cause.id, each.standing) for each in found.causes] == [("I3", "certain")]
+    assert (found.undecided, found.deciding) == ("", ())
+
+
+# --- stages, protocols, experiments ---------------------------------------------------------------
+
+
+def test_the_stage_decides_between_the_two_shapes_of_a_missing_grant() -> None:
+    ungranted = next(case.evidence for case in CASES if case.row == "I10")
+    late, soon = (_diagnose(replace(ungranted, attempt=one)) for one in (unconnected(), refused()))
+    assert [found.first.cause.id for found in (late, soon) if found.first] == ["I10", "I4"]
+
+
+@pytest.mark.parametrize("protocol", ["pop", "smtp"])
+def test_a_row_that_stands_for_others_is_named_with_them(protocol: str) -> None:
+    found = _diagnose(of(refused(protocol), organization=diagnosing.exchange(principals=())))  # type: ignore[arg-type]
+    assert found.first
+    assert found.first.rows == ("I3", {"pop": "P1", "smtp": "S8"}[protocol])
+
+
+def test_another_mailbox_that_opens_rules_out_what_is_the_apps() -> None:
+    other = attempt(outcome="ok", stage="done", mailbox="bob@woodgrove.example")
+    found = _diagnose(Evidence(attempt=refused(), others=(other,)))
+    assert found.first
+    assert found.first.cause.id == "I4"
+    assert {"I2", "I3", "I5"} <= {row for row, _ in found.ruled_out}
+
+
+def test_another_protocol_that_works_leaves_what_is_the_protocols() -> None:
+    found = _diagnose(Evidence(attempt=refused("smtp"), rbac=False, others=(attempt(outcome="ok", stage="done"),)))
+    assert {"I2", "I3", "I4"} <= {row for row, _ in found.ruled_out}
+
+
+def test_two_faults_at_once_are_both_named_and_neither_is_certain() -> None:
+    one = refused(claims=diagnosing.app_claims(roles=None))
+    found = _diagnose(of(one, organization=diagnosing.exchange(principals=())))
+    assert [(each.cause.id, each.standing) for each in found.causes[:2]] == [("I5", "confirmed"), ("I3", "confirmed")]
+
+
+def test_a_switch_that_looks_right_speaks_against_what_the_server_says() -> None:
+    said = next(case.evidence for case in CASES if case.row == "S1").attempt
+    assert said
+    found = _diagnose(of(said))
+    assert found.first
+    assert (found.first.cause.id, found.first.standing) == ("S1", "confirmed")
+    assert found.first.against == (f"The organization's switch does not stop {ADA}.",)
+
+
+# --- too early ------------------------------------------------------------------------------------
+
+
+def test_a_fresh_grant_makes_it_too_early_to_judge() -> None:
+    granted = Change("full_access", NOW - timedelta(minutes=4), ADA)
+    found = _diagnose(of(unconnected(), changes=(granted,)))
+    assert found.first
+    assert (found.first.cause.id, found.first.standing) == ("E4", "likely")
+    early = found.too_early[0]
+    assert (early.retest_at, early.settles_at) == (NOW + timedelta(minutes=26), NOW + timedelta(minutes=116))
+    assert early.said == (
+        f"FullAccess was granted ({ADA}) 4 minutes ago. Too early to judge: try again at 14:30; "
+        "from 16:00 on this is no reason any more."
+    )
+    assert "I10" not in {row for row, _ in found.ruled_out}
+
+
+def test_after_its_lag_a_grant_is_no_excuse() -> None:
+    granted = Change("full_access", NOW - timedelta(hours=3), ADA)
+    found = _diagnose(of(unconnected(), changes=(granted,)))
+    assert found.too_early == ()
+    assert "I10" in {row for row, _ in found.ruled_out}
+
+
+def test_a_change_says_itself_until_when_it_spreads() -> None:
+    change = Change("switch", NOW - timedelta(minutes=20), settles_at=NOW + timedelta(days=1))
+    early = _diagnose(of(unconnected(), changes=(change,))).too_early[0]
+    assert early.retest_at == NOW + timedelta(days=1)
+    assert "2026-11-28 14:04" in early.said
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "row"),
+    [
+        pytest.param("switch", unconnected(), "I12", id="a protocol's switch"),
+        pytest.param("principal", refused(), "I3", id="an app made known to Exchange"),
+        pytest.param("mailbox", unconnected(), "I16", id="a new mailbox"),
+        pytest.param("consent", refused(claims=diagnosing.app_claims(roles=None)), "I5", id="a consent"),
+        pytest.param("consent", diagnosing.no_token("AADSTS65001"), "AADSTS65001", id="a consent, before the token"),
+        pytest.param("credential", diagnosing.no_token("AADSTS7000215"), "AADSTS7000215", id="a new secret"),
+        pytest.param("registration", diagnosing.no_token("AADSTS700016"), "AADSTS700016", id="a new app"),
+    ],
+)
+def test_what_hangs_on_a_fresh_change_is_likely_at_the_most(kind: str, one: object, row: str) -> None:
+    found = _diagnose(of(one, changes=(Change(kind, NOW - timedelta(minutes=1)),)))  # type: ignore[arg-type]
+    standing = {each.cause.id: (each.standing, each.early) for each in found.causes}
+    assert standing[row] in [("likely", True), ("possible", True)]
+    assert [each.change.kind for each in found.too_early] == [kind]
+
+
+def test_a_fresh_change_that_has_nothing_to_do_with_it_is_not_named() -> None:
+    change = Change("send_as", NOW - timedelta(minutes=1))
+    assert _diagnose(of(diagnosing.no_token("AADSTS7000222"), changes=(change,))).too_early == ()
+
+
+# --- never surer than what is known ---------------------------------------------------------------
+
+_PARTS = ("organization", "held", "others", "changes", "rbac", "tenant_id", "enterprise_id", "policies", "known")
+_EMPTY = Evidence()
+_SURE = {"certain": 2, "confirmed": 1}
+
+
+def _without(evidence: Evidence, parts: frozenset[str]) -> Evidence:
+    return replace(evidence, **{part: getattr(_EMPTY, part) for part in parts})
+
+
+def _thinner(evidence: Evidence) -> Iterator[Evidence]:
+    yield evidence
+    if evidence.attempt:
+        yield replace(evidence, attempt=replace(evidence.attempt, claims={}))
+    if evidence.organization:
+        bare = evidence.organization
+        yield replace(evidence, organization=replace(bare, principals=None))
+        yield replace(evidence, organization=replace(bare, rights={}))
+
+
+_ALL = tuple(thin for case in CASES for thin in _thinner(case.evidence))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
+def test_what_is_taken_away_makes_no_cause_surer(evidence: Evidence, parts: frozenset[str]) -> None:
+    before = {each.cause.id: _SURE.get(each.standing, 0) for each in _diagnose(evidence).causes}
+    # What was fresh counted less: without the change a cause may stand where it stood.
+    fresh = evidence.changes and "changes" in parts
+    for each in _diagnose(_without(evidence, parts)).causes:
+        assert fresh or _SURE.get(each.standing, 0) <= before.get(each.cause.id, 0), each.cause.id
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
+def test_certain_means_alone(evidence: Evidence, parts: frozenset[str]) -> None:
+    found = _diagnose(_without(evidence, parts))
+    for each in found.causes:
+        if each.standing == "certain":
+            assert len(found.causes) == 1
+            assert (found.undecided, found.too_early) == ("", ())
+            assert each.cause.confidence == "high"
+    if found.causes and found.causes[0].standing != "certain":
+        assert found.undecided
+
+
+_ROWS = [row for row in catalogue.causes().values() if row.symptoms and not row.covers]
+_PAIRS = [(one, other) for one in _ROWS for other in _ROWS if one.id < other.id]
+
+
+@pytest.mark.parametrize("symptom", catalogue.symptoms())
+def test_of_two_rows_with_the_same_words_that_both_hold_none_is_certain(symptom: str) -> None:
+    words = catalogue.symptoms()[symptom].shown[0]
+    for one, other in _PAIRS:
+        if symptom in one.symptoms and symptom in other.symptoms:
+            held = {sign: True for row in (one, other) for sign in (row.confirmed_by or row.hinted_by)[:1]}
+            quiet = {sign: False for sign in catalogue.signs() if sign not in held}
+            found = _diagnose(pasted(words, known={**quiet, **held}))
+            both = {each.cause.id for each in found.causes} >= {one.id, other.id}
+            assert not both or "certain" not in {each.standing for each in found.causes}, (one.id, other.id)
+
+
+def test_a_person_that_signed_in_as_the_owner_is_not_told_of_another_account() -> None:
+    found = _diagnose(of(person(unconnected)))
+    assert "I11" in {row for row, _ in found.ruled_out}
