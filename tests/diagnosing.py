@@ -210,13 +210,25 @@ _EXCHANGE = (
     Case("I3", of(refused("pop"), organization=_NO_PRINCIPAL), "POP"),
     Case("I4", of(refused(), organization=_UNGRANTED)),
     Case("I4", of(refused("smtp"), organization=_UNGRANTED), "SMTP"),
-    Case("I6", of(person(refused, mailbox="sales@woodgrove.example"), organization=with_ada(addresses=(ADA, "sales@woodgrove.example")))),
+    Case(
+        "I6",
+        of(
+            person(refused, mailbox="sales@woodgrove.example"),
+            organization=with_ada(addresses=(ADA, "sales@woodgrove.example")),
+        ),
+    ),
     Case("I10", of(unconnected(), organization=_UNGRANTED)),
     Case("I11", of(person(unconnected, claims=_AS_ADMIN))),
     Case("I12", of(unconnected(), organization=with_ada(imap=False))),
     Case("I13", of(unconnected(), organization=with_ada(upn="a.byron@woodgrove.example"))),
     Case("I14", of(unconnected(), others=(attempt(outcome="ok", stage="done", at=_EARLIER),))),
-    Case("I15", Evidence(attempt=person(unconnected, mailbox="ada@outlook.com", claims=person_claims(upn="ada@outlook.com")), known={"protocol_off": False, "person_may_not_open": False})),
+    Case(
+        "I15",
+        Evidence(
+            attempt=person(unconnected, mailbox="ada@outlook.com", claims=person_claims(upn="ada@outlook.com")),
+            known={"protocol_off": False, "person_may_not_open": False},
+        ),
+    ),
     Case("I16", of(unconnected(), organization=with_ada(licensed=False))),
     Case("I16", of(unconnected("pop"), organization=with_ada(kind="MailUser")), "POP, a mail user"),
     Case("P1", of(refused("pop"), organization=with_ada(pop=False))),
@@ -230,56 +242,151 @@ _EXCHANGE = (
     Case("E4", of(refused(), changes=(Change("full_access", NOW - timedelta(minutes=4)),))),
     Case("E7", of(person(refused, mailbox=f"{ADA}\\invoices"))),
     Case("G6", of(refused(claims=app_claims(roles=None)), held=consent(roles=False))),
-    Case("G7", of(refused(claims=app_claims(roles=["POP.AccessAsApp"])), known={"consent_replaced": True}), alike=("I5",)),
-)  # fmt: skip
+    Case(
+        "G7", of(refused(claims=app_claims(roles=["POP.AccessAsApp"])), known={"consent_replaced": True}), alike=("I5",)
+    ),
+)
 _WIRE = (
     Case("I7", of(attempt(reply="A1 NO AUTHENTICATE failed.\r\n* BAD Command Error. 12"))),
     Case("I8", pasted("A3 BAD Command received in Invalid state.")),
     Case("I9", pasted("a1 NO LOGIN failed.")),
-    Case("I9", pasted("[AUTHENTICATIONFAILED] AuthFailed:LogonDenied-BasicAuthBlocked-<UserType:OutlookCom> LogonFailed-BasicAuthBlocked"), "outlook.com"),
+    Case(
+        "I9",
+        pasted(
+            "[AUTHENTICATIONFAILED] AuthFailed:LogonDenied-BasicAuthBlocked-<UserType:OutlookCom> "
+            "LogonFailed-BasicAuthBlocked"
+        ),
+        "outlook.com",
+    ),
     Case("I17", pasted("* BYE Session invalidated - AccessTokenExpired")),
-    Case("I18", pasted("A7 BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds", "* BYE Connection closed. 14")),
+    Case(
+        "I18",
+        pasted(
+            "A7 BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds", "* BYE Connection closed. 14"
+        ),
+    ),
     Case("I19", pasted("* BYE Connection closed. 14")),
     Case("I20", pasted("too many simultaneous connections")),
-    Case("I21", pasted("imaplib.IMAP4.error: command LIST illegal in state NONAUTH, only allowed in states AUTH, SELECTED")),
+    Case(
+        "I21",
+        pasted("imaplib.IMAP4.error: command LIST illegal in state NONAUTH, only allowed in states AUTH, SELECTED"),
+    ),
     Case("I22", of(attempt(outcome="unreachable", stage="capability", offered=("IMAP4rev1", "LOGINDISABLED")))),
-    Case("I23", of(attempt("smtp", "error: 0A000102:SSL routines::unsupported protocol", outcome="unreachable", stage="tls"))),
+    Case(
+        "I23",
+        of(attempt("smtp", "error: 0A000102:SSL routines::unsupported protocol", outcome="unreachable", stage="tls")),
+    ),
     Case("I24", of(attempt(reply="A1 BAD Command Argument Error. 12"))),
     Case("P2", of(refused("pop", sent=("AUTH XOAUTH2 <1,482 characters>",)))),
     Case("P4", pasted("-ERR Logon failure: unknown user name or bad password.")),
     Case("P5", pasted("-ERR Command is not valid in this state.")),
-    Case("S1", of(attempt("smtp", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. [X]"), organization=replace(with_ada(smtp="inherit"), settings=Settings(smtp_off=True)))),
-    Case("S2", of(attempt("smtp", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled"), organization=with_ada(smtp="off"))),
+    Case(
+        "S1",
+        of(
+            attempt(
+                "smtp",
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. "
+                "Visit https://aka.ms/smtp_auth_disabled for more information. [X]",
+            ),
+            organization=replace(with_ada(smtp="inherit"), settings=Settings(smtp_off=True)),
+        ),
+    ),
+    Case(
+        "S2",
+        of(
+            attempt(
+                "smtp",
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. "
+                "Visit https://aka.ms/smtp_auth_disabled",
+            ),
+            organization=with_ada(smtp="off"),
+        ),
+    ),
     Case("S3", pasted("535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [LO2P265CA0001]")),
     Case("S4", pasted("535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [X]")),
-    Case("S5", pasted("535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully. Contact your administrator.")),
-    Case("S6", pasted("535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. Contact your administrator.")),
+    Case(
+        "S5",
+        pasted(
+            "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be "
+            "authenticated successfully. Contact your administrator."
+        ),
+    ),
+    Case(
+        "S6",
+        pasted(
+            "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security "
+            "defaults policy. Contact your administrator."
+        ),
+    ),
     Case("S7", pasted("550 5.7.30 Basic authentication is not supported for Client Submission.")),
     Case("S13", pasted("530 5.7.57 Client not authenticated to send mail. [X]")),
-    Case("S14", of(attempt("smtp", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", stage="command"))),
-    Case("S14", pasted("554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"), "after DATA"),
+    Case(
+        "S14",
+        of(
+            attempt("smtp", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", stage="command")
+        ),
+    ),
+    Case(
+        "S14",
+        pasted("554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"),
+        "after DATA",
+    ),
     Case("S15", pasted("501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid.")),
     Case("S16", pasted("501 5.5.2 Cannot Base64 decode")),
     Case("S17", pasted("451 4.7.0 Temporary server error. Please try again later. PRX4 NextHop:X")),
-    Case("S18", pasted("432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information.")),
+    Case(
+        "S18",
+        pasted(
+            "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for "
+            "more information."
+        ),
+    ),
     Case("S19", of(attempt("smtp", outcome="unreachable", stage="connect"))),
     Case("S19", pasted("421 4.4.2 Connection dropped due to SocketError"), "in words"),
     Case("S20", pasted("550 5.1.8 Access denied, bad outbound sender")),
-)  # fmt: skip
+)
 _ADMINISTRATION = (
-    Case("G1", pasted("Request_BadRequest: NoBackingApplicationObject: The appId '5d6f' of the service principal does not reference a valid application object.")),
-    Case("G2", pasted("Request_ResourceNotFound: Resource 'x' does not exist or one of its queried reference-property objects are not present.")),
-    Case("G3", pasted('{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}')),
+    Case(
+        "G1",
+        pasted(
+            "Request_BadRequest: NoBackingApplicationObject: The appId '5d6f' of the service principal does "
+            "not reference a valid application object."
+        ),
+    ),
+    Case(
+        "G2",
+        pasted(
+            "Request_ResourceNotFound: Resource 'x' does not exist or one of its queried reference-property "
+            "objects are not present."
+        ),
+    ),
+    Case(
+        "G3",
+        pasted(
+            '{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}'
+        ),
+    ),
     Case("G4", pasted("Permission being assigned already exists on the object")),
     Case("G5", pasted("CredentialTypeNotAllowedAsPerAppPolicy: Credential type not allowed as per assigned policy")),
-    Case("G8", pasted("Need admin approval", policies=("ManagePermissionGrantsForSelf.microsoft-user-default-recommended",))),
+    Case(
+        "G8",
+        pasted("Need admin approval", policies=("ManagePermissionGrantsForSelf.microsoft-user-default-recommended",)),
+    ),
     Case("G9", pasted("Need admin approval", policies=())),
     Case("E1", pasted("WARNING: The ServiceId parameter is being depreciated and will be replaced with ObjectId.")),
-    Case("E2", pasted("New-ServicePrincipal : The term 'New-ServicePrincipal' is not recognized as the name of a cmdlet")),
+    Case(
+        "E2", pasted("New-ServicePrincipal : The term 'New-ServicePrincipal' is not recognized as the name of a cmdlet")
+    ),
     Case("E3", pasted("Add-MailboxPermission: The user or service principal 'Mail' couldn't be found.")),
     Case("E5", pasted("SmtpClientAuthenticationDisabled is blank")),
-    Case("E6", pasted("The command you tried to run isn't currently allowed in your organization. To run this command, you first need to run the command: Enable-OrganizationCustomization.")),
-)  # fmt: skip
+    Case(
+        "E6",
+        pasted(
+            "The command you tried to run isn't currently allowed in your organization. To run this "
+            "command, you first need to run the command: Enable-OrganizationCustomization."
+        ),
+    ),
+)
 
 CASES = (*_TOKENS, *_EXCHANGE, *_WIRE, *_ADMINISTRATION)
 """One case at least for each row but those of AADSTS numbers, which a test makes from the numbers."""

@@ -260,7 +260,10 @@ _ALL = tuple(thin for case in CASES for thin in _thinner(case.evidence))
 @settings(max_examples=600, deadline=None)
 @given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
 def test_what_is_taken_away_makes_no_cause_surer(evidence: Evidence, parts: frozenset[str]) -> None:
-    before = {each.cause.id: _SURE.get(each.standing, 0) for each in _diagnose(evidence).causes}
+    whole = _diagnose(evidence).causes
+    before = {each.cause.id: _SURE.get(each.standing, 0) for each in whole}
+    # What another row says better is not listed, and is no surer where that other row is gone.
+    before |= {row: before[each.cause.id] for each in whole for row in each.cause.instead_of}
     # What was fresh counted less: without the change a cause may stand where it stood.
     fresh = evidence.changes and "changes" in parts
     for each in _diagnose(_without(evidence, parts)).causes:
