@@ -348,6 +348,15 @@ def test_who_may_not_read_the_policy_is_told_so_and_can_go_on(opened: Opened) ->
     assert at.registering.apply(*change, apply=True).whole
 
 
+def test_a_deleted_registration_that_keeps_the_name_is_told_with_the_way_out(opened: Opened) -> None:
+    at = opened()
+    at.run.take_back(applied(at, **ALONE).where, apply=True)
+    receipt = applied(at, **ALONE)
+    assert outcomes(receipt) == ["refused", "not reached", "not reached"]
+    assert "uniqueName already exists" in receipt.entries[0].said
+    assert "restore it, or delete it permanently" in receipt.entries[0].remedy
+
+
 def test_nothing_is_planned_on_a_guess(opened: Opened) -> None:
     at = opened(reads=())
     change, *_ = planned(at, **ALONE)
@@ -486,6 +495,20 @@ def test_a_wrong_parameter_is_named(opened: Opened, asked: dict[str, Any], compl
     part = opened().registering
     with pytest.raises(ConfigurationError, match=complaint):
         part.wanted("Mail", **asked)
+
+
+@pytest.mark.parametrize(
+    ("keep_in", "complaint"),
+    [
+        pytest.param("FOO", "keep_in: found text of 3 characters", id="no reference"),
+        pytest.param("env:FOO", "keep_in: found env:FOO, which nothing can be written to", id="variable"),
+    ],
+)
+def test_a_place_that_cannot_take_the_credential_is_refused_before_the_plan(
+    opened: Opened, keep_in: str, complaint: str
+) -> None:
+    with pytest.raises(SecretError, match=complaint):
+        planned(opened(), keep_in, **ALONE)
 
 
 def test_what_is_left_empty_is_chosen(opened: Opened) -> None:

@@ -111,6 +111,21 @@ def test_a_deleted_app_can_be_brought_back_for_thirty_days(fresh: Lab) -> None:
     assert fresh.admin.refused("POST", f"{deleted}/{made['id']}/restore")[:2] == (404, "Request_ResourceNotFound")
 
 
+def test_a_deleted_app_keeps_its_unique_name_until_it_is_gone_for_good(fresh: Lab) -> None:
+    path, told = "/applications(uniqueName='kept')", {"displayName": "Kept"}
+    made = fresh.admin.patch(path, told, 201, Prefer="create-if-missing")
+    fresh.admin.ask("DELETE", f"/applications/{made['id']}")
+    refused = fresh.admin.ask("PATCH", path, told, headers={"Prefer": "create-if-missing"})
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400,
+        "Another object with the same value for property uniqueName already exists.",
+    )
+    fresh.admin.post(f"/directory/deletedItems/{made['id']}/restore", status=200)
+    fresh.admin.ask("DELETE", f"/applications/{made['id']}")
+    fresh.admin.ask("DELETE", f"/directory/deletedItems/{made['id']}")
+    fresh.admin.patch(path, told, 201, Prefer="create-if-missing")
+
+
 # Enterprise applications and replication.
 
 

@@ -550,7 +550,16 @@ def _creates(do: Operation) -> bool:
 def _remedy(step: Step, error: MailauthError) -> str:
     if isinstance(error, AccessError) and step.needs and not error.code.startswith(("401", "token")):
         return f"This step needs {' and '.join(step.needs)}. {error.remedy}".rstrip()
+    if "uniqueName already exists" in error.message:
+        return _KEPT_NAME
     return error.remedy
+
+
+# Called a bug of the service: learn.microsoft.com/graph/templates/known-issues-graph-bicep.
+_KEPT_NAME: Final = (
+    "A deleted registration keeps its unique name for 30 days. Under App registrations, Deleted applications: restore "
+    "it, or delete it permanently. Then plan again."
+)
 
 
 def _minutes() -> str:

@@ -1,20 +1,23 @@
 """App registrations: making, finding, changing and deleting them, and who owns them."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 from practice import enterprise_apps
-from practice.state import Application, Directory
+from practice.state import Application, Directory, ServicePrincipal
 
 from . import bodies, certificates, errors, passwords, queries, wire
 from .callers import ADMINS_OF_APPS
 from .calls import Answer, Call, Key, Operation
 from .registrations import READ, WRITE, found, managed
 
-__all__ = ["OPERATIONS", "free_name"]
+__all__ = ["OPERATIONS", "free_name", "kept"]
 
 _KIND: Final = "Application"
 _LONGEST_NAME: Final = 256
+_KEPT: Final = timedelta(days=30)
+_Kept = TypeVar("_Kept", Application, ServicePrincipal)
 
 _PARTS: Final = ("api", "web", "spa", "publicClient")
 _CHANGEABLE: Final = frozenset(
@@ -91,7 +94,7 @@ def _created(call: Call, seen: Directory, directory: Directory, body: Mapping[st
         owners=[caller.object_id],
     )
     if "uniqueName" in given:
-        app.unique_name = free_name(directory, bodies.text(given, "uniqueName", _KIND, longest=_LONGEST_NAME))
+        app.unique_name = free_name(call, directory, bodies.text(given, "uniqueName", _KIND, longest=_LONGEST_NAME))
         del given["uniqueName"]
     _change(call, seen, directory, app, given)
     shown = [_with_secret(call, seen, app, one) for one in passwords.asked(wanted)]
@@ -106,8 +109,13 @@ def _with_secret(call: Call, seen: Directory, app: Application, wanted: Mapping[
     return wire.secret(made, text)
 
 
-def free_name(directory: Directory, name: str) -> str:
-    """Return a unique name that no registration has.
+def kept(call: Call, among: Iterable[_Kept]) -> list[_Kept]:
+    """Return what was deleted, and can still be restored."""
+    return [one for one in among if one.deleted_date_time is None or one.deleted_date_time + _KEPT > call.now]
+
+
+def free_name(call: Call, directory: Directory, name: str) -> str:
+    """Return a unique name that no registration has; a deleted one keeps its name until it is gone for good.
 
     Raises:
         Refusal: One has it.
@@ -116,6 +124,9 @@ def free_name(directory: Directory, name: str) -> str:
         raise errors.conflict(
             "A conflicting object with one or more of the specified property values is present in the directory."
         )
+    # https://learn.microsoft.com/graph/templates/known-issues-graph-bicep: 30 days, or until it is removed for good.
+    if any(one.unique_name == name for one in kept(call, directory.deleted_applications)):
+        raise errors.bad("Another object with the same value for property uniqueName already exists.")
     return name
 
 

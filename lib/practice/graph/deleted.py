@@ -1,28 +1,19 @@
 """What was deleted within 30 days: app registrations and enterprise applications, to look at, bring back or remove."""
 
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from practice import enterprise_apps
 from practice.state import Application, Directory, ServicePrincipal
 
 from . import errors, queries, wire
-from .applications import free_name
+from .applications import free_name, kept
 from .callers import ADMINS_OF_APPS
 from .calls import Answer, Call, Operation
 from .registrations import READ, WRITE
 
 __all__ = ["OPERATIONS"]
 
-_KEPT: Final = timedelta(days=30)
-
 _Object = Application | ServicePrincipal
-_Kept = TypeVar("_Kept", Application, ServicePrincipal)
-
-
-def _kept(call: Call, among: Iterable[_Kept]) -> list[_Kept]:
-    return [one for one in among if one.deleted_date_time is None or one.deleted_date_time + _KEPT > call.now]
 
 
 def _shown(directory: Directory, found: _Object) -> dict[str, Any]:
@@ -39,13 +30,13 @@ def _backing(directory: Directory, principal: ServicePrincipal) -> Application |
 
 def _list_apps(call: Call) -> Answer:
     with call.directory() as directory:
-        found = _kept(call, directory.deleted_applications)
+        found = kept(call, directory.deleted_applications)
         return queries.listed(call, wire.APPLICATION, [_shown(directory, one) for one in found])
 
 
 def _list_principals(call: Call) -> Answer:
     with call.directory() as directory:
-        found = _kept(call, directory.deleted_service_principals)
+        found = kept(call, directory.deleted_service_principals)
         return queries.listed(call, wire.PRINCIPAL, [_shown(directory, one) for one in found])
 
 
@@ -59,8 +50,8 @@ def _get(call: Call) -> Answer:
 def _one(call: Call, directory: Directory) -> _Object:
     key = call.keys[0]
     every: list[_Object] = [
-        *_kept(call, directory.deleted_applications),
-        *_kept(call, directory.deleted_service_principals),
+        *kept(call, directory.deleted_applications),
+        *kept(call, directory.deleted_service_principals),
     ]
     found = next((one for one in every if one.id == key.guid), None)
     if found is None:
@@ -102,20 +93,21 @@ def _restore(call: Call) -> Answer:
     with call.changing() as (_, directory):
         found = _managed(call, directory)
         if isinstance(found, Application):
-            _restore_app(directory, found)
+            _restore_app(call, directory, found)
         else:
             _restore_principal(call, directory, found)
         kind = "application" if isinstance(found, Application) else "servicePrincipal"
         return call.one("directoryObjects", {"@odata.type": f"#microsoft.graph.{kind}", **_shown(directory, found)})
 
 
-def _restore_app(directory: Directory, app: Application) -> None:
-    if app.unique_name is not None:
-        free_name(directory, app.unique_name)
-    # Documented of the portal; that Graph does the same is unverified.
-    for principal in _gone_with(directory, app):
-        enterprise_apps.restore(directory, principal)
+def _restore_app(call: Call, directory: Directory, app: Application) -> None:
+    gone = _gone_with(directory, app)
     directory.deleted_applications.remove(app)
+    if app.unique_name is not None:
+        free_name(call, directory, app.unique_name)
+    # Documented of the portal; that Graph does the same is unverified.
+    for principal in gone:
+        enterprise_apps.restore(directory, principal)
     app.deleted_date_time = None
     directory.applications.append(app)
 
