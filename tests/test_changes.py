@@ -30,6 +30,7 @@ class Directory:
             None for as usual.
         sent: What was sent, and when, in seconds.
         on_send: What happens elsewhere meanwhile.
+        ends_in: After how many looks, waits, requests and replies the run ends, and how.
     """
 
     lags_s: Sequence[float] = (0,)
@@ -40,12 +41,21 @@ class Directory:
     looks: int = 0
     blind: bool = False
     on_send: Callable[[], object] = lambda: None
+    ends_in: tuple[int, type[BaseException]] | None = None
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.now_s)
 
     def sleep(self, seconds: float) -> None:
+        self._live()
         self.now_s += seconds
+
+    def _live(self) -> None:
+        if self.ends_in is not None:
+            left, how = self.ends_in
+            if not left:
+                raise how
+            self.ends_in = left - 1, how
 
     def shown(self, lag_s: float = 0) -> Things:
         found: Things = {}
@@ -55,6 +65,7 @@ class Directory:
         return found
 
     def look(self, _ask: Operation) -> changes.Rows:
+        self._live()
         if self.blind:
             raise UnreachableError("nobody answers", code="unreachable")
         lag_s = self.lags_s[self.looks % len(self.lags_s)]
@@ -63,6 +74,7 @@ class Directory:
 
     def send(self, do: Operation) -> Mapping[str, Any]:
         assert isinstance(do, GraphCall)
+        self._live()
         self.sent.append((do.method, self.now_s))
         self.on_send()
         fate = self.script.pop(0) if self.script else None
@@ -72,6 +84,7 @@ class Directory:
         self.writes.append((self.now_s + (fate or 0), write))
         if fate is not None:
             raise UnclearError("no reply", code="no answer")
+        self._live()
         return reply
 
     def _write(self, do: GraphCall) -> tuple[Mapping[str, Any], Write]:
@@ -289,6 +302,29 @@ def test_a_secret_that_cannot_be_kept_is_removed_or_stands_in_the_undo(
     assert "text of" not in receipt.entries[0].said
     mover.undo(receipt)
     assert mover.directory.shown() == {}
+
+
+class Killed(BaseException):
+    """The end of a process: nobody catches it, and nothing is written down any more."""
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt, Killed])
+@pytest.mark.parametrize("number", range(12))
+def test_whenever_a_run_ends_its_receipt_takes_back_what_was_done(
+    mover: Mover, number: int, how: type[BaseException]
+) -> None:
+    here = mover.directory
+    here.lags_s = (0, 3)
+    here.ends_in = number, how
+    with pytest.raises(how):
+        mover.apply(MAKE, CHANGE)
+    here.ends_in = None
+    left = mover.folder / "plan-0.jsonl"
+    if left.exists():
+        back = mover.undo(journal.read(left, where="r", tenant_id="t", cloud="public"))
+        assert back.whole
+    here.sleep(200)
+    assert here.shown() == {}
 
 
 def test_what_a_look_after_sending_cannot_tell_is_unclear_and_can_be_taken_back(mover: Mover) -> None:

@@ -118,6 +118,23 @@ def test_a_look_tells_of_everything_that_it_means() -> None:
     assert [told["it"] for _, told in plan.each(look, rows, {})] == ["a", "b"]
 
 
+def test_a_look_means_no_row_that_lacks_what_it_asks_for_or_holds_another_kind_of_value() -> None:
+    rows = [{"id": "a"}, {"id": "b", "Deny": "False"}, {"id": "c", "Deny": None}, {"id": "d", "Deny": False}]
+    look = Look(Cmdlet("Get-MailboxPermission"), where={"Deny": False}, binds={"it": "id"})
+    assert [told["it"] for _, told in plan.each(look, rows, {})] == ["d"]
+    by_text = replace(look, where={"Deny": "false"})
+    assert [told["it"] for _, told in plan.each(by_text, rows, {})] == ["b"]
+
+
+def test_who_signs_in_to_a_service_is_asked_for_what_its_own_steps_need_and_no_more() -> None:
+    graph = replace(APP, needs=("Application.ReadWrite.All",))
+    other = replace(APP, id="other", needs=("Application.ReadWrite.All", "Policy.Read.All"))
+    exchange = replace(APP, id="x", service="exchange", do=Cmdlet("New-ServicePrincipal"), needs=("Role Management",))
+    change = made(graph, exchange, other)
+    assert change.needs("graph") == ("Application.ReadWrite.All", "Policy.Read.All")
+    assert change.needs("exchange") == ("Role Management",)
+
+
 def test_a_change_freeze_is_wrong_and_names_its_days() -> None:
     check = plan.frozen(date(2026, 12, 14), date(2027, 1, 6))
     assert (check.outcome, check.found) == ("wrong", "nothing is to be changed from 2026-12-14 to 2027-01-06")

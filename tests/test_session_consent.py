@@ -220,7 +220,7 @@ class TestPractice:
             after = run.consents.look()
             # What the sign-in itself added to the operator's app stands before these, where it added anything.
             became = {entry.step: (entry.outcome, entry.said) for entry in receipt.entries}
-            assert [became[step.id] for step in change.steps] == [("done", "")] * 4
+            assert [became[step.id] for step in change.steps] == [("done", "")] * 5
             assert worst(after.checks) == "ok"
             assert run.consents.plan(after).steps == ()
             assert run.take_back(receipt.where, apply=True).whole

@@ -70,6 +70,17 @@ def test_a_value_that_changed_since_is_not_taken_out(file: Path) -> None:
     assert [flow.certificate for flow in flows] == [SecretRef("file", str(file.parent / "keys" / "second.pem"))]
 
 
+def test_a_list_of_words_holds_each_once_and_loses_those_alone_that_are_taken_out(file: Path) -> None:
+    def box(*protocols: str) -> dict[str, object]:
+        return {"mailboxes": [{"address": "orders@adatum.example", "protocols": list(protocols)}]}
+
+    statefile.merge(file, "adatum", box("imap"))
+    statefile.merge(file, "adatum", box("imap", "pop"))
+    assert tenants.load(file).tenant("adatum").mailboxes[0].protocols == ("imap", "pop")
+    statefile.remove(file, "adatum", box("pop", "smtp"))
+    assert tenants.load(file).tenant("adatum").mailboxes[0].protocols == ("imap",)
+
+
 def test_twice_is_once(file: Path) -> None:
     first = statefile.merge(file, "adatum", mail(file)).read_bytes()
     assert statefile.merge(file, "adatum", mail(file)).read_bytes() == first
