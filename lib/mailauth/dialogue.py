@@ -208,8 +208,12 @@ class Dialogue:
         return data
 
     def failed(self, said: str) -> None:
-        """End because the wire failed, as *said* in a sentence; an outcome that stands already stays."""
-        self._end("unreachable", said=said)
+        """End because the wire failed, as *said* in a sentence; an outcome that stands already stays.
+
+        Where the server complained before, its complaint decides.
+        """
+        complaint = self._complaint()
+        self._end("refused" if complaint else "unreachable", complaint, said)
 
     def note(self, text: str) -> None:
         """Write a line of ours into the transcript."""
@@ -354,11 +358,10 @@ class Dialogue:
             self._heard(_text(half))
             self.note("the line above has no end")
         self.note("the server closed the connection")
-        complaint = self._complaint()
-        if complaint:
-            self._end("refused", complaint, "The server closed the connection then.")
+        if self._complaint():
+            self.failed("The server closed the connection then.")
         else:
-            self._end("unreachable", said=f"The server closed the connection {_DURING[self.stage]}.")
+            self.failed(f"The server closed the connection {_DURING[self.stage]}.")
 
     def _decide(self, outcome: Outcome, reply: str = "", said: str = "") -> None:
         if self.outcome is None:

@@ -159,8 +159,7 @@ class Imap(Dialogue):
     def _tagged(self, status: str, rest: str) -> _Answer:
         if status == "OK":
             self._coded(rest)
-        else:
-            self._grumble = rest
+        self._grumble = "" if status == "OK" else rest
         return _Answer(status, rest)
 
     def _untagged(self, line: str, rest: str) -> None:

@@ -8,14 +8,16 @@ it says (backwards, in cipher) can: it has the token already.
 import base64
 import string
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 __all__ = ["REDACTED", "Redactor"]
 
 REDACTED = "<redacted>"
 
-_STRIDE = 4
+_GRAM = 6
+"""What is looked up at each place of a text; a run around it is followed to both ends."""
 _PIECE = 8
-"""A run of so many characters of a token is taken out; finding it takes at least twice the stride less one."""
+"""A shorter run is chance; one of eleven characters of a token (as many in base64) is always found."""
 
 _LONG = 64
 """From so many characters on a secret counts as a token: random, so that a piece of it is no word of a language."""
@@ -29,19 +31,19 @@ class Redactor:
 
     def __init__(self, *secrets: str) -> None:
         self._whole: list[str] = []
-        self._forms: list[str] = []
+        self._forms: list[_Form] = []
         for secret in filter(None, secrets):
-            forms = [form.translate(_FOLD) for form in _forms(secret)]
             if len(secret) >= _LONG:
-                self._forms += forms
+                self._forms += _forms(secret)
             else:
-                self._whole += [form for form in forms[:1] if len(form) >= _SHORTEST]
-                self._whole += [form for form in forms[1:] if len(form) >= _PIECE]
-        self._whole.sort(key=len, reverse=True)
-        self._index: dict[str, list[tuple[int, int]]] = {}
-        for number, form in enumerate(self._forms):
-            for place in range(0, len(form) - _STRIDE + 1, _STRIDE):
-                self._index.setdefault(form[place : place + _STRIDE], []).append((number, place))
+                own, *others = (form.text for form in _forms(secret))
+                self._whole += [own] * (len(own) >= _SHORTEST)
+                self._whole += [form for form in others if len(form) >= _PIECE]
+        self._index = {
+            form.text[place : place + _GRAM]: (form.text, place)
+            for form in self._forms
+            for place in range(0, len(form.text) - _GRAM + 1, form.stride)
+        }
 
     def __call__(self, text: str) -> str:
         """Return *text* without them."""
@@ -63,31 +65,42 @@ class Redactor:
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
         place = 0
-        while place <= len(text) - _STRIDE:
-            runs = [self._run(text, place, *at) for at in self._index.get(text[place : place + _STRIDE], ())]
-            start, stop = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+        while place <= len(text) - _GRAM:
+            at = self._index.get(text[place : place + _GRAM])
+            start, stop = _run(text, place, *at) if at else (0, 0)
             if stop - start >= _PIECE:
                 yield start, stop
                 place = stop
             else:
                 place += 1
 
-    def _run(self, text: str, place: int, number: int, at: int) -> tuple[int, int]:
-        """Return the stretch of *text* around *place* that is a stretch of a form around *at*."""
-        form, start, stop, left, right = self._forms[number], place, place + _STRIDE, at, at + _STRIDE
-        while start and left and text[start - 1] == form[left - 1]:
-            start, left = start - 1, left - 1
-        while stop < len(text) and right < len(form) and text[stop] == form[right]:
-            stop, right = stop + 1, right + 1
-        return start, stop
+
+@dataclass(frozen=True)
+class _Form:
+    """What a secret may look like, folded, and how many characters apart it is looked for."""
+
+    text: str
+    stride: int
 
 
-def _forms(secret: str) -> Iterator[str]:
-    yield secret
-    yield secret.encode().hex()
-    for once in _coded(secret):
-        yield once
-        yield from _coded(once)
+def _run(text: str, place: int, form: str, at: int) -> tuple[int, int]:
+    """Return the stretch of *text* around *place* that is a stretch of *form* around *at*."""
+    start, stop, left, right = place, place + _GRAM, at, at + _GRAM
+    while start and left and text[start - 1] == form[left - 1]:
+        start, left = start - 1, left - 1
+    while stop < len(text) and right < len(form) and text[stop] == form[right]:
+        stop, right = stop + 1, right + 1
+    return start, stop
+
+
+def _forms(secret: str) -> list[_Form]:
+    """Return the secret itself first. What takes more characters to say the same is looked for less densely."""
+    once = list(_coded(secret))
+    return [
+        *(_Form(text.translate(_FOLD), _GRAM) for text in (secret, *once)),
+        *(_Form(text.translate(_FOLD), 2 * _GRAM) for one in once for text in _coded(one)),
+        _Form(secret.encode().hex(), 2 * _GRAM),
+    ]
 
 
 def _coded(text: str) -> Iterator[str]:

@@ -96,6 +96,7 @@ class Submission(Dialogue):
         clock: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(sign_in, clock=clock)
+        self._refusals: list[str] = []
         self._senders = tuple(_address("sender", one) for one in senders) or (_address("user", sign_in.user),)
         self._to = _address("recipient", to or sign_in.user)
         self._letter = letter(self._senders[0], self._to, sent_at) if sent_at else b""
@@ -117,6 +118,9 @@ class Submission(Dialogue):
 
     def _leave(self) -> Script[None]:
         yield from self._ask(Said("QUIT", "QUIT"))
+
+    def _complaint(self) -> str:
+        return self._refusals[0] if self._refusals else ""
 
     # --- the stages -------------------------------------------------------------------------------
 
@@ -151,17 +155,16 @@ class Submission(Dialogue):
 
     def _transactions(self) -> Script[None]:
         """Try every sender, so that one who is refused hides no other; the first refusal decides."""
-        refusals: list[str] = []
         for number, sender in enumerate(self._senders):
             reply = yield from self._transaction(sender, self._letter if number == 0 else b"")
             if reply.code == "421":
-                raise Refused(refusals[0] if refusals else reply.text, leave=False)
+                raise Refused(self._complaint() or reply.text, leave=False)
             if not reply.good:
-                refusals.append(reply.text)
+                self._refusals.append(reply.text)
                 self.note(f"{sender} cannot send here")
             yield from self._expect("250", "RSET")
-        if refusals:
-            raise Refused(refusals[0])
+        if self._refusals:
+            raise Refused(self._complaint())
 
     def _transaction(self, sender: str, message: bytes) -> Script[Reply]:
         for command in (f"MAIL FROM:<{sender}>", f"RCPT TO:<{self._to}>"):
