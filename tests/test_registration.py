@@ -284,9 +284,9 @@ def test_a_restriction_for_new_apps_holds_for_one_that_is_to_be_made() -> None:
         pytest.param({"protocols": ("imap", "ftp")}, "protocols: found 'ftp'", id="protocol"),
         pytest.param({"protocols": ()}, "protocols: found none", id="no protocol"),
         pytest.param({"credential": "none"}, "credential: found none for flow app-only", id="no credential"),
-        pytest.param({"credential": "federated"}, "needs an issuer and a subject", id="federated by whom"),
+        pytest.param({"credential": "federated"}, "federated: credential federated needs NAME ISSUER SUBJECT", id="federated by whom"),
         pytest.param({"flow": "both", "clients": ()}, "clients: found none for flow both", id="no client"),
-        pytest.param({"lasts": timedelta(days=900)}, "lasts: found 900 days", id="too long"),
+        pytest.param({"lasts": timedelta(days=900)}, "days: found 900", id="too long"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(change: dict[str, Any], complaint: str) -> None:

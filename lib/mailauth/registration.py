@@ -252,11 +252,11 @@ class Wanted:
             expected = "a credential" if self.acts_alone else "none: people prove who they are"
             raise ValueError(f"credential: found {self.credential} for flow {self.flow}; expected {expected}")
         if (self.credential == "federated") != (self.federated is not None):
-            raise ValueError("credential federated needs an issuer and a subject, and no other credential has them")
+            raise ValueError("federated: credential federated needs NAME ISSUER SUBJECT, and no other takes them")
         if self.for_people and not self.clients:
             raise ValueError(f"clients: found none for flow {self.flow}; expected one of {', '.join(CLIENTS)}")
         if not timedelta(days=1) <= self.lasts <= _LONGEST_SECRET:
-            raise ValueError(f"lasts: found {self.lasts.days} days; expected 1 to {_LONGEST_SECRET.days}")
+            raise ValueError(f"days: found {self.lasts.days}; expected 1 to {_LONGEST_SECRET.days}")
 
     @property
     def slug(self) -> str:

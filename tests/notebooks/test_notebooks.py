@@ -30,7 +30,13 @@ def code(notebook: Any) -> list[Any]:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["00-start", "10-find-basic-auth", "20-register-app", "30-consent", "40-grant-mailboxes"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "00-start",
+        "10-find-basic-auth",
+        "20-register-app",
+        "30-consent",
+        "40-grant-mailboxes",
+    ]
 
 
 def test_it_is_committed_without_outputs(notebook: Any) -> None:
@@ -49,6 +55,16 @@ def test_a_cell_is_one_breath_and_defines_nothing(notebook: Any) -> None:
             assert len(source(cell).splitlines()) <= 6
         defined = [line for line in ast.parse(source(cell)).body if isinstance(line, ast.FunctionDef | ast.ClassDef)]
         assert defined == []
+
+
+def test_only_what_reads_sign_ins_takes_the_days_of_a_report() -> None:
+    taking = [path.stem for path in NOTEBOOKS if "days" in _declared(path)]
+    assert taking == ["10-find-basic-auth"]
+
+
+def _declared(path: Path) -> dict[str, object]:
+    cells = code(json.loads(path.read_text("utf-8")))
+    return dict(parameters.declared(source(next(c for c in cells if "parameters" in c["metadata"].get("tags", [])))))
 
 
 SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|effective)\.")
