@@ -228,7 +228,7 @@ class Registering:
         now, tenant = self.tenancy.now(), self.tenancy.tenant
         if place is None:
             return registrationplan.nothing_to_rotate(wanted, tenant=tenant, id=plan.new_id(now), now=now), None
-        new = self._free(wanted) if keep_in in ("", "file") else self._place(keep_in)
+        new = self._free(wanted) if keep_in in ("", "file") else self._place(keep_in, "rotate")
         made = registrationplan.rotate(found, wanted, tenant=tenant, id=plan.new_id(now), now=now, place=new)
         self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
         return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
@@ -304,9 +304,16 @@ class Registering:
 
     # Places.
 
-    def _place(self, text: str) -> Place:
-        ref = secretrefs.parse(text, base=self.tenancy.configuration.path.parent)
-        return self._at(ref)
+    def _place(self, text: str, field: str = "keep_in") -> Place:
+        try:
+            ref = secretrefs.parse(text, base=self.tenancy.configuration.path.parent)
+        except SecretError as error:
+            raise SecretError(f"{field}: {error}") from None
+        place = self._at(ref)
+        if ref.kind == "env" and not place.held:
+            said = f"{field}: found {ref}, which nothing can be written to; expected file:PATH or keyring:SERVICE/USER"
+            raise SecretError(said)
+        return place
 
     def _at(self, ref: SecretRef) -> Place:
         held = secrets.is_taken(ref)
