@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
+from urllib.parse import quote_plus
 
 from azure.core.credentials import TokenCredential
 
 from mailauth import tokens
 from mailauth.errors import ConfigurationError, MailauthError, SecretError, TokenError
 from mailauth.proof import NoToken
+from mailauth.redaction import Redactor
 from mailauth.secretrefs import SecretRef
 from mailauth.tenants import Flow, MailApp, Protocol, Tenant
 from mailauth.tokens import Claims
@@ -31,15 +33,18 @@ _REFUSED_FOR: Final = timedelta(minutes=1)
 """A refusal stands for so long: hundreds of mailboxes ask once, and who runs a cell again asks anew."""
 
 _SCHEME: Final = re.compile(r"Bearer\s+", re.IGNORECASE)
-_CODE: Final = re.compile(r"AADSTS\d+")
+_CODE: Final = re.compile(r"AADSTS\d{1,12}")
+_WORD: Final = re.compile(r"[A-Za-z_ ]{1,60}")
 _GUID: Final = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+_IS_GUID: Final = re.compile(rf"^{_GUID}$")
 # Entra ends its texts with these, in this order; older ones put each on a line of its own.
 _TRACE: Final = re.compile(rf"Trace ID: {_GUID}")
 _CORRELATION: Final = re.compile(rf"Correlation ID: {_GUID}")
 _TIME: Final = re.compile(r"Timestamp: (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?)")
 _TAIL: Final = re.compile(r"[\r\n]| ?(?:Trace|Correlation) ID: | ?Timestamp: ")
-# A cloud of the tenants file may be anybody's, and say again what it was sent.
-_LONG: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{60,}")
+# A cloud of the tenants file may be anybody's, and say again what it was sent: codes, assertions, PKCE's verifier.
+# Thumbprints, which are hexadecimal, help to find a certificate, and stay.
+_LONG: Final = re.compile(r"(?![0-9A-Fa-f]+(?![A-Za-z0-9_~+/=-]))[A-Za-z0-9_~+/=-]{43,}")
 _MOST: Final = 600
 
 
@@ -207,7 +212,7 @@ class MailTokens:
             held.credential = self._credential(app, flow, account)
         answer = identity.acquire(held.credential, *wanted, fresh=fresh)
         if "access_token" not in answer:
-            return _refused(answer), wanted
+            return _refused(answer, _redactor(flow)), wanted
         now = self._now()
         secret = secrets.Secret(str(answer["access_token"]))
         ends_at = now + timedelta(seconds=int(answer.get("expires_in", 0)))
@@ -263,20 +268,33 @@ def _claims(secret: secrets.Secret) -> Claims | None:
         return None
 
 
-def _refused(answer: Mapping[str, Any]) -> NoToken:
+def _redactor(flow: Flow) -> Redactor:
+    """Return what takes this flow's secrets out of a text, as they are and as a form has them."""
+    references = (flow.secret, flow.password, flow.assertion)
+    known = [secrets.read(each).reveal() for each in references if each is not None]
+    return Redactor(*known, *map(quote_plus, known))
+
+
+def _refused(answer: Mapping[str, Any], redact: Redactor) -> NoToken:
     """Return what Entra said in place of a token, its ids and times apart from the sentence."""
-    text = str(answer.get("error_description") or answer.get("error") or "")
-    error = str(answer.get("error") or "")
-    numbers = answer.get("error_codes") or ()
-    code = _CODE.search(text)
+    told = {name: str(answer.get(name) or "") for name in ("error", "error_description", "correlation_id", "trace_id")}
+    text = redact(told["error_description"] or told["error"])
+    error = told["error"] if _WORD.fullmatch(told["error"]) else ""
     return NoToken(
-        code[0] if code else f"AADSTS{numbers[0]}" if numbers else error or "no reason given",
-        "" if error.startswith("AADSTS") else error,
+        _number(text, answer.get("error_codes")) or error or "no reason given",
+        error,
         _sentence(text),
-        str(answer.get("correlation_id") or _first(_CORRELATION, text)),
-        str(answer.get("trace_id") or _first(_TRACE, text)),
-        str(answer.get("timestamp") or _first(_TIME, text)),
+        _first(_IS_GUID, told["correlation_id"]) or _first(_CORRELATION, text),
+        _first(_IS_GUID, told["trace_id"]) or _first(_TRACE, text),
+        _first(_TIME, f"Timestamp: {answer.get('timestamp')} {text}"),
     )
+
+
+def _number(text: str, numbers: object) -> str:
+    """Return the AADSTS number with its prefix; empty where there is none."""
+    if found := _CODE.search(text):
+        return found[0]
+    return f"AADSTS{numbers[0]}" if isinstance(numbers, list) and numbers and isinstance(numbers[0], int) else ""
 
 
 def _sentence(text: str) -> str:
