@@ -119,7 +119,12 @@ def test_a_look_tells_of_everything_that_it_means() -> None:
 
 
 def test_a_look_means_no_row_that_lacks_what_it_asks_for_or_holds_another_kind_of_value() -> None:
-    rows = [{"id": "a"}, {"id": "b", "Deny": "False"}, {"id": "c", "Deny": None}, {"id": "d", "Deny": False}]
+    rows: list[dict[str, Any]] = [
+        {"id": "a"},
+        {"id": "b", "Deny": "False"},
+        {"id": "c", "Deny": None},
+        {"id": "d", "Deny": False},
+    ]
     look = Look(Cmdlet("Get-MailboxPermission"), where={"Deny": False}, binds={"it": "id"})
     assert [told["it"] for _, told in plan.each(look, rows, {})] == ["d"]
     by_text = replace(look, where={"Deny": "false"})

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from mailauth import cli, runbookapps, signing, tenants
 from mailauth import plan as plans
-from mailauth.errors import AccessError
+from mailauth.errors import AccessError, MailauthError
 from mailauth.plan import GraphCall
 from mailauth.runbookapps import BOOTSTRAP, Found, Known
-from mailauth.services import journal
+from mailauth.services import journal, store
 from mailauth.session.signing_in import SigningIn
 from mailauth.session.tenancy import Tenancy
 from mailauth.signing import Grant
@@ -229,6 +230,12 @@ def test_a_second_time_nothing_is_left_to_make(office: Office) -> None:
         assert again.plan_apps().steps == ()
 
 
+def test_while_another_run_of_the_tenant_is_under_way_none_is_made(office: Office) -> None:
+    with store.lock("woodgrove"), pytest.raises(MailauthError, match=r"^woodgrove is being run already"):
+        office.open().make_apps()
+    assert not [app for app in office.directory().applications if app.unique_name]
+
+
 def test_before_the_first_sign_in_nobody_can_say_what_it_added(office: Office) -> None:
     with windows.opening(windows.person(office.practice, f"admin@{DOMAIN}")):
         receipt = office.open().make_apps()
@@ -316,6 +323,18 @@ def test_whoever_may_not_register_apps_is_told_so_and_nothing_is_half_made(offic
         run(office, "--apply", "--sign-in", "interactive")
     assert "AADSTS" in str(caught.value) or "administrator" in str(caught.value)
     assert not [app for app in office.directory().applications if app.unique_name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        pytest.param(("--link", "mail"), "--link: found 'mail'; expected an application id", id="no id"),
+        pytest.param(("--print", "--apply"), "--print and --link only show", id="shown and applied"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(asked: tuple[str, ...], complaint: str, office: Office) -> None:
+    with pytest.raises(click.UsageError, match=complaint):
+        run(office, *asked)
 
 
 @pytest.mark.parametrize("asked", [("--print",), ("--link", BOOTSTRAP.client_id)], ids=["script", "link"])

@@ -1,6 +1,7 @@
 """The ``mailauth`` command: the same session methods as the notebooks' cells."""
 
 import os
+import re
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from .errors import MailauthError
 from .plan import Plan, Receipt
 from .services import children, store
 from .session import roads as leading
-from .session.signing_in import Road
+from .session.signing_in import SignInFlow
 from .views import changing, consenting, registering
 from .views import roads as road_views
 
@@ -335,7 +336,7 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     "--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where receipts go."
 )
 @click.option("--multi-tenant", "multi", is_flag=True, help="Let other tenants consent to them as well.")
-@click.option("--sign-in", "road", default="interactive", show_default=True, type=click.Choice(get_args(Road)))
+@click.option("--sign-in", "flow", default="interactive", show_default=True, type=click.Choice(get_args(SignInFlow)))
 @click.option("--apply", is_flag=True, help="Make them; without it, what would be made is shown.")
 @click.option(
     "--print", "printed", is_flag=True, help="Show the same as PowerShell, for an administrator; asks nobody."
@@ -344,7 +345,7 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     "--link", default="", metavar="CLIENT_ID", help="Show a customer's link for an app that exists; asks nobody."
 )
 def runbook_app(
-    config: str, tenant: str, out: str, multi: bool, road: Road, apply: bool, printed: bool, link: str
+    config: str, tenant: str, out: str, multi: bool, flow: SignInFlow, apply: bool, printed: bool, link: str
 ) -> int:
     """Make the two app registrations of your own that the runbook signs in with: one reads, one changes.
 
@@ -353,6 +354,10 @@ def runbook_app(
     """
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     chosen = configuration.tenant(tenant)
+    if apply and (printed or link):
+        raise click.UsageError("--print and --link only show; leave out --apply, or leave out the other.")
+    if link and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", link):
+        raise click.UsageError(f"--link: found {link!r}; expected an application id, as the portal shows it.")
     if printed or link:
         where = {"tenant_id": chosen.tenant_id, "client_id": link}
         click.echo(
@@ -360,7 +365,7 @@ def runbook_app(
         )
         return 0
     parts = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).signing_in
-    receipt = parts.make_apps(multi=multi, road=road) if apply else Receipt(parts.plan_apps(multi=multi, road=road))
+    receipt = parts.make_apps(multi=multi, flow=flow) if apply else Receipt(parts.plan_apps(multi=multi, flow=flow))
     shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(receipt.plan)
     for view in shown.views:
         click.echo(f"{view}\n")

@@ -168,7 +168,7 @@ class Run(Tenancy):
         window = Window(now - (timedelta(days=days) if days else _WIDEST), now)
         self.renew()
         decided = self._decided()
-        with self._alone():
+        with self.alone():
             heard, reports = self._listen(window, decided, now, whole=not days)
             self.tell("")
         findings = signins.assess(

@@ -19,11 +19,11 @@ from ..services import runbookapps as registered
 from ..services import signing as grants
 from ..services.client import Graph, Pace
 from ..services.journal import Journal
-from .tenancy import Tenancy, attended
+from .tenancy import Tenancy, attended, shown
 
-__all__ = ["Road", "SigningIn"]
+__all__ = ["SignInFlow", "SigningIn"]
 
-Road = Literal["interactive", "pasted", "device-code"]
+SignInFlow = Literal["interactive", "pasted", "device-code"]
 """How a person signs in."""
 
 _READS = ("Directory.Read.All",)
@@ -131,22 +131,22 @@ class SigningIn:
         """
         return self.missing(plan) if apply and plan.steps else (None, ())
 
-    def plan_apps(self, *, multi: bool = False, road: Road = "interactive") -> Plan:
+    def plan_apps(self, *, multi: bool = False, flow: SignInFlow = "interactive") -> Plan:
         """Return what makes the runbook's own two registrations; changes nothing.
 
         Args:
             multi: Let other tenants consent to them as well.
-            road: How somebody signs in, where the tenant has nobody who reads it.
+            flow: How somebody signs in, where the tenant has nobody who reads it.
 
         Raises:
             SourceError: The tenant could not be read.
         """
         tenancy = self.tenancy
-        who = tenancy.reader() if tenancy.tenant.admin else self._borrowed(road)
+        who = tenancy.reader() if tenancy.tenant.admin else self._borrowed(flow)
         with self._graph(who, *([] if tenancy.tenant.admin else _READS)) as graph:
             return self._planned(registered.read(graph), multi=multi)
 
-    def make_apps(self, *, multi: bool = False, road: Road = "interactive") -> Receipt:
+    def make_apps(self, *, multi: bool = False, flow: SignInFlow = "interactive") -> Receipt:
         """Make the two registrations, note their ids in the tenant's state file, and return the receipt.
 
         Somebody signs in to an app of Microsoft's for it, once. What was agreed to on that page stands in the receipt,
@@ -154,15 +154,16 @@ class SigningIn:
 
         Args:
             multi: Let other tenants consent to them as well.
-            road: How somebody signs in.
+            flow: How somebody signs in.
 
         Raises:
             SourceError: Nobody signed in, or the tenant could not be read; nothing was changed.
+            MailauthError: Another run of the tenant is under way on this machine.
         """
         tenancy, tenant = self.tenancy, self.tenancy.tenant
         before = grants.grants(tenant.cloud, tenancy.reader(), BOOTSTRAP.client_id) if tenant.admin else None
-        borrowed = self._borrowed(road)
-        with self._graph(borrowed, *SCOPES) as graph:
+        borrowed = self._borrowed(flow)
+        with tenancy.alone(), self._graph(borrowed, *SCOPES) as graph:
             plan = self._planned(registered.read(graph), multi=multi)
             if not plan.steps:
                 self._note(plan.bound)
@@ -181,7 +182,7 @@ class SigningIn:
         path = self.tenancy.folder / "receipts" / f"{plan.id}.jsonl"
         # What the page did is written down as done: tried again, it would count as found, and nobody would undo it.
         done = signing.done(agreed or (), at=self.tenancy.now())
-        journal = Journal(path, whole, by=by, where=str(path))
+        journal = Journal(path, whole, by=by, where=shown(path))
         return changes.apply(
             whole,
             {"graph": changes.OnGraph(graph)},
@@ -201,9 +202,9 @@ class SigningIn:
         if content:
             statefile.merge(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
 
-    def _borrowed(self, road: Road) -> TokenCredential:
+    def _borrowed(self, flow: SignInFlow) -> TokenCredential:
         tenant = self.tenancy.tenant
-        admin = replace(BOOTSTRAP, flow=road)
+        admin = replace(BOOTSTRAP, flow=flow)
         return identity.credential(admin, tenant_id=tenant.tenant_id, cloud=tenant.cloud, attended=attended())
 
     def _graph(self, who: TokenCredential, *scopes: str) -> Graph:

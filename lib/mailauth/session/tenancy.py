@@ -149,7 +149,7 @@ class Tenancy:
     def _applied(self, change: Plan, *, undoes: str = "", changed_at: datetime | None = None) -> Receipt:
         path = self.folder / "receipts" / f"{change.id}.jsonl"
         self.renew()
-        with self._alone():
+        with self.alone():
             # An undo asks for nothing that the change had not asked for.
             whole, agreed = (change, ()) if undoes else self._asked(change)
             with self._doers(whole) as doers:
@@ -224,7 +224,7 @@ class Tenancy:
         assert who is not None
         return who.account or f"app {who.client_id}"
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
+    def alone(self) -> contextlib.AbstractContextManager[None]:
         """Keep other runs away while the tenant or its archive changes; a headless run holds that lock already."""
         held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
         return contextlib.nullcontext() if held else store.lock(self.tenant.name)
