@@ -208,6 +208,14 @@ def test_an_app_that_sends_by_a_role_in_exchange_must_not_hold_the_permission() 
     )
 
 
+def test_nobody_is_asked_to_register_a_permission_that_is_to_go() -> None:
+    where = tenant("certificate")
+    where = replace(where, mail_apps=(replace(where.mail_apps[0], smtp="rbac"),))
+    checks = grants.assess(where, found(roles=ROLES | {SMTP}, asks=frozenset())).checks
+    [check] = [each for each in checks if each.name == "relay: a new consent"]
+    assert check.found == "it may take back IMAP.AccessAsApp, POP.AccessAsApp"
+
+
 def test_a_permission_that_was_added_after_the_consent_is_told_from_one_that_nobody_listed() -> None:
     asks = frozenset(each.id for each in permissions.of("pop", "scope"))
     given = Scopes(GRAPH.object_id, MAIL - {"POP.AccessAsUser.All"})

@@ -557,7 +557,9 @@ def _at_risk(app: AppConsent, held: Held, found: Found) -> Iterator[Check]:
     """Yield what the next consent may take back, as the registration does not list it any more."""
     if held.asks is None:
         return
-    lost = sorted({value for _, _, value, permission_id in _given(held, found) if permission_id not in held.asks})
+    given = {value for _, _, value, permission_id in _given(held, found) if permission_id not in held.asks}
+    # What defeats the role is to go anyway, and never into the registration.
+    lost = sorted(value for value in given if not (app.smtp == "rbac" and value in _ROLES))
     if lost:
         remedy = "Add to the registration what of it is needed, before anybody opens a link."
         yield Check(f"{app.name}: a new consent", "cannot know", f"it may take back {', '.join(lost)}", remedy)

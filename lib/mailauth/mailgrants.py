@@ -436,6 +436,8 @@ class _Draft:
         if off is None:
             yield _unread(f"SMTP AUTH on {box.address}")
         elif off and door and door.outcome == "ok":
+            # What keeps passwords out, or that somebody named the mailbox, belongs to what is decided on.
+            yield door
             yield mailsteps.submission(box)
         elif off:
             yield door or _unread(f"whether passwords come in with SMTP AUTH on {box.address}")
@@ -599,7 +601,10 @@ def _defeated(app: App) -> Check:
         f"{app.name} holds the permission {_PERMISSION}: it has no scope, and with it in the token Exchange asks for "
         "FullAccess instead of the role, so no scope is made"
     )
-    remedy = f"Take {_PERMISSION} away with 30, and out of the registration with 20; then run 40 again."
+    remedy = (
+        f"Take {_PERMISSION} away with 30, and out of the registration with 20; then run 40 again. Where it sends "
+        "today, choose a quiet hour: it cannot send from the end of its token until the role counts, up to two hours."
+    )
     return Check(_ROLE, "wrong", found, remedy)
 
 
