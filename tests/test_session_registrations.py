@@ -454,7 +454,8 @@ def test_the_last_credential_is_never_retired(opened: Opened) -> None:
 
 @pytest.mark.parametrize("credential", ["certificate", "secret"])
 def test_the_credential_that_was_just_proven_is_never_retired(opened: Opened, credential: str) -> None:
-    at, asked = opened(), {"flow": "app-only", "credential": credential}
+    at = opened()
+    asked: dict[str, Any] = {"flow": "app-only", "credential": credential}
     applied(at, **asked)
     receipt, place = rotated(at, **asked)
     part = at.registering
@@ -467,6 +468,17 @@ def test_the_credential_that_was_just_proven_is_never_retired(opened: Opened, cr
     change = part.retire(found, wanted, place, proof, key_ids=made.id.upper())
     assert change.steps == ()
     assert f"{made.id} is the one in use, which was just proven" in {check.found for check in change.checks}
+
+
+def test_a_reference_in_the_tenants_file_itself_stops_a_rotation_and_not_whoever_looks_at_it(opened: Opened) -> None:
+    at = opened(mail_apps=[{"name": "Mail", "flows": [{"kind": "certificate", "certificate": "file:theirs.pem"}]}])
+    applied(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    found = part.look(wanted)
+    change, _ = part.rotate(found, wanted, part.place(found, wanted))
+    assert change.steps == ()
+    assert [check.name for check in change.checks if check.outcome == "wrong"] == ["tenants file"]
 
 
 def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> None:

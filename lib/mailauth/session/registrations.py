@@ -230,7 +230,11 @@ class Registering:
             return registrationplan.nothing_to_rotate(wanted, tenant=tenant, id=plan.new_id(now), now=now), None
         new = self._free(wanted) if keep_in in ("", "file") else self._place(keep_in, "rotate")
         made = registrationplan.rotate(found, wanted, tenant=tenant, id=plan.new_id(now), now=now, place=new)
-        self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
+        try:
+            self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
+        except ConfigurationError as error:
+            # Whoever only looks gets to the end of the notebook; whoever rotates is stopped here.
+            made = replace(made, steps=(), checks=(*made.checks, _fixed(error)))
         return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
 
     def prove(self, found: Found, wanted: Wanted, place: Place | None) -> Check:
@@ -383,6 +387,11 @@ class Registering:
         if not client_id:
             del content["mail_apps"][0]["client_id"]
         statefile.check(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
+
+
+def _fixed(error: ConfigurationError) -> Check:
+    remedy = "Take the reference out of the tenants file, and run 20 with apply: the state file holds it from then on."
+    return Check("tenants file", "wrong", error.message, remedy)
 
 
 def _takes_away(step: Step) -> bool:
