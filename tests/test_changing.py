@@ -75,6 +75,17 @@ def test_what_a_registration_asks_for_is_read_by_name() -> None:
     assert imap not in said
 
 
+def test_a_switch_that_follows_the_organization_is_not_called_empty() -> None:
+    switch = replace(
+        step(1),
+        before={"SmtpClientAuthenticationDisabled": None},
+        after={"SmtpClientAuthenticationDisabled": False},
+    )
+    said = text(changing.plan(plan(switch)))
+    assert "SmtpClientAuthenticationDisabled: as the organization has it" in said
+    assert "SmtpClientAuthenticationDisabled: no" in said
+
+
 def test_a_plan_without_changes_says_so() -> None:
     assert "Open mailboxes: nothing to change" in text(changing.plan(plan()))
     assert "The plan changes nothing." in text(changing.receipt(Receipt(plan())))

@@ -106,6 +106,13 @@ def test_what_the_app_opens_stands_beside_what_it_is_meant_to() -> None:
     assert "not open yet" in text
 
 
+def test_an_app_is_called_by_its_name_beside_the_sid_that_exchange_shows() -> None:
+    rights = {address("ada"): (MailboxRight(address("ada"), SID, ("FullAccess",)),)}
+    held = replace(organization(box("ada")), principals=(Principal(APP.object_id, APP_ID, "Contoso mail", SID, "g"),))
+    text = str(shown.open_today(look(organization=replace(held, rights=rights))))
+    assert f"Contoso mail, {SID}" in text
+
+
 def test_where_no_app_is_registered_each_part_says_so() -> None:
     found = look(app=mailgrants.App("an app", "", alone=False))
     assert "Not configured" in str(shown.known(found))

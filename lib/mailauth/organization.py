@@ -731,8 +731,8 @@ def _coverage(
     for cmdlet, what in _PARTS.items():
         if cmdlet in answers:
             yield _covered(what, answers[cmdlet], source)
-    yield from _per_mailbox("who may open", rights, source)
-    yield from _per_mailbox("how full is", statistics, source)
+    yield from _per_mailbox("who may open", "who may open the mailboxes asked about", rights, source)
+    yield from _per_mailbox("how full is", "how full the mailboxes asked about are", statistics, source)
 
 
 def _covered(what: str, answer: Answer, source: str) -> Coverage:
@@ -742,11 +742,11 @@ def _covered(what: str, answer: Answer, source: str) -> Coverage:
     return Coverage(what, state, source, reason=answer.reason, remedy=answer.remedy)
 
 
-def _per_mailbox(what: str, asked: Mapping[str, Answer], source: str) -> Iterable[Coverage]:
+def _per_mailbox(what: str, of_all: str, asked: Mapping[str, Answer], source: str) -> Iterable[Coverage]:
     """Return one record for those that answered, and one for each mailbox that did not."""
     read = [address for address, answer in asked.items() if not isinstance(answer, Missing)]
     if read:
-        yield Coverage(f"{what} {len(read)} of the mailboxes asked about", "complete", source)
+        yield Coverage(f"{of_all}: {len(read):,} of {len(asked):,}", "complete", source)
     for address, answer in asked.items():
         if isinstance(answer, Missing):
             yield _covered(f"{what} {address}", answer, source)

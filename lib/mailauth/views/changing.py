@@ -97,13 +97,23 @@ def _version(seen: Seen) -> Cell:
     """Return one version of what a step changes, in words."""
     if seen is None:
         return Badge("not there", "quiet")
-    return [f"{name}: {_value(value)}" for name, value in seen.items()] or "there"
+    return [
+        f"{name}: {_EMPTY.get(name, 'empty') if _is_empty(value) else _value(value)}" for name, value in seen.items()
+    ] or "there"
+
+
+# A switch that a mailbox leaves to the organization is no empty field to whoever reads a plan.
+_EMPTY: Final[Mapping[str, str]] = {"SmtpClientAuthenticationDisabled": "as the organization has it"}
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == "" or value == []
 
 
 def _value(value: object) -> str:
     if isinstance(value, Ref):
         return f"({value.name})"
-    if value is None or value == "" or value == []:
+    if _is_empty(value):
         return "empty"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -45,7 +45,9 @@ def _copies(asked: AppLinks) -> Iterator[View]:
 
 def messages(found: Sequence[AppLinks], *, tenant: str) -> Stack:
     """Return a mail to an administrator for each app, with the simplest link."""
-    mails = [Code(f"A mail to ask for {each.app}", consent.message(each, tenant=tenant)) for each in found]
+    mails = [
+        Code(f"{each.app}: the mail that asks for consent", consent.message(each, tenant=tenant)) for each in found
+    ]
     return Stack(mails or [_NO_APP])
 
 

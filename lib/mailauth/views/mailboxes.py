@@ -1,6 +1,6 @@
 """What notebook 40 shows: how Exchange knows the app, what it can open, what senders put into From, the script."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..checks import Check
@@ -50,7 +50,7 @@ def open_today(found: Found) -> Table:
     """Return what the app itself can open or send as, beside what it is meant to."""
     held = found.openings
     there = {each.mailbox for each in held if each.wanted}
-    rows = [_opening(each) for each in sorted(held, key=lambda each: each.wanted)]
+    rows = [_opening(each, _by_sid(found)) for each in sorted(held, key=lambda each: each.wanted)]
     rows += [
         (each.address, [_PROTOCOLS[one] for one in each.protocols], "", Badge("not open yet", "warn"))
         for each in found.wanted
@@ -62,8 +62,17 @@ def open_today(found: Found) -> Table:
     return Table(("Mailbox", "Right", "By", ""), rows, f"What {found.app.name} can open today", note, empty=empty)
 
 
-def _opening(each: Opening) -> Sequence[Cell]:
-    return each.mailbox, each.right, each.by, Badge("wanted", "ok") if each.wanted else Badge("nobody asked", "bad")
+def _opening(each: Opening, apps: Mapping[str, str]) -> Sequence[Cell]:
+    verdict = Badge("wanted", "ok") if each.wanted else Badge("nobody asked", "bad")
+    return each.mailbox, each.right, _named(each.by, apps), verdict
+
+
+def _by_sid(found: Found) -> Mapping[str, str]:
+    return {one.sid.lower(): one.name for one in found.organization.principals or ()}
+
+
+def _named(trustee: str, apps: Mapping[str, str]) -> Sequence[str]:
+    return [part for part in (apps.get(trustee.lower()), trustee) if part]
 
 
 def _address(found: Found, name: str) -> str:
@@ -73,11 +82,11 @@ def _address(found: Found, name: str) -> str:
 
 def people(found: Found) -> Table:
     """Return who can open each mailbox that is wanted, people and programs; apps by name where Exchange knows them."""
-    apps = {one.sid.lower(): one.name for one in found.organization.principals or ()}
+    apps = _by_sid(found)
     rows = [
         (
             each.address,
-            [part for part in (apps.get(row.trustee.lower()), row.trustee) if part],
+            _named(row.trustee, apps),
             list(row.rights),
             Badge("denied", "bad") if row.deny else "",
         )
@@ -96,10 +105,10 @@ def froms(found: Found) -> Table:
         box = found.organization.mailbox(each.account)
         for use in each.others(found.organization):
             sure = box is not None and (box.address.lower(), use.address) in planned
-            what = Badge("SendAs is planned", "info") if sure else Badge("ask: others send from there too", "warn")
+            what = Badge("SendAs is wanted", "info") if sure else Badge("ask: others send from there too", "warn")
             rows.append((each.account, use.address, use.messages, use.last.date(), list(use.networks), what))
     rows += [
-        (each.address, address, None, None, "the tenants file", Badge("SendAs is planned", "info"))
+        (each.address, address, None, None, "the tenants file", Badge("SendAs is wanted", "info"))
         for each in found.wanted
         for address in each.send_as
     ]
