@@ -212,7 +212,7 @@ class Granting:
         senders = {account: places for account, places in every.items() if account in wanted}
         others = {account: places for account, places in every.items() if account not in wanted}
         dark = [each for each in accounts if each.lower() not in senders]
-        said = f"From which networks {', '.join(dark)} send is not known."
+        said = f"Not known: the networks that {', '.join(dark)} sent from."
         remedy = "Run 10 first: it finds the networks; or write the addresses under send_as."
         unknown = Coverage(_SENDERS, "unknown", "exchange", reason=said, remedy=remedy) if dark else None
         now = self.tenancy.now()
