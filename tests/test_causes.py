@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mailauth import catalogue, causes, cmdlets, signs
 from mailauth.causes import Diagnosis
 from mailauth.signs import Change, Evidence
+from mailauth.tenants import FlowKind
 from tests import diagnosing
 from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
 
@@ -73,7 +74,7 @@ def test_the_cause_is_ranked_first(case: Case) -> None:
 
 @pytest.mark.parametrize(("row", "number"), _NUMBERS, ids=[f"{row}-{number}" for row, number in _NUMBERS])
 def test_a_number_of_entra_leads_to_its_row(row: str, number: int) -> None:
-    flow = "certificate" if "app" in (catalogue.causes()[row].kinds or ("app",)) else "interactive"
+    flow: FlowKind = "certificate" if "app" in (catalogue.causes()[row].kinds or ("app",)) else "interactive"
     found = _diagnose(of(diagnosing.no_token(f"AADSTS{number}", "Words that change.", flow=flow)))
     assert 1 <= _place(row, found) <= 3
     assert len(found.causes) == 1 or number == 90094

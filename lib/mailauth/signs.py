@@ -165,7 +165,10 @@ def early(evidence: Evidence) -> tuple[Change, ...]:
 # --- what an attempt tells ------------------------------------------------------------------------
 
 
-def _kind_of(one: Attempt) -> Kind:
+def _kind_of(one: Attempt) -> Kind | None:
+    if one.flow == "token":
+        # Whoever brought a token knows how it was got; the token says of whom it is.
+        return _kind(one.claims)
     return "delegated" if one.flow in _PEOPLE else "app"
 
 

@@ -1,0 +1,130 @@
+"""Takes out of pasted text whatever may be a secret, where nobody knows which secrets there are.
+
+`redaction.Redactor` removes secrets that are known. Here none is: a person pasted a log, and what looks like a token, a
+SASL string, a key or a password goes, also where it is none. What is shown in its place says how long it was.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from .dialogue import server_name
+
+__all__ = ["mask"]
+
+_NAMES: Final = (
+    r"access_?token|refresh_?token|id_?token|client_?secret|client_?assertion|assertion|secret(?:_?text|_?value)?"
+    r"|passw(?:or)?d|passwd|pwd|pass|device_?code|code_?verifier|authorization_?code|api_?key|sasl|auth_?data"
+)
+_BASE64: Final = r"[A-Za-z0-9+/_=-]"
+_KEYS: Final = re.compile(
+    # Without an end it is cut off; what follows goes too.
+    r"-----BEGIN [A-Z0-9 ]{1,40}-----(?:.{0,20000}?-----END [A-Z0-9 ]{1,40}-----|.{0,20000})",
+    re.DOTALL,
+)
+_NAMED: Final = re.compile(
+    # A name in a query, a form, JSON, a shell's option or a configuration, with what stands behind it.
+    rf"(?<![A-Za-z0-9])(?P<name>(?:{_NAMES})[\"']?\s{{0,8}}[=:]\s{{0,8}})"
+    r"(?P<value>\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'|[^\s&\"',;}]{1,8192})",
+    re.IGNORECASE,
+)
+_OPTION: Final = re.compile(
+    r"(?P<name>--?(?:password|passwd|auth-password|ap|oauth2-bearer|clientsecret|client-secret|secret)[ =]+)"
+    r"(?P<value>\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'|\S{1,8192})",
+    re.IGNORECASE,
+)
+# Of an address that a browser was sent to; elsewhere a code is an error's.
+_CODE: Final = re.compile(r"(?P<name>(?:[?&#]|^)code=)(?P<value>[^&\s\"']{1,8192})", re.MULTILINE)
+_BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]{1,65536})", re.IGNORECASE)
+_COMMANDS: Final = (
+    re.compile(
+        r"(?P<name>\bAUTH(?:ENTICATE)?\s{1,4}[\"']?(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|CRAM-MD5|NTLM)[\"']?\s{1,4})"
+        r"(?P<value>[^\s<'\"\\]{1,65536})",
+        re.IGNORECASE,
+    ),
+    # LOGIN user password, as IMAP has it; the name stays.
+    re.compile(
+        r"(?P<name>\bLOGIN\s{1,4}(?:\"[^\"\r\n]{1,400}\"|[^\s\"]{1,400}@[^\s\"]{1,400})\s{1,4})"
+        r"(?P<value>\"[^\"\r\n]{1,400}\"|[^\s\"'\\]{1,400})"
+    ),
+    re.compile(r"(?P<name>(?:^|[\s'\":>])PASS\s{1,4})(?P<value>[^\r\n'\\]{1,400})", re.MULTILINE),
+)
+# Control-A, also as programs write it.
+_FIELDS: Final = re.compile(r"(?P<name>auth=)(?P<value>(?!Bearer <)[^\x01\r\n\"']{1,65536})", re.IGNORECASE)
+_ENTRA: Final = re.compile(r"[A-Za-z0-9_.~-]{0,8}\dQ~[A-Za-z0-9_.~-]{20,64}")
+_JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]{0,65536}){0,4}")
+# Longer than any id, and than what people name things; a thumbprint has 40 or 64 signs of hex.
+_LONG: Final = re.compile(r"[A-Za-z0-9+/_=~.-]{48,}")
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){2,10}[A-Za-z]{2,24}\.?")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{64}")
+_CONTINUED: Final = re.compile(
+    rf"^(?P<name>.{{0,80}}?(?:\s|[>:'\"]|^))(?P<value>{_BASE64}{{4,65536}})(?P<end>(?:\\r\\n)?['\"]?\s{{0,8}})$"
+)
+_ASKED: Final = re.compile(r"(?:\b334\b|(?:^|\s|'|\")\+(?:\s|$|\\r))")
+_MASKED: Final = re.compile(r"<\d[\d,]* characters>")
+
+
+def mask(text: str) -> str:
+    """Return *text* with what may be a secret in it replaced by its length."""
+    text = _KEYS.sub(lambda found: _length(found[0]), text)
+    for pattern in (_BEARER, *_COMMANDS, _FIELDS, _OPTION, _NAMED, _CODE):
+        text = pattern.sub(_named, text)
+    for pattern, masked in _RUNS:
+        text = pattern.sub(masked, text)
+    return "\n".join(_continued(text.split("\n")))
+
+
+def _length(secret: str) -> str:
+    return f"<{len(secret):,} characters>"
+
+
+def _named(found: re.Match[str]) -> str:
+    value = found["value"].strip("\"'")
+    if _MASKED.search(value) or value.lower() in ("bearer", "null", "none", "true", "false"):
+        return found[0]
+    return found["name"] + _length(value)
+
+
+def _long(found: re.Match[str]) -> str:
+    run = found[0]
+    name = server_name(f"[{run}]")
+    if name:
+        return name
+    return run if _HOST.fullmatch(run) or _HEX.fullmatch(run) or not _mixed(run) else _length(run)
+
+
+def _mixed(run: str) -> bool:
+    """Whether a run looks like no words and no ruler: nothing secret repeats one sign, or is a path of short words."""
+    if len(set(run)) < 8:
+        return False
+    return max(map(len, re.split(r"[/._=-]", run))) >= 20
+
+
+_RUNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
+    (_JWT, lambda found: _length(found[0])),
+    (_ENTRA, lambda found: _length(found[0])),
+    (_LONG, _long),
+)
+
+
+def _continued(lines: list[str]) -> Iterator[str]:
+    """Yield *lines* without base64 that follows a challenge, or what was masked at a line's end and goes on below."""
+    before = ""
+    for line in lines:
+        found = _CONTINUED.match(line.rstrip("\r"))
+        goes_on = found is not None and before.rstrip().endswith("characters>") and not found["name"].strip()
+        asked = found is not None and _ASKED.search(before) is not None and _decodes(found["value"])
+        before = f"{found['name']}{_length(found['value'])}{found['end']}" if found and (goes_on or asked) else line
+        yield before
+
+
+def _decodes(value: str) -> bool:
+    """Whether *value* is base64 of something, or too long for a word."""
+    if len(value) >= 24:
+        return True
+    try:
+        return bool(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        return False
