@@ -409,7 +409,7 @@ def test_a_brought_token_is_read_anew_when_it_ends_or_is_asked_anew(
     brought(monkeypatch, mailing.app_only(place.practice, place.made, roles=["IMAP.AccessAsApp"]))
     assert ours.token(app, flow, IMAP) is first
     second = ours.token(app, flow, IMAP, fresh=True)
-    assert place.findings(second, "smtp") == ["role S8"]
+    assert place.findings(second, "smtp") == ["role I5 S8"]
     brought(monkeypatch, "opaque-and-good-for-somebody")
     place.skew = timedelta(minutes=56)
     third = ours.token(app, flow, IMAP)
@@ -782,7 +782,7 @@ def test_an_app_with_another_permission_is_found_before_anything_is_sent(place: 
         directory.app_role_assignments.clear()
         estate.allow(place.made.daemon_principal, EXCHANGE, "full_access_as_app")
     found = place.tokens(attended=False).token(place.daemon, secret, ALL)
-    assert [place.findings(found, protocol) for protocol in ALL] == [["role I5"], ["role P1"], ["role S8"]]
+    assert [place.findings(found, protocol) for protocol in ALL] == [["role I5"], ["role I5 P1"], ["role I5 S8"]]
 
 
 def test_a_permission_beside_a_role_in_exchange_is_found(place: Place, secret: Flow) -> None:
@@ -798,8 +798,8 @@ def test_the_registrations_id_in_exchange_is_found(place: Place, secret: Flow) -
     found = place.tokens(attended=False).token(place.daemon, secret, IMAP)
     wrong = place.made.daemon.id
     assert place.findings(found, "imap", exchange_id=wrong, registration_id=wrong) == ["principal I2"]
-    assert place.findings(found, "pop", exchange_id=wrong) == ["principal P1"]
-    assert place.findings(found, "smtp", exchange_id=wrong) == ["principal S8"]
+    assert place.findings(found, "pop", exchange_id=wrong) == ["principal I2 P1"]
+    assert place.findings(found, "smtp", exchange_id=wrong) == ["principal I2 S8"]
 
 
 def test_a_scope_without_its_host_brings_graphs_token_which_is_found(place: Place) -> None:
@@ -812,14 +812,14 @@ def test_a_scope_without_its_host_brings_graphs_token_which_is_found(place: Plac
     claims = tokens.read(answer.json()["access_token"])
     need = Need(protocol="imap", mailbox=ADA, cloud=place.tenant.cloud, tenant_id=TENANT)
     (found,) = tokens.lint(claims, need, now=place.practice.backend.now())
-    assert (found.check, found.rows) == ("audience", ("I1",))
+    assert (found.check, found.rows) == ("graph", ("I1",))
 
 
 def test_a_token_that_has_ended_is_found(place: Place, secret: Flow) -> None:
     place.practice.faults.clock.skew = timedelta(hours=-5)
     found = place.tokens(attended=False).token(place.daemon, secret, IMAP)
     place.practice.faults.clock.skew = timedelta()
-    assert place.findings(found, "imap") == ["ended I17"]
+    assert place.findings(found, "imap") == ["ended T1"]
 
 
 def test_a_token_that_begins_later_is_found(place: Place, secret: Flow) -> None:

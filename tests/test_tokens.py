@@ -230,64 +230,64 @@ CASES = [
         APPS,
         {"aud": "https://graph.microsoft.com"},
         {},
-        ("audience", "stops", "I1", "for Microsoft Graph .*Graph's", "Ask for https://outlook.office365.com/.default "),
+        ("graph", "stops", "I1", "for Microsoft Graph .*Graph's", "Ask for https://outlook.office365.com/.default "),
         id="I1: Graph's",
     ),
     pytest.param(
         ADAS,
         {"aud": "00000003-0000-0000-c000-000000000000"},
         {"protocol": "pop"},
-        ("audience", "stops", "P1", "for Microsoft Graph", "https://outlook.office.com/POP.AccessAsUser.All in a"),
+        ("graph", "stops", "I1 P1", "for Microsoft Graph", "https://outlook.office.com/POP.AccessAsUser.All in a"),
         id="P1: Graph's by its id",
     ),
     pytest.param(
         ADAS,
         {"aud": "https://graph.microsoft.us"},
         {"protocol": "smtp"},
-        ("audience", "stops", "S12", "for Microsoft Graph", "https://outlook.office.com/SMTP.Send"),
+        ("graph", "stops", "S12", "for Microsoft Graph", "https://outlook.office.com/SMTP.Send"),
         id="S12: another Graph's",
     ),
     pytest.param(
         APPS,
         {"aud": "https://outlook.office365.us"},
         {},
-        ("audience", "stops", "I1", "take .*365.com or .*office.com. That is a host of the cloud gcc-high.", "new"),
-        id="I1: another cloud's",
+        ("audience", "stops", "T4", "take .*365.com or .*office.com. That is a host of the cloud gcc-high.", "new"),
+        id="T4: another cloud's",
     ),
     pytest.param(
         APPS,
         {"aud": "https://evil.example/\u202e\n" + "x" * 900},
         {},
-        ("audience", "stops", "I1", r"for https://evil\.example/\ufffd\ufffdx{20,100};", "new token"),
-        id="I1: hostile",
+        ("audience", "stops", "T4", r"for https://evil\.example/\ufffd\ufffdx{20,100};", "new token"),
+        id="T4: hostile",
     ),
     pytest.param(
         APPS,
         {"aud": "00000002-0000-0ff1-ce00-000000000000"},
         {},
-        ("audience", "remark", "I1", "for Exchange by its application id", "If it is refused"),
-        id="I1: Exchange's by its id",
+        ("audience", "remark", "T4", "for Exchange by its application id", "If it is refused"),
+        id="T4: Exchange's by its id",
     ),
     pytest.param(
         APPS,
         {"iss": f"https://login.partner.microsoftonline.cn/{TENANT}/v2.0"},
         {},
-        ("issuer", "stops", "", "which is the cloud china; this tenant signs in at login.micr", "tenant_id"),
-        id="issuer of another cloud",
+        ("issuer", "stops", "T2", "which is the cloud china; this tenant signs in at login.micr", "tenant_id"),
+        id="T2: issuer of another cloud",
     ),
     pytest.param(
         APPS,
         {"iss": f"https://sts.windows.net/{OTHER}/"},
         {},
-        ("issuer", "doubt", "", f"of the tenant {TENANT} and that https://sts.windows.net/{OTHER}/", "tenant_id"),
-        id="issuer of another tenant",
+        ("issuer", "doubt", "T2", f"of the tenant {TENANT} and that https://sts.windows.net/{OTHER}/", "tenant_id"),
+        id="T2: issuer of another tenant",
     ),
     pytest.param(
         APPS,
         {"iss": f"https://sts.windows.net/{OTHER}/", "tid": OTHER},
         {},
-        ("tenant", "stops", "", f"of the tenant {OTHER}; the mailbox is in {TENANT}", "tenant_id"),
-        id="tenant",
+        ("tenant", "stops", "T2", f"of the tenant {OTHER}; the mailbox is in {TENANT}", "tenant_id"),
+        id="T2: tenant",
     ),
     pytest.param(
         APPS,
@@ -307,7 +307,7 @@ CASES = [
         APPS,
         {"roles": ["IMAP.AccessAsApp", "SMTP.SendAsApp"]},
         {"protocol": "pop"},
-        ("role", "stops", "P1", "lacks the role POP.AccessAsApp; it has IMAP", "POP.AccessAsApp"),
+        ("role", "stops", "I5 P1", "lacks the role POP.AccessAsApp; it has IMAP", "POP.AccessAsApp"),
         id="P1: another protocol's",
     ),
     pytest.param(
@@ -321,7 +321,7 @@ CASES = [
         APPS,
         {"roles": ["Mail.Read"]},
         {"protocol": "smtp"},
-        ("role", "stops", "S8", r"Mail\.\* are permissions of Microsoft Graph", "SMTP.SendAsApp"),
+        ("role", "stops", "I5 S8", r"Mail\.\* are permissions of Microsoft Graph", "SMTP.SendAsApp"),
         id="S8: of Graph",
     ),
     pytest.param(
@@ -331,11 +331,11 @@ CASES = [
         (
             "scope",
             "stops",
-            "",
+            "T3",
             "lacks the scope IMAP.AccessAsUser.All; it has SMTP.Send",
             "Ask for https://outlook.off",
         ),
-        id="scope",
+        id="T3",
     ),
     pytest.param(
         APPS,
@@ -410,8 +410,8 @@ CASES = [
         APPS,
         {"exp": 1795780800},
         {},
-        ("ended", "stops", "I17", "ended at 2026-11-27 12:00:00 UTC", "Get a new token"),
-        id="I17: ended",
+        ("ended", "stops", "T1", "ended at 2026-11-27 12:00:00 UTC", "Get a new token"),
+        id="T1",
     ),
     pytest.param(
         APPS,
@@ -492,6 +492,13 @@ def test_a_cloud_of_the_tenants_file_is_read_by_its_mail_resource() -> None:
     lab = replace(practice, name="lab", mail_resource="https://outlook.lab.example")
     assert tokens.asked(lab, ["pop"], "scope") == ("https://outlook.lab.example/POP.AccessAsUser.All",)
     assert tokens.audiences(lab) == ("https://outlook.lab.example",)
+
+
+def test_every_row_is_the_catalogues_and_of_its_protocol() -> None:
+    known = reference.table("causes")["cause"]
+    for rows in tokens._ROWS.values():
+        for protocol, names in rows.items():
+            assert {name: protocol in known[name]["protocols"] for name in names} == dict.fromkeys(names, True)
 
 
 def test_every_cloud_has_facts_with_a_source_for_each() -> None:

@@ -279,16 +279,20 @@ def _moment(value: object) -> datetime | None:
 
 # --- comparing ------------------------------------------------------------------------------------
 
+# By what was compared. Of POP's and submission's rows some stand for several of IMAP's: there one answer means many.
 _ROWS: Final[Mapping[str, Mapping[Protocol, tuple[str, ...]]]] = {
-    "audience": {"imap": ("I1",), "pop": ("P1",), "smtp": ("S12",)},
-    "role": {"imap": ("I5",), "pop": ("P1",), "smtp": ("S8",)},
-    "scope": {"pop": ("P1",)},
+    "graph": {"imap": ("I1",), "pop": ("I1", "P1"), "smtp": ("S12",)},
+    "audience": {"imap": ("T4",), "pop": ("T4", "P1"), "smtp": ("S12",)},
+    "issuer": {"imap": ("T2",), "pop": ("T2", "P1"), "smtp": ("T2",)},
+    "tenant": {"imap": ("T2",), "pop": ("T2", "P1"), "smtp": ("T2",)},
+    "role": {"imap": ("I5",), "pop": ("I5", "P1"), "smtp": ("I5", "S8")},
+    "scope": {"imap": ("T3",), "pop": ("T3", "P1"), "smtp": ("T3",)},
     "rbac": {"smtp": ("S9",)},
-    "guest": {"pop": ("P1",), "smtp": ("S12",)},
-    "user": {"imap": ("I6", "I11"), "pop": ("P1", "P3"), "smtp": ("S10",)},
-    "shared": {"imap": ("I11",), "pop": ("P3",), "smtp": ("S11",)},
-    "principal": {"imap": ("I2",), "pop": ("P1",), "smtp": ("S8",)},
-    "ended": {"imap": ("I17",)},
+    "guest": {"imap": ("T4",), "pop": ("T4", "P1"), "smtp": ("S12",)},
+    "user": {"imap": ("I6", "I11"), "pop": ("I6", "I11", "P1", "P3"), "smtp": ("S10",)},
+    "shared": {"imap": ("I11",), "pop": ("I11", "P3"), "smtp": ("S11",)},
+    "principal": {"imap": ("I2",), "pop": ("I2", "P1"), "smtp": ("I2", "S8")},
+    "ended": {"imap": ("T1",), "pop": ("T1", "P1"), "smtp": ("T1",)},
     "ends soon": {"imap": ("I17",)},
 }
 
@@ -336,7 +340,7 @@ def _audience(claims: Claims, need: Need) -> Iterator[Finding]:
             f"The token is for Microsoft Graph ({_shown(found)}), which no mail server takes. A scope without a host "
             "in front of it is Graph's."
         )
-        yield _finding("audience", "stops", need, said, remedy)
+        yield _finding("graph", "stops", need, said, remedy)
     else:
         whose = next((name for name, cloud in clouds.built_in().items() if found in audiences(cloud)), "")
         said = f"The token is for {_shown(found)}; this cloud's mail servers take {' or '.join(right)}."
