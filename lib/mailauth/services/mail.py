@@ -201,7 +201,7 @@ _AT: Final[dict[Stage, str]] = {
     "connect": "the connection",
     "tls": "the TLS handshake",
     "greeting": "the greeting",
-    "capability": "what is offered",
+    "capability": "the list of what is offered",
     "authenticate": "the sign-in",
     "command": "the first command after the sign-in",
     "done": "the goodbye",
