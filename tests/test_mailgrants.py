@@ -60,6 +60,11 @@ def test_an_app_that_exchange_does_not_know_is_made_known_by_its_enterprise_appl
     assert plan.steps[0].undo == Cmdlet("Remove-ServicePrincipal", {"Identity": ENTERPRISE})
 
 
+def test_an_app_that_is_switched_off_is_said_before_rights_are_given_to_it() -> None:
+    plan = planned(organization(box("ada")), wish(wanted("ada")), replace(APP, enabled=False))
+    assert "AADSTS7000112" in next(check.found for check in plan.checks if check.outcome == "wrong")
+
+
 def test_what_permissions_show_a_new_app_by_is_told_by_the_look_at_it() -> None:
     known, access = planned(organization(box("ada"), principals=()), wish(wanted("ada"))).steps
     assert known.look.binds == {"exchange.principal.sid": "Sid"}

@@ -54,6 +54,7 @@ class App:
         people: Whether people sign in to it.
         smtp: What lets it send as itself: the permission by ``consent``, or a role by ``rbac``.
         consented: Whether it holds the permission SMTP.SendAsApp; None where that was not read.
+        enabled: Whether its enterprise application is switched on, as far as that was read.
     """
 
     name: str
@@ -65,6 +66,7 @@ class App:
     people: bool = False
     smtp: str = "consent"
     consented: bool | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,8 @@ class _Draft:
 
     def known(self) -> _Told:
         """Have Exchange know the app by the object id of its enterprise application."""
+        if not self.app.enabled:
+            yield _switched_off(self.app)
         if self.app.alone and not self.ready:
             yield _unready(self.app)
         if not self.ready:
@@ -553,6 +557,12 @@ def _unready(app: App) -> Check:
     return Check(_KNOWN, "cannot know", found, remedy if not app.object_id else _SIGN_IN)
 
 
+def _switched_off(app: App) -> Check:
+    found = f"the enterprise application of {app.name} is switched off (AADSTS7000112): nobody gets a token for it"
+    remedy = "Ask who switched it off and why, before rights are given; then switch it on in its properties."
+    return Check("enterprise application", "wrong", found, remedy)
+
+
 _SIGN_IN: Final = (
     "Sign in with somebody who may read it (View-Only Organization Management, Policy.Read.All); look again."
 )
@@ -616,6 +626,8 @@ def _altered(wanted: MailScope) -> Check:
 def _unasked(each: Opening, name: str) -> Check:
     what = "open" if each.right == FULL_ACCESS else "send as"
     remedy = "Name it in remove_extra to take that away, or write it under mailboxes in the tenants file."
+    if each.right == SEND_AS:
+        remedy = "Name it in remove_extra to take that away: the account that signs in needs SendAs, and not the app."
     if each.mailbox == ALL:
         remedy = f"A role without a scope defeats every scope. Name {ALL!r} in remove_extra to take it away."
     return Check(f"more than is wanted: {each.mailbox}", "wrong", f"{name} may {what} {each.mailbox}", remedy)

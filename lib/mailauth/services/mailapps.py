@@ -46,6 +46,7 @@ def read(
             people="scope" in grants.needs(app),
             smtp=app.smtp,
             consented=look.sends(object_id),
+            enabled=look.enabled,
         )
         return found, tuple(look.coverage)
 
@@ -63,9 +64,11 @@ class _Look(Parts):
     def __init__(self, graph: Graph, app: MailApp) -> None:
         super().__init__(graph)
         self._app_id = app.client_id
+        self.enabled = True
 
     def enterprise(self) -> str:
-        found = self.part("the enterprise application", lambda: self.principal(self._app_id, "id,appId"))
+        found = self.part("the enterprise application", lambda: self.principal(self._app_id, "id,appId,accountEnabled"))
+        self.enabled = (found or {}).get("accountEnabled") is not False
         return str((found or {}).get("id", ""))
 
     def registration(self) -> str:
