@@ -356,6 +356,25 @@ def test_only_the_mailboxes_that_are_asked_about_are_answered() -> None:
     assert [each.mailbox.address for each in found] == ["bob@woodgrove.example"]
 
 
+@pytest.mark.parametrize(
+    ("made", "state"),
+    [
+        pytest.param(policy(clientAppTypes=["exchangeActiveSync"]), "unknown", id="old clients alone"),
+        pytest.param(policy(clientAppTypes=["exchangeActiveSync", *_MODERN]), "closed", id="modern clients as well"),
+        pytest.param(policy(clientAppTypes=["other"]), "open", id="other old clients"),
+        pytest.param(policy(clientAppTypes=["exchangeActiveSync"], state="disabled"), "open", id="disabled"),
+        pytest.param(
+            policy(clientAppTypes=["exchangeActiveSync"], users={"includeUsers": ["All"], "excludeUsers": [ADA]}),
+            "open",
+            id="leaves the account out",
+        ),
+    ],
+)
+def test_a_policy_for_activesync_alone_is_not_guessed_to_meet_a_token(made: dict[str, Any], state: str) -> None:
+    found = answered("eas", "delegated", directory=entra(conditionalAccess=[made]))
+    assert found.state == state
+
+
 def test_a_door_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(LookupError, match=r"^eas has no sign-in of the kind 'app'"):
         answered("eas", "app")
