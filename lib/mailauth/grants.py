@@ -458,7 +458,7 @@ _MAIL_SCOPES: Final = frozenset(
 
 def _checks(apps: Sequence[AppConsent], found: Found) -> Iterator[Check]:
     if not apps:
-        remedy = "Add mail_apps: to the tenant, with the client id of an app; tenants.example.yaml shows one."
+        remedy = "Run 20 first: it registers one. Or add the client id of one that is there under mail_apps:."
         yield Check("mail apps", "not configured", "the tenants file names no app that opens mailboxes", remedy)
         return
     yield permissions.check(found.offers)

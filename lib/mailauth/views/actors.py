@@ -19,7 +19,7 @@ def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack:
         lacking: What `actors.missing` returned.
     """
     if actor is None:
-        return Stack([Callout("info", "Nobody was asked", ["No sign-in was needed, or none is configured."])])
+        return Stack([Callout("info", "Nobody was asked", ["Nothing is applied, or nobody is configured for it."])])
     who = "A person" if actor.kind == "person" else "An app, as itself"
     rows = [
         ("As", (actor.name, who)),

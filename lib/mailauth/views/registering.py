@@ -122,8 +122,9 @@ def proof(check: Check) -> Table:
 
 def no_script() -> Callout:
     """Return why there is no script yet: a certificate has to be made first."""
-    said = "Its public part goes into the script. Have it made on this machine (make_key), which sends nothing."
-    return Callout("info", "The certificate is not made yet", [said])
+    said = "A script needs its public part. Set make_key: the key is made on this machine, and nothing is sent."
+    after = "Where this run made and registered one (apply), there is nothing left for a script to do."
+    return Callout("info", "The certificate is not made yet", [said, after])
 
 
 def reach(look: Found) -> Table:
