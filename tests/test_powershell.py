@@ -361,3 +361,11 @@ def test_each_id_in_what_is_sent_is_one_that_a_look_tells_or_the_plan_knows(name
     used = set(re.findall(r"\$Known\['([a-z_.]+)'\]", SCRIPTS[name]))
     assert used
     assert used <= told
+
+
+def test_a_look_into_a_list_and_one_at_words_are_written_as_such() -> None:
+    into, at = (
+        powershell.script(planned.plan(step, bound={"app.id": "a"})) for step in (planned.secret(), planned.grant())
+    )
+    assert ("    Inside = 'passwordCredentials'" in into, "    Words = " in into) == (True, False)
+    assert ("    Inside = " in at, "    Words = @('scope')" in at) == (False, True)
