@@ -664,9 +664,15 @@ def _people_need(*controls: str) -> Callable[[Place, Any], None]:
     return act
 
 
+def _idle(place: Place, _directory: Any) -> None:
+    place.practice.faults.clock.skew = timedelta(days=91)
+
+
 @pytest.mark.parametrize(
     ("broken", "code"),
     [
+        pytest.param(_idle, "AADSTS700082", id="700082"),
+        pytest.param(_people_need("mfa"), "AADSTS50076", id="50076"),
         pytest.param(_unconsented, "AADSTS65001", id="65001"),
         pytest.param(_account_off, "AADSTS50057", id="50057"),
         pytest.param(_signed_out, "AADSTS50173", id="50173"),
@@ -729,6 +735,14 @@ def test_entra_that_does_not_answer_is_unreachable(place: Place, secret: Flow) -
     found = nowhere.tokens(attended=False).token(place.daemon, secret, IMAP)
     assert isinstance(found, NoToken)
     assert (found.code, "https://localhost:9" in found.said) == ("unreachable", True)
+
+
+def test_a_tenant_that_does_not_exist_is_90002(place: Place, secret: Flow) -> None:
+    nowhere = replace(place, tenant=replace(place.tenant, tenant_id=NOWHERE))
+    found = nowhere.tokens(attended=False).token(place.daemon, secret, IMAP)
+    assert isinstance(found, NoToken)
+    assert found.code == "AADSTS90002"
+    assert "compare tenant_id and cloud" in found.said
 
 
 def test_a_secret_that_is_not_there_is_named_by_its_reference(place: Place) -> None:

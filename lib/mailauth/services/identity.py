@@ -248,7 +248,8 @@ class _Msal(ABC):
         """Return what Entra answers; raises as `acquire` does."""
         try:
             return self._acquire(scopes, claims, fresh)
-        except (requests.RequestException, ValueError, msal.exceptions.MsalError) as error:
+        except (requests.RequestException, ValueError, RuntimeError, msal.exceptions.MsalError) as error:
+            # RuntimeError: msal's for an authority that answers neither 200 nor an error.
             _unreachable(self._who, error)
 
     def close(self) -> None:
@@ -585,17 +586,21 @@ def _refusal(who: _Who, answer: Mapping[str, Any]) -> AccessError:
 
 
 def _unreachable(who: _Who, error: Exception) -> NoReturn:
-    remedy = "Check login, proxy and ca_file of the cloud, and tenant_id."
+    # msal asks the authority about itself first, and what Entra says against that is in the text of the cause.
+    if isinstance(error, ValueError) and (code := _CODE.search(f"{error} {error.__context__}")):
+        said = f"{who}: {code[0]}: {who.cloud.login} has no answer for this tenant."
+        raise AccessError(said, remedy=remedy(code[0]), code=code[0]) from None
+    advice = "Check login, proxy and ca_file of the cloud, and tenant_id."
     if isinstance(error, requests.exceptions.SSLError):
         kind = "its certificate is not trusted"
     elif isinstance(error, requests.RequestException):
-        kind, remedy = "it does not answer", refusals.silent(who.cloud, remedy)
+        kind, advice = "it does not answer", refusals.silent(who.cloud, advice)
     else:
         # msal raises ValueError where the authority's metadata is no metadata, its text naming the address.
         kind = f"it does not answer as Entra does ({' '.join(str(error).split())[:200]})"
     raise UnreachableError(
         f"{who}: {who.cloud.login}: {kind}.",
-        remedy=remedy,
+        remedy=advice,
         code="unreachable",
     ) from None
 
