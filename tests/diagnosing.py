@@ -362,9 +362,7 @@ _ADMINISTRATION = (
     ),
     Case(
         "G3",
-        pasted(
-            '{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}'
-        ),
+        pasted('{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}'),
     ),
     Case("G4", pasted("Permission being assigned already exists on the object")),
     Case("G5", pasted("CredentialTypeNotAllowedAsPerAppPolicy: Credential type not allowed as per assigned policy")),

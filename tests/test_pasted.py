@@ -123,7 +123,7 @@ Error: Invalid login: 535 5.7.139 Authentication unsuccessful, SmtpClientAuthent
 ENTRA = json.dumps(
     {
         "error": "invalid_client",
-        "error_description": "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent is the value. "
+        "error_description": "AADSTS7000215: Invalid client secret provided. Ensure it is the value. "
         "Trace ID: 4a7b1c2d-0000-4000-8000-000000000001 Timestamp: 2026-11-27 10:00:00Z",
         "error_codes": [7000215],
         "trace_id": "4a7b1c2d-0000-4000-8000-000000000001",
