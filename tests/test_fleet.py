@@ -54,6 +54,14 @@ def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
 
 
+def test_without_a_front_page_the_index_is_what_ran_last(job: Job) -> None:
+    folder = Path(job.out) / "woodgrove"
+    for name in ("00-start", "20-register-app"):
+        notebook(job.project, name, "1 + 1")
+        fleet.work(dataclasses.replace(job, notebooks=(name,)))
+        assert (folder / "index.html").read_bytes() == (folder / f"{name}.html").read_bytes()
+
+
 def test_a_page_leads_back_to_the_index_only_where_one_is_written(job: Job) -> None:
     notebook(job.project, "00-start", "1 + 1")
     only = dataclasses.replace(job, notebooks=("00-start",))

@@ -225,7 +225,8 @@ def work(job: Job) -> Outcome:
             if failure:
                 failures[name] = failure
             _leave(node, name, folder, job, failure)
-        if _FRONT in job.notebooks or not (folder / "index.html").exists():
+        # Without a page of the front's own, the address that is printed leads to what was run just now.
+        if _FRONT in job.notebooks or not (folder / f"{_FRONT}.html").exists():
             front = _FRONT if _FRONT in job.notebooks else job.notebooks[-1]
             store.write_text(folder / "index.html", (folder / f"{front}.html").read_text(encoding="utf-8"))
     return _outcome(job, folder, failures)
