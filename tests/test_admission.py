@@ -310,7 +310,11 @@ def test_a_policy_for_workload_identities_stops_the_apps_that_it_names(
     ("policy", "access", "told", "outcome"),
     [
         pytest.param("does not let", "none", False, "ok", id="a policy keeps passwords out"),
-        pytest.param("none", "blocks", False, "ok", id="Conditional Access keeps passwords out"),
+        pytest.param("none", "blocks", False, "wrong", id="Conditional Access alone tells who guessed right"),
+        pytest.param("none", "asks", False, "wrong", id="a second factor alone does too"),
+        pytest.param("does not let", "blocks", False, "ok", id="a policy before Conditional Access"),
+        pytest.param("none", "blocks", True, "ok", id="Conditional Access alone, named by the engineer"),
+        pytest.param("unread", "blocks", False, "cannot know", id="authentication policy unread, Conditional Access"),
         pytest.param("none", "none", False, "wrong", id="nothing keeps passwords out"),
         pytest.param("none", "reports", False, "wrong", id="what only reports keeps nothing out"),
         pytest.param("none", "none", True, "ok", id="named by the engineer"),
@@ -325,6 +329,40 @@ def test_smtp_auth_is_safe_to_open_only_where_passwords_stay_out(
     check = admission.safe_to_open(found, told=told)
     assert check.outcome == outcome
     assert (check.outcome == "ok") or "AllowBasicAuthSmtp" in check.remedy
+
+
+def test_why_conditional_access_alone_is_no_lock_is_said() -> None:
+    found = admission.effective(box("inherit", "none"), exchange("off"), entra(access="blocks"), now=AT)
+    check = admission.safe_to_open(found)
+    assert "Conditional Access alone" in check.found
+    assert "once the password was found right" in check.found
+    assert "one exclusion opens the door" in check.found
+    assert admission.conflicts([found]).exposed == (found,)
+
+
+@pytest.mark.parametrize(
+    ("policy", "defaults", "users", "rule"),
+    [
+        pytest.param("none", "on", {}, "security defaults", id="security defaults"),
+        pytest.param("none", "off", {"accountEnabled": False}, "account", id="nobody can sign in"),
+        pytest.param(
+            "does not let", "on", {"accountEnabled": False}, "authentication policy", id="what lasts is named"
+        ),
+    ],
+)
+def test_what_refuses_a_password_unchecked_is_named_and_what_would_undo_it(
+    policy: str, defaults: str, users: dict[str, Any], rule: str
+) -> None:
+    directory = entra(defaults, users=[{"id": ADA, **users}])
+    check = admission.safe_to_open(admission.effective(box("inherit", policy), exchange("off"), directory, now=AT))
+    assert check.outcome == "ok"
+    assert f"a password stays refused: {rule}" in check.found
+    assert ("lets it sign in opens the door" in check.found) is (rule == "account")
+
+
+def test_a_missing_licence_alone_is_no_lock() -> None:
+    found = admission.effective(box("inherit", licensed=False), exchange("off"), entra(), now=AT)
+    assert admission.safe_to_open(found).outcome == "wrong"
 
 
 def test_the_conflict_names_what_the_switch_would_open() -> None:

@@ -138,7 +138,8 @@ def test_the_contradiction_names_what_the_switch_opens_worst_first_and_the_safe_
     text = said.text()
     assert text.startswith("Today: “Turn SMTP AUTH off” and “send with OAuth” contradict each other")
     assert "off for 3 mailboxes" in text
-    assert "passwords in too on 1, and on 1 that cannot be known; on 1 something else keeps them out" in text
+    assert "to passwords too on 1, and on 1 that cannot be known; on 1 something else keeps them out" in text
+    assert "Conditional Access alone keeps none out" in text
     assert "1 mailbox takes a password today" in text
     assert [line.strip() for line in text.splitlines()[-7:]] == [
         f"{number}. {step}" for number, step in enumerate(admission.ORDER, start=1)

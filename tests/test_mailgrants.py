@@ -337,6 +337,21 @@ def test_the_plan_says_why_smtp_auth_may_be_switched_on() -> None:
     assert door in plan.checks
 
 
+@pytest.mark.parametrize("names", [("scan",), ("scan", "post", "fax")], ids=["one", "many, as a table"])
+def test_a_script_names_the_mailboxes_that_let_passwords_in(names: tuple[str, ...]) -> None:
+    held = organization(
+        *map(box, names), rights={key: value for name in names for key, value in right(name, SID).items()}
+    )
+    open_to = frozenset(map(address, names[:1]))
+    plan = planned(held, wish(*(wanted(name, "smtp") for name in names), let_in=open_to))
+    said = [step for step in plan.steps if "Passwords come in" in step.why and "passwords come in" in step.leaves]
+    assert [step.id for step in said] == [f"smtp-auth-on:{address(names[0])}"]
+    head, _, body = powershell.script(plan).partition("#Requires")
+    assert f"# Stays:    Turn SMTP AUTH on for {address(names[0])}, for passwords too: passwords come in" in head
+    assert "# Why: " in body
+    assert body.count("Passwords come in with it") == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "cloud"),
     [

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from . import deadlines
-from .checks import Check
+from .checks import Check, Outcome
 from .conditions import AccessPolicy, Account, Client, Conditions
 from .organization import Mailbox, Organization
 
@@ -35,6 +35,7 @@ __all__ = [
     "conflicts",
     "effective",
     "every",
+    "guard",
     "safe_to_open",
 ]
 
@@ -125,6 +126,13 @@ class Answer:
 
 _STATES: Final[dict[Verdict, State]] = {"closes": "closed", "unknown": "unknown", "passes": "open"}
 _SMTP_SWITCH: Final = "SMTP AUTH switch"
+_ACCESS: Final = "Conditional Access"
+_ACCOUNT: Final = "account"
+# What refuses a password unchecked, what lasts first.
+_GUARDS: Final = ("authentication policy", "security defaults", "mailbox", _ACCOUNT)
+_ORACLE: Final = (
+    "it acts once the password was found right, so that whoever guesses is told, and one exclusion opens the door"
+)
 _OPENING: Final = frozenset({"protocol switch", _SMTP_SWITCH})
 
 
@@ -160,8 +168,8 @@ class Conflict:
 
     Args:
         shut: Those whose switch keeps OAuth out today; without the switch no token sends.
-        guarded: Of these, those on which a password would stay refused.
-        exposed: Those on which the switch would let passwords in too.
+        guarded: Of these, those on which a password would stay refused, as `safe_to_open` says.
+        exposed: Those on which the switch would let passwords in too, or Conditional Access alone stops them.
         unclear: Those of which that cannot be known.
         open_now: Mailboxes, of all, on which SMTP AUTH takes a password today.
     """
@@ -223,9 +231,23 @@ def conflicts(found: Iterable[Effective]) -> Conflict:
     """Return where a baseline that turns SMTP AUTH off and OAuth for sending contradict each other."""
     found = tuple(found)
     shut = tuple(each for each in found if _shut(each))
-    by = {state: tuple(each for each in shut if each.opened.state == state) for state in ("closed", "open", "unknown")}
+    outcomes = [(safe_to_open(each).outcome, each) for each in shut]
+    by = {name: tuple(each for said, each in outcomes if said == name) for name in ("ok", "wrong", "cannot know")}
     open_now = tuple(each for each in found if each.answer("smtp", "password").state == "open")
-    return Conflict(shut, by["closed"], by["open"], by["unknown"], open_now)
+    return Conflict(shut, by["ok"], by["wrong"], by["cannot know"], open_now)
+
+
+def guard(opened: Answer) -> Link | None:
+    """Return what refuses a password before anybody checks it; None where nothing does, as far as is known.
+
+    Conditional Access is none: it acts once the password was found right, so that whoever guesses is told, and one
+    exclusion opens the door.
+
+    Args:
+        opened: What SMTP AUTH would say to a password if the mailbox's own switch were on.
+    """
+    closing = {link.rule: link for link in opened.chain if link.verdict == "closes"}
+    return next((closing[rule] for rule in _GUARDS if rule in closing), None)
 
 
 def safe_to_open(found: Effective, *, told: bool = False) -> Check:
@@ -236,14 +258,25 @@ def safe_to_open(found: Effective, *, told: bool = False) -> Check:
         told: Whether the engineer named this mailbox to be opened all the same.
     """
     opened, name = found.opened, f"SMTP AUTH for {found.mailbox.address}"
-    link = opened.decides
-    if opened.state == "closed":
-        return Check(name, "ok", f"a password stays refused: {link.rule}, {link.found}")
-    doubt = "a password would be let in too" if opened.state == "open" else f"cannot know: {link.rule}, {link.found}"
+    if link := guard(opened):
+        until = "; whoever lets it sign in opens the door to passwords" if link.rule == _ACCOUNT else ""
+        return Check(name, "ok", f"a password stays refused: {link.rule}, {link.found}{until}")
+    outcome, doubt = _doubt(opened)
     if told:
         return Check(name, "ok", f"{doubt}; opened because it was named")
-    remedy = f"{ORDER[0]} Or name this mailbox to open it all the same."
-    return Check(name, "wrong" if opened.state == "open" else "cannot know", doubt, remedy)
+    remedy = f"{ORDER[0]} Notebook 60 plans it. Or name this mailbox to open it all the same."
+    return Check(name, outcome, doubt, remedy)
+
+
+def _doubt(opened: Answer) -> tuple[Outcome, str]:
+    unread = [link for link in opened.chain if link.verdict == "unknown"]
+    link = next((each for each in unread if each.rule in _GUARDS), opened.decides)
+    if opened.state == "closed" and link.verdict == "closes":
+        why = _ORACLE if link.rule == _ACCESS else "which is no lock"
+        return "wrong", f"{link.rule} alone stops a password ({link.found}): {why}"
+    if opened.state == "open":
+        return "wrong", "a password would be let in too"
+    return "cannot know", f"cannot know: {link.rule}, {link.found}"
 
 
 def as_record(found: Effective) -> Mapping[str, object]:
@@ -484,7 +517,7 @@ def _conditional(rule: str, about: _About, protocol: Protocol, kind: Kind) -> It
 
 
 def _policies(about: _About, client: Client) -> Iterator[Link]:
-    rule = "Conditional Access"
+    rule = _ACCESS
     if about.conditions.policies is None:
         yield Link(rule, "unknown", "the policies were not read", _PORTAL)
     for policy in about.conditions.policies or ():
@@ -598,7 +631,7 @@ _RULES: Final = (
     _Rule("Basic authentication", _basic_is_gone, _READING, _PASSWORD),
     _Rule("protocol switch", _switch, _READING),
     _Rule(_SMTP_SWITCH, _smtp_switch, _SENDING),
-    _Rule("account", _sign_in, kinds=_PERSON),
+    _Rule(_ACCOUNT, _sign_in, kinds=_PERSON),
     _Rule("licence", _licence),
     _Rule("shared mailbox", _shared, _SENDING, _PERSON),
     _Rule("authentication policy", _policy, _SENDING),
@@ -606,9 +639,9 @@ _RULES: Final = (
     _Rule("security defaults", _defaults, _SENDING, _PERSON),
     _Rule("security defaults", _defaults, _READING, frozenset({"delegated"})),
     # For passwords on the other protocols the service has decided, whatever the policies say.
-    _Rule("Conditional Access", _conditional, _SENDING, _PERSON),
-    _Rule("Conditional Access", _conditional, _READING, frozenset({"delegated"})),
-    _Rule("Conditional Access", _workload, kinds=frozenset({"app"})),
+    _Rule(_ACCESS, _conditional, _SENDING, _PERSON),
+    _Rule(_ACCESS, _conditional, _READING, frozenset({"delegated"})),
+    _Rule(_ACCESS, _workload, kinds=frozenset({"app"})),
     _Rule("federated domain", _federated, _SENDING, _PASSWORD),
 )
 """In the order in which they are asked."""

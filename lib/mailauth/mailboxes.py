@@ -100,12 +100,14 @@ def wish(found: Found, *, let_passwords_in: str = "", remove_extra: str = "") ->
             f"let_passwords_in: found {strange[0]}, which is none of the mailboxes that are planned.",
             remedy=f"Name one of {', '.join(sorted(known)) or 'none: no mailbox was read'}.",
         )
-    boxes = ((each.mailbox.address.lower(), each) for each in found.effective)
+    boxes = {each.mailbox.address.lower(): each for each in found.effective}
+    safe = {address for address, each in boxes.items() if admission.safe_to_open(each).outcome == "ok"}
     return Wish(
         mailboxes=found.wanted,
         senders=found.senders,
         signs_in=found.signs_in,
-        doors={address: admission.safe_to_open(each, told=address in told) for address, each in boxes},
+        doors={address: admission.safe_to_open(each, told=address in told) for address, each in boxes.items()},
+        let_in=told - safe,
         remove_extra=frozenset(listed("remove_extra", remove_extra)),
     )
 

@@ -79,6 +79,7 @@ class Wish:
         signs_in: The account that signs in for a shared mailbox, by its address; ``""`` for all that are not named.
         doors: Whether a mailbox can have SMTP AUTH on without letting passwords in, by its address: anything but
             ``ok`` keeps it off. One that is missing here was not looked at, and stays off too.
+        let_in: Those that were named to be opened although passwords come in, by address.
         remove_extra: Addresses that the app is to open no longer, or `ALL` for a right without a scope.
     """
 
@@ -86,6 +87,7 @@ class Wish:
     senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signs_in: Mapping[str, str] = field(default_factory=dict)
     doors: Mapping[str, Check] = field(default_factory=dict)
+    let_in: frozenset[str] = frozenset()
     remove_extra: frozenset[str] = frozenset()
 
 
@@ -442,7 +444,7 @@ class _Draft:
         elif off and door and door.outcome == "ok":
             # What keeps passwords out, or that somebody named the mailbox, belongs to what is decided on.
             yield door
-            yield mailsteps.submission(box)
+            yield mailsteps.submission(box, let_in=_key(box) in self.wish.let_in)
         elif off:
             yield door or _unread(f"whether passwords come in with SMTP AUTH on {box.address}")
 

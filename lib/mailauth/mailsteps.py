@@ -44,6 +44,7 @@ _LAG: Final = timedelta(hours=1)
 _CACHE: Final = timedelta(hours=2)
 
 _SMTP: Final = "SmtpClientAuthenticationDisabled"
+_LET_IN: Final = "Passwords come in with it: nothing keeps them out, and the mailbox was named in let_passwords_in."
 _THERE: Final[Mapping[str, Value]] = {}
 
 
@@ -259,14 +260,23 @@ def reading(box: Mailbox, protocol: Literal["imap", "pop"]) -> Step:
     )
 
 
-def submission(box: Mailbox) -> Step:
-    """Return the mailbox's own switch that lets it submit mail, whatever the organization says."""
+def submission(box: Mailbox, *, let_in: bool = False) -> Step:
+    """Return the mailbox's own switch that lets it submit mail, whatever the organization says.
+
+    Args:
+        box: The mailbox.
+        let_in: Whether it was named to be opened although passwords come in with it.
+    """
     # Three states: null follows the organization, and null is what comes back.
     found = {"on": False, "off": True}.get(box.smtp)
     why = (
         "SMTP AUTH is off as a protocol, for tokens as for passwords; a mailbox's own switch comes before the tenant's."
     )
-    return _switch(box, "smtp-auth-on", _SMTP, (found, False), why, f"Turn SMTP AUTH on for {box.address}")
+    title = f"Turn SMTP AUTH on for {box.address}"
+    if not let_in:
+        return _switch(box, "smtp-auth-on", _SMTP, (found, False), why, title)
+    step = _switch(box, "smtp-auth-on", _SMTP, (found, False), f"{why} {_LET_IN}", f"{title}, for passwords too")
+    return replace(step, leaves="passwords come in; what is sent with one until it is taken back stays sent")
 
 
 def _switch(box: Mailbox, id: str, parameter: str, states: tuple[bool | None, bool], why: str, title: str) -> Step:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from ..admission import DOORS, ORDER, Answer, Conflict, Effective, Kind, Link, Protocol, State, Verdict
+from ..admission import DOORS, ORDER, Answer, Conflict, Effective, Kind, Link, Protocol, State, Verdict, guard
 from ..hygiene import Matter
 from ..wording import counted
 from .markup import Badge, Cell, Stack, Tone
@@ -197,8 +197,10 @@ def _contradiction(found: Conflict) -> Callout:
     said = [
         "The switch that security baselines turn off is that of the protocol: without it a token cannot send either."
         f" It is off for {counted(len(found.shut), 'mailbox', 'mailboxes')} here.",
-        f"Turned on, it would let passwords in too on {len(found.exposed):,}, and on {len(found.unclear):,} that cannot"
-        f" be known; on {len(found.guarded):,} something else keeps them out. {open_now} a password today.",
+        f"Turned on, it would open the door to passwords too on {len(found.exposed):,}, and on {len(found.unclear):,}"
+        f" that cannot be known; on {len(found.guarded):,} something else keeps them out. {open_now} a password today.",
+        "Conditional Access alone keeps none out: it acts once a password was found right, and one exclusion opens the"
+        " door.",
     ]
     kind: Literal["attention", "cannot know", "info"]
     kind = "attention" if found.exposed else "cannot know" if found.unclear else "info"
@@ -216,4 +218,6 @@ def _guard(opened: Answer) -> Sequence[str]:
     """Return what keeps a password out, or that nothing does, and to which exception that is owed."""
     if opened.state == "open":
         return ["nothing else keeps passwords out", *map(_said, opened.exceptions)]
-    return [_said(opened.decides)]
+    link = guard(opened)
+    alone = ["on its own no lock"] if link is None and opened.state == "closed" else []
+    return [_said(link or opened.decides), *alone]
