@@ -14,13 +14,14 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from mailauth import evidence, session, tenants
+from mailauth import consentrecord, session, tenants
 from mailauth.checks import worst
 from mailauth.errors import ConfigurationError, EvidenceError, SourceError
 from mailauth.grants import Consents
 from mailauth.services.client import Graph
 from mailauth.session import Run
 from mailauth.tenants import Flow, MailApp
+from practice.__main__ import main as practice
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = "22222222-2222-2222-2222-222222222222"
@@ -87,7 +88,7 @@ def test_a_record_that_does_not_fit_is_refused(run: Run, state: Consents) -> Non
     changes: dict[str, Any] = {"requests": "maybe"}
     odd = replace(state, **changes)
     with pytest.raises(EvidenceError, match=r"^evidence consent: data\.requests: found 'maybe'"):
-        evidence.consents(run.tenant, odd, (), made_at=run.now())
+        consentrecord.record(run.tenant, odd, (), made_at=run.now())
 
 
 def test_a_headless_run_waits_for_nobody(run: Run, state: Consents, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,16 @@ def mailauth(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def of_one_mind() -> Iterator[None]:
+    """Have every replica know of a change at once: who waits for them is tested where time is free."""
+    assert practice(["--set", "directory_lag_s=0,exchange_lag_s=0"]) == 0
+    yield
+    assert practice(["--clear"]) == 0
+
+
 @pytest.mark.xdist_group("report")
+@pytest.mark.usefixtures("of_one_mind")
 class TestPractice:
     """The practice tenants, as they are at first."""
 

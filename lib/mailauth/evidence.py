@@ -20,16 +20,14 @@ from . import escape
 from .advice import Advice
 from .cases import Case, Reported
 from .checks import Check, worst
-from .consent import AppLinks
 from .coverage import Coverage, Window
 from .deadlines import Deadline
 from .errors import EvidenceError
 from .findings import Attention, Group
-from .grants import Consents, taken_back
 from .plan import Plan, Receipt
 from .tenants import Source, Tenant
 
-__all__ = ["consents", "envelope", "findings", "plain", "planned", "schema", "start"]
+__all__ = ["envelope", "findings", "plain", "planned", "schema", "start"]
 
 _TOOL = "mailauth-runbook"
 _SCHEMAS = resources.files("mailauth") / "schemas"
@@ -99,43 +97,6 @@ def findings(case: Case) -> Record:
     return envelope("findings", case.tenant, case.coverage, data, found.made_at)
 
 
-def consents(
-    tenant: Tenant,
-    state: Consents,
-    links: Iterable[AppLinks],
-    change: Plan | None = None,
-    receipt: Receipt | None = None,
-    *,
-    made_at: datetime,
-) -> Record:
-    """Return the record of notebook 30: the consent that the tenant holds, what is missing, and the links for it.
-
-    Args:
-        tenant: The tenant.
-        state: Its consent.
-        links: The links for its own apps.
-        change: What was planned to be granted directly.
-        receipt: What became of that; the receipt itself is a file of its own.
-        made_at: The moment, aware.
-
-    Raises:
-        EvidenceError: The record does not fit its schema; the text names the field.
-    """
-    data = {
-        "tenant_id": tenant.tenant_id,
-        "outcome": worst(state.checks),
-        "checks": [plain(check) for check in state.checks],
-        "apps": [plain(app) for app in state.apps],
-        "clients": [plain(client) for client in state.clients if client.here],
-        "users": [plain(each) for each in state.users],
-        "requests": state.requests,
-        "links": [plain(each) for each in links],
-        "taken_back": [plain(each) for each in taken_back(state)],
-        "plan": planned(change, receipt),
-    }
-    return envelope("consent", tenant, state.coverage, data, made_at)
-
-
 def planned(change: Plan | None, receipt: Receipt | None) -> Record | None:
     """Return a plan as its steps in words, and what became of it."""
     if change is None:
@@ -146,7 +107,7 @@ def planned(change: Plan | None, receipt: Receipt | None) -> Record | None:
 
 
 def schema(name: str) -> Mapping[str, Any]:
-    """Return the JSON schema of a record: ``start``, ``findings`` or ``consent``.
+    """Return the JSON schema of a record, by the name of its file: ``findings`` for ``schemas/findings.json``.
 
     Raises:
         LookupError: No such schema ships with the library.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import consent, directgrants, evidence, grants, mailclients
+from .. import consent, consentrecord, directgrants, grants, mailclients
 from ..consent import Answer, AppLinks
 from ..directgrants import Wanted
 from ..errors import ConfigurationError
@@ -149,7 +149,7 @@ class Consenting:
             receipt: What became of it.
         """
         tenancy = self.tenancy
-        record = evidence.consents(tenancy.tenant, state, links, change, receipt, made_at=tenancy.now())
+        record = consentrecord.record(tenancy.tenant, state, links, change, receipt, made_at=tenancy.now())
         return store.write_evidence(self.tenancy.folder / "evidence" / "30-consent.json", record)
 
 
