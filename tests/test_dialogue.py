@@ -123,6 +123,7 @@ def test_anything_at_all_ends_cleanly(protocol: str, pieces: list[bytes]) -> Non
     made.receive(b"")
     assert made.ended
     assert sent.count(RESPONSE.encode()) <= 1
+    assert made.tls is not None or b"AUTH" not in sent
     assert len(sent) < 4096 + len(RESPONSE)
     talk = told(made)
     assert talk.outcome in ("ok", "refused", "unreachable")

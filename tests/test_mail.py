@@ -1,5 +1,6 @@
 """One socket, one deadline: hostile servers end in time, no token goes out before TLS is verified, roads are found."""
 
+import _thread
 import base64
 import socket
 import ssl
@@ -207,6 +208,22 @@ def test_a_deadline_counts_for_all_of_it(act: Act, secure: bool, trusted: tuple[
     assert talk.outcome == "unreachable"
     assert "took longer than 2 seconds" in talk.said or not secure
     assert talk.stage == ("greeting" if secure else "tls")
+
+
+def test_ctrl_c_closes_the_connection(trusted: tuple[ssl.SSLContext, Path]) -> None:
+    closed = threading.Event()
+
+    def act(line: Line) -> None:
+        line.say(test_imap.GREETING)
+        line.hear()
+        _thread.interrupt_main()
+        line.hear()
+        closed.set()
+
+    with serving(act, context=trusted[0]) as server:
+        with pytest.raises(KeyboardInterrupt):
+            tried(server.address, trusted[1], s=30)
+        assert closed.wait(5)
 
 
 def test_a_line_of_a_hundred_megabytes_costs_little(trusted: tuple[ssl.SSLContext, Path]) -> None:

@@ -41,6 +41,16 @@ def test_no_piece_of_a_token_stays(text: str) -> None:
     assert not any(CANARY.encode().hex()[place : place + 16] in shown for place in range(0, len(CANARY) * 2, 2))
 
 
+@pytest.mark.parametrize("deep", [0, 1, 2])
+@pytest.mark.parametrize("offset", range(4))
+def test_the_search_for_leaks_finds_those_that_are_planted(deep: int, offset: int) -> None:
+    text = "x" * offset + CANARY[200:260]
+    for _ in range(deep):
+        text = _b64("y" * offset + text)
+    assert leaked(f"a line, {text}, and more") != []
+    assert leaked("a line with nothing in it, " + _b64("nor in base64, at any offset")) == []
+
+
 @given(st.text(max_size=30), st.integers(0, len(CANARY) - 11), st.integers(11, 60), st.text(max_size=30))
 def test_a_piece_of_eleven_is_found_anywhere(before: str, start: int, size: int, after: str) -> None:
     piece = CANARY[start : start + size]

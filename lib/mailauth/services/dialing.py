@@ -91,6 +91,10 @@ class Wire:
         return self
 
     def __exit__(self, *about: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it, whatever state it is in."""
         with suppress(OSError):
             self._sock.close()
 

@@ -133,7 +133,7 @@ def _reach(through: Proxy | None, host: str, port: int, deadline: Deadline) -> W
     try:
         dialing.tunnel(wire, through, host, port)
     except BaseException:
-        wire.__exit__()
+        wire.close()
         raise
     return wire
 
@@ -194,7 +194,7 @@ def _tls_sentence(reason: str, host: str) -> str:
         return f"{host} and this machine share no TLS version from 1.2 on; older ones are not spoken. Nothing was sent."
     if reason in _NO_TLS:
         return f"{host} does not answer with TLS on this port."
-    return f"The TLS handshake with {host} failed: {reason.lower().replace('_', ' ') or 'no reason given'}."
+    return f"TLS with {host} failed: {reason.lower().replace('_', ' ') or 'no reason given'}."
 
 
 _AT: Final[dict[Stage, str]] = {
