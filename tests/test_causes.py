@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from mailauth import catalogue, causes, cmdlets, signs
 from mailauth.causes import Diagnosis
+from mailauth.organization import Organization
+from mailauth.proof import Attempt, Stage
 from mailauth.signs import Change, Evidence
 from mailauth.tenants import FlowKind
 from tests import diagnosing
@@ -303,3 +305,133 @@ def test_of_two_rows_with_the_same_words_that_both_hold_none_is_certain(symptom:
 def test_a_person_that_signed_in_as_the_owner_is_not_told_of_another_account() -> None:
     found = _diagnose(of(person(unconnected)))
     assert "I11" in {row for row, _ in found.ruled_out}
+
+
+# --- what was shown in threads --------------------------------------------------------------------
+
+_THREADS = [
+    # What the thread or page shows, word for word as far as it is known, with what it turned out to be.
+    pytest.param(
+        refused(claims=diagnosing.app_claims(oid=None)),
+        diagnosing.exchange(principals=()),
+        "I3",
+        id="email-oauth2-proxy 77",
+    ),
+    pytest.param(unconnected(), diagnosing.exchange(rights={ADA: ()}), "I10", id="email-oauth2-proxy 74"),
+    pytest.param(
+        person(unconnected, claims=diagnosing.person_claims(upn=diagnosing.ADMIN)),
+        None,
+        "I11",
+        id="email-oauth2-proxy 275",
+    ),
+    pytest.param(
+        person(refused, claims=diagnosing.person_claims(aud="https://graph.microsoft.com")),
+        None,
+        "I1",
+        id="office-developer-exchange-docs 87",
+    ),
+    pytest.param(
+        refused(claims=diagnosing.app_claims(roles=["full_access_as_app"])),
+        None,
+        "I5",
+        id="a decoded token with full_access_as_app",
+    ),
+    pytest.param(
+        person(refused, "smtp", claims=diagnosing.person_claims(upn=diagnosing.ADMIN)),
+        None,
+        "S10",
+        id="sasl-xoauth2 43",
+    ),
+    pytest.param(
+        person(
+            refused,
+            "smtp",
+            claims=diagnosing.person_claims(
+                aud="00000003-0000-0000-c000-000000000000", upn="x_y.example#EXT#@z.example"
+            ),
+        ),
+        None,
+        "S12",
+        id="sasl-xoauth2 5",
+    ),
+]
+
+_LINES = [
+    ("NO AUTHENTICATE failed.\n* BAD Command Error. 12", "I7", "civicrm 3601"),
+    ("BAD Command received in Invalid state.", "I8", "imapsync 250"),
+    ("* BYE Session invalidated - AccessTokenExpired", "I17", "aioimaplib 83"),
+    (
+        "BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds\n* BYE Connection closed. 14",
+        "I18",
+        "imapsync 272",
+    ),
+    ("* BYE Connection closed. 14", "I19", "MailKit 849"),
+    ("error: command LIST illegal in state NONAUTH", "I21", "OfflineIMAP3 187"),
+    (
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+        "Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.",
+        "S1",
+        "email-oauth2-proxy 193",
+    ),
+    ("535 5.7.139 Authentication unsuccessful, basic authentication is disabled.", "S3", "mailR 107"),
+    ("550 5.7.30 Basic authentication is not supported for Client Submission.", "S7", "OpenCTI 12069"),
+    (
+        "5.7.57 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",
+        "S13",
+        "OfficeDocs-Exchange 1944",
+    ),
+    ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", "S14", "gophish 1600"),
+    ("501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid.", "S15", "sasl-xoauth2 110"),
+    (
+        "[AUTHENTICATIONFAILED] AuthFailed:LogonDenied-BasicAuthBlocked-<UserType:OutlookCom> "
+        "LogonFailed-BasicAuthBlocked",
+        "I9",
+        "uxc 445",
+    ),
+    (
+        "NoBackingApplicationObject: The appId 'x' of the service principal does not reference a "
+        "valid application object.",
+        "G1",
+        "ARO-HCP 6325",
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "held", "row"), _THREADS)
+def test_what_a_thread_found_out_is_ranked_first(one: Attempt, held: Organization | None, row: str) -> None:
+    assert _place(row, _diagnose(Evidence(attempt=one, organization=held, rbac=False))) == 1
+
+
+@pytest.mark.parametrize(("text", "row"), [each[:2] for each in _LINES], ids=[each[2] for each in _LINES])
+def test_a_line_of_a_thread_leads_to_its_row(text: str, row: str) -> None:
+    assert _place(row, _diagnose(pasted(text))) == 1
+
+
+def test_a_shared_mailbox_that_reads_and_does_not_send_is_told_from_the_wrong_person() -> None:
+    # nextcloud/mail 13668: IMAP OK, SMTP 535, the same token; nobody looked into Exchange.
+    shared = person(refused, "smtp", mailbox=diagnosing.SHARED)
+    found = _diagnose(Evidence(attempt=shared, others=(person(attempt, outcome="ok", mailbox=diagnosing.SHARED),)))
+    assert found.first
+    assert found.first.cause.id == "S11"
+    assert "shared_unlicensed" in {each.sign for each in found.deciding}
+
+
+@pytest.mark.parametrize(
+    ("stage", "said", "rows"),
+    [
+        pytest.param("connect", "There is no route to x from here.", {"S19"}, id="no route"),
+        pytest.param("tls", "x closed the connection during the TLS handshake.", {"I23", "S19"}, id="TLS cut off"),
+        pytest.param(
+            "tls",
+            "The certificate that x showed is not to be trusted: self-signed certificate.",
+            {"I22", "I23", "S19"},
+            id="a certificate of somebody else's",
+        ),
+    ],
+)
+def test_a_connection_that_ends_without_a_word_is_judged_by_its_stage(stage: Stage, said: str, rows: set[str]) -> None:
+    one = attempt(outcome="unreachable", stage=stage, offered=())
+    assert one.talk
+    found = _diagnose(Evidence(attempt=replace(one, talk=replace(one.talk, said=said))))
+    assert {each.cause.id for each in found.causes} == rows
+    assert "certain" not in {each.standing for each in found.causes}

@@ -197,10 +197,11 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
         return cause.id, signs.said(out or needed[0], bool(out), known)
     hangs = any(sign in fresh for sign in cause.confirmed_by) or any(cause.id in each.lag.rows for each in early)
     because, against = _sentences(cause, trusted, known)
+    said = cause.says and cause.id in shown.rows
     return Ranked(
         cause,
-        _standing(cause, trusted, early=hangs),
-        ((_words(cause),) if cause.says else ()) + because,
+        _standing(cause, trusted, said=said, early=hangs),
+        ((_words(cause),) if said else ()) + because,
         against,
         tuple(sign for sign in cause.signs if trusted[sign] is None),
         _rows(cause, known, shown),
@@ -208,9 +209,9 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
     )
 
 
-def _standing(cause: Cause, found: dict[str, bool | None], *, early: bool) -> Standing:
+def _standing(cause: Cause, found: dict[str, bool | None], *, said: bool, early: bool) -> Standing:
     hints = [found[sign] for sign in cause.hinted_by]
-    if cause.says or any(found[sign] for sign in cause.confirmed_by):
+    if said or any(found[sign] for sign in cause.confirmed_by):
         return "likely" if early else "confirmed"
     if hints.count(True) > hints.count(False):
         return "likely"
