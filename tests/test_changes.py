@@ -341,3 +341,12 @@ def test_a_file_that_is_no_receipt_by_its_size_is_not_read_whole(tmp_path: Path)
         file.truncate(1 << 36)
     with pytest.raises(ConfigurationError, match="found more than 67,108,864 characters"):
         journal.read(huge, where="huge.jsonl", tenant_id="t", cloud="public")
+
+
+def test_a_receipt_names_its_file_once_there_is_one(tmp_path: Path) -> None:
+    plan = Plan("named", "Move", "woodgrove", "t", "public", (MAKE,), made_at=START)
+    kept = journal.Journal(tmp_path / "named.jsonl", plan, by="Wanda", where="receipts/named.jsonl")
+    assert kept.receipt(()).where == ""
+    kept.sending("make", START)
+    assert kept.receipt(()).where == "receipts/named.jsonl"
+    assert (tmp_path / "named.jsonl").read_text().count("\n") == 2

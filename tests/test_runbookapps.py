@@ -230,6 +230,34 @@ def test_a_second_time_nothing_is_left_to_make(office: Office) -> None:
         assert again.plan_apps().steps == ()
 
 
+@pytest.mark.parametrize(
+    ("principal", "whom", "said"),
+    [
+        pytest.param("", {"consentType": "AllPrincipals"}, "for everybody: Mail.Read", id="everybody"),
+        pytest.param(
+            "p", {"consentType": "Principal", "principalId": "p"}, "for one person: Mail.Read", id="one person"
+        ),
+    ],
+)
+def test_a_consent_that_was_not_there_names_whom_it_is_for_and_is_removed_whole(
+    principal: str, whom: dict[str, str], said: str
+) -> None:
+    (step,) = signing.added((), (Grant("g", "c", "r", principal, ("Mail.Read",)),), app="Tools")
+    assert said in step.title
+    body = {"clientId": "c", "resourceId": "r", "scope": "Mail.Read", **whom}
+    assert step.do == GraphCall("POST", ("/v1.0/oauth2PermissionGrants",), body)
+    assert (step.before, step.undo) == (None, GraphCall("DELETE", ("/v1.0/oauth2PermissionGrants/g",)))
+
+
+def test_a_consent_that_grew_shrinks_to_what_it_was() -> None:
+    old, new = (Grant("g", "c", "r", "", scopes) for scopes in (("User.Read",), ("User.Read", "Mail.Read")))
+    (step,) = signing.added((old,), (new,), app="Tools")
+    path = ("/v1.0/oauth2PermissionGrants/g",)
+    assert step.do == GraphCall("PATCH", path, {"scope": "User.Read Mail.Read"})
+    assert step.undo == GraphCall("PATCH", path, {"scope": "User.Read"})
+    assert step.title.endswith(": Mail.Read")
+
+
 def test_while_another_run_of_the_tenant_is_under_way_none_is_made(office: Office) -> None:
     with store.lock("woodgrove"), pytest.raises(MailauthError, match=r"^woodgrove is being run already"):
         office.open().make_apps()
