@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailauth import clouds, plan
+from mailauth import clouds
 from mailauth.errors import MailauthError
-from mailauth.plan import Receipt
 from mailauth.session import scripts
 from mailauth.tenants import Tenant
 from mailauth.views import scripts as shown
@@ -43,15 +42,6 @@ def test_lines_end_as_windows_ends_them(tmp_path: Path) -> None:
 def test_an_id_that_walks_away_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MailauthError, match=r"^plan id: found .*; expected letters, digits and hyphens\.$"):
         scripts.keep(tmp_path, replace(planned.whole(), id=name))
-
-
-def test_the_undo_of_a_receipt_is_kept_by_the_id_of_its_plan(tmp_path: Path) -> None:
-    step = planned.scope()
-    receipt = Receipt(planned.plan(step), (plan.Entry(step.id, "done", planned.NOW),))
-    kept = scripts.keep_undo(tmp_path, receipt, now=planned.NOW)
-    assert kept.script.name == f"{planned.PLAN_ID}-undo.ps1"
-    (change,) = powershell_grammar.changes(powershell_grammar.parse(kept.text))
-    assert change.sent.name == "Remove-ManagementScope"
 
 
 def test_the_collector_is_kept_as_well(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from .. import collector, literals, powershell
 from ..errors import MailauthError
-from ..plan import Plan, Receipt
+from ..plan import Plan
 from ..services import store
 from ..tenants import Tenant
 
-__all__ = ["Kept", "collecting", "keep", "keep_undo"]
+__all__ = ["Kept", "collecting", "keep"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,80}")
 
@@ -45,21 +45,6 @@ def keep(folder: Path, plan: Plan) -> Kept:
     """
     text, undo = powershell.script(plan), powershell.undo_of_script(plan, now=plan.made_at)
     return Kept(_written(folder, plan.id, text), _written(folder, f"{plan.id}-undo", undo), text, undo)
-
-
-def keep_undo(folder: Path, receipt: Receipt, *, now: datetime) -> Kept:
-    """Write the script that takes back what *receipt* says was done, and return it.
-
-    Args:
-        folder: As for `keep`.
-        receipt: What was carried out.
-        now: The clock.
-
-    Raises:
-        MailauthError: As for `keep`.
-    """
-    text = powershell.undo_script(receipt, now=now)
-    return Kept(_written(folder, f"{receipt.plan.id}-undo", text), None, text)
 
 
 def collecting(folder: Path, tenant: Tenant, *, mailboxes: tuple[str, ...] = (), now: datetime) -> Kept:
