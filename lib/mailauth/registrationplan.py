@@ -151,7 +151,7 @@ def nothing_to_rotate(wanted: Wanted, *, tenant: Tenant, id: str, now: datetime)
     said = "people prove who they are" if wanted.credential == "none" else "a federated credential does not end"
     return Plan(
         id=id,
-        title=f"Rotate nothing of {wanted.name}",
+        title=f"Rotate the credential of {wanted.name}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -189,7 +189,7 @@ def retire(
     checks = unfit if key_ids else (Check("retire", "ok", "no old one is left"),)
     return Plan(
         id=id,
-        title=f"Retire {counted(len(key_ids), 'old credential')} of {wanted.name}",
+        title=f"Retire {counted(len(key_ids), 'old credential') if key_ids else 'old credentials'} of {wanted.name}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,

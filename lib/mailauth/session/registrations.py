@@ -249,7 +249,7 @@ class Registering:
         if found.app is None:
             return Check(name, "not configured", "there is no registration", "Register it first.")
         if not wanted.acts_alone:
-            return Check(name, "not configured", "people sign in to it", "Notebook 50 proves it with a person.")
+            return Check(name, "not configured", "people sign in to it", "Signing in with a program proves it.")
         scope = f"{self.tenancy.tenant.cloud.mail_resource.rstrip('/')}/.default"
         self.tenancy.tell("asking for a token with the new credential")
         who = self._signing_in(found.app.client_id, wanted, place)

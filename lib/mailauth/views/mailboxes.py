@@ -31,7 +31,13 @@ def known(found: Found) -> Table:
         missing = _NO_APP
     elif not app.alone:
         missing = f"People sign in to {app.name}: Exchange need not know it."
-    return Table(("Entry", "Application id", "Object id", "SID", ""), rows, "The app in Exchange", note, empty=missing)
+    return Table(
+        ("Entry", "Application id", "Object id", "SID", "Is it right?"),
+        rows,
+        "The app in Exchange",
+        note,
+        empty=missing,
+    )
 
 
 def _entry(one: Principal, found: Found) -> Sequence[Cell]:
@@ -59,7 +65,9 @@ def open_today(found: Found) -> Table:
     note = "A right is not yet an open door: the protocol has to be on, and the token has to be for it."
     empty = "Nothing." if found.app.alone else f"People sign in to {found.app.name}, and open what is theirs."
     empty = empty if found.app.client_id else _NO_APP
-    return Table(("Mailbox", "Right", "By", ""), rows, f"What {found.app.name} can open today", note, empty=empty)
+    return Table(
+        ("Mailbox", "Right", "By", "Is it meant?"), rows, f"What {found.app.name} can open today", note, empty=empty
+    )
 
 
 def _opening(each: Opening, apps: Mapping[str, str]) -> Sequence[Cell]:
@@ -94,7 +102,9 @@ def people(found: Found) -> Table:
         for row in found.organization.rights_of(each.address) or ()
         if "\\" not in row.trustee
     ]
-    return Table(("Mailbox", "Who", "Rights", ""), rows, "Who else can open them", empty="Nobody beside the owner.")
+    return Table(
+        ("Mailbox", "Who", "Rights", "Denied?"), rows, "Who else can open them", empty="Nobody beside the owner."
+    )
 
 
 def froms(found: Found) -> Table:
@@ -112,7 +122,7 @@ def froms(found: Found) -> Table:
         for each in found.wanted
         for address in each.send_as
     ]
-    columns = ("Sender", "From", "Messages", "Last", "Seen from", "")
+    columns = ("Sender", "From", "Messages", "Last", "Seen from", "What becomes of it")
     note = "An address that is not here was not seen, which is not the same as not used."
     return Table(columns, rows, "From addresses that are not the sender's own", note, empty="None was seen.")
 

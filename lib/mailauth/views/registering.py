@@ -20,7 +20,7 @@ def ways(advised: Sequence[Advice]) -> Table:
     """Return the ways to mail, the one for what is wanted marked."""
     rows = [(each.title, Badge("advised", "ok") if each.advised else None, each.fits, each.costs) for each in advised]
     note = "Whatever the way: IMAP, POP and SMTP take a token for Exchange, and refuse one for Microsoft Graph."
-    return Table(("Way", "", "Fits", "Costs"), rows, "Which way to mail?", note)
+    return Table(("Way", "Advice", "Fits", "Costs"), rows, "Which way to mail?", note)
 
 
 def chosen(wanted: Wanted) -> Table:
