@@ -452,6 +452,30 @@ def test_what_the_app_opens_today_stands_beside_what_is_wanted() -> None:
     assert mailgrants.extra(found) == (address("boss"),)
 
 
+def test_what_the_app_reaches_by_other_doors_stands_there_too_and_stays() -> None:
+    given = [
+        RoleAssignment("Old EWS", "Application EWS.AccessAsApp", ENTERPRISE),
+        RoleAssignment("Reader", "Application Mail.Read", ENTERPRISE, "Two boxes"),
+        RoleAssignment("Rooms", "Application MailboxSettings.Read", ENTERPRISE),
+        RoleAssignment("Off", "Application Mail.Send", ENTERPRISE, enabled=False),
+        RoleAssignment("Another's", "Application Mail.Send", "another app"),
+    ]
+    held = organization(box("ada"), rights=right("ada", SID), assignments=tuple(given))
+    app = replace(APP, wide=("Mail.ReadWrite", "full_access_as_app"))
+    found = [each for each in mailgrants.openings(app, held, wish(wanted("ada"))) if not each.wanted]
+    assert [(each.mailbox, each.right, each.by) for each in found] == [
+        ("every mailbox", "Application EWS.AccessAsApp", "Old EWS"),
+        ("every mailbox", "Mail.ReadWrite", mailgrants.CONSENT),
+        ("every mailbox", "full_access_as_app", mailgrants.CONSENT),
+        ("the scope Two boxes", "Application Mail.Read", "Reader"),
+    ]
+    plan = planned(held, wish(wanted("ada"), remove_extra=frozenset({"every mailbox"})), app)
+    assert plan.steps == ()
+    remedies = [check.remedy for check in plan.checks if check.name.startswith("by another door")]
+    assert [each for each in remedies if 'remove="full_access_as_app"' in each] != []
+    assert [each for each in remedies if "Remove-ManagementRoleAssignment" in each] != []
+
+
 def test_more_than_is_wanted_is_named_and_taken_away_only_by_name() -> None:
     held = organization(
         box("ada"), box("boss"), rights=right("ada", SID) | right("boss", SID), send_as=(sends("boss", SID),)

@@ -37,6 +37,7 @@ __all__ = [
     "scopes",
     "status",
     "taken_back",
+    "wide",
 ]
 
 Record = Mapping[str, Any]
@@ -420,6 +421,18 @@ def _protocol(protocol: Protocol, held: Held, found: Found) -> ProtocolConsent:
                 everybody.append(wanted.resource)
     role = any((wanted.resource, wanted.value) in _roles(held, found) for wanted in permissions.of(protocol, "role"))
     return ProtocolConsent(protocol, tuple(everybody), tuple(people), role)
+
+
+def wide(held: Iterable[tuple[str, str]], offers: Iterable[Offer]) -> tuple[str, ...]:
+    """Return the app roles among *held* that reach every mailbox otherwise than by IMAP, POP or SMTP, by value.
+
+    Args:
+        held: App roles, as pairs of the resource's object id and the role's id.
+        offers: What the resources offer; a role of another one is not known.
+    """
+    pairs = frozenset(held)
+    values = {value for each in offers for value, role_id in each.roles.items() if (each.object_id, role_id) in pairs}
+    return tuple(sorted(value for value in values if value == _FULL_ACCESS or value.startswith(_OF_GRAPH)))
 
 
 def _on(resource: Resource, held: Held, found: Found) -> Iterator[Scopes]:

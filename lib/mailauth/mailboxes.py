@@ -125,6 +125,7 @@ def app_of(mail_app: MailApp, consents: grants.Found) -> App:
         people="scope" in kinds,
         smtp=mail_app.smtp,
         consented=(offer.object_id, role) in held.roles if held and offer and role else None,
+        wide=grants.wide(held.roles, consents.offers) if held else (),
     )
 
 

@@ -22,10 +22,21 @@ from .tenants import Mailbox as Wanted
 from .tenants import Tenant
 from .wording import counted
 
-__all__ = ["ALL", "App", "Opening", "Wish", "extra", "openings", "plan"]
+__all__ = ["ALL", "CONSENT", "App", "Opening", "Wish", "extra", "openings", "plan"]
 
 ALL: Final = "every mailbox"
 """What stands for an address where a right has no scope."""
+
+CONSENT: Final = "consent"
+"""What stands for the grant of an app role, which has no name in Exchange."""
+
+# Roles in Exchange that reach mail by Exchange Web Services or Graph.
+_WIDE: Final = (
+    "Application EWS.AccessAsApp",
+    "Application Exchange Full Access",
+    "Application Mail Full Access",
+    "Application Mail.",
+)
 
 # Above this many alike, the look over all of them that follows proves each, and not two looks of its own.
 _FEW: Final = 20
@@ -55,6 +66,7 @@ class App:
         smtp: What lets it send as itself: the permission by ``consent``, or a role by ``rbac``.
         consented: Whether it holds the permission SMTP.SendAsApp; None where that was not read.
         enabled: Whether its enterprise application is switched on, as far as that was read.
+        wide: The app roles it holds that reach every mailbox by Exchange Web Services or Graph, as far as was read.
     """
 
     name: str
@@ -67,6 +79,7 @@ class App:
     smtp: str = "consent"
     consented: bool | None = None
     enabled: bool = True
+    wide: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +110,8 @@ class Opening:
 
     Args:
         mailbox: Its primary address in lower case, `ALL`, or the name of a scope whose filter lists no addresses.
-        right: ``FullAccess``, ``SendAs`` or the role.
-        by: What grants it: the app's SID, or the role assignment's name.
+        right: ``FullAccess``, ``SendAs``, the role in Exchange, or the app role that was consented to.
+        by: What grants it: the app's SID, the role assignment's name, or `CONSENT`.
         wanted: Whether the mailbox is one that the app is to open in this way.
     """
 
@@ -158,9 +171,9 @@ def _told(draft: "_Draft", tenant: Tenant) -> _Told:
 
 def openings(app: App, held: Organization, wish: Wish, opened: Iterable[Openings] = ()) -> tuple[Opening, ...]:
     """Return what the app itself can open or send as today, as far as it was read, by address; see `plan`."""
-    return tuple(
-        sorted(_Draft(app, held, wish, tuple(opened)).open, key=lambda each: (each.mailbox, each.right, each.by))
-    )
+    draft = _Draft(app, held, wish, tuple(opened))
+    found = (*draft.open, *draft.wide)
+    return tuple(sorted(found, key=lambda each: (each.mailbox, each.right, each.by)))
 
 
 def extra(found: Iterable[Opening]) -> tuple[str, ...]:
@@ -469,6 +482,24 @@ class _Draft:
             ),
         )
 
+    @cached_property
+    def wide(self) -> tuple[Opening, ...]:
+        """What the app reaches by other doors: by Exchange Web Services or Graph, by consent or by a role."""
+        names = self.right.names | {self.app.client_id.lower(), self.app.name.lower()} if self.right else frozenset()
+        roles = [
+            each
+            for each in self.held.assignments or ()
+            if each.enabled and each.role.startswith(_WIDE) and each.app.lower() in names
+        ]
+        return (
+            *(Opening(ALL, value, CONSENT, wanted=False) for value in self.app.wide),
+            *(
+                Opening(address, each.role, each.name, wanted=False)
+                for each in roles
+                for address in self._covered(each)
+            ),
+        )
+
     def _covered(self, each: RoleAssignment) -> Iterable[str]:
         if not each.scope:
             return [ALL]
@@ -477,6 +508,8 @@ class _Draft:
 
     def narrowed(self) -> _Told:
         """Take away what is named, and name what else nobody asked for."""
+        for each in self.wide:
+            yield _by_another_door(each, self.app.name)
         unwanted = [each for each in self.open if not each.wanted]
         gone = [each for each in self.roles if self._is_over(each, unwanted)]
         for each in unwanted:
@@ -623,6 +656,14 @@ def _defeated(app: App) -> Check:
 def _altered(wanted: MailScope) -> Check:
     found = f"the filter of {wanted.name} is not the one that its name stands for"
     return Check(_ROLE, "wrong", found, "Remove the role assignment and the scope of that name, and plan again.")
+
+
+def _by_another_door(each: Opening, name: str) -> Check:
+    remedy = f'Ask who uses it. If nobody does, take it back in 30: remove="{each.right}".'
+    if each.by != CONSENT:
+        remedy = f"Ask who uses it. If nobody does, Remove-ManagementRoleAssignment takes {each.by} away."
+    found = f"{each.right} lets {name} into {each.mailbox}, by Exchange Web Services or Graph"
+    return Check(f"by another door: {each.mailbox}", "wrong", found, remedy)
 
 
 def _unasked(each: Opening, name: str) -> Check:

@@ -17,6 +17,7 @@ from mailauth.services.exchange import Exchange
 from mailauth.session import mailboxes
 from mailauth.views import mailboxes as shown
 from practice.state import ExchangePrincipal, MailboxPermission, TracedMessage
+from practice.wellknown import EXCHANGE
 from tests.practice import mailing
 from tests.practice.granting import ADA, INVOICES, Lab, bare, granting, without_smtp_consent
 from tests.practice.woodgrove import TENANT
@@ -172,6 +173,14 @@ def test_smtp_auth_is_not_opened_for_passwords_unless_the_mailbox_is_named(tmp_p
         assert [check.name for check in change.checks if check.outcome == "wrong"] == [f"SMTP AUTH for {mailing.ADA}"]
         told = lab.run.mailboxes.plan(found, let_passwords_in=mailing.ADA)
         assert [step.id for step in told.steps if step.group == "Protocol switch"] == [f"smtp-auth-on:{mailing.ADA}"]
+
+
+def test_what_the_app_was_consented_to_beyond_mail_protocols_is_seen(tmp_path: Path) -> None:
+    made = bare()
+    made.estate.allow(made.daemon_principal, EXCHANGE, "full_access_as_app")
+    with granting(tmp_path, made, {**ADA, "protocols": ["imap"]}) as lab:
+        found = lab.run.mailboxes.look()
+        assert [(each.mailbox, each.right) for each in found.openings] == [("every mailbox", "full_access_as_app")]
 
 
 def test_what_counts_later_counts_after_the_lag(tmp_path: Path) -> None:

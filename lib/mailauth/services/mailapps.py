@@ -1,5 +1,6 @@
 """The app that is to open mailboxes, as the directory has it: its ids, and whether it may send by consent."""
 
+from functools import cached_property
 from typing import Final
 
 from azure.core.credentials import TokenCredential
@@ -9,6 +10,7 @@ from mailauth.clouds import Cloud
 from mailauth.coverage import Coverage
 from mailauth.errors import MailauthError
 from mailauth.mailgrants import App
+from mailauth.permissions import Offer
 from mailauth.tenants import MailApp
 
 from .client import Graph, Pace
@@ -36,6 +38,7 @@ def read(
     with Graph(cloud, credential, pace=pace or Pace(*_PACE), needs=NEEDS) as graph:
         look = _Look(graph, app)
         object_id = look.enterprise()
+        roles = look.roles(object_id)
         found = App(
             name=app.name,
             client_id=app.client_id,
@@ -45,7 +48,8 @@ def read(
             alone="role" in grants.needs(app),
             people="scope" in grants.needs(app),
             smtp=app.smtp,
-            consented=look.sends(object_id),
+            consented=look.sends(roles),
+            wide=look.wide(roles),
             enabled=look.enabled,
         )
         return found, tuple(look.coverage)
@@ -82,13 +86,30 @@ class _Look(Parts):
         found = self.part("deleted enterprise applications", lambda: list(self.all(path, asked)))
         return frozenset(str(each.get("id")) for each in found or () if each.get("appId") == self._app_id)
 
-    def sends(self, object_id: str) -> bool | None:
-        """Return whether the app holds the permission to send as itself; None where that was not read."""
+    def roles(self, object_id: str) -> frozenset[tuple[str, str]] | None:
+        """Return the app roles that the app holds, as pairs of the resource's and the role's id; None where unread."""
         if not object_id:
             return None
         path = f"/v1.0/servicePrincipals/{object_id}/appRoleAssignments"
-        held = self.part("the app's permissions", lambda: [str(each.get("appRoleId")) for each in self.all(path)])
-        offer = self.offer("exchange")
+        held = self.part("the app's permissions", lambda: list(self.all(path)))
+        if held is None:
+            return None
+        return frozenset((str(each.get("resourceId")), str(each.get("appRoleId"))) for each in held)
+
+    def sends(self, held: frozenset[tuple[str, str]] | None) -> bool | None:
+        """Return whether the app holds the permission to send as itself; None where that was not read."""
         # The tenant's own id decides; the well-known one stands in where the tenant's could not be read.
+        offer = self._exchange
         role = offer.id_of("role", _SENDS) if offer else permissions.of("smtp", "role")[0].id
-        return None if held is None else role in held
+        return None if held is None else role in {each for _, each in held}
+
+    def wide(self, held: frozenset[tuple[str, str]] | None) -> tuple[str, ...]:
+        """Return the roles that reach every mailbox by other doors; whoever holds none elsewhere costs no request."""
+        known = self._exchange.object_id if self._exchange else ""
+        elsewhere = any(resource != known for resource, _ in held or ())
+        offers = (self._exchange, self.offer("graph") if elsewhere else None)
+        return grants.wide(held or (), (each for each in offers if each))
+
+    @cached_property
+    def _exchange(self) -> Offer | None:
+        return self.offer("exchange")
