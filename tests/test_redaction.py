@@ -51,10 +51,21 @@ def test_the_search_for_leaks_finds_those_that_are_planted(deep: int, offset: in
     assert leaked("a line with nothing in it, " + _b64("nor in base64, at any offset")) == []
 
 
-@given(st.text(max_size=30), st.integers(0, len(CANARY) - 11), st.integers(11, 60), st.text(max_size=30))
-def test_a_piece_of_eleven_is_found_anywhere(before: str, start: int, size: int, after: str) -> None:
+@given(st.text(max_size=30), st.integers(0, len(CANARY) - 8), st.integers(8, 60), st.text(max_size=30))
+def test_a_piece_of_eight_is_found_anywhere(before: str, start: int, size: int, after: str) -> None:
     piece = CANARY[start : start + size]
     assert piece not in REDACTOR(before + piece + after)
+
+
+@given(st.integers(0, len(CANARY) - 12), st.integers(0, 2))
+def test_a_piece_in_base64_is_found_anywhere(start: int, offset: int) -> None:
+    coded = _b64("x" * offset + CANARY[start : start + 12])
+    assert leaked(REDACTOR(coded)) == []
+
+
+def test_a_token_handed_out_over_many_lines_is_taken_out() -> None:
+    lines = [f"* OK {CANARY[place : place + 8]}" for place in range(0, len(CANARY) - 8, 8)]
+    assert {REDACTOR(line) for line in lines} == {f"* OK {REDACTED}"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ REDACTED = "<redacted>"
 _GRAM = 6
 """What is looked up at each place of a text; a run around it is followed to both ends."""
 _PIECE = 8
-"""A shorter run is chance; one of eleven characters of a token (as many in base64) is always found."""
+"""A shorter run is chance. One of eight characters of a token is always found, in base64 one of eleven."""
 
 _LONG = 64
 """From so many characters on a secret counts as a token: random, so that a piece of it is no word of a language."""
@@ -97,7 +97,8 @@ def _forms(secret: str) -> list[_Form]:
     """Return the secret itself first. What takes more characters to say the same is looked for less densely."""
     once = list(_coded(secret))
     return [
-        *(_Form(text.translate(_FOLD), _GRAM) for text in (secret, *once)),
+        _Form(secret.translate(_FOLD), 1),
+        *(_Form(text.translate(_FOLD), _GRAM) for text in once),
         *(_Form(text.translate(_FOLD), 2 * _GRAM) for one in once for text in _coded(one)),
         _Form(secret.encode().hex(), 2 * _GRAM),
     ]
