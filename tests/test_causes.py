@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from mailauth import catalogue, causes, cmdlets, signs
 from mailauth.causes import Diagnosis
 from mailauth.organization import Organization
+from mailauth.plan import Entry, Receipt
 from mailauth.proof import Attempt, Stage
 from mailauth.signs import Change, Evidence
 from mailauth.tenants import FlowKind
-from tests import diagnosing
+from tests import diagnosing, planned
 from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
 
 _NUMBERS = [(row.id, code) for row in catalogue.causes().values() if row.id.startswith("AADSTS") for code in row.codes]
@@ -170,6 +172,7 @@ def test_two_faults_at_once_are_both_named_and_neither_is_certain() -> None:
     one = refused(claims=diagnosing.app_claims(roles=None))
     found = _diagnose(of(one, organization=diagnosing.exchange(principals=())))
     assert [(each.cause.id, each.standing) for each in found.causes[:2]] == [("I5", "confirmed"), ("I3", "confirmed")]
+    assert found.undecided == ("2 causes are confirmed (I5, I3), and each would do alone. Mend them in this order.")
 
 
 def test_a_switch_that_looks_right_speaks_against_what_the_server_says() -> None:
@@ -435,3 +438,41 @@ def test_a_connection_that_ends_without_a_word_is_judged_by_its_stage(stage: Sta
     found = _diagnose(Evidence(attempt=replace(one, talk=replace(one.talk, said=said))))
     assert {each.cause.id for each in found.causes} == rows
     assert "certain" not in {each.standing for each in found.causes}
+
+
+# --- what plans have changed ----------------------------------------------------------------------
+
+
+def test_a_receipt_tells_what_was_changed_and_until_when_it_spreads() -> None:
+    steps = (planned.full_access(ADA), planned.grant(), planned.switch(ADA), planned.secret())
+    entries = tuple(Entry(step.id, "done", NOW, settles_at=NOW + timedelta(hours=1)) for step in steps)
+    found = signs.recent([Receipt(planned.plan(*steps), entries)])
+    assert {each.kind for each in found} >= {"full_access", "switch"}
+    assert {each.ends_at for each in found} == {NOW + timedelta(hours=1)}
+    assert ADA in next(each.what for each in found if each.kind == "full_access")
+
+
+def test_what_was_there_already_or_was_taken_back_is_no_change() -> None:
+    step = planned.full_access(ADA)
+    plan = planned.plan(step)
+    assert signs.recent([Receipt(plan, (Entry(step.id, "already", NOW),))]) == ()
+    assert signs.recent([Receipt(plan, (Entry(step.id, "done", NOW),), undoes="another")]) == ()
+
+
+@pytest.mark.parametrize("group", [name for lag in catalogue.lags().values() for name in lag.groups])
+def test_a_group_of_a_change_is_what_some_plan_calls_its_steps(group: str) -> None:
+    sources = (Path(catalogue.__file__).parent).glob("*.py")
+    assert any(f'"{group}"' in each.read_text(encoding="utf-8") for each in sources)
+
+
+def test_a_change_of_another_mailbox_does_not_make_it_too_early() -> None:
+    change = Change("full_access", NOW - timedelta(minutes=4), "bob@woodgrove.example")
+    found = _diagnose(of(unconnected(), changes=(change,)))
+    assert found.too_early == ()
+    assert "E4" not in {each.cause.id for each in found.causes}
+
+
+def test_nothing_left_says_to_look_again() -> None:
+    found = _diagnose(of(refused()))
+    assert found.causes == ()
+    assert "look again" in found.undecided

@@ -136,6 +136,7 @@ class Lag:
         most: From when on it is no excuse.
         signs: Whose answers are not to be trusted meanwhile.
         rows: Which causes may only seem to be there meanwhile.
+        groups: What plans call the steps that make such a change.
         source: Where the figures are from.
     """
 
@@ -145,6 +146,7 @@ class Lag:
     most: timedelta
     signs: tuple[str, ...]
     rows: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     source: str
 
 

@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from . import catalogue, signs
 from .catalogue import LAYERS, Cause, Look, Trial
+from .literals import quoted
 from .signs import Change, Evidence
 from .symptoms import Recognised, recognise
 from .wording import counted
@@ -203,7 +204,7 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
         _standing(cause, trusted, said=said, early=hangs),
         ((_words(cause),) if said else ()) + because,
         against,
-        tuple(sign for sign in cause.signs if trusted[sign] is None),
+        tuple(sign for sign in cause.signs if found[sign] is None),
         _rows(cause, known, shown),
         hangs,
     )
@@ -256,7 +257,9 @@ def _alone(found: Sequence[Ranked], latent: Sequence[Ranked]) -> tuple[Ranked, .
 
 
 def _weight(one: Ranked) -> tuple[int, int]:
-    return _ORDER.index(one.standing), len(one.against) - len(one.because)
+    """Return what tells causes apart; of what is confirmed, more words for it make it no surer."""
+    hints = 0 if one.standing in ("certain", "confirmed") else len(one.against) - len(one.because)
+    return _ORDER.index(one.standing), hints
 
 
 def _rank(one: Ranked) -> tuple[int, ...]:
@@ -264,8 +267,7 @@ def _rank(one: Ranked) -> tuple[int, ...]:
     confirmed = one.standing == "confirmed"
     layer = LAYERS.index(one.cause.layer)
     alike = (layer, -one.cause.often) if confirmed else (-one.cause.often, layer)
-    weight = (_ORDER.index(one.standing), 0) if confirmed else _weight(one)
-    return (*weight, *alike, _CONFIDENCE.index(one.cause.confidence))
+    return (*_weight(one), *alike, _CONFIDENCE.index(one.cause.confidence))
 
 
 # --- what would decide ----------------------------------------------------------------------------
@@ -293,18 +295,20 @@ _FOR_TIME: Final = frozenset({"just_granted"})
 
 def _check(sign: str, found: Iterable[Ranked], known: Evidence) -> Deciding:
     one = catalogue.signs()[sign]
-    named = {**known.named, "mailbox": _quoted(known.named["mailbox"])}
+    named = {
+        "mailbox": quoted(known.mailbox or "<address>"),
+        "client_id": quoted(known.client_id or "<application id>"),
+    }
     rows = tuple(each.cause.id for each in found if sign in each.unknown)
     return Deciding(sign, one.look, one.ask, rows, one.cmdlet.format_map(named), one.trial)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _undecided(found: Sequence[Ranked], deciding: Sequence[Deciding]) -> str:
     if not found:
-        return "Every cause that the catalogue has for this is ruled out by what is known."
+        return (
+            "Every cause that the catalogue has for this is ruled out by what is known. Try again, and look again: "
+            "what was read may have changed since. If it stays so, it is a case for the service's support."
+        )
     first = found[0]
     if first.standing == "certain":
         return ""
@@ -312,6 +316,8 @@ def _undecided(found: Sequence[Ranked], deciding: Sequence[Deciding]) -> str:
     equal = [each for each in found if _weight(each) == _weight(first)]
     if len(equal) > 1:
         named = ", ".join(each.cause.id for each in equal[:_MOST_NAMED])
+        if first.standing == "confirmed":
+            return f"{len(equal)} causes are confirmed ({named}), and each would do alone. Mend them in this order."
         return f"{counted(len(equal), 'cause')} fit equally ({named}). {way}"
     if len(found) > 1:
         rest = counted(len(found) - 1, "other cause")

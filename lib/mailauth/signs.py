@@ -14,10 +14,11 @@ from . import catalogue, clouds, permissions, reference, tokens
 from .catalogue import Kind, Lag
 from .grants import Held
 from .organization import Mailbox, MailboxRight, Organization, Principal, opened
+from .plan import Receipt
 from .proof import Attempt
 from .tenants import Protocol
 
-__all__ = ["RULES", "Change", "Evidence", "answer", "early", "said"]
+__all__ = ["RULES", "Change", "Evidence", "answer", "early", "recent", "said"]
 
 Answer: TypeAlias = bool | None
 
@@ -159,7 +160,27 @@ def said(sign: str, found: bool, evidence: Evidence) -> str:
 def early(evidence: Evidence) -> tuple[Change, ...]:
     """Return the changes that may not have been in force when it was tried, the latest to settle first."""
     found = [each for each in evidence.changes or () if evidence.at is not None and evidence.at < each.ends_at]
-    return tuple(sorted(found, key=lambda each: each.ends_at, reverse=True))
+    return tuple(
+        sorted((each for each in found if _about(each, evidence)), key=lambda each: each.ends_at, reverse=True)
+    )
+
+
+def recent(receipts: Iterable[Receipt]) -> tuple[Change, ...]:
+    """Return what plans have changed that a login may depend on; what was taken back is none of it."""
+    kinds = {group: kind for kind, lag in catalogue.lags().items() for group in lag.groups}
+    return tuple(
+        Change(kinds[step.group], entry.at, step.id.partition(":")[2], entry.settles_at)
+        for each in receipts
+        if not each.undoes
+        for entry in each.entries
+        for step in each.plan.steps
+        if step.id == entry.step and entry.outcome in ("done", "unclear") and step.group in kinds
+    )
+
+
+def _about(change: Change, evidence: Evidence) -> bool:
+    """Whether a change may be about the mailbox: it names that one, or none."""
+    return "@" not in change.what or not evidence.mailbox or evidence.mailbox.lower() in change.what.lower()
 
 
 # --- what an attempt tells ------------------------------------------------------------------------
@@ -448,8 +469,7 @@ def _no_send_as(known: Evidence) -> Answer:
 def _just_granted(known: Evidence) -> Answer:
     if known.changes is None:
         return None
-    granted = ("principal", "full_access", "send_as", "role")
-    return any(each.kind in granted and known.at is not None and known.at < each.ends_at for each in known.changes)
+    return any(each.kind in ("principal", "full_access", "send_as", "role") for each in early(known))
 
 
 # --- the wire -------------------------------------------------------------------------------------
