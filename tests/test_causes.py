@@ -1,21 +1,21 @@
 """The causes of refusals: each row of the catalogue is found from what it shows, and none is claimed without reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mailauth import catalogue, causes, cmdlets, signs
+from mailauth import catalogue, causes, clouds, cmdlets, signs, tokens
 from mailauth.causes import Diagnosis
 from mailauth.organization import Organization
 from mailauth.plan import Entry, Receipt
 from mailauth.proof import Attempt, Stage
 from mailauth.signs import Change, Evidence
-from mailauth.tenants import FlowKind
+from mailauth.tenants import FlowKind, Protocol
 from tests import diagnosing, planned
 from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
 
@@ -246,6 +246,15 @@ _EMPTY = Evidence()
 _SURE = {"certain": 2, "confirmed": 1}
 
 
+def _sureness(found: Diagnosis) -> dict[str, int]:
+    """Return how sure each row is; what another says better is not listed, and no surer where that other is gone."""
+    sure = {each.cause.id: _SURE.get(each.standing, 0) for each in found.causes}
+    for each in found.causes:
+        for row in each.cause.instead_of:
+            sure[row] = max(sure.get(row, 0), sure[each.cause.id])
+    return sure
+
+
 def _without(evidence: Evidence, parts: frozenset[str]) -> Evidence:
     return replace(evidence, **{part: getattr(_EMPTY, part) for part in parts})
 
@@ -266,10 +275,7 @@ _ALL = tuple(thin for case in CASES for thin in _thinner(case.evidence))
 @settings(max_examples=600, deadline=None)
 @given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
 def test_what_is_taken_away_makes_no_cause_surer(evidence: Evidence, parts: frozenset[str]) -> None:
-    whole = _diagnose(evidence).causes
-    before = {each.cause.id: _SURE.get(each.standing, 0) for each in whole}
-    # What another row says better is not listed, and is no surer where that other row is gone.
-    before |= {row: before[each.cause.id] for each in whole for row in each.cause.instead_of}
+    before = _sureness(_diagnose(evidence))
     # What was fresh counted less: without the change a cause may stand where it stood.
     fresh = evidence.changes and "changes" in parts
     for each in _diagnose(_without(evidence, parts)).causes:
@@ -476,3 +482,70 @@ def test_nothing_left_says_to_look_again() -> None:
     found = _diagnose(of(refused()))
     assert found.causes == ()
     assert "look again" in found.undecided
+
+
+# --- what a token's reader says -------------------------------------------------------------------
+
+
+def test_what_is_found_in_a_token_is_told_with_its_cause() -> None:
+    one = refused(claims=diagnosing.app_claims(roles=["full_access_as_app"]))
+    finding = tokens.Finding("role", "stops", ("I5",), "The token lacks the role IMAP.AccessAsApp.")
+    found = _diagnose(of(one, findings=(finding,)))
+    assert found.first
+    assert found.first.because == (
+        "The token does not hold the app role that IMAP needs.",
+        "The token lacks the role IMAP.AccessAsApp.",
+    )
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop", "smtp"])
+@pytest.mark.parametrize("kind", ["app", "delegated"])
+def test_each_row_that_a_token_s_reader_names_is_one_of_the_catalogue(protocol: Protocol, kind: str) -> None:
+    made = diagnosing.app_claims(roles=None) if kind == "app" else diagnosing.person_claims(scp="", upn="x#EXT#@z")
+    claims = tokens.Claims(aud="https://graph.microsoft.com", upn=made.get("upn", ""), idtyp=made.get("idtyp", "user"))
+    need = tokens.Need(protocol=protocol, mailbox=ADA, cloud=clouds.built_in()["public"], tenant_id=diagnosing.TENANT)
+    rows = {row for each in tokens.lint(claims, need, now=NOW) for row in each.rows}
+    assert rows
+    assert rows <= set(catalogue.causes())
+
+
+def test_a_source_is_named_in_full() -> None:
+    assert catalogue.source("XDOC").startswith("https://learn.microsoft.com/exchange/")
+    assert catalogue.source("MailKit#849") == "MailKit#849"
+
+
+_WORDS = [
+    *(words for each in catalogue.symptoms().values() for words in each.shown),
+    "AADSTS65001",
+    "Need admin approval",
+    "SmtpClientAuthentication is disabled for the Tenant",
+    "421 4.4.2 Connection dropped due to SocketError",
+]
+
+
+def _contradicts(answers: Mapping[str, bool]) -> bool:
+    """Whether one sign confirms what another rules out: then one of the two was looked at wrongly."""
+    return any(
+        any(answers.get(sign) for sign in row.confirmed_by) and any(answers.get(sign) for sign in row.ruled_out_by)
+        for row in catalogue.causes().values()
+    )
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    words=st.sampled_from(_WORDS),
+    kind=st.sampled_from(["app", "delegated"]),
+    answers=st.dictionaries(st.sampled_from(sorted(catalogue.signs())), st.booleans()),
+    rest=st.sampled_from([None, False]),
+    data=st.data(),
+)
+def test_whatever_the_signs_say_less_of_them_makes_no_cause_surer(
+    words: str, kind: catalogue.Kind, answers: dict[str, bool], rest: bool | None, data: st.DataObject
+) -> None:
+    whole = {**({} if rest is None else dict.fromkeys(catalogue.signs(), rest)), **answers}
+    assume(not _contradicts(whole))
+    left_out = data.draw(st.sets(st.sampled_from(sorted(catalogue.signs())), min_size=1, max_size=4))
+    before = _sureness(_diagnose(pasted(words, kind=kind, known=whole)))
+    less = {sign: answer for sign, answer in whole.items() if sign not in left_out}
+    for each in _diagnose(pasted(words, kind=kind, known=less)).causes:
+        assert _SURE.get(each.standing, 0) <= before.get(each.cause.id, 0), (each.cause.id, each.standing)

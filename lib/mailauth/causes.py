@@ -8,8 +8,9 @@ What was shown gives the candidates, the signs sort them:
     nothing known for or against it                                possible
     signs against it only                                          unlikely
 
-Only what is confirmed, well known (confidence high), names one thing and stands alone is certain. A cause that hangs on
-a change which may not be in force yet is likely at the most: then it is too early to judge.
+Only what is confirmed, well known (confidence high), names one thing, stands alone and has nothing left to look at that
+could speak against it is certain. A cause that hangs on a change which may not be in force yet is likely at the most:
+then it is too early to judge.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -252,7 +253,9 @@ def _alone(found: Sequence[Ranked], latent: Sequence[Ranked]) -> tuple[Ranked, .
     if len(found) != 1 or latent:
         return tuple(found)
     one = found[0]
-    sure = one.standing == "confirmed" and one.cause.confidence == "high" and not one.cause.open and not one.against
+    row = one.cause
+    unheard = set(row.hinted_by) & set(one.unknown)
+    sure = one.standing == "confirmed" and row.confidence == "high" and not (row.open or one.against or unheard)
     return (replace(one, standing="certain"),) if sure else (one,)
 
 
@@ -331,7 +334,7 @@ def _open(one: Ranked, way: str) -> str:
     if one.against:
         return f"{one.cause.id} was shown, and something speaks against it. {way}"
     if one.cause.confidence == "high":
-        return f"{one.cause.id} is confirmed, and what is seldom behind this has not been looked at. {way}"
+        return f"{one.cause.id} is confirmed, and not all that could speak against it was looked at. {way}"
     return f"{one.cause.id} fits alone; how well it explains this is known with {one.cause.confidence} confidence."
 
 
