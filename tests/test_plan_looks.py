@@ -38,6 +38,15 @@ def test_what_is_not_there_has_no_items() -> None:
     assert plan.read(Look(ASK, inside="keyCredentials"), [], {}) == (None, {})
 
 
+@pytest.mark.parametrize("shown", [False, None], ids=["off", "left out"])
+def test_a_switch_that_is_left_out_is_off_and_no_other_field_is(shown: bool | None) -> None:
+    look = Look(ASK, fields=("isFallbackPublicClient", "other"), flags=("isFallbackPublicClient",))
+    seen, _ = plan.read(look, [{"isFallbackPublicClient": shown, "other": None}], {})
+    assert plan.same(seen, {"isFallbackPublicClient": False, "other": None})
+    assert not plan.same(seen, {"isFallbackPublicClient": False, "other": False})
+    assert not plan.same(seen, {"isFallbackPublicClient": True, "other": None})
+
+
 @pytest.mark.parametrize(
     ("scope", "words"),
     [(" SMTP.Send  offline_access", ["offline_access", "SMTP.Send"]), ("", ()), (None, ())],

@@ -48,7 +48,12 @@ ACCESS = Step(
     group="FullAccess",
     service="exchange",
     do=Cmdlet("Add-MailboxPermission", {"Identity": "orders", "User": Ref("sp.id"), "AccessRights": ["FullAccess"]}),
-    look=Look(Cmdlet("Get-MailboxPermission", {"Identity": "orders"}), where={"User": Ref("sp.id")}, words=("scope",)),
+    look=Look(
+        Cmdlet("Get-MailboxPermission", {"Identity": "orders"}),
+        where={"User": Ref("sp.id")},
+        words=("scope",),
+        flags=("on",),
+    ),
     before={"AccessRights": None, "Deny": False},
     after={"AccessRights": ["FullAccess"]},
     watched=False,

@@ -126,7 +126,7 @@ SECRET = replace(CERTIFICATE, kind="secret", id="s1", name="old", thumbprint="")
             found(app(fallback_public=True)),
             ALONE,
             "public client",
-            "nobody signs in",
+            "nobody is meant to sign in",
             id="public client on for an app",
         ),
         pytest.param(

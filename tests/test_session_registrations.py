@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailauth import cli, powershell, tenants
 from mailauth import plan as plans
+from mailauth.checks import Check
 from mailauth.errors import ConfigurationError, SecretError
 from mailauth.plan import Receipt
 from mailauth.registration import Found, Wanted
@@ -267,8 +269,10 @@ def test_what_others_put_there_is_kept_and_the_mistakes_are_mended(opened: Opene
     before = at.app().model_dump(mode="json")
     receipt = applied(at, **ALONE)
     assert receipt.whole
-    assert wrong(at, **ALONE) == set()
+    # What might cut somebody off is named and left.
+    assert wrong(at, **ALONE) == {"audience", "public client"}
     mended = at.app()
+    assert (mended.sign_in_audience, mended.is_fallback_public_client) == ("AzureADandPersonalMicrosoftAccount", True)
     assert mended.web.redirect_uris == ["http://localhost", "https://portal.woodgrove.example/back"]
     assert {one.resource_app_id for one in mended.required_resource_access} == {GRAPH, EXCHANGE}
     assert set(outcomes(at.run.take_back(receipt.where, apply=True))) == {"done"}
@@ -281,6 +285,42 @@ def test_an_app_that_serves_several_tenants_goes_on_doing_so_until_somebody_says
     assert planned(at, **ALONE)[0].steps == ()
     assert "audience" not in wrong(at, **ALONE)
     assert [step.id for step in planned(at, audience="single", **ALONE)[0].steps] == ["signInAudience:mail"]
+
+
+@pytest.mark.parametrize("there", ["AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"])
+def test_whom_an_app_lets_in_is_narrowed_only_where_that_was_asked(opened: Opened, there: Any) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    with at.changing() as app:
+        app.sign_in_audience = there
+        app.is_fallback_public_client = True
+    assert planned(at, **ALONE)[0].steps == ()
+    assert {"audience", "public client"} <= wrong(at, **ALONE)
+    assert [step.id for step in planned(at, audience="single", **ALONE)[0].steps] == ["signInAudience:mail"]
+
+
+def test_a_switch_that_graph_leaves_out_is_off(opened: Opened) -> None:
+    at = opened()
+    change = planned(at, **ALONE)[0]
+    made = change.steps[0]
+    given = dict(made.do.body or {}) if isinstance(made.do, plans.GraphCall) else {}
+    shown = {**given, "isFallbackPublicClient": None, "id": "o", "appId": "a"}
+    seen, _ = plans.read(made.look, [shown], {})
+    assert plans.standing(made, seen, {}) == "after"
+
+
+def test_a_list_of_certificates_that_came_without_their_contents_is_not_sent(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    _, found, wanted, place = planned(at, **ALONE)
+    assert found.app
+    bare = replace(found, app=replace(found.app, keys=tuple({**each, "key": None} for each in found.app.keys)))
+    change, _ = at.registering.rotate(bare, wanted, place)
+    assert change.steps == ()
+    assert [check.name for check in change.checks if check.outcome == "wrong"] == ["certificates on the app"]
+    proven = Check("a token", "ok", "")
+    gone = at.registering.retire(bare, wanted, place, proven, key_ids=found.app.credentials[0].id)
+    assert "certificates on the app" in {check.name for check in gone.checks}
 
 
 def test_a_redirect_moves_to_the_platform_where_it_works(opened: Opened) -> None:

@@ -47,7 +47,17 @@ def _likeness(number: int, step: Step) -> object:
     do, look = step.do, step.look
     if not isinstance(do, Cmdlet) or not isinstance(look.ask, Cmdlet) or step.keeps or look.binds:
         return number
-    names = (step.group, step.why, do.name, look.ask.name, look.inside, look.fields, look.words, step.watched)
+    names = (
+        step.group,
+        step.why,
+        do.name,
+        look.ask.name,
+        look.inside,
+        look.fields,
+        look.words,
+        look.flags,
+        step.watched,
+    )
     # A version that is nothing is another shape: its row is made or removed, not changed.
     return (*names, *(value is None or repr(_mapped(value, lambda path, each: "")) for value in _values(step)))
 

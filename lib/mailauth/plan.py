@@ -114,6 +114,7 @@ class Look:
             ``passwordCredentials``; empty where the answer's own rows are meant.
         words: Which of the fields are text that holds words in any order, such as the ``scope`` of a grant; they are
             shown and compared as lists.
+        flags: Which of the fields are switches that a service may leave out where they are off; absent is off.
     """
 
     ask: Operation
@@ -122,6 +123,7 @@ class Look:
     binds: Mapping[str, str] = field(default_factory=dict)
     inside: str = ""
     words: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -410,10 +412,13 @@ def each(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> list[tu
 
 
 def _fields(look: Look, row: Mapping[str, Any]) -> Seen:
-    return {name: _shown(_at(row, name), words=name in look.words) for name in look.fields}
+    return {name: _shown(look, name, _at(row, name)) for name in look.fields}
 
 
-def _shown(found: object, *, words: bool) -> object:
+def _shown(look: Look, name: str, found: object) -> object:
+    words = name in look.words
+    if name in look.flags and found is None:
+        return False
     return found.split() if words and isinstance(found, str) else found
 
 

@@ -288,6 +288,8 @@ def _looks(step: Step) -> Iterator[str]:
     yield f"    Fields = {literal(look.fields)}"
     if look.words:
         yield f"    Words = {literal(look.words)}"
+    if look.flags:
+        yield f"    Flags = {literal(look.flags)}"
     yield f"    Binds = {literal(look.binds)}"
 
 

@@ -333,6 +333,7 @@ def _look(look: Look) -> Mapping[str, object]:
         "binds": dict(look.binds),
         "inside": look.inside,
         "words": list(look.words),
+        "flags": list(look.flags),
     }
 
 
@@ -346,6 +347,8 @@ def _read_look(given: Mapping[str, Any]) -> Look:
         binds=_texts(given, "binds"),
         inside=_field(given, "inside", str),
         words=tuple(_each(given, "words", str)),
+        # A receipt of an earlier version knows none.
+        flags=tuple(_each({"flags": [], **given}, "flags", str)),
     )
 
 

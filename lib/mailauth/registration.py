@@ -71,6 +71,7 @@ MARK: Final = "mailauth-runbook"
 """A tag on everything that the runbook registers."""
 
 _SEVERAL: Final = "AzureADMultipleOrgs"
+_PERSONAL: Final = ("AzureADand", "Personal")
 _AUDIENCES: Final[Mapping[Audience, str]] = {"single": "AzureADMyOrg", "multi": _SEVERAL, "": "AzureADMyOrg"}
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f<>;&%]{1,80}")
 _LONGEST_SECRET: Final = timedelta(days=730)
@@ -289,8 +290,8 @@ class Wanted:
         return _AUDIENCES[self.audience]
 
     def leaves(self, audience: str) -> bool:
-        """Whether the audience that an app has stays: other tenants may live by it, and only a person knows that."""
-        return audience == self.graph_audience or (not self.audience and audience == _SEVERAL)
+        """Whether the audience that an app has stays: others may live by it, and only a person knows that."""
+        return audience == self.graph_audience or (not self.audience and bool(audience))
 
 
 @dataclass(frozen=True)
@@ -616,10 +617,13 @@ def _presence(found: Principal | None) -> Iterator[Check]:
 def _audience(one: App, wanted: Wanted) -> Iterator[Check]:
     if one.audience == wanted.graph_audience:
         yield Check("audience", "ok", one.audience)
+    elif wanted.leaves(one.audience) and one.audience.startswith(_PERSONAL):
+        said = f"{one.audience}: personal accounts may sign in too; it is Graph's default, seldom meant, and left so"
+        yield Check("audience", "wrong", said, "Ask who uses it; if only this tenant does, say so: single.")
     elif wanted.leaves(one.audience):
         said = f"{one.audience}: other tenants may use it, and it is left so"
         yield Check("audience", "cannot know", said, "Where none does, say that it is for this tenant alone: single.")
-    elif one.audience.startswith(("AzureADand", "Personal")):
+    elif one.audience.startswith(_PERSONAL):
         said = f"{one.audience}: personal accounts may sign in too; it is Graph's default, and seldom meant"
         yield Check("audience", "wrong", said, f"The plan sets {wanted.graph_audience}.")
     elif wanted.audience == "multi":
@@ -710,8 +714,11 @@ def _public(one: App, wanted: Wanted) -> Iterator[Check]:
         said = "“Allow public client flows” is off: device code and programs without a secret get AADSTS7000218"
         yield Check(name, "wrong", said, "The plan switches it on.")
     elif not wanted.for_people and one.fallback_public:
-        said = "“Allow public client flows” is on, and nobody signs in to this app: device code is open for nothing"
-        yield Check(name, "wrong", said, "The plan switches it off.")
+        said = "“Allow public client flows” is on, and nobody is meant to sign in to this app: device code is open"
+        remedy = (
+            "The plan leaves it on: whoever uses it would be cut off. Ask; then switch it off under Authentication."
+        )
+        yield Check(name, "wrong", said, remedy)
     else:
         yield Check(name, "ok", "on" if one.fallback_public else "off")
 

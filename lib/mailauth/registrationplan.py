@@ -42,6 +42,7 @@ _LAG_OF_CREDENTIALS: Final = timedelta(minutes=5)
 # By this tag the portal lists it among the enterprise applications.
 _SHOWN: Final = "WindowsAzureActiveDirectoryIntegratedApp"
 _ASKS: Final = "requiredResourceAccess"
+_PUBLIC: Final = "isFallbackPublicClient"
 _MOST_FEDERATED: Final = 20
 _EXEMPT: Final = (
     "Choose a certificate or a federated credential; or an administrator assigns this one app a policy of its own in "
@@ -298,6 +299,8 @@ class _Making:
             yield Check(f"permission {each.value}", "wrong", "the tenant does not offer it", remedy)
         if rotating or self._adds_credential(place):
             yield from self._policy(place)
+        if self.wanted.credential == "certificate" and (rotating or self._adds_credential(place)):
+            yield from _hidden(self.found.app)
         if rotating and place and place.held and (place.certificate is None or self._has(place.certificate)):
             remedy = "Name another place: what is there is needed until the new one is proven."
             yield Check("place", "wrong", f"{place.ref} holds something already", remedy)
@@ -383,7 +386,7 @@ class _Making:
     def _made(self) -> Step:
         body = self._body()
         address = f"{_APPS}(uniqueName='{self.wanted.unique_name}')"
-        fields = ("displayName", "signInAudience", "isFallbackPublicClient", _ASKS)
+        fields = ("displayName", "signInAudience", _PUBLIC, _ASKS)
         redirects = tuple(f"{each}.redirectUris" for each in get_args(Platform))
         held = registration.redirects(self.wanted, self.cloud)
         wanted_redirects = {f"{each}.redirectUris": list(held.get(each, ())) for each in get_args(Platform)}
@@ -397,6 +400,7 @@ class _Making:
             look=Look(
                 GraphCall("GET", (f"{address}?$select={_select('id', 'appId', *fields, *get_args(Platform))}",)),
                 fields=(*fields, *redirects),
+                flags=_flags(*fields),
                 binds={"app.id": "id", "app.appId": "appId"},
             ),
             before=None,
@@ -413,7 +417,7 @@ class _Making:
             "displayName": self.wanted.name,
             # Graph's own default lets personal accounts in.
             "signInAudience": self.wanted.graph_audience,
-            "isFallbackPublicClient": self.wanted.for_people,
+            _PUBLIC: self.wanted.for_people,
             _ASKS: _as_records(self._asks(())),
             "tags": [MARK],
             "notes": f"Made by the Mail OAuth Runbook, plan {self.id}.",
@@ -434,11 +438,10 @@ class _Making:
             why = "It decides which accounts and tenants can sign in."
             title = f"Let {'several tenants' if self.wanted.audience == 'multi' else 'this tenant alone'} use it"
             yield self._field("signInAudience", title, why, app.audience, self.wanted.graph_audience)
-        if bool(app.fallback_public) != self.wanted.for_people:
-            word = "on" if self.wanted.for_people else "off"
+        # Never off: whoever signs in by it would be cut off. The lint names it.
+        if self.wanted.for_people and not app.fallback_public:
             why = "Device code and programs without a secret need it; an app that acts as itself does not."
-            title = f"Switch public client flows {word}"
-            yield self._field("isFallbackPublicClient", title, why, app.fallback_public, self.wanted.for_people)
+            yield self._field(_PUBLIC, "Switch public client flows on", why, False, True)
         yield from self._redirects(app)
 
     def _redirects(self, app: App) -> Iterator[Step]:
@@ -475,7 +478,7 @@ class _Making:
             group="app registration",
             service="graph",
             do=GraphCall("PATCH", self.path, {top: {inner: after} if inner else after}),
-            look=Look(GraphCall("GET", (*self.path, f"?$select=id,{top}")), fields=(name,)),
+            look=Look(GraphCall("GET", (*self.path, f"?$select=id,{top}")), fields=(name,), flags=_flags(name)),
             before={name: before},
             after={name: after},
             undo=GraphCall("PATCH", self.path, {top: {inner: before} if inner else before}),
@@ -699,6 +702,15 @@ _PLATFORMS: Final[Mapping[str, str]] = {
 }
 
 
+def _hidden(app: App | None) -> Iterator[Check]:
+    """Yield which certificates came without their contents: the list is sent whole, and would lose or refuse them."""
+    hidden = [str(each.get("keyId")) for each in (app.keys if app else ()) if not each.get("key")]
+    if hidden:
+        said = f"Graph showed {', '.join(hidden)} without the contents, and the whole list has to be sent"
+        remedy = "Look again. If it stays so, upload the certificate by hand under Certificates & secrets."
+        yield Check("certificates on the app", "wrong", said, remedy)
+
+
 def _unfit(found: Found, key_ids: Sequence[str], proof: Check, now: datetime) -> Iterator[Check]:
     if proof.outcome != "ok":
         remedy = "Rotate, wait until the new credential is proven, and run this again: nothing is removed before."
@@ -707,6 +719,8 @@ def _unfit(found: Found, key_ids: Sequence[str], proof: Check, now: datetime) ->
     if app is None:
         yield Check("registration", "wrong", "it is not there, or could not be read", "Look again.")
         return
+    if any(each.id.lower() in map(str.lower, key_ids) for each in app.of_kind("certificate")):
+        yield from _hidden(app)
     known = {each.id.lower(): each for each in app.of_kind("certificate", "secret")}
     for key_id in key_ids:
         if key_id.lower() not in known:
@@ -739,6 +753,11 @@ def _as_records(asked: Iterable[Ask]) -> list[Value]:
         kind = "Role" if ask.kind == "role" else "Scope"
         by_resource.setdefault(ask.resource_app_id, []).append({"id": ask.id, "type": kind})
     return [{"resourceAppId": app_id, "resourceAccess": access} for app_id, access in by_resource.items()]
+
+
+def _flags(*names: str) -> tuple[str, ...]:
+    # Graph may answer null where it was set to false.
+    return tuple(name for name in names if name == _PUBLIC)
 
 
 def _select(*names: str) -> str:

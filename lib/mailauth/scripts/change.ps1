@@ -71,6 +71,7 @@ function Get-Seen {
         $Seen = @{}
         foreach ($Name in $Step['Fields']) {
             $Seen[$Name] = Get-Field $Candidate $Name
+            if ($Step['Flags'] -contains $Name -and $null -eq $Seen[$Name]) { $Seen[$Name] = $false }
             if ($Step['Words'] -contains $Name) { $Seen[$Name] = @(([string] $Seen[$Name]).Split(' ') | Where-Object { $_ }) }
         }
         return $Seen

@@ -162,7 +162,13 @@ class Graph:
     ) -> None:
         self._pipeline.__exit__(kind, value, trace)
 
-    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Mapping[str, Any]:
+    def get(
+        self,
+        path: str,
+        parameters: Mapping[str, str | int] | None = None,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Mapping[str, Any]:
         """Return the JSON object at *path* (``/beta/…``).
 
         Raises:
@@ -171,7 +177,7 @@ class Graph:
             SourceError: Graph refused the request; `code` begins with the HTTP status.
         """
         query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
-        return self._send(self._request("GET", f"{path}{query}"))
+        return self._send(self._request("GET", f"{path}{query}", None, headers))
 
     def follow(self, link: str) -> Mapping[str, Any]:
         """Return the page at *link*, a ``@odata.nextLink``; raises as `get` does.

@@ -22,6 +22,7 @@ NEEDS: Final = "reading the app needs Application.Read.All and Directory.Read.Al
 
 _PACE: Final = (50, 10.0)  # requests and seconds, as for consent
 _SENDS: Final = "SMTP.SendAsApp"
+_EVENTUAL: Final = {"ConsistencyLevel": "eventual"}
 
 
 def read(
@@ -82,8 +83,9 @@ class _Look(Parts):
 
     def deleted(self) -> frozenset[str]:
         path = "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal"
-        asked = {"$filter": f"appId eq '{self._app_id}'", "$select": "id,appId"}
-        found = self.part("deleted enterprise applications", lambda: list(self.all(path, asked)))
+        # The page of deletedItems answers some queries as advanced ones only, and does not say which.
+        asked = {"$filter": f"appId eq '{self._app_id}'", "$select": "id,appId", "$count": "true"}
+        found = self.part("deleted enterprise applications", lambda: list(self.all(path, asked, headers=_EVENTUAL)))
         return frozenset(str(each.get("id")) for each in found or () if each.get("appId") == self._app_id)
 
     def roles(self, object_id: str) -> frozenset[tuple[str, str]] | None:

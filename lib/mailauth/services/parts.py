@@ -1,6 +1,7 @@
 """A look into the directory, part by part: what one part is refused costs that part alone, and becomes coverage."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from mailauth import grants, permissions
@@ -72,9 +73,15 @@ class Parts:
                 return {}
             raise
 
-    def all(self, path: str, parameters: Mapping[str, str] | None = None) -> Iterator[Record]:
+    def all(
+        self,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[Record]:
         """Yield the records of every page."""
-        page = self.graph.get(path, parameters)
+        page = self.graph.get(path, parameters, headers=headers)
         yield from page.get("value") or ()
         while link := page.get("@odata.nextLink"):
             page = self.graph.follow(str(link))
