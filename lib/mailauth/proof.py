@@ -117,7 +117,7 @@ class Attempt:
         protocol: Which.
         app: The app's name in the tenants file.
         client_id: Its id.
-        flow: How its token was got.
+        flow: How its token was got; empty where the app has no flow, or there is no app.
         outcome: As in the module's text; ``skipped`` says why in `said`.
         at: When it began.
         user: Who signed in, for a token of a person; empty for an app's own.
@@ -131,7 +131,7 @@ class Attempt:
     protocol: Protocol
     app: str
     client_id: str
-    flow: FlowKind
+    flow: FlowKind | Literal[""]
     outcome: Outcome
     at: datetime
     user: str = ""

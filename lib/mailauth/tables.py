@@ -16,7 +16,7 @@ from .cases import Case
 from .escape import csv_cell
 from .findings import Group
 
-__all__ = ["of"]
+__all__ = ["of", "written"]
 
 Cell = str | int | float | bool | date | datetime | None | Sequence[str]
 Row = Sequence[Cell]
@@ -26,7 +26,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def of(case: Case) -> Mapping[str, bytes]:
     """Return each table as the bytes of a CSV file, by its name without the ending."""
-    return MappingProxyType({name: _written(head, rows(case)) for name, (head, rows) in _TABLES.items()})
+    return MappingProxyType({name: written(head, rows(case)) for name, (head, rows) in _TABLES.items()})
 
 
 def _senders(case: Case) -> Iterator[Row]:
@@ -243,7 +243,8 @@ _TABLES: Mapping[str, tuple[Sequence[str], Callable[[Case], Iterable[Row]]]] = {
 }
 
 
-def _written(head: Sequence[str], rows: Iterable[Row]) -> bytes:
+def written(head: Sequence[str], rows: Iterable[Row]) -> bytes:
+    """Return a table as the bytes of a CSV file."""
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerow(head)

@@ -46,6 +46,7 @@ from ..verdicts import Thresholds
 from ..wording import counted
 from .consents import Consenting
 from .mailboxes import Granting
+from .proofs import Proving
 from .registrations import Registering
 from .signing_in import SigningIn
 from .tenancy import Tenancy, history, project, shown
@@ -120,6 +121,11 @@ class Run(Tenancy):
     def mailboxes(self) -> Granting:
         """Mailboxes: what lets an app open them, what is missing, and what grants it."""
         return Granting(self)
+
+    @cached_property
+    def proofs(self) -> Proving:
+        """Proof on the wire: what each mailbox answers to a token, and why it is refused."""
+        return Proving(self)
 
     @cached_property
     def registrations(self) -> Registering:

@@ -1,0 +1,142 @@
+"""What notebook 50 leaves for machines: every attempt with its causes and its transcript, and a table of them.
+
+Neither holds a token, a secret or a SASL string: what is written down here was redacted where it was heard.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from . import evidence, tables
+from .proof import Line
+from .proving import Closed, Explained, Proof, Tried, sentence
+from .tenants import Tenant
+
+__all__ = ["record", "table"]
+
+_HEAD: Final = (
+    *("Mailbox", "Protocol", "App", "Flow", "Outcome", "At (UTC)", "Stage", "Reply", "Said", "Host", "Server"),
+    *("TLS", "Milliseconds", "Causes", "First cause", "How sure", "Remedy", "Try again at (UTC)"),
+)
+# A folder list of a large mailbox is longer than anybody reads.
+_MOST_LINES: Final = 400
+
+
+def record(tenant: Tenant, proof: Proof, closed: Closed | None = None, *, made_at: datetime) -> dict[str, Any]:
+    """Return the record of notebook 50.
+
+    Args:
+        tenant: The tenant.
+        proof: What was tried, and explained.
+        closed: The try with a password, where one was made.
+        made_at: The moment, aware.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    data = {
+        "tenant_id": tenant.tenant_id,
+        "outcome": "ok" if proof.good else "not ok",
+        "sentence": sentence(proof),
+        "interrupted": proof.interrupted,
+        "retest_at": evidence.plain(proof.retest_at),
+        "attempts": [_attempt(each, proof.of(each)) for each in proof.tried],
+        "controls": [_attempt(each, None) for each in proof.controls],
+        "password": _password(closed) if closed else None,
+    }
+    return evidence.envelope("attempts", tenant, proof.gathered.coverage, data, made_at)
+
+
+def table(proof: Proof) -> bytes:
+    """Return the attempts as a CSV file."""
+    return tables.written(_HEAD, (_row(each, proof.of(each)) for each in proof.tried))
+
+
+def _attempt(tried: Tried, known: Explained | None) -> dict[str, Any]:
+    one, talk = tried.attempt, tried.attempt.talk
+    said: dict[str, Any] = {
+        "mailbox": tried.row.mailbox,
+        "user": one.mailbox,
+        "signed_in": one.user,
+        "protocol": one.protocol,
+        "app": one.app,
+        "client_id": one.client_id,
+        "flow": one.flow,
+        "outcome": one.outcome,
+        "at": one.at,
+        "stage": talk.stage if talk else "",
+        "reply": talk.reply if talk else "",
+        "said": talk.said if talk else one.said,
+        "host": talk.host if talk else "",
+        "server": talk.server if talk else "",
+        "address": talk.address if talk else "",
+        "took_ms": talk.took_ms if talk else 0,
+        "tls": talk.tls if talk else None,
+        "token": {"characters": tried.characters, "claims": one.claims, "findings": tried.findings},
+        "no_token": one.no_token,
+        "causes": list(_causes(known)) if known else [],
+        "undecided": known.diagnosis.undecided if known else "",
+        "retest_at": known.retest_at if known else None,
+        "transcript": _transcript(talk.lines) if talk else [],
+    }
+    plain: dict[str, Any] = evidence.plain(said)
+    return plain
+
+
+def _causes(known: Explained) -> Iterator[dict[str, Any]]:
+    for finding, cause in known.by_token:
+        said = {"standing": "confirmed", "because": [finding.said], "against": [], "remedy": finding.remedy}
+        yield {"id": cause.id, "title": cause.title, "confidence": cause.confidence, **said, "notebook": cause.notebook}
+    for each in known.diagnosis.causes:
+        row = each.cause
+        yield {
+            "id": row.id,
+            "title": row.title,
+            "confidence": row.confidence,
+            "standing": each.standing,
+            "because": each.because,
+            "against": each.against,
+            "remedy": row.remedy,
+            "notebook": row.notebook,
+        }
+
+
+def _transcript(lines: tuple[Line, ...]) -> list[Line]:
+    if len(lines) <= _MOST_LINES:
+        return list(lines)
+    half = _MOST_LINES // 2
+    left_out = Line(lines[half].at_ms, "note", f"({len(lines) - _MOST_LINES:,} lines are left out here)")
+    return [*lines[:half], left_out, *lines[-half:]]
+
+
+def _password(closed: Closed) -> dict[str, Any]:
+    said = {"mailbox": closed.mailbox, "protocol": closed.talk.protocol, "state": closed.state, "said": closed.said}
+    plain: dict[str, Any] = evidence.plain({**said, "reply": closed.talk.reply})
+    return {**plain, "cause": closed.cause.id if closed.cause else ""}
+
+
+def _row(tried: Tried, known: Explained | None) -> tables.Row:
+    one, talk = tried.attempt, tried.attempt.talk
+    found = list(_causes(known)) if known else []
+    first: dict[str, Any] = found[0] if found else {}
+    said = (one.no_token.said if one.no_token else "") or (talk.said if talk else one.said)
+    return (
+        tried.row.mailbox,
+        one.protocol,
+        one.app,
+        one.flow,
+        one.outcome,
+        one.at,
+        talk.stage if talk else "",
+        talk.reply if talk else "",
+        said,
+        talk.host if talk else "",
+        talk.server if talk else "",
+        talk.tls.version if talk and talk.tls else "",
+        talk.took_ms if talk else None,
+        [str(each["id"]) for each in found],
+        str(first.get("title", "")),
+        str(first.get("standing", "")),
+        str(first.get("remedy", "")),
+        known.retest_at if known else None,
+    )
