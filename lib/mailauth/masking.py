@@ -26,7 +26,7 @@ _KEYS: Final = re.compile(
 )
 _NAMED: Final = re.compile(
     # A name in a query, a form, JSON, a shell's option or a configuration, with what stands behind it.
-    rf"(?<![A-Za-z0-9])(?P<name>(?:{_NAMES})[\"']?\s{{0,8}}[=:]\s{{0,8}})"
+    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]{{1,20}}pass|{_NAMES})[\"']?\s{{0,8}}(?:[=:]|\b(?:is|was)\b)\s{{0,8}})"
     r"(?P<value>\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'|[^\s&\"',;}]{1,8192})",
     re.IGNORECASE,
 )
@@ -37,6 +37,10 @@ _OPTION: Final = re.compile(
 )
 # Of an address that a browser was sent to; elsewhere a code is an error's.
 _CODE: Final = re.compile(r"(?P<name>(?:[?&#]|^)code=)(?P<value>[^&\s\"']{1,8192})", re.MULTILINE)
+_ELEMENT: Final = re.compile(rf"(?P<name><(?:{_NAMES})>)(?P<value>[^<\r\n]{{1,8192}})", re.IGNORECASE)
+# Account and password with a colon between: before the host of an address, and as curl takes them.
+_PAIR: Final = re.compile(r"(?P<name>://[^\s:/@]{1,320}(?:@[^\s:/@]{1,255})?:)(?P<value>[^\s/@]{1,400})(?=@)")
+_USER: Final = re.compile(r"(?P<name>(?:^|\s)(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,320}:)(?P<value>[^\s\"']{1,400})")
 _BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]{1,65536})", re.IGNORECASE)
 _COMMANDS: Final = (
     re.compile(
@@ -48,6 +52,12 @@ _COMMANDS: Final = (
     re.compile(
         r"(?P<name>\bLOGIN\s{1,4}(?:\"[^\"\r\n]{1,400}\"|[^\s\"]{1,400}@[^\s\"]{1,400})\s{1,4})"
         r"(?P<value>\"[^\"\r\n]{1,400}\"|[^\s\"'\\]{1,400})"
+    ),
+    # A name that is no address: only where a tag stands in front and nothing but the password behind.
+    re.compile(
+        r"(?P<name>\b[A-Za-z0-9.]{1,20}\sLOGIN\s(?!completed|failed)[^\s\"]{1,320}\s)"
+        r"(?P<value>[^\s\"'\\]{1,400})(?=(?:\\r\\n)?['\"]?\s{0,4}$)",
+        re.MULTILINE,
     ),
     re.compile(r"(?P<name>(?:^|[\s'\":>])PASS\s{1,4})(?P<value>[^\r\n'\\]{1,400})", re.MULTILINE),
 )
@@ -69,7 +79,7 @@ _MASKED: Final = re.compile(r"<\d[\d,]* characters>")
 def mask(text: str) -> str:
     """Return *text* with what may be a secret in it replaced by its length."""
     text = _KEYS.sub(lambda found: _length(found[0]), text)
-    for pattern in (_BEARER, *_COMMANDS, _FIELDS, _OPTION, _NAMED, _CODE):
+    for pattern in (_BEARER, *_COMMANDS, _FIELDS, _OPTION, _ELEMENT, _PAIR, _USER, _NAMED, _CODE):
         text = pattern.sub(_named, text)
     for pattern, masked in _RUNS:
         text = pattern.sub(masked, text)
