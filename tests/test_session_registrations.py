@@ -438,7 +438,11 @@ def test_a_rotation_never_leaves_the_app_without_a_credential(opened: Opened, cr
     part = at.registering
     found = part.look(wanted)
     assert part.prove(found, wanted, old).outcome == "ok"
-    proof = part.prove(found, wanted, place)
+    # Programs keep the old one until the new one is proven.
+    assert old is not None
+    flow = tenants.load(at.file).tenant("woodgrove").mail_apps[0].flows[0]
+    assert old.ref in (flow.certificate, flow.secret)
+    proof = part.prove(found, wanted, place, note=True)
     assert proof.outcome == "ok"
     flow = tenants.load(at.file).tenant("woodgrove").mail_apps[0].flows[0]
     assert place.ref in (flow.certificate, flow.secret)
@@ -451,14 +455,33 @@ def test_a_rotation_never_leaves_the_app_without_a_credential(opened: Opened, cr
     assert part.prove(found, wanted, place).outcome == "ok"
 
 
+def test_where_the_new_credential_is_not_proven_the_old_one_stays_named_and_is_not_retired(opened: Opened) -> None:
+    at = opened()
+    asked: dict[str, Any] = {"flow": "app-only", "credential": "secret"}
+    applied(at, **asked)
+    before = tenants.load(at.file).tenant("woodgrove").mail_apps
+    receipt, place = rotated(at, **asked)
+    part = at.registering
+    wanted = part.wanted("Mail", **asked)
+    found = part.look(wanted)
+    at.practice.faults.add("entra", "unavailable", times=0)
+    assert part.prove(found, wanted, place, note=True).outcome != "ok"
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == before
+    # The newer one may go then, and never the one that programs use.
+    old = part.place(found, wanted)
+    change = part.retire(found, wanted, old, Check("a token", "ok", ""))
+    assert found.app is not None
+    new = next(each.id for each in found.app.credentials if each.name.endswith(receipt.plan.id))
+    assert [step.id.rpartition(":")[2] for step in change.steps] == [new]
+
+
 def test_nothing_is_retired_before_the_new_credential_is_proven(opened: Opened) -> None:
     at = opened()
     applied(at, **ALONE)
-    rotated(at, **ALONE)
+    _, place = rotated(at, **ALONE)
     part = at.registering
     wanted = part.wanted("Mail", **ALONE)
     found = part.look(wanted)
-    place = part.place(found, wanted)
     with at.changing() as app:
         app.key_credentials = app.key_credentials[:1]
     proof = part.prove(found, wanted, place)
@@ -525,7 +548,10 @@ def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> Non
     at = opened()
     applied(at, **ALONE)
     before = tenants.load(at.file).tenant("woodgrove").mail_apps
-    receipt, _ = rotated(at, **ALONE)
+    receipt, new = rotated(at, **ALONE)
+    part = at.registering
+    wanted = part.wanted("Mail", **ALONE)
+    assert part.prove(part.look(wanted), wanted, new, note=True).outcome == "ok"
     assert tenants.load(at.file).tenant("woodgrove").mail_apps != before
     at.run.take_back(receipt.where, apply=True)
     assert tenants.load(at.file).tenant("woodgrove").mail_apps == before

@@ -1,5 +1,6 @@
 """The ``mailauth`` command: the same session methods as the notebooks' cells."""
 
+import json
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from .plan import Plan, Receipt
 from .services import children, store
 from .session import roads as leading
 from .session.signing_in import SignInFlow
-from .views import changing, consenting, registering
+from .views import changing, consenting, proving, registering
 from .views import roads as road_views
 
 __all__ = ["main"]
@@ -236,6 +237,59 @@ def grant(
     return _changed(run, change, config, apply=apply)
 
 
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option(
+    "--mailbox", "mailboxes", multiple=True, help="Only this address, in the tenants file or not; repeatable."
+)
+@click.option("--protocol", "protocols", multiple=True, help="Only imap, pop or smtp; repeatable.")
+@click.option("--app", default="", help="Only this mail app, by its name in the tenants file.")
+@click.option(
+    "--flow", "flows", multiple=True, help="Only this flow, such as device-code; without: each without a person."
+)
+@click.option("--signs-in", default="", help="Who signs in for shared mailboxes: SHARED=ACCOUNT, with commas.")
+@click.option("--send", is_flag=True, help="Send a mail from each mailbox to itself.")
+@click.option("--try-password-of", default="", metavar="ADDRESS=REFERENCE", help="Try one password, to be refused.")
+@click.option("--wait", default=0, show_default=True, metavar="MIN", help="Minutes to wait where it is too early.")
+@click.option("--json", "as_json", is_flag=True, help="Print the evidence, with transcripts, as JSON.")
+@click.option(
+    "--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where receipts are."
+)
+def prove(
+    config: str,
+    tenant: str,
+    mailboxes: tuple[str, ...],
+    protocols: tuple[str, ...],
+    app: str,
+    flows: tuple[str, ...],
+    signs_in: str,
+    send: bool,
+    try_password_of: str,
+    wait: int,
+    as_json: bool,
+    out: str,
+) -> int:
+    """Prove on the wire that mailboxes open with a token, and say of each refusal what is behind it. Changes nothing.
+
+    Ends with 0 where all went well, 1 where something did not, 2 where something asked for is wrong, 130 after Ctrl-C.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).proofs
+    asked = {"mailboxes": mailboxes, "protocols": protocols, "flow": flows}
+    rows = part.rows(app=app, signs_in=signs_in, **{name: ",".join(each) for name, each in asked.items()})
+    proof = part.retest(part.diagnosed(part.attempts(rows, send=send)), minutes=wait)
+    closed = None if proof.interrupted else part.try_password(try_password_of)
+    if as_json:
+        click.echo(json.dumps(part.record(proof, closed), indent=1))
+    else:
+        for view in (*proving.result(proof).views, *([proving.closed(closed)] if closed else [])):
+            click.echo(f"{view}\n")
+    good = proof.good and (closed is None or closed.state == "closed")
+    return 130 if proof.interrupted else int(not good)
+
+
 def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:
     """Show a plan, carry it out where it is to be, and return 0 where nothing is left to do."""
     receipt = run.carry_out(change, apply=apply)
@@ -304,6 +358,10 @@ def register(
     receipt = part.apply(change, look, wanted, place, apply=apply)
     for view in (changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)).views:
         click.echo(f"{view}\n")
+    if rotate and receipt.applied and receipt.whole:
+        proof = part.prove(look, wanted, place, note=True)
+        click.echo(f"{registering.proof(proof)}\n")
+        return int(proof.outcome != "ok")
     return int(checks.worst(change.checks) == "wrong" or not receipt.whole)
 
 

@@ -108,6 +108,7 @@ class Credential:
         issuer: Of a federated credential: whose tokens count.
         subject: Of a federated credential: which of them.
         audience: Of a federated credential: for whom they have to be meant.
+        hint: Of a secret: its first letters, which Entra goes on showing; empty where it does not.
     """
 
     kind: CredentialKind
@@ -119,6 +120,7 @@ class Credential:
     issuer: str = ""
     subject: str = ""
     audience: str = ""
+    hint: str = field(default="", repr=False)
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it counts at *now*."""
@@ -436,7 +438,7 @@ def _certificate(record: Record) -> Credential:
 
 
 def _secret(record: Record) -> Credential:
-    return Credential(**_dated("secret", record))
+    return Credential(**_dated("secret", record), hint=str(record.get("hint") or ""))
 
 
 def _dated(kind: CredentialKind, record: Record) -> dict[str, Any]:

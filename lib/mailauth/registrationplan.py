@@ -5,7 +5,7 @@ else in between stops the plan. A credential is added and an old one removed by 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 
@@ -77,11 +77,13 @@ class Place:
         ref: The reference.
         held: Whether something is there already.
         certificate: For a certificate that is there: its public part.
+        hint: For a secret that is there: what Entra shows of it too, which tells one from another.
     """
 
     ref: SecretRef
     held: bool = False
     certificate: Certificate | None = None
+    hint: str = field(default="", repr=False)
 
 
 def plan(
@@ -209,7 +211,7 @@ def older(found: Found, wanted: Wanted, *, now: datetime, place: Place | None) -
         found: What the look brought.
         wanted: The registration.
         now: The clock.
-        place: Where the credential in use is: a certificate is known by it. Of secrets the newest stays.
+        place: Where the credential in use is, which is known by it. Where Entra shows no hint, the newest secret stays.
     """
     staying = _staying(found, wanted, now, place)
     return tuple(each.id for each in _ours(found) if staying and each is not staying)
@@ -226,6 +228,8 @@ def _staying(found: Found, wanted: Wanted, now: datetime, place: Place | None) -
     valid = [each for each in _ours(found) if each.kind == wanted.credential and each.is_valid(now)]
     if kept:
         valid = [each for each in valid if kept.thumbprint == each.thumbprint.upper() or kept.key_id == each.id]
+    elif place and place.hint and any(each.hint for each in valid):
+        valid = [each for each in valid if each.hint == place.hint]
     return max(valid, key=lambda each: (each.starts or now, each.name), default=None)
 
 

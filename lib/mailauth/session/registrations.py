@@ -25,6 +25,7 @@ __all__ = ["Registering"]
 
 _NAME = "mail"
 _FOLDER = "credentials"
+_HINT = 3  # letters of a secret that Entra goes on showing
 _ENDINGS = {"certificate": ".pem", "secret": ".secret"}
 # What a plan's receipt keeps for the day on which it is taken back.
 _APP, _KIND, _BEFORE, _AFTER = "app.name", "kept.kind", "kept.before", "kept.after"
@@ -166,6 +167,9 @@ class Registering:
     def apply(self, change: Plan, found: Found, wanted: Wanted, place: Place | None, *, apply: bool = False) -> Receipt:
         """Carry *change* out, note the app in the state file, and return the receipt; without *apply* only plan.
 
+        After a rotation the state file goes on naming the old credential, and programs go on using it, until `prove`
+        has proven the new one.
+
         Args:
             change: What `plan` or `rotate` returned.
             found: The look behind it.
@@ -185,7 +189,8 @@ class Registering:
         if apply and client_id:
             # Whoever has no credential yet is noted by its id alone: a reference to nothing would stop every run.
             kept = registrationplan.state(wanted, client_id, place.ref if place else None)
-            self._note(kept if receipt.whole else _without_flows(kept))
+            rotated = bool(change.bound.get(_BEFORE))
+            self._note(kept if receipt.whole and not rotated else _without_flows(kept))
         return receipt
 
     def undone(self, receipt: Receipt) -> None:
@@ -237,13 +242,14 @@ class Registering:
             made = replace(made, steps=(), checks=(*made.checks, _fixed(error)))
         return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
 
-    def prove(self, found: Found, wanted: Wanted, place: Place | None) -> Check:
+    def prove(self, found: Found, wanted: Wanted, place: Place | None, *, note: bool = False) -> Check:
         """Ask Entra for a token for mail with the app's credential, waiting for a new one; opens no mailbox.
 
         Args:
             found: A look: it tells the app's id.
             wanted: What is wanted.
             place: Where the credential is.
+            note: Whether the state file is to name it from now on, once it is proven.
         """
         name = f"a token for {wanted.name}"
         if found.app is None:
@@ -255,6 +261,8 @@ class Registering:
         who = self._signing_in(found.app.client_id, wanted, place)
         proof = registrations.prove(who, scope, name=name, sleep=self.tenancy.sleep)
         self.tenancy.tell("")
+        if note and place and proof.outcome == "ok":
+            self._note(registrationplan.state(wanted, found.app.client_id, place.ref))
         return proof
 
     def retire(self, found: Found, wanted: Wanted, place: Place | None, proof: Check, *, key_ids: str = "") -> Plan:
@@ -268,6 +276,8 @@ class Registering:
             key_ids: Which go, with commas; empty for all others of the runbook's own making.
         """
         now = self.tenancy.now()
+        # As it is now: when it was planned, it was empty.
+        place = self._at(place.ref) if place else None
         going = _listed(key_ids) or registrationplan.older(found, wanted, now=now, place=place)
         made = registrationplan.retire(
             found, wanted, going, proof, tenant=self.tenancy.tenant, id=plan.new_id(now), now=now, place=place
@@ -325,7 +335,7 @@ class Registering:
             return Place(ref, held, certificates.find(ref) if held else None)
         except SecretError:
             # A secret, or something else: whoever wants a certificate there is told when it is used.
-            return Place(ref, held)
+            return Place(ref, held, hint=_hint(ref))
 
     def _usual(self, found: Found, wanted: Wanted) -> Place:
         named = self._noted_ref(wanted)
@@ -387,6 +397,14 @@ class Registering:
         if not client_id:
             del content["mail_apps"][0]["client_id"]
         statefile.check(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
+
+
+def _hint(ref: SecretRef) -> str:
+    """Return as much of a secret as Entra shows of it; empty where it cannot be read."""
+    try:
+        return secrets.read(ref).reveal()[:_HINT]
+    except SecretError:
+        return ""
 
 
 def _fixed(error: ConfigurationError) -> Check:
