@@ -271,16 +271,16 @@ def sentence(proof: Proof) -> str:
     boxes = {each.row.mailbox.lower() for each in proof.tried}
     works = {each.row.mailbox.lower() for each in proof.tried if each.good}
     fails = {each.row.mailbox.lower() for each in proof.tried if each.good is False}
-    made = sum(each.attempt.outcome != "skipped" for each in proof.tried)
+    made = sum(each.attempt.outcome not in ("skipped", "no_token") for each in proof.tried)
     if not made:
-        return f"Nothing was proven: of {counted(len(boxes), 'mailbox', 'mailboxes')} none could be tried."
+        return f"Nothing was proven: no token was sent to any of {counted(len(boxes), 'mailbox', 'mailboxes')}."
     if not fails:
         return (
             f"OAuth works: {counted(len(works), 'mailbox', 'mailboxes')} answered a command after signing in with a "
             f"token, in {counted(made, 'attempt')}."
         )
-    whole = len(works - fails)
+    whole, all_boxes = len(works - fails), counted(len(boxes), "mailbox", "mailboxes")
     return (
-        f"OAuth works for {whole} of {counted(len(boxes), 'mailbox', 'mailboxes')} by every way that was tried; "
-        f"{counted(len(fails), 'mailbox', 'mailboxes')} {'was' if len(fails) == 1 else 'were'} refused by at least one."
+        f"OAuth works for {whole} of {all_boxes} by every way that was tried; by at least one way it does not work for "
+        f"{len(fails)}."
     )

@@ -36,6 +36,7 @@ def test_there_are_notebooks() -> None:
         "20-register-app",
         "30-consent",
         "40-grant-mailboxes",
+        "50-prove-mail-oauth",
     ]
 
 

@@ -59,6 +59,18 @@ class Proving:
         """
         return matrix.rows(self.tenancy.tenant, **asked)
 
+    def prove(self, **asked: str) -> Proof:
+        """Return what comes of trying the rows that are asked for, explained; the parameters are those of `rows`.
+
+        Raises:
+            ConfigurationError: One of them is wrong.
+        """
+        return self.diagnosed(self.attempts(self.rows(**asked)))
+
+    def record(self, proof: Proof, closed: Closed | None = None) -> Mapping[str, Any]:
+        """Return what `keep` writes as evidence; writes nothing."""
+        return provenrecord.record(self.tenancy.tenant, proof, closed, made_at=self.tenancy.now())
+
     def attempts(
         self,
         rows: Sequence[Row],
@@ -189,9 +201,8 @@ class Proving:
     def keep(self, proof: Proof, closed: Closed | None = None) -> tuple[Path, ...]:
         """Write notebook 50's evidence and its table, and return where they are."""
         tenancy = self.tenancy
-        record = provenrecord.record(tenancy.tenant, proof, closed, made_at=tenancy.now())
         return (
-            store.write_evidence(tenancy.folder / "evidence" / "50-prove-mail-oauth.json", record),
+            store.write_evidence(tenancy.folder / "evidence" / "50-prove-mail-oauth.json", self.record(proof, closed)),
             store.write_bytes(tenancy.folder / "tables" / "attempts.csv", provenrecord.table(proof)),
         )
 

@@ -1,0 +1,89 @@
+"""Trying a mailbox that nobody wrote into the tenants file: widgets where somebody can press a button, else a hint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MailauthError
+from ..proving import Proof
+from ..tenants import Tenant
+from . import proving
+from .markup import View, show
+from .tables import Callout
+
+__all__ = ["Trial"]
+
+_HINT = ("Set mailboxes in the first cell to one or more addresses, with commas; protocols, app and flow narrow it.",)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A form that tries one mailbox; showing it shows the widgets, and below them what came of it.
+
+    Args:
+        tenant: Whose apps are offered.
+        prove: Tries what was asked for, by the names of the fields, and returns it explained.
+    """
+
+    tenant: Tenant
+    prove: Callable[..., Proof]
+
+    def results(self, **asked: str) -> Sequence[View]:
+        """Return what is shown for one choice; without an address a hint, and what is wrong as a callout."""
+        if not asked.get("mailboxes", "").strip():
+            return (Callout("info", "Another mailbox", _HINT),)
+        try:
+            return proving.result(self.prove(**asked)).views
+        except MailauthError as error:
+            return (
+                Callout("attention", "It could not be tried", [error.message], [error.remedy] if error.remedy else []),
+            )
+
+    def _ipython_display_(self) -> None:
+        panel = _Panel(self)
+        show(panel.box._repr_mimebundle_(), {"mailauth": "control"})
+        panel.show(self.results())
+
+
+class _Panel:
+    """The widgets; what came of a try is drawn in the place of what came of the last."""
+
+    def __init__(self, owner: Trial) -> None:
+        import ipywidgets
+
+        apps = [app.name for app in owner.tenant.mail_apps]
+        flows = dict.fromkeys(flow.kind for app in owner.tenant.mail_apps for flow in app.flows)
+        self.owner = owner
+        self.handle: Any = None
+        self.fields: dict[str, Any] = {
+            "mailboxes": ipywidgets.Text(description="Mailbox", placeholder="somebody@example.com"),
+            "protocols": ipywidgets.Dropdown(
+                description="Protocol", options=[("all", ""), ("IMAP", "imap"), ("POP", "pop"), ("SMTP", "smtp")]
+            ),
+            "app": ipywidgets.Dropdown(description="App", options=[("all", ""), *((name, name) for name in apps)]),
+            "flow": ipywidgets.Dropdown(
+                description="Flow", options=[("those without a person", ""), *((kind, kind) for kind in flows)]
+            ),
+        }
+        self.button = ipywidgets.Button(description="Try it")
+        self.button.on_click(self.press)
+        inside = [*self.fields.values(), self.button]
+        self.box = ipywidgets.Box(inside, layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+    def press(self, _button: object = None) -> None:
+        """Try what the widgets say."""
+        self.button.disabled = True
+        try:
+            self.show(self.owner.results(**{name: each.value for name, each in self.fields.items()}))
+        finally:
+            self.button.disabled = False
+
+    def show(self, views: Sequence[View]) -> None:
+        """Draw the views in the place where the last ones stand."""
+        bundles = [view._repr_mimebundle_() for view in views]
+        data = {kind: "\n".join(each[kind] for each, _ in bundles) for kind in ("text/html", "text/plain")}
+        about = {name: value for _, each in bundles for name, value in each.items()}
+        if self.handle is None:
+            self.handle = show(data, about, display_id=True)
+        else:
+            self.handle.update(data, raw=True, metadata=about)
