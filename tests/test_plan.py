@@ -44,6 +44,26 @@ def test_where_both_versions_look_alike_there_is_nothing_to_send() -> None:
     assert plan.standing(replace(APP, before={}, after={}), {}, {}) == "after"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "side"),
+    [
+        pytest.param({"keys": ["k"]}, {"keys": []}, "after", id="taken out of what is gone"),
+        pytest.param({"keys": ["k", "l"]}, {"keys": ["k"]}, "foreign", id="something was to stay"),
+        pytest.param({"keys": []}, {"keys": ["k"]}, "foreign", id="put into what is gone"),
+        pytest.param(None, {"keys": []}, "before", id="to be made, with nothing in it"),
+        pytest.param({"name": "x"}, {}, "foreign", id="to be there is all that counts"),
+    ],
+)
+def test_what_held_it_is_gone(before: Any, after: Any, side: Standing) -> None:
+    assert plan.standing(replace(APP, before=before, after=after), None, {}) == side
+
+
+def test_an_undo_says_which_plan_it_takes_back() -> None:
+    receipt = Receipt(made(APP), (Entry("app", "done", NOW),))
+    (step,) = plan.undo(receipt, id="back", now=NOW).steps
+    assert (step.title, step.why) == ("Take back: Register Mover", "Plan 20261127T090000-abcdef did it.")
+
+
 def test_what_is_filled_into_a_path_stays_one_key() -> None:
     call = GraphCall("GET", ("/v1.0/applications(uniqueName='", Ref("name"), "')"))
     assert plan.filled(call, {"name": "o'brien/../x?y"}) == replace(

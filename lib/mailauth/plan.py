@@ -314,17 +314,18 @@ def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:
         receipt.plan,
         id=id,
         title=f"Undo: {receipt.plan.title}",
-        steps=tuple(_inverse(step, step.undo) for step in steps if step.undo),
+        steps=tuple(_inverse(step, step.undo, receipt.plan.id) for step in steps if step.undo),
         checks=tuple(_lasting(steps)),
         bound=receipt.bound,
         made_at=now,
     )
 
 
-def _inverse(step: Step, back: Operation) -> Step:
+def _inverse(step: Step, back: Operation, made_by: str) -> Step:
     return replace(
         step,
         title=f"Take back: {step.title}",
+        why=f"Plan {made_by} did it.",
         do=back,
         undo=step.do if step.keeps is None else None,
         before=step.after,
@@ -425,13 +426,22 @@ def _shown(look: Look, name: str, found: object) -> object:
 def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
     """Return which side of *step* a look is on.
 
+    What a step was to take out of a thing counts as taken out where the thing itself is gone.
+
     Raises:
         KeyError: As `resolve`.
     """
     # What was wanted counts first: where both versions look alike, there is nothing left to send.
-    if _shows(seen, step.after, bound):
+    if _shows(seen, step.after, bound) or _is_gone_with_its_holder(step, seen, bound):
         return "after"
     return "before" if _shows(seen, step.before, bound) else "foreign"
+
+
+def _is_gone_with_its_holder(step: Step, seen: Seen, bound: Bound) -> bool:
+    """Whether all that a step was to take out of something is gone, because the thing itself is."""
+    if seen is not None or step.before is None or not step.after:
+        return False
+    return same(resolve(step.after, bound), {})
 
 
 def _shows(seen: Seen, version: Seen, bound: Bound) -> bool:

@@ -85,6 +85,12 @@ function Get-Lacking {
     foreach ($Name in $Step['Needs']) { if (-not $Known[$Name]) { $Name } }
 }
 
+function Test-Emptied {
+    # Whether a version of what a step changes has fields, and nothing in any of them.
+    param($Version)
+    return $Version -is [System.Collections.IDictionary] -and $Version.Count -gt 0 -and (Get-Canonical $Version) -eq '{}'
+}
+
 function Get-Standing {
     # Returns before, after or foreign: which side of a step the tenant is on. Or unknown, where an id that it needs is.
     param([hashtable] $Step)
@@ -97,7 +103,10 @@ function Get-Standing {
         return 'unknown'
     }
     $Step['Seen'] = Get-Seen $Step
-    if (Test-Same $Step['Seen'] (& $Step['After'])) { return 'after' }
+    $After = & $Step['After']
+    if (Test-Same $Step['Seen'] $After) { return 'after' }
+    # What was to be taken out of a thing is gone where the thing itself is.
+    if ($null -eq $Step['Seen'] -and $null -ne (& $Step['Before']) -and (Test-Emptied $After)) { return 'after' }
     if (Test-Same $Step['Seen'] (& $Step['Before'])) { return 'before' }
     return 'foreign'
 }
