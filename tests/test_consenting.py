@@ -34,6 +34,21 @@ def test_without_an_app_it_says_not_configured() -> None:
     assert "Not configured" in str(consenting.held(empty))
 
 
+def test_an_app_that_needs_no_permission_is_said_to_need_none_and_why() -> None:
+    sends = (grants.ProtocolConsent("smtp"),)
+    app = grants.AppConsent("scanner", APP, ("role",), protocols=sends, smtp="rbac")
+    for shown in (consenting.links([], [app]), consenting.messages([], [app], tenant="woodgrove")):
+        assert ["scanner needs no consent" in str(shown.views[0]), "role in Exchange" in str(shown.views[0])] == [
+            True,
+            True,
+        ]
+    assert len(consenting.links([LINKS], [app]).views) == len(consenting.links([LINKS]).views) + 1
+    reads = replace(app, protocols=(*sends, grants.ProtocolConsent("imap")))
+    people = replace(app, needs=("scope", "role"))
+    by_consent = replace(app, smtp="consent")
+    assert [each.needs_nothing for each in (app, reads, people, by_consent)] == [True, False, False, False]
+
+
 def test_each_app_gets_a_mail() -> None:
     other = replace(LINKS, app="alerts")
     shown = [str(view) for view in consenting.messages([LINKS, other], tenant="woodgrove").views]

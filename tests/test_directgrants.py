@@ -137,6 +137,8 @@ def test_an_app_that_sends_by_a_role_in_exchange_loses_the_permission_that_defea
     step = one(planned(found(roles=ROLES | {SMTP}), "certificate", smtp="rbac"))
     assert (step.before, step.after, step.group) == ({}, None, "Taken back")
     assert "every mailbox in spite of it" in step.why
+    assert "off hours" in step.why
+    assert "60 to 90 minutes, until the role of notebook 40 counts, which takes 30 minutes to 2 hours" in step.why
     assert sent(step.do)[0] == "DELETE"
     assert sent(step.undo)[2] == {"principalId": "object", "resourceId": EXCHANGE.object_id, "appRoleId": SMTP[1]}
 

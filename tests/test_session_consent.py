@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from mailauth import consentrecord, session, tenants
 from mailauth.checks import worst
 from mailauth.errors import ConfigurationError, EvidenceError, SourceError
-from mailauth.grants import Consents
+from mailauth.grants import Consents, ProtocolConsent
 from mailauth.services.client import Graph
 from mailauth.session import Run
 from mailauth.tenants import Flow, MailApp
@@ -50,6 +50,12 @@ def test_where_nobody_signs_in_nothing_is_known_and_the_links_are_there_all_the_
     assert (record.state, "names nobody who signs in" in record.reason) == ("unknown", True)
     [links] = run.consents.links(state)
     assert [link.url.partition("?")[2] for link in links.links] == [f"client_id={APP}"]
+
+
+def test_an_app_that_needs_no_permission_has_no_link(run: Run, state: Consents) -> None:
+    sends = (ProtocolConsent("smtp"),)
+    apps = tuple(replace(app, needs=("role",), smtp="rbac", protocols=sends) for app in state.apps)
+    assert run.consents.links(replace(state, apps=apps)) == ()
 
 
 def test_a_link_is_the_same_in_the_next_run_and_its_answer_is_known_again(run: Run, state: Consents) -> None:

@@ -407,7 +407,9 @@ def _removal(client: _Client, offer: Offer, value: str) -> Step:
     """Return the step that takes an app role back."""
     by_role = value == _SEND_AS_APP
     why = (
-        "It sends by a role in Exchange, and this permission lets it send as every mailbox in spite of it."
+        "It sends by a role in Exchange, and this permission lets it send as every mailbox in spite of it. Plan it off "
+        "hours: no role assignment is known here, and an app without one cannot send from the end of its token, 60 to "
+        "90 minutes, until the role of notebook 40 counts, which takes 30 minutes to 2 hours."
         if by_role
         else "It was named to be taken back."
     )

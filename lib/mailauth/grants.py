@@ -178,6 +178,12 @@ class AppConsent:
             if not (each.everybody if kind == "scope" else each.role or self.sends_by_role(each.protocol))
         )
 
+    @property
+    def needs_nothing(self) -> bool:
+        """Whether a role in Exchange is all that it needs: it acts as itself, and only sends."""
+        sends = bool(self.protocols) and all(self.sends_by_role(each.protocol) for each in self.protocols)
+        return sends and self.needs == ("role",)
+
     def sends_by_role(self, protocol: Protocol) -> bool:
         """Whether a role in Exchange stands for the permission that *protocol* needs for the app itself."""
         return protocol == "smtp" and self.smtp == "rbac"

@@ -45,6 +45,8 @@ class Consenting:
     def links(self, state: Consents, *, redirect_uri: str = "") -> tuple[AppLinks, ...]:
         """Return the links by which an administrator consents to each mail app; asks nobody and changes nothing.
 
+        An app that needs no permission has none.
+
         Args:
             state: What `look` returned: it knows the redirect addresses that an app has registered.
             redirect_uri: Where the browser is to be sent back to, as registered; empty for one that the tenant knows.
@@ -63,7 +65,7 @@ class Consenting:
                 families=used or consent.ALL,
             )
             for app in state.apps
-            if app.client_id
+            if app.client_id and not app.needs_nothing
         )
 
     def plan(self, state: Consents, *, people: str = "", clients: str = "", remove: str = "") -> Plan:

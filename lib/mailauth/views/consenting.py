@@ -23,17 +23,30 @@ _NO_APP = Callout(
 _FEW = 3
 
 
-def links(found: Sequence[AppLinks]) -> Stack:
-    """Return each link as something to open, its address as something to copy, and the simplest one as a QR code."""
+def links(found: Sequence[AppLinks], apps: Sequence[AppConsent] = ()) -> Stack:
+    """Return each link as something to open, its address as something to copy, and the simplest one as a QR code.
+
+    Args:
+        found: The links.
+        apps: The apps, of which some may need none; why is said.
+    """
+    needless = list(_needless(apps))
     if not found:
-        return Stack([_NO_APP])
+        return Stack(needless or [_NO_APP])
     rows = [
         ((each.app, each.client_id), Link(link.title, link.url), link.asks, link.ends)
         for each in found
         for link in each.links
     ]
     table = Table(("App", "Link", "What it asks for", "What the browser shows at the end"), rows, "Links for consent")
-    return Stack([table, *(view for each in found for view in _copies(each))])
+    return Stack([table, *needless, *(view for each in found for view in _copies(each))])
+
+
+def _needless(apps: Sequence[AppConsent]) -> Iterator[View]:
+    for app in apps:
+        if app.needs_nothing:
+            said = "It only sends, and a role in Exchange lets it (notebook 40). A permission would defeat that role."
+            yield Callout("info", f"{app.name} needs no consent, and has no link", [said])
 
 
 def _copies(asked: AppLinks) -> Iterator[View]:
@@ -43,12 +56,12 @@ def _copies(asked: AppLinks) -> Iterator[View]:
     yield from (Code(f"{asked.app}: {link.title}", link.url) for link in others)
 
 
-def messages(found: Sequence[AppLinks], *, tenant: str) -> Stack:
-    """Return a mail to an administrator for each app, with the simplest link."""
+def messages(found: Sequence[AppLinks], apps: Sequence[AppConsent] = (), *, tenant: str) -> Stack:
+    """Return a mail to an administrator for each app, with the simplest link; *apps* as for `links`."""
     mails = [
         Code(f"{each.app}: the mail that asks for consent", consent.message(each, tenant=tenant)) for each in found
     ]
-    return Stack(mails or [_NO_APP])
+    return Stack(mails or list(_needless(apps)) or [_NO_APP])
 
 
 def answer(found: Answer | None) -> Callout:
