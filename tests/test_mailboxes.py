@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailauth import evidence, mailboxes, mailgrants
+from mailauth import admission, evidence, mailboxes, mailgrants
 from mailauth.conditions import Conditions
 from mailauth.errors import ConfigurationError, EvidenceError
 from mailauth.mailboxes import Found
@@ -111,6 +111,28 @@ def test_an_app_is_called_by_its_name_beside_the_sid_that_exchange_shows() -> No
     held = replace(organization(box("ada")), principals=(Principal(APP.object_id, APP_ID, "Contoso mail", SID, "g"),))
     text = str(shown.open_today(look(organization=replace(held, rights=rights))))
     assert f"Contoso mail, {SID}" in text
+
+
+@pytest.mark.parametrize(
+    ("app", "signs_in", "shut"),
+    [
+        pytest.param(APP, {}, ["orders"], id="the app names the mailbox"),
+        pytest.param(replace(APP, alone=False, people=True), {"": address("boss")}, ["boss"], id="somebody signs in"),
+        pytest.param(mailgrants.App("mail", "", alone=False), {}, ["orders"], id="no app yet"),
+    ],
+)
+def test_smtp_auth_is_missed_only_where_somebody_signs_in_to_send(
+    app: mailgrants.App, signs_in: dict[str, str], shut: list[str]
+) -> None:
+    held = organization(box("reader"), box("orders", kind="SharedMailbox", licensed=False), box("boss"))
+    found = look(
+        app=app,
+        wanted=(wanted("reader", "imap", "pop"), wanted("orders", "smtp", kind="shared")),
+        organization=held,
+        signs_in=signs_in,
+        effective=admission.every(held, Conditions(), now=NOW),
+    )
+    assert [each.mailbox.address for each in found.conflict.shut] == [address(name) for name in shut]
 
 
 def test_where_no_app_is_registered_each_part_says_so() -> None:

@@ -10,7 +10,7 @@ it passes a sign-in, closes the door, or cannot be known. The answer follows fro
 It is the door that is spoken of. Who holds a key (consent, FullAccess, a management role) is another question.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
@@ -227,10 +227,16 @@ def _with_switch_on(password: Answer) -> Answer:
     return Answer(password.protocol, password.kind, tuple(chain))
 
 
-def conflicts(found: Iterable[Effective]) -> Conflict:
-    """Return where a baseline that turns SMTP AUTH off and OAuth for sending contradict each other."""
+def conflicts(found: Iterable[Effective], *, sending: Container[str] | None = None) -> Conflict:
+    """Return where a baseline that turns SMTP AUTH off and OAuth for sending contradict each other.
+
+    Args:
+        found: What each mailbox lets in.
+        sending: The addresses, in lower case, of those that need SMTP AUTH; None for all.
+    """
     found = tuple(found)
-    shut = tuple(each for each in found if _shut(each))
+    needed = (each for each in found if sending is None or each.mailbox.address.lower() in sending)
+    shut = tuple(each for each in needed if _shut(each))
     outcomes = [(safe_to_open(each).outcome, each) for each in shut]
     by = {name: tuple(each for said, each in outcomes if said == name) for name in ("ok", "wrong", "cannot know")}
     open_now = tuple(each for each in found if each.answer("smtp", "password").state == "open")

@@ -68,8 +68,9 @@ class Found:
 
     @property
     def conflict(self) -> Conflict:
-        """Where turning SMTP AUTH off and sending with OAuth contradict each other."""
-        return admission.conflicts(self.effective)
+        """Where turning SMTP AUTH off and sending with OAuth contradict each other, for whoever signs in to send."""
+        sending = mailgrants.submitting(self.app, self.organization, wish(self))
+        return admission.conflicts(self.effective, sending=sending)
 
     @property
     def hygiene(self) -> tuple[Matter, ...]:

@@ -22,7 +22,7 @@ from .tenants import Mailbox as Wanted
 from .tenants import Tenant
 from .wording import counted
 
-__all__ = ["ALL", "CONSENT", "App", "Opening", "Wish", "extra", "openings", "plan"]
+__all__ = ["ALL", "CONSENT", "App", "Opening", "Wish", "extra", "openings", "plan", "submitting"]
 
 ALL: Final = "every mailbox"
 """What stands for an address where a right has no scope."""
@@ -174,6 +174,15 @@ def openings(app: App, held: Organization, wish: Wish, opened: Iterable[Openings
     draft = _Draft(app, held, wish, tuple(opened))
     found = (*draft.open, *draft.wide)
     return tuple(sorted(found, key=lambda each: (each.mailbox, each.right, each.by)))
+
+
+def submitting(app: App, held: Organization, wish: Wish) -> frozenset[str]:
+    """Return the addresses, in lower case, of the mailboxes whose accounts authenticate for SMTP.
+
+    Before an app is registered, these are taken to be the sending mailboxes themselves.
+    """
+    known = app if app.alone or app.people else replace(app, alone=True)
+    return frozenset(_key(box) for box in _Draft(known, held, wish).submitting())
 
 
 def extra(found: Iterable[Opening]) -> tuple[str, ...]:
@@ -435,10 +444,10 @@ class _Draft:
         for each, box in self.boxes:
             if "pop" in each.protocols and box.pop is False:
                 yield mailsteps.reading(box, "pop")
-        for box in self._submitting():
+        for box in self.submitting():
             yield from self._submission(box)
 
-    def _submitting(self) -> Iterable[Mailbox]:
+    def submitting(self) -> Iterable[Mailbox]:
         """Return the mailboxes whose accounts authenticate for SMTP, each once."""
         senders = [
             self.held.mailbox(who)
