@@ -268,6 +268,12 @@ def test_it_connects_to_the_tenant_s_own_cloud(cloud: str, exchange: str, graph:
     }
 
 
+def test_a_partner_who_lands_at_home_is_told_how_to_sign_in_to_the_customer() -> None:
+    [stop] = [line for line in powershell.functions("exchange") if "$Partner =" in line]
+    assert "Connect-ExchangeOnline -DelegatedOrganization" in stop
+    assert sum("$Partner" in line for line in powershell.functions("exchange")) == 2
+
+
 @pytest.mark.parametrize(
     ("step", "modules"),
     [

@@ -641,6 +641,35 @@ def test_the_command_plans_applies_and_takes_back(opened: Opened) -> None:
     assert tenants.load(at.file).tenant("woodgrove").mail_apps == ()
 
 
+def test_an_app_that_a_script_made_is_noted_by_the_next_plain_look_and_the_script_says_so(opened: Opened) -> None:
+    at = opened()
+    wanted = at.registering.wanted("Mail", **ALONE)
+    found = at.registering.look(wanted)
+    place = at.registering.place(found, wanted, make=True)
+    kept = at.registering.scripts(at.registering.plan(found, wanted, place))
+    assert kept is not None
+    assert "# Then:     run notebook 20 without apply" in kept.text
+    assert "state/woodgrove.yaml" in kept.text
+    applied(at, **ALONE)
+    noted = tenants.load(at.file).tenant("woodgrove").mail_apps
+    (at.file.parent / "state" / "woodgrove.yaml").unlink()
+    change = planned(at, **ALONE)
+    assert change[0].steps == ()
+    assert at.registering.scripts(change[0]) is None
+    at.registering.apply(*change)
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == noted
+
+
+def test_an_app_that_is_not_right_is_not_noted_without_apply(opened: Opened) -> None:
+    at = opened()
+    applied(at, **ALONE)
+    (at.file.parent / "state" / "woodgrove.yaml").unlink()
+    with at.changing() as app:
+        app.required_resource_access = []
+    at.registering.apply(*planned(at, **ALONE))
+    assert tenants.load(at.file).tenant("woodgrove").mail_apps == ()
+
+
 def test_the_script_holds_the_certificate_and_never_its_key(opened: Opened) -> None:
     at = opened()
     _, said = command(at, "register", "--app", "Mail", "--flow", "app-only", "--make-key", "--script")

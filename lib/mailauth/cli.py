@@ -20,6 +20,7 @@ from .session import roads as leading
 from .session.signing_in import SignInFlow
 from .views import changing, consenting, proving, registering
 from .views import roads as road_views
+from .views import scripts as script_views
 
 __all__ = ["main"]
 
@@ -232,7 +233,8 @@ def grant(
     found = run.mailboxes.look(app, signs_in=signs_in, collected=path, everywhere=everywhere)
     change = run.mailboxes.plan(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
     if script:
-        click.echo(run.mailboxes.scripts(change).text.replace(powershell.NEWLINE, "\n"))
+        made = run.mailboxes.scripts(change)
+        click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
         return 0
     return _changed(run, change, config, apply=apply)
 
@@ -353,7 +355,7 @@ def register(
         change = part.plan(look, wanted, place)
     if script:
         kept = part.scripts(change)
-        click.echo(kept.text if kept else str(registering.no_script()))
+        click.echo(kept.text if kept else str(registering.no_script(change)))
         return 0
     receipt = part.apply(change, look, wanted, place, apply=apply)
     for view in (changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)).views:

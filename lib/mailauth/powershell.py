@@ -41,22 +41,26 @@ _RUNS: Final = (
 _CMDLET = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z0-9]+")
 
 
-def script(plan: Plan) -> str:
+def script(plan: Plan, *, then: str = "") -> str:
     """Return the script that does what *plan* does, lines ended by `NEWLINE`; write it as `encoded` gives it.
+
+    Args:
+        plan: The plan.
+        then: What is to be done after it has run; empty for nothing.
 
     Raises:
         ValueError: A step holds what PowerShell has no name for, such as a cmdlet's name with a blank in it.
     """
-    return _script(plan, "the script that came beside this one, with -undo in its name.")
+    return _script(plan, "the script that came beside this one, with -undo in its name.", then)
 
 
-def _script(plan: Plan, back: str) -> str:
+def _script(plan: Plan, back: str, then: str = "") -> str:
     services = {step.service for step in plan.steps}
     kept = [step for step in plan.steps if step.keeps]
     places = {step.id: f"SecretPath{number or ''}" for number, step in enumerate(kept)}
     parts = list(alike.parts(plan.steps))
     lines = [
-        *_head(plan, places, back),
+        *_head(plan, places, back, then),
         *_parameters(kept, places),
         "Set-StrictMode -Version 3.0",
         "$ErrorActionPreference = 'Stop'",
@@ -108,7 +112,7 @@ def _needed(services: Iterable[str], *, kept: bool) -> list[str]:
     return ["fields", *sorted(services), "change", *(["keep"] if kept else [])]
 
 
-def _head(plan: Plan, places: Mapping[str, str], back: str) -> Iterator[str]:
+def _head(plan: Plan, places: Mapping[str, str], back: str, then: str) -> Iterator[str]:
     facts = reference.table("powershell")
     yield from comment(plan.title)
     yield "#"
@@ -128,6 +132,8 @@ def _head(plan: Plan, places: Mapping[str, str], back: str) -> Iterator[str]:
         "run it again: what is as wanted is left alone, and what a stop left out is sent.", label="Again:    "
     )
     yield from comment(back, label="Undo:     ")
+    if then:
+        yield from comment(then, label="Then:     ")
     if any(step.service == "exchange" for step in plan.steps):
         yield from comment(_RUNS, label="Runs in:  ")
     for check in plan.checks:

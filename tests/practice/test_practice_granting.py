@@ -44,6 +44,7 @@ def granted(lab: Lab, **told: str) -> str:
     assert receipt.whole, receipt.entries
     left = lab.run.mailboxes.plan(lab.run.mailboxes.look(), **told)
     assert (left.steps, [str(check) for check in left.checks if check.outcome != "ok"]) == ((), [])
+    assert lab.run.mailboxes.scripts(left) is None
     return receipt.where
 
 

@@ -12,5 +12,6 @@ function Connect-ExchangeTenant {
     $Who = [string] (Get-Field $Open[0] 'UserPrincipalName')
     if ($TenantId -match '^[0-9a-fA-F-]{36}$') { $Right = $Found -eq $TenantId }
     else { $Right = @(Get-AcceptedDomain -ErrorAction Stop | Where-Object { (Get-Field $_ 'DomainName') -eq $TenantId }).Count -gt 0 }
-    if (-not $Right) { throw ('Exchange Online is connected to tenant ' + $Found + ' as ' + $Who + '; this script is for ' + $TenantId + '. Run Disconnect-ExchangeOnline, then this script again.') }
+    $Partner = ' A partner signs in first with Connect-ExchangeOnline -DelegatedOrganization and a domain of that tenant, and then runs this script.'
+    if (-not $Right) { throw ('Exchange Online is connected to tenant ' + $Found + ' as ' + $Who + '; this script is for ' + $TenantId + '. Run Disconnect-ExchangeOnline, then this script again.' + $Partner) }
 }

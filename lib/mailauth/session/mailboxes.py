@@ -103,9 +103,12 @@ class Granting:
         addresses = tuple(dict.fromkeys((*boxes, *told.values())))
         return _named(scripts.collecting(tenancy.folder, tenancy.tenant, mailboxes=addresses, now=tenancy.now()))
 
-    def scripts(self, change: Plan) -> Kept:
-        """Write *change* as a PowerShell script with the same effect, and the one that takes it back."""
-        return _named(scripts.keep(self.tenancy.folder, change))
+    def scripts(self, change: Plan) -> Kept | None:
+        """Write *change* as a PowerShell script with the same effect, and the one that takes it back.
+
+        None where there is nothing to change.
+        """
+        return _named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
 
     def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
         """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.

@@ -9,7 +9,7 @@ from typing import Any, cast
 from azure.core.credentials import TokenCredential
 
 from .. import grants, permissions, plan, registration, registrationplan, registrationrecord, secretrefs
-from ..checks import Check
+from ..checks import Check, worst
 from ..errors import ConfigurationError, SecretError
 from ..plan import Plan, Receipt, Step
 from ..registration import Advice, Federated, Found, Policy, Wanted
@@ -25,6 +25,10 @@ __all__ = ["Registering"]
 
 _NAME = "mail"
 _FOLDER = "credentials"
+_THEN = (
+    "run notebook 20 without apply, or mailauth register: it finds the app that this made, and notes its id in "
+    "{state}, where 30 and 40 find it."
+)
 _HINT = 3  # letters of a secret that Entra goes on showing
 _ENDINGS = {"certificate": ".pem", "secret": ".secret"}
 # What a plan's receipt keeps for the day on which it is taken back.
@@ -160,13 +164,19 @@ class Registering:
     def scripts(self, change: Plan) -> Kept | None:
         """Write *change* as a PowerShell script with the same effect, and the one that takes it back.
 
-        None where a certificate has to be made first: its public part stands in the script.
+        None where there is nothing to change, or a certificate has to be made first: its public part stands in the
+        script.
         """
-        return None if registrationplan.needs_certificate(change) else scripts.keep(self.tenancy.folder, change)
+        if not change.steps or registrationplan.needs_certificate(change):
+            return None
+        file = self.tenancy.configuration.path
+        then = _THEN.format(state=statefile.path(file, self.tenancy.tenant.name).relative_to(file.parent).as_posix())
+        return scripts.keep(self.tenancy.folder, change, then=then)
 
     def apply(self, change: Plan, found: Found, wanted: Wanted, place: Place | None, *, apply: bool = False) -> Receipt:
         """Carry *change* out, note the app in the state file, and return the receipt; without *apply* only plan.
 
+        An app that is there and right, as a script leaves it, is noted without *apply* too: 30 and 40 need its id.
         After a rotation the state file goes on naming the old credential, and programs go on using it, until `prove`
         has proven the new one.
 
@@ -186,7 +196,9 @@ class Registering:
             change = replace(change, bound={**change.bound, **registrationplan.bound(made.certificate)})
         receipt = self.tenancy.carry_out(change, apply=apply)
         client_id = receipt.bound.get("app.appId", "")
-        if apply and client_id:
+        right = not change.steps and worst(change.checks) != "wrong" and change.bound.get(_BEFORE) == ""
+        unknown = client_id not in {each.client_id for each in self.tenancy.tenant.mail_apps}
+        if client_id and (apply or (right and unknown)):
             # Whoever has no credential yet is noted by its id alone: a reference to nothing would stop every run.
             kept = registrationplan.state(wanted, client_id, place.ref if place else None)
             rotated = bool(change.bound.get(_BEFORE))
@@ -384,9 +396,9 @@ class Registering:
     # The state file.
 
     def _noted(self, made: Plan, wanted: Wanted, *, before: str, after: SecretRef | None) -> Plan:
-        told = {_APP: wanted.name}
+        told = {_APP: wanted.name, _BEFORE: before}
         if after:
-            told |= {_KIND: wanted.credential, _BEFORE: before, _AFTER: self._written(after)}
+            told |= {_KIND: wanted.credential, _AFTER: self._written(after)}
         return self.tenancy.considered(replace(made, bound={**made.bound, **told}))
 
     def _note(self, content: statefile.Content) -> None:

@@ -33,17 +33,18 @@ class Kept:
     undo_text: str = ""
 
 
-def keep(folder: Path, plan: Plan) -> Kept:
+def keep(folder: Path, plan: Plan, *, then: str = "") -> Kept:
     """Write the script of *plan*, and the one that takes it back, and return them.
 
     Args:
         folder: The tenant's folder of reports; the files go to its ``scripts``.
         plan: What is to be done; kept again, it gives the same files.
+        then: What is to be done after it has run; empty for nothing.
 
     Raises:
         MailauthError: The plan's id cannot name a file, or the file cannot be written.
     """
-    text, undo = powershell.script(plan), powershell.undo_of_script(plan, now=plan.made_at)
+    text, undo = powershell.script(plan, then=then), powershell.undo_of_script(plan, now=plan.made_at)
     return Kept(_written(folder, plan.id, text), _written(folder, f"{plan.id}-undo", undo), text, undo)
 
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from .. import registration
 from ..checks import Check
+from ..plan import Plan
 from ..registration import Advice, App, Credential, Found, Wanted
 from ..registrationplan import Place
-from . import listings
+from . import listings, scripts
 from .markup import Badge, Cell
 from .tables import Callout, Table
 
@@ -120,8 +121,10 @@ def proof(check: Check) -> Table:
     return listings.checks([check], caption="Does the credential work?")
 
 
-def no_script() -> Callout:
-    """Return why there is no script yet: a certificate has to be made first."""
+def no_script(change: Plan) -> Callout:
+    """Return why there is no script: there is nothing to change, or a certificate has to be made first."""
+    if not change.steps:
+        return scripts.nothing()
     said = "A script needs its public part. Set make_key: the key is made on this machine, and nothing is sent."
     after = "Where this run made and registered one (apply), there is nothing left for a script to do."
     return Callout("info", "The certificate is not made yet", [said, after])

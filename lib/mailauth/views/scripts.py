@@ -3,9 +3,9 @@
 from pathlib import PurePath
 
 from .markup import Stack
-from .tables import Code
+from .tables import Callout, Code
 
-__all__ = ["kept", "script"]
+__all__ = ["kept", "nothing", "script"]
 
 
 def script(text: str, name: str, *, note: str = "") -> Code:
@@ -33,3 +33,8 @@ def kept(text: str, where: PurePath, undo: str, undo_where: PurePath) -> Stack:
     # Pasted from a page, a script loses the mark by which Windows PowerShell 5.1 knows its letters.
     first = f"Kept as {where}. Send the file itself. Run it with -WhatIf first: it looks, and says what it would send."
     return Stack([script(text, where.name, note=first), script(undo, undo_where.name, note=f"Kept as {undo_where}.")])
+
+
+def nothing() -> Callout:
+    """Return that there is no script, as there is nothing to change."""
+    return Callout("info", "Nothing to change, and so no script", ["The plan above holds no step."])
