@@ -79,6 +79,7 @@ class Proving:
         show_folders: bool = False,
         fresh: bool = False,
         timeout_s: float = mail.TIMEOUT_S,
+        at_once: int = mailpool.AT_ONCE,
     ) -> Proof:
         """Try every row on the wire, many at once, and return what came of it, not explained yet.
 
@@ -91,6 +92,7 @@ class Proving:
             show_folders: Whether transcripts show the names of folders, which are people's own words.
             fresh: Whether to have new tokens issued: an old one still says what held before a change.
             timeout_s: How long one conversation may take.
+            at_once: The most conversations at once; no mailbox gets more than one for reading and one for sending.
 
         Raises:
             ConfigurationError: The cloud's ``ca_file`` cannot be read.
@@ -101,7 +103,8 @@ class Proving:
         jobs = [_Job(place, row) for place, row in enumerate(rows)]
         try:
             how.prepare(rows, fresh=fresh)
-            for job, tried in mailpool.many(jobs, lambda job: how.tried(job.row), tell=self.tenancy.tell):
+            talks = mailpool.many(jobs, lambda job: how.tried(job.row), at_once=at_once, tell=self.tenancy.tell)
+            for job, tried in talks:
                 ended[job.place] = tried
         except KeyboardInterrupt:
             left = [job.place not in ended for job in jobs]
