@@ -53,6 +53,17 @@ def test_a_thousand_changes_are_read_in_some_dozens_of_rows() -> None:
     assert len(said.splitlines()) < 60
 
 
+def test_changes_stand_in_the_order_in_which_they_are_carried_out() -> None:
+    said = text(changing.plan(plan(step(1), step(2, "Exchange service principal"), step(3))))
+    assert said.index("Open box1@") < said.index("Open box2@") < said.index("Open box3@")
+
+
+def test_groups_that_take_turns_a_thousand_times_are_counted() -> None:
+    said = text(changing.plan(plan(*(step(n, "SendAs" if n % 2 else "FullAccess") for n in range(1_000)))))
+    assert "and 988 more: FullAccess, SendAs" in said
+    assert len(said.splitlines()) < 60
+
+
 def test_what_stands_in_the_way_comes_first() -> None:
     said = text(changing.plan(plan(step(1))))
     assert said.index("an open consent") < said.index("the app is known") < said.index("Open box1@adatum.example")

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 from .. import checks, permissions
@@ -73,19 +74,26 @@ def _counts(steps: Iterable[Step]) -> Sequence[str]:
 
 def _steps(steps: Sequence[Step]) -> Table:
     columns = ("What", "Now", "Then", "Why", "Undo")
-    rows = [row for group in _grouped(steps, len(columns)) for row in group]
+    rows = [row for run in _runs(steps, len(columns)) for row in run]
     caption = f"What would be changed, {counted(len(steps), 'change')}"
     return Table(columns, rows, caption, limit=len(rows))
 
 
-def _grouped(steps: Sequence[Step], width: int) -> Iterator[list[Sequence[Cell]]]:
-    groups = dict.fromkeys(step.group for step in steps)
-    most = max(_LEAST, _ROWS // len(groups))
-    for group in groups:
-        these = [step for step in steps if step.group == group]
-        shown = [_step(step) for step in these[:most]]
-        more = len(these) - len(shown)
-        yield [*shown, (f"and {more:,} more: {group}", *[None] * (width - 1))] if more else shown
+def _runs(steps: Sequence[Step], width: int) -> Iterator[list[Sequence[Cell]]]:
+    """Yield the rows in the order in which they are carried out, those of a group that follow each other together."""
+    runs = [(group, list(run)) for group, run in groupby(steps, key=lambda step: step.group)]
+    most = max(_LEAST, _ROWS // len(runs))
+    for group, run in runs[: _ROWS // _LEAST]:
+        shown = [_step(step) for step in run[:most]]
+        more = len(run) - len(shown)
+        yield [*shown, *([_more_of(more, group, width)] if more else [])]
+    later = [step for _, run in runs[_ROWS // _LEAST :] for step in run]
+    if later:
+        yield [_more_of(len(later), ", ".join(dict.fromkeys(step.group for step in later)), width)]
+
+
+def _more_of(count: int, group: str, width: int) -> Sequence[Cell]:
+    return (f"and {count:,} more: {group}", *[None] * (width - 1))
 
 
 def _step(step: Step) -> Sequence[Cell]:
