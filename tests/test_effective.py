@@ -151,6 +151,13 @@ def test_the_contradiction_names_what_the_switch_opens_worst_first_and_the_safe_
     ]
 
 
+def test_where_conditional_access_alone_stops_a_password_the_row_says_that_it_is_no_lock() -> None:
+    found = admission.conflicts(answers(numbered(1), tenant="off", access="blocks"))
+    text = " ".join(views.conflict(found).views[1].text().split())
+    assert "opens the door to passwords" in text
+    assert "on its own no lock" in text
+
+
 def test_where_nothing_is_shut_there_is_no_contradiction() -> None:
     said, table = views.conflict(admission.conflicts(answers(box()))).views
     assert said.text().startswith("Good to know: Nothing stands in the way of OAuth")

@@ -91,7 +91,7 @@ def chain(found: Effective, protocol: Protocol = "smtp") -> Stack:
 def conflict(found: Conflict) -> Stack:
     """Return what switching SMTP AUTH on for OAuth would open, and the order in which it opens nothing else."""
     rows: list[Sequence[Cell]] = [
-        *_shut(found.exposed, Badge("lets passwords in too", "bad")),
+        *_shut(found.exposed, Badge("opens the door to passwords", "bad")),
         *_shut(found.unclear, Badge("cannot know", "know")),
         *_shut(found.guarded, Badge("passwords stay out", "ok")),
     ]
