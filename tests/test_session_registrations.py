@@ -539,9 +539,13 @@ def test_a_reference_in_the_tenants_file_itself_stops_a_rotation_and_not_whoever
     part = at.registering
     wanted = part.wanted("Mail", **ALONE)
     found = part.look(wanted)
-    change, _ = part.rotate(found, wanted, part.place(found, wanted))
-    assert change.steps == ()
-    assert [check.name for check in change.checks if check.outcome == "wrong"] == ["tenants file"]
+    for asked, outcome in (("", "not configured"), ("file", "wrong")):
+        change, _ = part.rotate(found, wanted, part.place(found, wanted), keep_in=asked)
+        assert change.steps == ()
+        told = {check.name: check for check in change.checks}["tenants file"]
+        assert told.outcome == outcome
+        assert re.match(r"tenants\.yaml line \d+ names the credential itself", told.found)
+        assert "state/" not in told.found
 
 
 def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> None:

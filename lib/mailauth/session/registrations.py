@@ -251,7 +251,7 @@ class Registering:
             self._check_state(wanted, found.app.client_id if found.app else "", new.ref)
         except ConfigurationError as error:
             # Whoever only looks gets to the end of the notebook; whoever rotates is stopped here.
-            made = replace(made, steps=(), checks=(*made.checks, _fixed(error)))
+            made = replace(made, steps=(), checks=(*made.checks, _fixed(error, asked=bool(keep_in))))
         return self._noted(made, wanted, before=self._written(place.ref), after=new.ref), new
 
     def prove(self, found: Found, wanted: Wanted, place: Place | None, *, note: bool = False) -> Check:
@@ -419,9 +419,17 @@ def _hint(ref: SecretRef) -> str:
         return ""
 
 
-def _fixed(error: ConfigurationError) -> Check:
+def _fixed(error: ConfigurationError, *, asked: bool) -> Check:
+    """Return what keeps a rotation from being noted; wrong only where somebody asked for one."""
+    said = error.message
+    if "stands here" in said:
+        where = said.partition(": ")[0]
+        # The other value is what a rotation would note, and stands nowhere yet.
+        said = f"{where} names the credential itself; a new one is noted in the state file, which may not contradict it"
     remedy = "Take the reference out of the tenants file, and run 20 with apply: the state file holds it from then on."
-    return Check("tenants file", "wrong", error.message, remedy)
+    if asked:
+        return Check("tenants file", "wrong", said, remedy)
+    return Check("tenants file", "not configured", said, f"Nothing to do today. Before a rotation: {remedy}")
 
 
 def _takes_away(step: Step) -> bool:
