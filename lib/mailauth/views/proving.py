@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from ..catalogue import Cause
-from ..causes import Deciding, Ranked, Standing
 from ..matrix import Row
 from ..proof import Attempt, Outcome, Talk
 from ..proving import Closed, Explained, Proof, Tried, sentence
-from ..tokens import Finding
 from ..wording import capital, counted
+from . import causes as diagnosed
 from . import effective, listings
 from .markup import Badge, Cell, Stack, Tone, View
 from .tables import Callout, Code, Table
@@ -38,23 +36,8 @@ _BADGES: Final[dict[Outcome, Badge]] = {
     "no_token": Badge("no token", "bad"),
     "skipped": Badge("skipped", "quiet"),
 }
-_STANDINGS: Final[dict[Standing, Tone]] = {
-    "certain": "bad",
-    "confirmed": "bad",
-    "likely": "warn",
-    "possible": "info",
-    "unlikely": "quiet",
-}
-_NOTEBOOKS: Final = {
-    "10": "10-find-basic-auth",
-    "20": "20-register-app",
-    "30": "30-consent",
-    "40": "40-grant-mailboxes",
-    "50": "50-prove-mail-oauth",
-}
 _ARROWS: Final = {"sent": ">", "received": "<", "note": "#"}
 _MOST_REFUSALS: Final = 50
-_MOST_CHECKS: Final = 5
 
 
 def summary(proof: Proof) -> Callout:
@@ -187,45 +170,7 @@ def _refusal(alike: Sequence[Explained]) -> Iterator[View]:
         boxes[0] if len(boxes) == 1 else f"{boxes[0]} and {counted(len(boxes) - 1, 'other mailbox', 'other mailboxes')}"
     )
     title = f"{named} by {_PROTOCOLS[one.protocol]}, {one.app} with {one.flow}: {_BADGES[one.outcome].text}"
-    rows = [*(_by_token(*each) for each in first.by_token), *map(_cause, first.diagnosis.causes)]
-    note = " ".join(filter(None, (_shown(one), first.diagnosis.undecided if rows else "")))
-    columns = ("Cause", "How sure", "Because", "Against", "What to do", "Where")
-    yield Table(columns, rows, title, note, empty=f"No cause is known. {_shown(one)}")
-    yield from (_early(first) if first.retest_at else ())
-    if first.diagnosis.deciding:
-        yield _deciding(first.diagnosis.deciding[:_MOST_CHECKS], title)
-
-
-def _by_token(finding: Finding, cause: Cause) -> Sequence[Cell]:
-    return [cause.id, cause.title], Badge("confirmed", "bad"), finding.said, None, finding.remedy, _where(cause)
-
-
-def _cause(each: Ranked) -> Sequence[Cell]:
-    row = each.cause
-    return (
-        [row.id, row.title],
-        [Badge(each.standing, _STANDINGS[each.standing]), f"known with {row.confidence} confidence"],
-        list(each.because) or None,
-        list(each.against) or None,
-        [row.remedy, *row.cmdlets],
-        _where(row),
-    )
-
-
-def _where(cause: Cause) -> Cell:
-    name = _NOTEBOOKS.get(cause.notebook, "")
-    return f"notebook {name}" if name else None
-
-
-def _early(known: Explained) -> Iterator[View]:
-    assert known.retest_at is not None
-    said = [each.said for each in known.diagnosis.too_early]
-    yield Callout("info", f"Too early to judge, retest at {_clock(known.retest_at)}", said)
-
-
-def _deciding(found: Sequence[Deciding], title: str) -> Table:
-    rows = [(each.ask, each.look, list(each.rows), each.cmdlet or None) for each in found]
-    return Table(("Check", "Where", "Decides", "Cmdlet"), rows, f"What would decide: {title}")
+    yield from diagnosed.diagnosis(first.diagnosis, title, shown=_shown(one), by_token=first.by_token)
 
 
 def doors(proof: Proof) -> Stack:
