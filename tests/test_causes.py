@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mailauth import catalogue, causes, clouds, cmdlets, signs, tokens
+from mailauth import catalogue, causes, clouds, cmdlets, recently, signs, tokens
 from mailauth.causes import Diagnosis
 from mailauth.organization import Organization
 from mailauth.plan import Entry, Receipt
@@ -452,7 +452,7 @@ def test_a_connection_that_ends_without_a_word_is_judged_by_its_stage(stage: Sta
 def test_a_receipt_tells_what_was_changed_and_until_when_it_spreads() -> None:
     steps = (planned.full_access(ADA), planned.grant(), planned.switch(ADA), planned.secret())
     entries = tuple(Entry(step.id, "done", NOW, settles_at=NOW + timedelta(hours=1)) for step in steps)
-    found = signs.recent([Receipt(planned.plan(*steps), entries)])
+    found = [each.change for each in recently.changes([Receipt(planned.plan(*steps), entries)])]
     assert {each.kind for each in found} >= {"full_access", "switch"}
     assert {each.ends_at for each in found} == {NOW + timedelta(hours=1)}
     assert ADA in next(each.what for each in found if each.kind == "full_access")
@@ -461,8 +461,8 @@ def test_a_receipt_tells_what_was_changed_and_until_when_it_spreads() -> None:
 def test_what_was_there_already_or_was_taken_back_is_no_change() -> None:
     step = planned.full_access(ADA)
     plan = planned.plan(step)
-    assert signs.recent([Receipt(plan, (Entry(step.id, "already", NOW),))]) == ()
-    assert signs.recent([Receipt(plan, (Entry(step.id, "done", NOW),), undoes="another")]) == ()
+    assert recently.changes([Receipt(plan, (Entry(step.id, "already", NOW),))]) == ()
+    assert recently.changes([Receipt(plan, (Entry(step.id, "done", NOW),), undoes="another")]) == ()
 
 
 @pytest.mark.parametrize("group", [name for lag in catalogue.lags().values() for name in lag.groups])

@@ -12,7 +12,7 @@ from typing import Final
 
 from .dialogue import server_name
 
-__all__ = ["mask"]
+__all__ = ["mask", "masked"]
 
 _NAMES: Final = (
     r"access_?token|refresh_?token|id_?token|client_?secret|client_?assertion|assertion|secret(?:_?text|_?value)?"
@@ -84,6 +84,11 @@ def mask(text: str) -> str:
     for pattern, masked in _RUNS:
         text = pattern.sub(masked, text)
     return "\n".join(_continued(text.split("\n")))
+
+
+def masked(text: str) -> bool:
+    """Whether something was taken out of *text*, which `mask` returned."""
+    return _MASKED.search(text) is not None
 
 
 def _length(secret: str) -> str:

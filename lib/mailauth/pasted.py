@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,10 +18,11 @@ from . import tokens
 from .catalogue import Kind
 from .dialogue import server_name
 from .errors import TokenError
-from .masking import mask
+from .masking import mask, masked
 from .signs import Evidence
 from .symptoms import numbers
 from .tenants import Protocol
+from .tokens import Claims
 
 __all__ = ["MOST", "Observation", "Pasted", "read"]
 
@@ -72,7 +73,7 @@ class Pasted:
         sent: What the client sent; None where the log does not show it.
         observations: What was found, in order.
         protocol, kind, mailbox: As far as the text tells.
-        claims: What a token in it says.
+        token: What the first token in it says; None where there is none that can be read.
         cut: How many characters were left out in front.
     """
 
@@ -84,8 +85,18 @@ class Pasted:
     protocol: Protocol | None = None
     kind: Kind | None = None
     mailbox: str = ""
-    claims: Mapping[str, object] = field(default_factory=dict)
+    token: Claims | None = None
     cut: int = 0
+
+    @property
+    def claims(self) -> Mapping[str, object]:
+        """What the token says, under the names that a token uses."""
+        return self.token.record() if self.token else {}
+
+    @property
+    def secret(self) -> bool:
+        """Whether something in it was taken out as a secret."""
+        return masked(self.text)
 
     def evidence(self, **known: Any) -> Evidence:
         """Return it as evidence, with what else is known, which comes first where both say something."""
@@ -104,7 +115,7 @@ def read(text: str) -> Pasted:
     """Return what *text* says; of unknown text there are lines and no observations."""
     cut = max(0, len(text) - MOST)
     raw = text[-MOST:]
-    claims, mailboxes, found = _tokens(raw)
+    token, mailboxes, found = _tokens(raw)
     shown = mask("\n".join(line[:_LONGEST_LINE] for line in _lines(raw)))
     del raw, text
     tool = next((name for name, marks in _TOOLS.items() if re.search(marks, shown, re.MULTILINE)), "")
@@ -119,9 +130,9 @@ def read(text: str) -> Pasted:
         sent,
         tuple(_observations(tool, shown, found, answers)),
         _protocol(shown),
-        _kind(sent or (), shown, claims),
+        _kind(sent or (), shown, token),
         next(iter(mailboxes), ""),
-        claims,
+        token,
         cut,
     )
 
@@ -133,8 +144,8 @@ def _lines(text: str) -> list[str]:
 # --- tokens and SASL strings ----------------------------------------------------------------------
 
 
-def _tokens(text: str) -> tuple[Mapping[str, object], list[str], list[Observation]]:
-    """Return the claims of the first token, the mailboxes that SASL strings name, and what to say of all these."""
+def _tokens(text: str) -> tuple[Claims | None, list[str], list[Observation]]:
+    """Return what the first token says, the mailboxes that SASL strings name, and what to say of all these."""
     found: list[Observation] = []
     mailboxes: list[str] = []
     inside: list[str] = []
@@ -144,11 +155,11 @@ def _tokens(text: str) -> tuple[Mapping[str, object], list[str], list[Observatio
             mailboxes.append(user)
             found.append(Observation("sasl", f"A SASL string for {user}{': ' + flaw if flaw else ''}."))
             inside += [token] if token else []
-    claims: Mapping[str, object] = {}
+    claims: Claims | None = None
     for token in dict.fromkeys([*(each[0] for each in _JWT.finditer(text)), *inside][:_MOST_FOUND]):
         with suppress(TokenError):
             read = tokens.read(token)
-            claims = claims or read.record()
+            claims = claims or read
             found.append(Observation("token", f"A token for {read.aud or 'nobody'} of {read.user or read.app_id}."))
     return claims, mailboxes, found
 
@@ -250,12 +261,12 @@ def _protocol(text: str) -> Protocol | None:
     return found[0] if len(found) == 1 else None
 
 
-def _kind(sent: Iterable[str], text: str, claims: Mapping[str, object]) -> Kind | None:
+def _kind(sent: Iterable[str], text: str, token: Claims | None) -> Kind | None:
     commands = "\n".join(sent)
     if re.search(r"\b(?:AUTH|AUTHENTICATE) (?:XOAUTH2|OAUTHBEARER)\b", commands or text, re.IGNORECASE):
         return None
     password = re.search(r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN)\b|^\S{1,20} LOGIN |^PASS ", commands, re.M | re.I)
-    return "password" if password and not claims else None
+    return "password" if password and not token else None
 
 
 def _observations(tool: str, text: str, found: Iterable[Observation], answers: Iterable[str]) -> Iterator[Observation]:

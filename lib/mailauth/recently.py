@@ -3,36 +3,14 @@
 Receipts know what was changed from this machine. That they hold nothing says nothing about what others did.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from .plan import Cmdlet, GraphCall, Operation, Receipt
+from . import catalogue
+from .plan import Cmdlet, Operation, Receipt
 from .signs import Change
 
 __all__ = ["Recent", "changes"]
-
-_CMDLETS: Final = {
-    "New-ServicePrincipal": "principal",
-    "Add-MailboxPermission": "full_access",
-    "Add-RecipientPermission": "send_as",
-    "New-ManagementRoleAssignment": "role",
-    "Set-CASMailbox": "switch",
-    "Set-TransportConfig": "switch",
-    "Set-User": "policy",
-    "Set-OrganizationConfig": "policy",
-    "Set-AuthenticationPolicy": "policy",
-}
-# By a part of Graph's path, the narrower one first.
-_PATHS: Final = (
-    ("oauth2PermissionGrants", "consent"),
-    ("appRoleAssign", "consent"),
-    ("addPassword", "credential"),
-    ("addKey", "credential"),
-    ("federatedIdentityCredentials", "credential"),
-    ("applications", "registration"),
-    ("servicePrincipals", "registration"),
-)
 
 
 @dataclass(frozen=True)
@@ -57,26 +35,19 @@ class Recent:
 
 
 def changes(receipts: Iterable[Receipt]) -> tuple[Recent, ...]:
-    """Return what was done, or may have been, by these receipts; the latest last."""
-    found = [recent for receipt in receipts for recent in _of(receipt)]
+    """Return what these receipts did, or may have done, the latest last; what was taken back is none of it."""
+    kinds = {group: kind for kind, lag in catalogue.lags().items() for group in lag.groups}
+    found = [recent for receipt in receipts if not receipt.undoes for recent in _of(receipt, kinds)]
     return tuple(sorted(found, key=lambda each: each.change.at))
 
 
-def _of(receipt: Receipt) -> Iterator[Recent]:
+def _of(receipt: Receipt, kinds: Mapping[str, str]) -> Iterator[Recent]:
     steps = {step.id: step for step in receipt.plan.steps}
     for entry in receipt.entries:
         step = steps.get(entry.step)
-        kind = _kind(step.do) if step and entry.outcome in ("done", "unclear") else ""
-        if step and kind:
-            change = Change(kind, entry.at, step.title, entry.settles_at)
+        if step and entry.outcome in ("done", "unclear") and step.group in kinds:
+            change = Change(kinds[step.group], entry.at, step.title, entry.settles_at)
             yield Recent(change, _parameter(step.do, "Identity"), _parameter(step.do, "AppId"))
-
-
-def _kind(do: Operation) -> str:
-    if isinstance(do, Cmdlet):
-        return _CMDLETS.get(do.name, "")
-    path = "/".join(part for part in do.path if isinstance(part, str)) if isinstance(do, GraphCall) else ""
-    return next((kind for part, kind in _PATHS if part in path and do.method != "DELETE"), "")
 
 
 def _parameter(do: Operation, name: str) -> str:

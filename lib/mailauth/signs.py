@@ -14,11 +14,10 @@ from . import catalogue, clouds, permissions, reference, tokens
 from .catalogue import Kind, Lag
 from .grants import Held
 from .organization import Mailbox, MailboxRight, Organization, Principal, opened
-from .plan import Receipt
 from .proof import Attempt
 from .tenants import Protocol
 
-__all__ = ["RULES", "Change", "Evidence", "answer", "early", "recent", "said"]
+__all__ = ["RULES", "Change", "Evidence", "answer", "early", "said"]
 
 Answer: TypeAlias = bool | None
 
@@ -65,6 +64,7 @@ class Evidence:
         texts: Words that were shown beside the attempt's own: a line, a message, a transcript, in their order.
         sent: What the client sent, redacted; None where that was not seen.
         protocol, kind, mailbox, user, at: As far as no attempt says them; user is who signed in, at when it was tried.
+        app_id: The app, as far as neither attempt nor token says it.
         claims: What the token says, under the token's names; the attempt's own come first.
         sender: The address in MAIL FROM.
         tenant_id: The id of the mailbox's tenant.
@@ -87,6 +87,7 @@ class Evidence:
     kind: Kind | None = None
     mailbox: str = ""
     user: str = ""
+    app_id: str = ""
     at: datetime | None = None
     claims: Mapping[str, object] = field(default_factory=dict)
     sender: str = ""
@@ -121,7 +122,9 @@ class Evidence:
     @property
     def client_id(self) -> str:
         """The app's id."""
-        return self.attempt.client_id if self.attempt else _text(self.claims, "appid") or _text(self.claims, "azp")
+        if self.attempt:
+            return self.attempt.client_id
+        return _text(self.claims, "appid") or _text(self.claims, "azp") or self.app_id
 
     @property
     def box(self) -> Mailbox | None:
@@ -165,22 +168,12 @@ def early(evidence: Evidence) -> tuple[Change, ...]:
     )
 
 
-def recent(receipts: Iterable[Receipt]) -> tuple[Change, ...]:
-    """Return what plans have changed that a login may depend on; what was taken back is none of it."""
-    kinds = {group: kind for kind, lag in catalogue.lags().items() for group in lag.groups}
-    return tuple(
-        Change(kinds[step.group], entry.at, step.id.partition(":")[2], entry.settles_at)
-        for each in receipts
-        if not each.undoes
-        for entry in each.entries
-        for step in each.plan.steps
-        if step.id == entry.step and entry.outcome in ("done", "unclear") and step.group in kinds
-    )
-
-
 def _about(change: Change, evidence: Evidence) -> bool:
-    """Whether a change may be about the mailbox: it names that one, or none."""
-    return "@" not in change.what or not evidence.mailbox or evidence.mailbox.lower() in change.what.lower()
+    """Whether a change may be about the mailbox: it names that one, by any of its names, or none."""
+    if "@" not in change.what or not evidence.mailbox:
+        return True
+    names = {evidence.mailbox.lower(), *(evidence.box.names if evidence.box else ())}
+    return any(name in change.what.lower() for name in names)
 
 
 # --- what an attempt tells ------------------------------------------------------------------------
