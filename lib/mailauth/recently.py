@@ -45,9 +45,13 @@ def _of(receipt: Receipt, kinds: Mapping[str, str]) -> Iterator[Recent]:
     steps = {step.id: step for step in receipt.plan.steps}
     for entry in receipt.entries:
         step = steps.get(entry.step)
-        if step and entry.outcome in ("done", "unclear") and step.group in kinds:
+        if step and entry.outcome in ("done", "unclear") and step.group in kinds and not _removes(step.do):
             change = Change(kinds[step.group], entry.at, step.title, entry.settles_at)
             yield Recent(change, _parameter(step.do, "Identity"), _parameter(step.do, "AppId"))
+
+
+def _removes(do: Operation) -> bool:
+    return do.name.startswith("Remove-") if isinstance(do, Cmdlet) else do.method == "DELETE"
 
 
 def _parameter(do: Operation, name: str) -> str:
