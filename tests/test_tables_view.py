@@ -6,7 +6,7 @@ from mailauth.checks import Check
 from mailauth.coverage import Coverage
 from mailauth.views import listings
 from mailauth.views.markup import MARK, STYLE
-from mailauth.views.tables import Badge, Callout, Code, Facts, Headline, Link, Step, Table
+from mailauth.views.tables import Badge, Callout, Code, Facts, Headline, Link, Step, Table, without_empty
 from tests import views_invented as world
 
 HOSTILE = world.HOSTILE
@@ -161,3 +161,42 @@ def test_further_columns_are_filled_by_sender_and_blank_elsewhere() -> None:
 def test_checkpoints_show_outcome_and_remedy() -> None:
     row = listings.checks((Check("packages", "wrong", "duckdb is missing", "Start with run.py."),)).rows[0]
     assert row == ("packages", Badge("wrong", "bad"), "duckdb is missing", "Start with run.py.")
+
+
+WIDE = Table(
+    ("What", "Now", "Then"),
+    (("box@adatum.example", None, "a sentence " * 12), ("https://login.example/" + "x" * 120, "there", "gone")),
+    "Changes",
+    note="A note.",
+)
+
+
+def test_a_row_stays_a_line_where_no_terminal_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = WIDE.text().splitlines()
+    assert len(lines) == 5
+    assert max(map(len, lines)) > 250
+
+
+@pytest.mark.parametrize(("columns", "width"), [("100", 100), ("20", 80)], ids=["its width", "no narrower than 80"])
+def test_a_table_wider_than_the_terminal_is_told_row_by_row(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = WIDE.text().splitlines()
+    assert lines[:2] == ["Changes", "box@adatum.example"]
+    assert lines[2].startswith("  Then  a sentence a sentence")
+    assert lines[-4:] == ["https://login.example/" + "x" * 120, "  Now   there", "  Then  gone", "A note."]
+    assert all(len(line) <= width for line in lines if "login" not in line)
+    assert " ".join(WIDE.text().split()).count("a sentence") == 12
+
+
+def test_a_table_that_fits_keeps_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert Table(("a", "b"), (("x", 1),), "Few").text().splitlines() == ["Few", "a  b", "x  1"]
+
+
+def test_columns_in_which_no_row_says_anything_are_left_out() -> None:
+    columns, rows = without_empty(("What", "Who", "When", "Why"), ((None, "", None, ()), (None, "", 0, ())))
+    assert (columns, rows) == (("What", "When"), [(None, None), (None, 0)])
+    assert without_empty(("What", "Who"), ()) == (("What",), [])

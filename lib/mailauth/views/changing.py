@@ -13,7 +13,7 @@ from ..plan import Entry, Outcome, Plan, Receipt, Ref, Seen, Step
 from ..wording import counted
 from . import listings
 from .markup import Badge, Cell, Stack, Tone, View, text
-from .tables import Callout, Code, Facts, Table
+from .tables import Callout, Code, Facts, Table, without_empty
 
 __all__ = ["plan", "receipt"]
 
@@ -208,7 +208,7 @@ def _entries(found: Receipt) -> Table:
     more = len(ranked) - len(rows)
     columns = ("What", "What became of it", "Why", "What to do")
     last: list[Sequence[Cell]] = [(f"and {more:,} more", None, None, None)] if more else []
-    return Table(columns, [*rows, *last], "Each change", limit=len(rows) + 1)
+    return Table(*without_empty(columns, [*rows, *last]), "Each change", limit=len(rows) + 1)
 
 
 def _entry(entry: Entry, step: Step) -> Sequence[Cell]:

@@ -8,7 +8,7 @@ from mailauth.coverage import Coverage
 from mailauth.findings import ATTENTION, ActiveSyncUser, AppSummary, Group, UserSummary, Verdict
 
 from .markup import Badge, Cell, Tone, text
-from .tables import Table
+from .tables import Table, without_empty
 
 __all__ = [
     "GROUP_COLUMNS",
@@ -169,7 +169,12 @@ def coverage(records: Sequence[Coverage]) -> Table:
         for row in sorted(records, key=lambda row: order.index(row.state))
     ]
     columns = ("What", "How far", "Source", "Time", "Records lost", "Why, and what would help")
-    return Table(columns, cells, "How far we looked", limit=200, empty="Nothing is known about the reach of this run.")
+    return Table(
+        *without_empty(columns, cells),
+        "How far we looked",
+        limit=200,
+        empty="Nothing is known about the reach of this run.",
+    )
 
 
 _COVERAGE: dict[str, Badge] = {
@@ -194,7 +199,8 @@ def _why(row: Coverage) -> Sequence[str]:
 def checks(rows: Sequence[Check], *, caption: str = "Checkpoints") -> Table:
     """Return checkpoints with their remedy."""
     cells = [(row.name, Badge(row.outcome, _CHECKS[row.outcome]), row.found, row.remedy) for row in rows]
-    return Table(("Check", "Outcome", "Found", "What to do"), cells, caption, limit=200)
+    columns = ("Check", "Outcome", "Found", "What to do")
+    return Table(*without_empty(columns, cells), caption, limit=200)
 
 
 _CHECKS: dict[str, Tone] = {"ok": "ok", "wrong": "bad", "cannot know": "know", "not configured": "quiet"}

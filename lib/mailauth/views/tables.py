@@ -3,6 +3,10 @@
 Everything is escaped at one place (`markup.html`), has a caption or a title, and says what it left out.
 """
 
+import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +16,20 @@ from mailauth import escape
 
 from .markup import Badge, Cell, Link, Tone, View, html, sort_key, text
 
-__all__ = ["Badge", "Callout", "Cell", "Code", "Facts", "Headline", "Link", "Step", "Table", "Tone", "state_badge"]
+__all__ = [
+    "Badge",
+    "Callout",
+    "Cell",
+    "Code",
+    "Facts",
+    "Headline",
+    "Link",
+    "Step",
+    "Table",
+    "Tone",
+    "state_badge",
+    "without_empty",
+]
 
 
 @dataclass(frozen=True)
@@ -70,12 +87,18 @@ class Table(View):
         )
 
     def spoken(self) -> Iterable[str]:
-        """Return the table in columns of equal width."""
+        """Return the table in columns of equal width; where a terminal has no room for them, row by row.
+
+        In a pipe or a log a row stays a line, so that it can be searched; there COLUMNS sets the width.
+        """
         if not self.rows:
             return self.caption, self.empty
         shown = [[text(cell) for cell in row] for row in self.rows[: self.limit]]
         widths = [max(map(len, column)) for column in zip(self.columns, *shown, strict=True)]
         lines = [_columned(row, widths) for row in [self.columns, *shown]]
+        room = _room()
+        if room and max(map(len, lines)) > room:
+            lines = [line for row in shown for line in _card(self.columns, row, room)]
         return self.caption, *lines, *(note for note in (self.left_out, self.note) if note)
 
     def _width(self) -> str:
@@ -120,6 +143,34 @@ def _head(column: str, numeric: bool) -> str:
 
 def _columned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _room() -> int | None:
+    """Return how wide a line may be; None where nobody sees the end of it."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
+        return None
+    return max(_TERMINAL, shutil.get_terminal_size().columns)
+
+
+_TERMINAL = 80  # columns of the narrowest terminal that is cared for
+
+
+def _card(columns: Sequence[str], row: Sequence[str], room: int) -> Iterable[str]:
+    """Yield one row: its name, and under it what each column says; an address or a link is never broken."""
+    label = max(map(len, columns[1:]), default=0)
+    whole = {"width": room, "break_long_words": False, "break_on_hyphens": False}
+    yield from textwrap.wrap(row[0], subsequent_indent="  ", **whole)
+    for column, words in zip(columns[1:], row[1:], strict=True):
+        if words != text(None):
+            yield from textwrap.wrap(f"  {column.ljust(label)}  {words}", subsequent_indent=" " * (label + 4), **whole)
+
+
+def without_empty(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]]
+) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+    """Return columns and rows without the columns in which no row says anything; the first stays."""
+    kept = [at for at in range(len(columns)) if at == 0 or any(text(row[at]) != text(None) for row in rows)]
+    return tuple(columns[at] for at in kept), [tuple(row[at] for at in kept) for row in rows]
 
 
 def _cell(cell: Cell, column: str, numeric: bool) -> str:
