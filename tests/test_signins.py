@@ -782,12 +782,18 @@ def test_more_noise_never_hides_a_sender(rows: list[MailRow], facts: list[Networ
     assert before <= after
 
 
-def test_two_hundred_thousand_rows_take_seconds() -> None:
+def test_ten_times_the_rows_take_about_ten_times_as_long() -> None:
+    # The least of two: what else the machine does only ever adds.
+    few, many = (min(_seconds(number) for _ in range(2)) for number in (1_000, 10_000))
+    assert many < 30 * few
+
+
+def _seconds(number: int) -> float:
+    """Return the seconds of this process that so many rows take."""
     rows = [
-        mail(f"u{number % 5000}@woodgrove.example", f"198.51.{number % 90}.{number % 250}", ago=number % 28)
-        for number in range(200_000)
+        mail(f"u{each % 500}@woodgrove.example", f"198.51.{each % 90}.{each % 250}", ago=each % 28)
+        for each in range(number)
     ]
-    began = time.perf_counter()
-    found = assess(rows)
-    assert len(found.users) == 5000
-    assert time.perf_counter() - began < 60  # an order above what two shared cores need
+    began = time.process_time()
+    assert len(assess(rows).users) == 500
+    return time.process_time() - began

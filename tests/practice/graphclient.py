@@ -23,7 +23,7 @@ ALL = (
     "Application.ReadWrite.All AppRoleAssignment.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All"
     " Directory.Read.All Policy.Read.All Policy.ReadWrite.ApplicationConfiguration Policy.ReadWrite.Authorization"
     " Policy.ReadWrite.ConsentRequest Policy.ReadWrite.ConditionalAccess Domain.Read.All AuditLog.Read.All"
-    " AuditLogsQuery-Entra.Read.All"
+    " AuditLogsQuery-Entra.Read.All DelegatedAdminRelationship.Read.All"
 )
 """What an administrator who does everything asks for."""
 

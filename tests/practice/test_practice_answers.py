@@ -691,7 +691,7 @@ def test_an_app_that_an_engineer_registers_is_meant_for_the_mailboxes_of_the_ten
     tenant = tenants.build("adatum", NOW, given)
     builder = Estate("adatum", "Adatum", "adatum.example", tenant.tenant_id, NOW)
     builder.tenant = tenant
-    made = builder.app("Orders", asks=[("exchange", "role", "IMAP.AccessAsApp")])
+    made = builder.app("Orders", asks=[("exchange", "role", f"{each}.AccessAsApp") for each in ("IMAP", "POP")])
     assert answers.of(tenant, NOW) == (
         "No app is registered that is to open printer@adatum.example.",
         "Orders has no enterprise application in the tenant, so nothing can sign in to it or consent to it.",
@@ -700,7 +700,8 @@ def test_an_app_that_an_engineer_registers_is_meant_for_the_mailboxes_of_the_ten
     )
     builder.certificate(made, given.mail)
     principal = builder.enterprise_app(made)
-    builder.allow(principal, EXCHANGE, "IMAP.AccessAsApp")
+    for protocol in ("IMAP", "POP"):
+        builder.allow(principal, EXCHANGE, f"{protocol}.AccessAsApp")
     mirror = builder.exchange_principal(made.app_id, principal.id, "Orders")
     assert "Orders has no FullAccess to orders@adatum.example." in answers.of(tenant, NOW)
     builder.full_access(box("orders")(tenant), mirror.sid)

@@ -391,11 +391,17 @@ def test_any_filter_gets_an_answer(shared: Lab, words: list[str], path: str) -> 
     method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]),
     body=JUNK,
 )
+@example(path=["..", "/", ".."], method="GET", body=None)
 @ODD
 def test_any_address_gets_an_answer(shared: Lab, path: list[str], method: str, body: object) -> None:
     # A name that cannot be sent is the client's affair.
     text = "".join(path).encode(errors="replace").decode().replace("?", "").replace("#", "")
-    survives(shared.admin, shared.admin.ask(method, f"/v1.0/{text}", data=json.dumps(body).encode()))
+    answer = shared.admin.ask(method, f"/v1.0/{text}", data=json.dumps(body).encode())
+    # Two dots may lead out of Graph, to where another face answers.
+    if answer.url.startswith(f"{shared.admin.base}/"):
+        survives(shared.admin, answer)
+    else:
+        assert answer.status_code < 500
 
 
 TARGETS = [

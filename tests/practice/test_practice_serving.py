@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a practice home that a first start has filled."""
     made = tmp_path_factory.mktemp("practice") / "home"
     with started(made, "first_s=0.1") as process:
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
     return made
 
 
@@ -60,7 +60,7 @@ def user(home: Path) -> Iterator[tuple["subprocess.Popen[str]", Attendance]]:
 def practice(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "MAILAUTH_PRACTICE_HOME": str(home)}
     command = [sys.executable, "-m", "practice", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
 def until(done: Callable[[], bool], seconds: float = 20) -> bool:
