@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mailauth.checks import Check
-from mailauth.plan import Cmdlet, Entry, Look, Plan, Receipt, Step
+from mailauth.plan import Cmdlet, Entry, Look, Outcome, Plan, Receipt, Seen, Step
 from mailauth.views import changing
 from mailauth.views.markup import Stack
 from mailauth.views.tables import Code
@@ -37,8 +37,8 @@ def plan(*steps: Step) -> Plan:
     return Plan("20261127T090000-abcdef", "Open mailboxes", "adatum", "t-1", "practice", steps, checks, made_at=NOW)
 
 
-def entry(of: Step, outcome: str = "done", **more: object) -> Entry:
-    return Entry(of.id, outcome, NOW, settles_at=NOW + of.lag, **more)  # type: ignore[arg-type]
+def entry(of: Step, outcome: Outcome = "done", *, seen: Seen = None, said: str = "", remedy: str = "") -> Entry:
+    return Entry(of.id, outcome, NOW, seen=seen, said=said, remedy=remedy, settles_at=NOW + of.lag)
 
 
 def text(shown: Stack) -> str:

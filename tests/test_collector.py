@@ -240,7 +240,7 @@ class Witness:
         return {"rows": [row for part in parts for row in part["rows"]], "error": "", "absent": False}
 
     def _asked(self, command: Command, fields: list[str], known: Mapping[str, str]) -> dict[str, Any]:
-        ask = next(powershell_grammar.commands(command.parameters["Ask"]))  # type: ignore[arg-type]
+        ask = next(powershell_grammar.commands(_node(command, "Ask")))
         try:
             rows = [{name: row[name] for name in fields or row if name in row} for row in self._rows(ask, known)]
         except SourceError as error:
@@ -274,7 +274,7 @@ class Witness:
             yield app_id, {key: self._asked_of(command, app_id) for key, command in parts}
 
     def _asked_of(self, command: Command, app_id: str) -> dict[str, Any]:
-        ask = next(powershell_grammar.commands(command.parameters["Ask"]))  # type: ignore[arg-type]
+        ask = next(powershell_grammar.commands(_node(command, "Ask")))
         try:
             return {"rows": self._get("".join(ask.values({"$Id": app_id})["Uri"])), "error": "", "absent": False}
         except SourceError as error:

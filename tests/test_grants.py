@@ -7,7 +7,7 @@ import pytest
 
 from mailauth import clouds, grants, permissions
 from mailauth.checks import Check
-from mailauth.grants import Consents, Enterprise, Found, Held, Scopes, Status
+from mailauth.grants import Consents, Enterprise, Extent, Found, Held, Scopes, Status
 from mailauth.tenants import Flow, FlowKind, MailApp, Mailbox, Protocol, Tenant
 from tests.test_permissions import offers
 
@@ -189,8 +189,10 @@ def test_app_roles_that_are_not_listed_are_named_and_what_is_registered_elsewher
     ],
     ids=["nothing", "people but not app", "one protocol", "some people", "two roles of three", "not read"],
 )
-def test_how_far_consent_has_come_is_a_word(seen: Found, flows: tuple[FlowKind, ...], people: str, itself: str) -> None:
-    assert grants.status(state(seen, *flows)) == (Status("relay", people, itself),)  # type: ignore[arg-type]
+def test_how_far_consent_has_come_is_a_word(
+    seen: Found, flows: tuple[FlowKind, ...], people: Extent, itself: Extent
+) -> None:
+    assert grants.status(state(seen, *flows)) == (Status("relay", people, itself),)
 
 
 def by_role(seen: Found) -> Check:

@@ -9,6 +9,7 @@ import pytest
 from mailauth import clouds, grants, permissions, registration
 from mailauth.permissions import Offer
 from mailauth.registration import App, Ask, Credential, Federated, Found, Policy, Principal, Wanted
+from mailauth.tenants import Protocol
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 PUBLIC = clouds.built_in()["public"]
@@ -284,7 +285,11 @@ def test_a_restriction_for_new_apps_holds_for_one_that_is_to_be_made() -> None:
         pytest.param({"protocols": ("imap", "ftp")}, "protocols: found 'ftp'", id="protocol"),
         pytest.param({"protocols": ()}, "protocols: found none", id="no protocol"),
         pytest.param({"credential": "none"}, "credential: found none for flow app-only", id="no credential"),
-        pytest.param({"credential": "federated"}, "federated: credential federated needs NAME ISSUER SUBJECT", id="federated by whom"),
+        pytest.param(
+            {"credential": "federated"},
+            "federated: credential federated needs NAME ISSUER SUBJECT",
+            id="federated by whom",
+        ),
         pytest.param({"flow": "both", "clients": ()}, "clients: found none for flow both", id="no client"),
         pytest.param({"lasts": timedelta(days=900)}, "days: found 900", id="too long"),
     ],
@@ -357,9 +362,9 @@ def test_one_address_never_stands_on_two_platforms() -> None:
     ],
 )
 def test_the_way_is_advised_by_who_signs_in_and_who_can_change_the_program(
-    attended: bool | None, own_code: bool | None, protocols: tuple[str, ...], choice: str
+    attended: bool | None, own_code: bool | None, protocols: tuple[Protocol, ...], choice: str
 ) -> None:
-    ways = registration.advice(protocols, attended=attended, own_code=own_code)  # type: ignore[arg-type]
+    ways = registration.advice(protocols, attended=attended, own_code=own_code)
     assert "".join(each.choice for each in ways if each.advised) == choice
     assert len(ways) == 3
 

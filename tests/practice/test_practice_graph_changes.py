@@ -9,14 +9,15 @@ from tests.practice.graphclient import Lab, lab
 
 POLICIES = "/identity/conditionalAccess/policies"
 AUDITS = "/auditLogs/directoryAudits"
+CONDITIONS = {
+    "users": {"includeUsers": ["All"], "excludeUsers": []},
+    "applications": {"includeApplications": ["All"]},
+    "clientAppTypes": ["other", "exchangeActiveSync"],
+}
 BLOCK = {
     "displayName": "Block legacy authentication",
     "state": "enabled",
-    "conditions": {
-        "users": {"includeUsers": ["All"], "excludeUsers": []},
-        "applications": {"includeApplications": ["All"]},
-        "clientAppTypes": ["other", "exchangeActiveSync"],
-    },
+    "conditions": CONDITIONS,
     "grantControls": {"operator": "OR", "builtInControls": ["block"]},
 }
 
@@ -30,7 +31,7 @@ def graph() -> Iterator[Lab]:
 def test_every_change_of_a_policy_is_written_down_with_who_made_it_and_both_versions(graph: Lab) -> None:
     made = graph.admin.post(POLICIES, BLOCK)
     users = {"includeUsers": ["All"], "excludeUsers": [graph.made.ada.id]}
-    graph.admin.patch(f"{POLICIES}/{made['id']}", {"conditions": {**BLOCK["conditions"], "users": users}})  # type: ignore[dict-item]
+    graph.admin.patch(f"{POLICIES}/{made['id']}", {"conditions": {**CONDITIONS, "users": users}})
     newest, oldest = graph.admin.get(AUDITS, filter="category eq 'Policy'")["value"]
     assert [each["activityDisplayName"] for each in (oldest, newest)] == [
         "Add conditional access policy",
