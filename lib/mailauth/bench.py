@@ -40,6 +40,8 @@ _READY_LIMIT_S: Final = 2.0
 _KQL_LIMIT_S: Final = 1.5
 _CLOUD_LIMIT_MB: Final = 300
 _REPORT_LIMIT_S: Final = 30.0
+_PROVE_LIMIT: Final = 10.0
+_ALONE: Final = 12  # attempts that are made one after the other: each takes as long as the next
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         figures = [
             *_rehearsal(folder, judged=not asked.quick),
+            *_proving(folder, judged=not asked.quick),
             *_figures(folder, sizes, main_size, rounds, judged=not asked.quick),
         ]
     except _NoRoomError as error:
@@ -141,6 +144,39 @@ def _rehearsal(folder: Path, *, judged: bool) -> Iterator[Figure]:
         seconds = time.perf_counter() - began
         _say(f"report on the practice tenants: {seconds:.1f} s")
     yield limited("report on the practice tenants, warm", seconds, _REPORT_LIMIT_S, "s", judged=judged)
+
+
+def _proving(folder: Path, *, judged: bool) -> Iterator[Figure]:
+    """Measure how much is won by trying many mailboxes at once."""
+    place = folder / "proving"
+    place.mkdir()
+    found = _measured(place, "prove", 0.0)
+    faster = found["in_turn_s"] / found["at_once_s"]
+    held = faster >= _PROVE_LIMIT if judged else None
+    said = f"{faster:.0f} times faster than one after the other"
+    yield Figure(f"prove: {found['attempts']:,.0f} attempts at 50 ms", said, f"at least {_PROVE_LIMIT:g} times", held)
+
+
+def _prove(folder: Path, _gb: float) -> dict[str, float]:
+    """Return what an attempt takes, in seconds, one after the other and among all of them at once."""
+    from . import session
+    from .services import mailpool
+
+    command = [sys.executable, "-m", "practice.slowmail", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdin is not None
+        assert served.stdout is not None
+        part = session.open("far", config=served.stdout.readline().strip(), out=str(folder)).proofs
+        rows = part.rows()
+        seconds = {}
+        for name, some, at_once in (("in_turn_s", rows[:_ALONE], 1), ("at_once_s", rows, mailpool.AT_ONCE)):
+            began = time.perf_counter()
+            proof = part.attempts(some, at_once=at_once)
+            seconds[name] = (time.perf_counter() - began) / len(some)
+            if not proof.good:
+                raise RuntimeError(f"not all went well: {proof.tried}")
+        served.stdin.close()
+    return {**seconds, "attempts": len(rows)}
 
 
 def _printed(module: Sequence[str]) -> dict[str, float]:
@@ -318,6 +354,7 @@ _MEASURES: Final[dict[str, Callable[[Path, float], dict[str, float]]]] = {
     "hourly": _hourly,
     "bare": _bare,
     "pandas": _pandas,
+    "prove": _prove,
 }
 
 
