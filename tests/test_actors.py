@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from mailauth.plan import Cmdlet, GraphCall, Look, Plan, Step
 from mailauth.secretrefs import SecretRef
 from mailauth.services import actors as reading
 from mailauth.services import identity
-from mailauth.tenants import Admin
+from mailauth.session.signing_in import SigningIn
+from mailauth.session.tenancy import Tenancy
+from mailauth.tenants import Admin, Configuration, Tenant
 from mailauth.views import actors as views
-from practice.wellknown import GRAPH, SIGN_IN_WORD
+from practice.state import RoleAssignment
+from practice.wellknown import EXCHANGE, GRAPH, SIGN_IN_WORD
 from tests.practice.browsing import Browser
 from tests.practice.graphclient import Lab, lab
 from tests.practice.woodgrove import DOMAIN, SECRET, TENANT, woodgrove
@@ -145,6 +149,45 @@ def test_what_may_not_be_read_is_unknown_and_not_missing(signed: Signed, monkeyp
     found = signed.read(admin)
     assert (found.roles, found.graph) == (None, None)
     assert {check.outcome for check in actors.missing(plan("Application.ReadWrite.All"), found)} == {"cannot know"}
+
+
+@pytest.mark.parametrize(
+    ("role", "lacks"),
+    [
+        pytest.param("29232cdf-9323-42fd-ade2-1d097af3e4de", [], id="all"),
+        pytest.param("31392ffb-586c-42d1-9346-e59415a2cc4e", ["may run New-ServicePrincipal"], id="recipients only"),
+    ],
+)
+def test_what_exchange_does_not_let_the_operator_run_is_named_before_the_first_step(
+    role: str, lacks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WOODGROVE_SECRET", SECRET)
+    made = woodgrove()
+    made.estate.allow(made.daemon_principal, GRAPH, "Directory.Read.All")
+    made.estate.allow(made.daemon_principal, EXCHANGE, "Exchange.ManageAsApp")
+    held = RoleAssignment(principal_id=made.daemon_principal.id, role_template_id=role)
+    made.estate.tenant.directory.role_assignments.append(held)
+    operator = Admin(flow="secret", client_id=made.daemon.app_id, secret=SecretRef("env", "WOODGROVE_SECRET"))
+    before = made.estate.tenant.exchange.model_copy(deep=True)
+    with lab(made) as at:
+        tenant = Tenant(name="woodgrove", tenant_id=TENANT, cloud=at.cloud(), operator=operator)
+        here = SigningIn(Tenancy(Configuration(tmp_path / "tenants.yaml", {tenant.name: tenant}), tenant, tmp_path))
+        change = of_cmdlets("New-ServicePrincipal", "Set-CASMailbox")
+        assert here.changes(change) == (None, ())
+        actor, found = here.changes(change, apply=True)
+        with at.practice.states.reading(TENANT) as after:
+            assert after.exchange == before
+    assert actor is not None
+    assert [(check.name, check.outcome) for check in found if check.outcome != "ok"] == [
+        (one, "wrong") for one in lacks
+    ]
+
+
+def of_cmdlets(*names: str) -> Plan:
+    """Return a plan that runs these cmdlets."""
+    look = Look(Cmdlet("Get-Mailbox"))
+    steps = (Step(name, name, "", name, "exchange", Cmdlet(name), look, None, {}) for name in names)
+    return Plan("p", "Plan", "woodgrove", TENANT, "practice", tuple(steps), made_at=NOW)
 
 
 def test_a_name_from_outside_stays_text_on_a_page() -> None:

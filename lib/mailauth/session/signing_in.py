@@ -9,12 +9,13 @@ from azure.core.credentials import TokenCredential
 from .. import actors, roads, runbookapps, signing
 from ..actors import Actor
 from ..checks import Check
+from ..cmdlets import Available
 from ..errors import MailauthError
-from ..plan import Bound, Plan, Receipt, Step, new_id
+from ..plan import Bound, Cmdlet, Plan, Receipt, Step, new_id
 from ..roads import Relation
 from ..runbookapps import BOOTSTRAP, SCOPES, Found
 from ..services import actors as reading
-from ..services import changes, identity, relations, statefile
+from ..services import changes, identity, organization, relations, statefile
 from ..services import runbookapps as registered
 from ..services import signing as grants
 from ..services.client import Graph, Pace
@@ -28,6 +29,7 @@ SignInFlow = Literal["interactive", "pasted", "device-code"]
 
 _READS = ("Directory.Read.All",)
 _APP = "Microsoft Graph Command Line Tools"
+_EXCHANGE = "Exchange.Manage"
 _NEEDS = "registering an app needs Application.ReadWrite.All and the role Cloud Application Administrator"
 # Requests and seconds.
 _PACE = (50, 10.0)
@@ -117,7 +119,28 @@ class SigningIn:
     def missing(self, plan: Plan) -> tuple[Actor, tuple[Check, ...]]:
         """Return as whom *plan* would be carried out, and what that account or app lacks for it."""
         actor = self.operator()
-        return actor, actors.missing(plan, actor)
+        return actor, actors.missing(plan, actor, self._available(plan))
+
+    def _available(self, plan: Plan) -> tuple[Available, ...]:
+        """Return what Exchange says of the plan's cmdlets; none where it was not asked, or did not say."""
+        names = [step.do.name for step in plan.steps if isinstance(step.do, Cmdlet)]
+        try:
+            if not names or not self._consented():
+                return ()
+            with self.tenancy.exchange() as exchange:
+                return organization.may_run(exchange, names)
+        except MailauthError:
+            return ()
+
+    def _consented(self) -> bool:
+        """Whether a sign-in to Exchange adds nothing to the operator's app: what it adds is for `carry_out` to note."""
+        tenant = self.tenancy.tenant
+        if tenant.operator is None or tenant.operator.flow not in identity.PEOPLE:
+            return True
+        if tenant.admin is None:
+            return False
+        held = grants.grants(tenant.cloud, self.tenancy.reader(), tenant.operator.client_id)
+        return any(_EXCHANGE in each.scopes for each in held or ())
 
     def reads(self) -> Actor | None:
         """Return as whom the tenant is read; None where nobody is configured."""

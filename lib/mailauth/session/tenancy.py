@@ -213,11 +213,19 @@ class Tenancy:
                 graph = client.Graph(cloud, who, pace=client.Pace(*_PACE), needs=_LACKS, scopes=scopes)
                 found["graph"] = changes.OnGraph(stack.enter_context(graph))
             if "exchange" in services:
-                account = self.tenant.operator.account if self.tenant.operator else ""
-                anchor = f"UPN:{account}" if account else ""
-                admin = exchange.Exchange(cloud, who, tenant_id=self.tenant.tenant_id, anchor=anchor)
-                found["exchange"] = changes.OnExchange(stack.enter_context(admin))
+                found["exchange"] = changes.OnExchange(stack.enter_context(self.exchange()))
             yield found
+
+    def exchange(self) -> exchange.Exchange:
+        """Return Exchange, as whoever changes the tenant reaches it; to be closed.
+
+        Raises:
+            ConfigurationError: Nobody is configured.
+        """
+        who, tenant = self.operator(), self.tenant
+        account = tenant.operator.account if tenant.operator else ""
+        anchor = f"UPN:{account}" if account else ""
+        return exchange.Exchange(tenant.cloud, who, tenant_id=tenant.tenant_id, anchor=anchor)
 
     def _operator_name(self) -> str:
         who = self.tenant.operator
