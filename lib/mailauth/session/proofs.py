@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from .. import admission, basic, matrix, provenrecord, proving, recently, secretrefs, tokens
+from .. import admission, basic, matrix, provenrecord, proving, secretrefs, tokens
 from ..admission import Effective
 from ..clouds import Cloud
 from ..coverage import Coverage
@@ -17,23 +17,22 @@ from ..errors import ConfigurationError, MailauthError, SaslError, SecretError
 from ..grants import Found
 from ..matrix import Row
 from ..organization import SMTP_ROLE, Organization, Principal, named
-from ..plan import Cmdlet, Receipt
+from ..plan import Cmdlet
 from ..proof import Attempt, NoToken, Outcome, Talk
 from ..proving import Closed, Gathered, Proof, Tried
-from ..services import conditions, directory, journal, mail, mailpool, secrets, store
-from ..services import organization as exchange_holdings
+from ..services import conditions, mail, mailpool, secrets, store
 from ..services.exchange import Exchange
 from ..services.mailtokens import MailTokens, Token
 from ..tenants import Protocol
 from ..tokens import Finding, Need
-from .tenancy import Tenancy, attended, project, shown
+from . import looking
+from .tenancy import Tenancy, attended, project
 
 __all__ = ["MOST_MINUTES", "Proving"]
 
 MOST_MINUTES: Final = 24 * 60
 """The longest that a retest may be waited for: no change takes longer to count."""
 
-_RECENT: Final = timedelta(days=2)
 # Whom a mailbox lets in costs a request each.
 _MOST_ASKED: Final = 200
 _MOST_CONTROLS: Final = 5
@@ -119,7 +118,7 @@ class Proving:
         """
         if proof.interrupted:
             return self._explained(proof, proof.gathered)
-        recent, lost = self._recent()
+        recent, lost = looking.recent(self.tenancy)
         gathered = replace(proof.gathered, recent=recent, coverage=lost)
         first = self._explained(proof, gathered)
         needed = proving.need(first.explained)
@@ -235,22 +234,6 @@ class Proving:
 
     # Reading.
 
-    def _recent(self) -> tuple[tuple[recently.Recent, ...], tuple[Coverage, ...]]:
-        """Return what this machine's receipts say was changed lately."""
-        tenant, folder = self.tenancy.tenant, self.tenancy.folder / "receipts"
-        receipts: list[Receipt] = []
-        lost: list[Coverage] = []
-        oldest = (self.tenancy.now() - _RECENT).timestamp()
-        for path in sorted(folder.glob("*.jsonl")):
-            if path.stat().st_mtime < oldest:
-                continue
-            try:
-                where = {"tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
-                receipts.append(journal.read(path, where=shown(path), **where))
-            except ConfigurationError as error:
-                lost.append(Coverage("recent changes", "partial", "tenant", reason=error.message, remedy=error.remedy))
-        return recently.changes(receipts), tuple(lost)
-
     def _gathered(self, proof: Proof, gathered: Gathered, needed: Mapping[str, frozenset[str]]) -> Gathered:
         """Return what was gathered with what Exchange and the directory say about the refusals."""
         coverage = list(gathered.coverage)
@@ -258,8 +241,8 @@ class Proving:
         organization: Organization | None = None
         effective: tuple[Effective, ...] = ()
         if needed["consent"] or needed["exchange"]:
-            self.tenancy.tell("reading the tenant's consent")
-            consents = self._consents(proof)
+            apps = {each.tried.row.app.client_id: each.tried.row.app.name for each in proof.explained}
+            consents = looking.consents(self.tenancy, apps)
             coverage += consents.coverage
         if needed["exchange"]:
             organization, lost = self._organization(proof, needed["exchange"])
@@ -271,27 +254,15 @@ class Proving:
             gathered, consents=consents, organization=organization, effective=effective, coverage=tuple(coverage)
         )
 
-    def _consents(self, proof: Proof) -> Found:
-        apps = {each.tried.row.app.client_id: each.tried.row.app.name for each in proof.explained}
-        try:
-            who = self.tenancy.tenant.cloud, self.tenancy.reader()
-            return directory.read(*who, {app_id: name for app_id, name in apps.items() if app_id})
-        except MailauthError as error:
-            return directory.unread(error)
-
     def _organization(self, proof: Proof, signs: frozenset[str]) -> tuple[Organization | None, tuple[Coverage, ...]]:
         boxes = _addresses(proof)
-        asked, tell = boxes[:_MOST_ASKED], self.tenancy.tell
-        trustees = asked if "no_send_as" in signs else ()
-        try:
-            with self._exchange() as exchange:
-                held = exchange_holdings.read(exchange, mailboxes=asked, trustees=trustees, sizes=False, tell=tell)
-        except MailauthError as error:
-            lost = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
-            return None, (lost,)
+        asked = boxes[:_MOST_ASKED]
+        held, lost = looking.organization(self.tenancy, asked, senders="no_send_as" in signs)
+        if held is None:
+            return None, lost
         said = f"{len(boxes)} mailboxes were refused; of {len(asked)} it was asked whom they let in."
         more = Coverage("whom mailboxes let in", "partial", "exchange", reason=said, remedy="Prove fewer at a time.")
-        return held, (*held.coverage, *([more] if len(boxes) > len(asked) else ()))
+        return held, (*lost, *([more] if len(boxes) > len(asked) else ()))
 
     def _effective(
         self, proof: Proof, held: Organization, consents: Found | None
@@ -469,16 +440,9 @@ def _key(row: Row) -> tuple[object, ...]:
 
 def _addresses(proof: Proof) -> tuple[str, ...]:
     """Return the mailboxes that were refused, as Exchange can be asked about them, each once."""
-    asked = (name for each in proof.explained for name in (each.tried.row.mailbox, each.tried.attempt.user))
-    return tuple(dict.fromkeys(name.lower() for name in asked if name and _is_address(name)))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        named(name)
-    except ConfigurationError:
-        return False
-    return True
+    return looking.addresses(
+        [name for each in proof.explained for name in (each.tried.row.mailbox, each.tried.attempt.user)]
+    )
 
 
 def _covered(exchange: Exchange, app: Principal, mailbox: str) -> bool | None:
