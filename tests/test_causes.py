@@ -149,8 +149,8 @@ def test_the_stage_decides_between_the_two_shapes_of_a_missing_grant() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["pop", "smtp"])
-def test_a_row_that_stands_for_others_is_named_with_them(protocol: str) -> None:
-    found = _diagnose(of(refused(protocol), organization=diagnosing.exchange(principals=())))  # type: ignore[arg-type]
+def test_a_row_that_stands_for_others_is_named_with_them(protocol: Protocol) -> None:
+    found = _diagnose(of(refused(protocol), organization=diagnosing.exchange(principals=())))
     assert found.first
     assert found.first.rows == ("I3", {"pop": "P1", "smtp": "S8"}[protocol])
 
@@ -227,8 +227,8 @@ def test_a_change_says_itself_until_when_it_spreads() -> None:
         pytest.param("registration", diagnosing.no_token("AADSTS700016"), "AADSTS700016", id="a new app"),
     ],
 )
-def test_what_hangs_on_a_fresh_change_is_likely_at_the_most(kind: str, one: object, row: str) -> None:
-    found = _diagnose(of(one, changes=(Change(kind, NOW - timedelta(minutes=1)),)))  # type: ignore[arg-type]
+def test_what_hangs_on_a_fresh_change_is_likely_at_the_most(kind: str, one: Attempt, row: str) -> None:
+    found = _diagnose(of(one, changes=(Change(kind, NOW - timedelta(minutes=1)),)))
     standing = {each.cause.id: (each.standing, each.early) for each in found.causes}
     assert standing[row] in [("likely", True), ("possible", True)]
     assert [each.change.kind for each in found.too_early] == [kind]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,8 @@ def hosts(imap: str, pop: str, smtp: str, ca_file: Path) -> Cloud:
     return replace(cloud(imap, ca_file), pop=pop, smtp=smtp)
 
 
-def tried(world: World, protocol: Protocol, user: str, token: str, **options: object) -> Talk:
-    talk = mail.talk(world.hosts, protocol, user, token, **options)  # type: ignore[arg-type]
+def tried(world: World, protocol: Protocol, user: str, token: str, **options: Any) -> Talk:
+    talk = mail.talk(world.hosts, protocol, user, token, **options)
     assert leaked(repr(talk), token) == []
     return talk
 

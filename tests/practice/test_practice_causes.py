@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -11,13 +12,14 @@ from mailauth.causes import Diagnosis
 from mailauth.proof import Attempt, NoToken
 from mailauth.services import mail, organization
 from mailauth.signs import Evidence
-from mailauth.tenants import FlowKind
+from mailauth.tenants import FlowKind, Protocol
+from practice.faults import Face
 from tests import exchanging
 from tests.catalogue import ELSEWHERE, ENTRA, MAIL, TWO, Mail
 from tests.exchanging import Lab
 from tests.practice import mailing
 from tests.practice.asking import Asking
-from tests.practice.mailrefusals import token_of
+from tests.practice.mailrefusals import Kind, token_of
 from tests.practice.woodgrove import TENANT, woodgrove
 
 
@@ -41,7 +43,7 @@ def _tried(lab: Lab, one: Mail) -> Attempt:
     token = token_of(practice, made, one.kind, dict(one.claims))
     cloud = exchanging.mailauth_cloud(practice)
     senders = (one.sender,) if one.sender else ()
-    talk = mail.talk(cloud, one.face, one.user, token, senders=senders)  # type: ignore[arg-type]
+    talk = mail.talk(cloud, cast("Protocol", one.face), one.user, token, senders=senders)
     flow: FlowKind = "secret" if one.kind == "app" else "interactive"
     client = made.daemon if one.kind == "app" else made.client
     claims = tokens.read(token).record()
@@ -95,8 +97,8 @@ def test_of_two_faults_at_once_both_are_named_and_none_is_certain(one: Mail, lab
 
 @pytest.mark.parametrize("face", ["imap", "pop", "smtp"])
 @pytest.mark.parametrize("kind", ["app", "delegated"])
-def test_a_tenant_in_order_has_no_cause(face: str, kind: str, lab: Lab) -> None:
-    one = Mail("none", face, kind)  # type: ignore[arg-type]
+def test_a_tenant_in_order_has_no_cause(face: Face, kind: Kind, lab: Lab) -> None:
+    one = Mail("none", face, kind)
     known = _evidence(_broken(lab, one), one)
     assert known.attempt
     assert known.attempt.outcome == "ok"
