@@ -156,5 +156,5 @@ def test_the_plan_is_shown_as_a_script_with_outsiders_words_quoted() -> None:
     seen = grants.assess(where, found())
     shown = consenting.script(directgrants.plan(where, seen, id="20261127T000000-abcdef", now=datetime.now(UTC)))
     assert "/appRoleAssignedTo" in shown.source
-    assert "Let O''Neill" in shown.source
+    assert "Let \"O''Neill" in shown.source
     assert all("\u2019" not in line for line in shown.source.splitlines() if not line.lstrip().startswith("#"))

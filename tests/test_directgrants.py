@@ -152,14 +152,14 @@ def test_what_opens_other_doors_is_left_alone_until_somebody_names_it() -> None:
     assert quiet.steps == ()
     assert [check.remedy for check in quiet.checks] == ['To take it back, name it: remove="full_access_as_app".']
     step = one(planned(seen, "certificate", wanted=Wanted(remove=("full_access_as_app",))))
-    assert step.title == "Take full_access_as_app back from relay"
+    assert step.title == "Take full_access_as_app back from “relay”"
 
 
 def test_a_permission_of_graph_is_taken_out_of_its_grant_and_the_rest_stays() -> None:
     seen = found(Scopes(GRAPH.object_id, MAIL | {"Mail.Read"}, text=f"Mail.Read {' '.join(sorted(MAIL))}"))
     step = one(planned(seen, wanted=Wanted(remove=("Mail.Read",))))
     assert sent(step.do)[2] == {"scope": " ".join(sorted(MAIL))}
-    assert step.title == "Take Mail.Read on Microsoft Graph back from relay"
+    assert step.title == "Take Mail.Read on Microsoft Graph back from “relay”"
 
 
 def test_a_grant_of_which_nothing_is_left_is_deleted_and_the_undo_makes_it_again() -> None:

@@ -375,3 +375,8 @@ def test_a_look_into_a_list_and_one_at_words_are_written_as_such() -> None:
     )
     assert ("    Inside = 'passwordCredentials'" in into, "    Words = " in into) == (True, False)
     assert ("    Inside = " in at, "    Words = @('scope')" in at) == (False, True)
+
+
+def test_a_title_is_read_without_numbers_for_its_quotes() -> None:
+    text = powershell.script(replace(planned.whole(), steps=(replace(planned.app(), title="Let “mail” open it"),)))
+    assert "Title = 'Let \"mail\" open it'" in text

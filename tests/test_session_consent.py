@@ -193,7 +193,7 @@ class TestPractice:
         relay = ["consent", "--tenant", "fabrikam", "--app", "relay", "--out", str(tmp_path)]
         planned = mailauth(*relay, "--grant")
         assert (planned.returncode, list(tmp_path.iterdir())) == (1, [])
-        assert "Grant relay POP.AccessAsUser.All on Microsoft Graph for everybody" in planned.stdout
+        assert "Grant “relay” POP.AccessAsUser.All on Microsoft Graph for everybody" in planned.stdout
         assert mailauth(*relay, "--grant", "--apply").returncode == 0
         assert mailauth(*relay).returncode == 0
         [receipt] = tmp_path.glob("fabrikam/receipts/*.jsonl")

@@ -293,7 +293,10 @@ def _scopes(cloud: Cloud, families: tuple[Family, ...]) -> Iterator[tuple[str, s
         yield f"{cloud.mail_resource.rstrip('/')}/.default", f"IMAP, POP and SMTP.{unsure}"
         return
     if "receive" in families:
-        yield _RECEIVE_SCOPE, "IMAP and POP. The screen names ps.outlook.com: that is Exchange Online."
+        yield (
+            _RECEIVE_SCOPE,
+            "IMAP and POP. The address and the screen name ps.outlook.com: another name of Exchange Online.",
+        )
     if "send" in families:
         yield f"{_PUBLIC}/.default", "SMTP."
 
@@ -311,8 +314,8 @@ def _scoped(root: str, client_id: str, back: Mapping[str, str], scope: str, asks
 def _old(root: str, client_id: str, back: Mapping[str, str]) -> Link:
     fields = {"client_id": client_id, "response_type": "code", "prompt": "admin_consent", **back}
     return Link(
-        "the older form",
+        "everything it lists, by the first version of the sign-in service",
         f"{root}/oauth2/authorize?{urlencode(fields)}",
-        "every permission in the registration of an app that was made for the first version of the sign-in service",
+        "the same as the first link, for an app that was registered for that version; only where the first link fails",
         "the app's own page, with a code in its address that is of no use here",
     )

@@ -18,6 +18,7 @@ from .mailclients import MailClient
 from .permissions import Kind, Offer, Resource
 from .plan import GraphCall, Look, Plan, Ref, Step, Value
 from .tenants import Tenant
+from .wording import called
 
 __all__ = ["Wanted", "plan"]
 
@@ -267,7 +268,7 @@ def _entry(client: _Client, *, needed: bool) -> Iterator[Step]:
     path = f"/v1.0/servicePrincipals(appId='{client.app_id}')"
     yield Step(
         id=f"enterprise-application:{client.app_id}",
-        title=f"Let the tenant know the app {client.name}",
+        title=f"Let the tenant know the app {called(client.name)}",
         why="Grants are held by its enterprise application, and there is none.",
         group="Enterprise application",
         service="graph",
@@ -333,7 +334,7 @@ def _grant(
     do, undo = _calls(client, offer, whom, ref, held, after)
     yield Step(
         id=f"consent:{client.app_id}:{offer.resource}:{user_id or 'everybody'}",
-        title=_said(client.name, name or "everybody", title, add, sorted(gone & set(before))),
+        title=_said(called(client.name), name or "everybody", title, add, sorted(gone & set(before))),
         why=f"A token for mail holds what is granted, on {title} or on the other resource.",
         group="Consent of people" if user_id else "Consent for everybody",
         service="graph",
@@ -387,9 +388,10 @@ def _role_steps(client: _Client, exchange: Offer, values: Iterable[str]) -> Iter
         role_id = exchange.id_of("role", value)
         if role_id:
             step = _assignment(client, exchange, value)
-            why = f"A token that {client.name} gets for itself holds the roles that it is assigned, and {value} is not."
+            who = called(client.name)
+            why = f"A token that {who} gets for itself holds the roles that it is assigned, and {value} is not."
             yield Step(
-                title=f"Let {client.name} hold {value} as itself", why=why, group="App roles", before=None, after={},
+                title=f"Let {who} hold {value} as itself", why=why, group="App roles", before=None, after={},
                 do=_assign(client, exchange, role_id), undo=_unassign(client, exchange, value), **step,
             )  # fmt: skip
 
@@ -414,7 +416,7 @@ def _removal(client: _Client, offer: Offer, value: str) -> Step:
         else "It was named to be taken back."
     )
     return Step(
-        title=f"Take {value} back from {client.name}", why=why, group="Taken back", before={}, after=None,
+        title=f"Take {value} back from {called(client.name)}", why=why, group="Taken back", before={}, after=None,
         do=_unassign(client, offer, value), undo=_assign(client, offer, offer.id_of("role", value)),
         **_assignment(client, offer, value),
     )  # fmt: skip

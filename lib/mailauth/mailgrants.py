@@ -20,7 +20,7 @@ from .organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal,
 from .plan import Plan, Step, Value
 from .tenants import Mailbox as Wanted
 from .tenants import Tenant
-from .wording import counted
+from .wording import called, counted
 
 __all__ = ["ALL", "CONSENT", "App", "Opening", "Wish", "extra", "openings", "plan", "submitting"]
 
@@ -80,6 +80,11 @@ class App:
     consented: bool | None = None
     enabled: bool = True
     wide: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """Its name, as it stands in a sentence."""
+        return called(self.name)
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def plan(
     told = list(_told(draft, tenant) if app.client_id else [_NO_APP])
     return Plan(
         id=id,
-        title=f"Let {app.name} open {counted(len(wish.mailboxes), 'mailbox', 'mailboxes')}",
+        title=f"Let {app.called} open {counted(len(wish.mailboxes), 'mailbox', 'mailboxes')}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -248,10 +253,10 @@ class _Draft:
         yield Check(
             _KNOWN,
             "wrong",
-            f"Exchange knows {self.app.name} by {one.object_id}, {self._mistaken(one)}",
+            f"Exchange knows {self.app.called} by {one.object_id}, {self._mistaken(one)}",
             "The plan removes that entry, makes it anew with the right id, and grants again what hung on it.",
         )
-        old = f"the old entry of {self.app.name}"
+        old = f"the old entry of {self.app.called}"
         for box in self._opened_by(one):
             rights = self._rights(box, one)
             yield mailsteps.taken(mailsteps.full_access(box, one.object_id, mailsteps.former(one), old, rights), _HANGS)
@@ -298,10 +303,10 @@ class _Draft:
             if self.held.rights_of(box.address) is None and box not in again:
                 yield _unread(f"who opens {box.address}")
             elif self._is_denied(box):
-                yield _denied(box, self.app.name)
+                yield _denied(box, self.app.called)
             elif not self.right or not self.held.opens(self.right, box.address):
                 rights = self._rights(box, self.right) if self.right else ()
-                yield mailsteps.full_access(box, self.app.object_id, self.sid, self.app.name, rights)
+                yield mailsteps.full_access(box, self.app.object_id, self.sid, self.app.called, rights)
 
     def _needs_full_access(self, each: Wanted) -> bool:
         return self.app.smtp == "consent" or bool({"imap", "pop"} & set(each.protocols))
@@ -347,7 +352,7 @@ class _Draft:
         for one in self.wrong:
             for box in self._sent_by(one):
                 if _key(box) not in self.wish.remove_extra:
-                    yield mailsteps.send_as(box, self.app.object_id, self.sid, self.app.name)
+                    yield mailsteps.send_as(box, self.app.object_id, self.sid, self.app.called)
 
     def _senders(self, each: Wanted, box: Mailbox) -> Iterable[str]:
         used = (*each.send_as, *self.wish.senders.get(_key(box), ()))
@@ -421,10 +426,10 @@ class _Draft:
             yield mailsteps.customization()
         for wanted in missing:
             if wanted.name.lower() not in there:
-                yield mailsteps.scope(wanted, self.app.name)
-            yield mailsteps.role(wanted.name, wanted.name, self.app.object_id, self.app.name)
+                yield mailsteps.scope(wanted, self.app.called)
+            yield mailsteps.role(wanted.name, wanted.name, self.app.object_id, self.app.called)
         for each in again:
-            yield mailsteps.role(each.name, each.scope, self.app.object_id, self.app.name)
+            yield mailsteps.role(each.name, each.scope, self.app.object_id, self.app.called)
         yield from map(_altered, altered)
         if not missing and not altered:
             yield Check(_ROLE, "ok", counted(len(self.scopes), "scope"))
@@ -518,7 +523,7 @@ class _Draft:
     def narrowed(self) -> _Told:
         """Take away what is named, and name what else nobody asked for."""
         for each in self.wide:
-            yield _by_another_door(each, self.app.name)
+            yield _by_another_door(each, self.app.called)
         unwanted = [each for each in self.open if not each.wanted]
         gone = [each for each in self.roles if self._is_over(each, unwanted)]
         for each in unwanted:
@@ -526,9 +531,9 @@ class _Draft:
             if step:
                 yield step
             elif each.by not in {one.name for one in gone}:
-                yield _unasked(each, self.app.name)
+                yield _unasked(each, self.app.called)
         for one in gone:
-            yield mailsteps.unassigned(one, self.app.name)
+            yield mailsteps.unassigned(one, self.app.called)
             yield from self._unscoped(one)
 
     def _revoked(self, each: Opening) -> Step | None:
@@ -536,9 +541,9 @@ class _Draft:
         if box is None or self.right is None or each.right == SMTP_ROLE:
             return None
         if each.right == SEND_AS:
-            return mailsteps.taken(mailsteps.send_as(box, self.app.object_id, each.by, self.app.name))
+            return mailsteps.taken(mailsteps.send_as(box, self.app.object_id, each.by, self.app.called))
         rights = self._rights(box, self.right)
-        return mailsteps.taken(mailsteps.full_access(box, self.app.object_id, each.by, self.app.name, rights))
+        return mailsteps.taken(mailsteps.full_access(box, self.app.object_id, each.by, self.app.called, rights))
 
     def _is_over(self, each: RoleAssignment, unwanted: Sequence[Opening]) -> bool:
         """Whether an assignment is to go: one of ours is replaced, or everything that it covers was named."""
@@ -555,7 +560,7 @@ class _Draft:
         found = next((one for one in self.held.scopes or () if one.name.lower() == name), None)
         if found and mailscopes.is_ours(found.name, self.app.client_id) and not users:
             covered = tuple(sorted(mailscopes.addresses(found.filter) or ()))
-            yield mailsteps.taken(mailsteps.scope(MailScope(found.name, found.filter, covered), self.app.name))
+            yield mailsteps.taken(mailsteps.scope(MailScope(found.name, found.filter, covered), self.app.called))
 
     # --- who has which right --------------------------------------------------------------------------
 
@@ -595,14 +600,14 @@ def _is_altered(wanted: MailScope, found: Scope | None) -> bool:
 
 def _unready(app: App) -> Check:
     found = (
-        f"no enterprise application of {app.name} was read" if not app.object_id else "Exchange's apps were not read"
+        f"no enterprise application of {app.called} was read" if not app.object_id else "Exchange's apps were not read"
     )
     remedy = "It comes with the registration or the consent: run 20, then 30, and look again."
     return Check(_KNOWN, "cannot know", found, remedy if not app.object_id else _SIGN_IN)
 
 
 def _switched_off(app: App) -> Check:
-    found = f"the enterprise application of {app.name} is switched off (AADSTS7000112): nobody gets a token for it"
+    found = f"the enterprise application of {app.called} is switched off (AADSTS7000112): nobody gets a token for it"
     remedy = "Ask who switched it off and why, before rights are given; then switch it on in its properties."
     return Check("enterprise application", "wrong", found, remedy)
 
@@ -649,10 +654,10 @@ def _roleless(cloud: str) -> Check:
 
 def _defeated(app: App) -> Check:
     if app.consented is None:
-        found = f"whether {app.name} holds {_PERMISSION}, which defeats every scope, was not read"
+        found = f"whether {app.called} holds {_PERMISSION}, which defeats every scope, was not read"
         return Check(_ROLE, "cannot know", found, "Sign in with somebody who may read the app's consent; look again.")
     found = (
-        f"{app.name} holds the permission {_PERMISSION}: it has no scope, and with it in the token Exchange asks for "
+        f"{app.called} holds the permission {_PERMISSION}: it has no scope, and with it in the token Exchange asks for "
         "FullAccess instead of the role, so no scope is made"
     )
     remedy = (

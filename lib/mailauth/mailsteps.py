@@ -13,7 +13,7 @@ from . import cmdlets
 from .mailscopes import MailScope
 from .organization import SMTP_ROLE, Mailbox, Principal, RoleAssignment
 from .plan import Cmdlet, Look, Ref, Seen, Step, Value
-from .wording import counted
+from .wording import called, counted
 
 __all__ = [
     "FULL_ACCESS",
@@ -62,7 +62,7 @@ def known(name: str, client_id: str, object_id: str) -> Step:
     make = Cmdlet("New-ServicePrincipal", {"AppId": client_id, "ObjectId": object_id, "DisplayName": name})
     return Step(
         id=f"service-principal:{object_id}",
-        title=f"Have Exchange know {name}",
+        title=f"Have Exchange know {called(name)}",
         why="Permissions on mailboxes are given to an app as Exchange knows it, by its enterprise application's id.",
         group="Exchange service principal",
         service="exchange",
@@ -82,7 +82,7 @@ def forgotten(one: Principal) -> Step:
     again = {"AppId": one.app_id, "ObjectId": one.object_id, "DisplayName": one.name}
     return Step(
         id=f"forget-service-principal:{one.object_id}",
-        title=f"Have Exchange forget {one.name or one.app_id} by its wrong id",
+        title=f"Have Exchange forget {called(one.name) if one.name else one.app_id} by its wrong id",
         why="An entry with another id lets no token in, and keeps the right one from being made.",
         group="Exchange service principal",
         service="exchange",

@@ -241,12 +241,12 @@ def _part(part: alike.Part, number: str, places: Mapping[str, str]) -> Iterator[
     if isinstance(part, Step):
         yield from comment(part.title, label=f"{number}: ")
         yield from comment(part.why, label="Why: ")
-        yield from _step(part, literal(escape.line(part.title)), "", places.get(part.id, ""))
+        yield from _step(part, literal(_shown(part.title)), "", places.get(part.id, ""))
     else:
         yield from comment(f"{part.step.group}, {len(part.rows)} times, as for: {part.step.title}", label=f"{number}: ")
         yield from comment(part.step.why, label="Why: ")
         yield "$Rows = @("
-        yield from (f"    {literal({**row, 'Title': escape.line(str(row['Title']))})}" for row in part.rows)
+        yield from (f"    {literal({**row, 'Title': _shown(str(row['Title']))})}" for row in part.rows)
         yield ")"
         yield "$At = 0"
         yield "foreach ($Row in $Rows) {"
@@ -258,6 +258,14 @@ def _part(part: alike.Part, number: str, places: Mapping[str, str]) -> Iterator[
         if part.step.watched:
             yield "foreach ($Step in $Steps) { if ($Step['Outcome'] -eq 'sent') { Wait-Done $Step } }"
     yield ""
+
+
+def _shown(title: str) -> str:
+    """Return a title on one line; with plain quotes, as others would have to be written as numbers."""
+    return escape.line(title).translate(_QUOTES)
+
+
+_QUOTES: Final = str.maketrans("“”", '""')
 
 
 def _step(step: Step, title: str, margin: str, place: str, *, row: bool = False) -> Iterator[str]:

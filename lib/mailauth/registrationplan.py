@@ -17,7 +17,7 @@ from .plan import GraphCall, Keep, Look, Plan, Ref, Step, Value
 from .registration import MARK, App, Ask, Credential, Found, Platform, Policy, Wanted
 from .secretrefs import SecretRef
 from .tenants import Tenant
-from .wording import counted
+from .wording import called, counted
 
 __all__ = [
     "Certificate",
@@ -106,7 +106,7 @@ def plan(
         place: Where its credential is kept; not needed for a federated one or none.
     """
     making = _Making(found, wanted, tenant.cloud, id, now)
-    title = f"Register {wanted.name}" if found.app is None else f"Change {found.app.name}"
+    title = f"Register {called(wanted.name)}" if found.app is None else f"Change {called(found.app.name)}"
     checks = tuple(making.refusals(place))
     steps = () if any(check.outcome == "wrong" for check in checks) else tuple(making.steps(place))
     return Plan(
@@ -138,7 +138,7 @@ def rotate(found: Found, wanted: Wanted, *, tenant: Tenant, id: str, now: dateti
     fits = not any(check.outcome == "wrong" for check in checks)
     return Plan(
         id=id,
-        title=f"Rotate the {wanted.credential} of {wanted.name}",
+        title=f"Rotate the {wanted.credential} of {called(wanted.name)}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -154,7 +154,7 @@ def nothing_to_rotate(wanted: Wanted, *, tenant: Tenant, id: str, now: datetime)
     said = "people prove who they are" if wanted.credential == "none" else "a federated credential does not end"
     return Plan(
         id=id,
-        title=f"Rotate the credential of {wanted.name}",
+        title=f"Rotate the credential of {called(wanted.name)}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -190,9 +190,10 @@ def retire(
     making = _Making(found, wanted, tenant.cloud, id, now)
     unfit = (*_unfit(found, key_ids, proof, now), *_in_use(found, wanted, key_ids, now, place))
     checks = unfit if key_ids else (Check("retire", "ok", "no old one is left"),)
+    which = counted(len(key_ids), "old credential") if key_ids else "old credentials"
     return Plan(
         id=id,
-        title=f"Retire {counted(len(key_ids), 'old credential') if key_ids else 'old credentials'} of {wanted.name}",
+        title=f"Retire {which} of {called(wanted.name)}",
         tenant=tenant.name,
         tenant_id=tenant.tenant_id,
         cloud=tenant.cloud.name,
@@ -396,7 +397,7 @@ class _Making:
         wanted_redirects = {f"{each}.redirectUris": list(held.get(each, ())) for each in get_args(Platform)}
         return Step(
             id=f"app:{self.wanted.slug}",
-            title=f"Register {self.wanted.name}",
+            title=f"Register {called(self.wanted.name)}",
             why="Programs name it by its application id when they ask for a token.",
             group="app registration",
             service="graph",
@@ -494,7 +495,7 @@ class _Making:
         address = ("/v1.0/servicePrincipals(appId='", Ref("app.appId"), "')")
         return Step(
             id=f"principal:{self.wanted.slug}",
-            title=f"Make the enterprise application of {self.wanted.name}",
+            title=f"Make the enterprise application of {called(self.wanted.name)}",
             why="Consent is held by it, and Exchange is told of the app by its object id.",
             group="app registration",
             service="graph",

@@ -34,7 +34,7 @@ def ran(folder: Path, **parameters: Any) -> str:
 def test_it_plans_grants_looks_again_and_takes_back(lab: Lab, tmp_path: Path) -> None:
     before = lab.exchange()
     shown = ran(tmp_path)
-    assert "Have Exchange know mail" in shown
+    assert r"Have Exchange know \u201cmail\u201d" in shown
     assert "Nothing was changed" in shown
     assert lab.exchange() == before
     applied = ran(tmp_path, apply=True)

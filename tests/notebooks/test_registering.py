@@ -71,10 +71,10 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
 def test_it_plans_registers_proves_and_takes_back(book: Book, asked: dict[str, str]) -> None:
     before = book.apps()
     shown = book.run(**asked)
-    assert "Register mail" in shown
+    assert r"Register \u201cmail\u201d" in shown
     assert "Nothing was changed" in shown
     assert (book.apps(), book.receipts()) == (before, [])
-    assert "Change mail: nothing to change" in book.run(**asked, apply=True)
+    assert r"Change \u201cmail\u201d: nothing to change" in book.run(**asked, apply=True)
     assert book.apps() == [*before, "mail"]
     mail = tenants.load(book.folder / "tenants.yaml").tenant("adatum").mail_apps[0]
     assert mail.client_id

@@ -400,7 +400,7 @@ def test_the_only_person_on_a_shared_mailbox_is_found_with_what_they_may_send_as
 def test_the_command_plans_grants_and_prints_the_script(tmp_path: Path) -> None:
     with granting(tmp_path, bare(), ADA) as lab:
         planned = command(tmp_path, "grant")
-        assert (planned.returncode, "Have Exchange know mail" in planned.stdout) == (1, True), planned.stderr
+        assert (planned.returncode, "Have Exchange know “mail”" in planned.stdout) == (1, True), planned.stderr
         script = command(tmp_path, "grant", "--script")
         assert (script.returncode, "Add-MailboxPermission" in script.stdout) == (0, True), script.stderr
         done = command(tmp_path, "grant", "--apply")

@@ -8,6 +8,7 @@ from ..consent import Answer, AppLinks
 from ..grants import AppConsent, ClientConsent, Consents, ProtocolConsent
 from ..permissions import Kind, Resource
 from ..plan import Plan
+from ..wording import capital
 from . import listings
 from .markup import Badge, Cell, Link, Stack, Tone, View
 from .qr import QrCode
@@ -53,7 +54,9 @@ def _copies(asked: AppLinks) -> Iterator[View]:
     first, *others = asked.links
     title = f"{asked.app}: {first.title}"
     yield from (Code(title, first.url), QrCode(title, first.url))
-    yield from (Code(f"{asked.app}: {link.title}", link.url) for link in others)
+    yield from (
+        Code(f"{asked.app}: {link.title}", link.url, note=f"{capital(link.asks.rstrip('.'))}.") for link in others
+    )
 
 
 def messages(found: Sequence[AppLinks], apps: Sequence[AppConsent] = (), *, tenant: str) -> Stack:

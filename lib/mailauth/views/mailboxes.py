@@ -26,11 +26,11 @@ def known(found: Found) -> Table:
         f"Application id {app.client_id or 'not known'}; enterprise application {app.object_id or 'not read'}; "
         f"registration {app.registration_id or 'not read'}. Exchange has to hold the enterprise application's id."
     )
-    missing = f"Exchange does not know {app.name} yet." if entries is not None else "Cannot know: it was not read."
+    missing = f"Exchange does not know {app.called} yet." if entries is not None else "Cannot know: it was not read."
     if not app.client_id:
         missing = _NO_APP
     elif not app.alone:
-        missing = f"People sign in to {app.name}: Exchange need not know it."
+        missing = f"People sign in to {app.called}: Exchange need not know it."
     return Table(
         ("Entry", "Application id", "Object id", "SID", "Is it right?"),
         rows,
@@ -63,10 +63,10 @@ def open_today(found: Found) -> Table:
         if found.app.alone and _address(found, each.address) not in there
     ]
     note = "A right is not yet an open door: the protocol has to be on, and the token has to be for it."
-    empty = "Nothing." if found.app.alone else f"People sign in to {found.app.name}, and open what is theirs."
+    empty = "Nothing." if found.app.alone else f"People sign in to {found.app.called}, and open what is theirs."
     empty = empty if found.app.client_id else _NO_APP
     return Table(
-        ("Mailbox", "Right", "By", "Is it meant?"), rows, f"What {found.app.name} can open today", note, empty=empty
+        ("Mailbox", "Right", "By", "Is it meant?"), rows, f"What {found.app.called} can open today", note, empty=empty
     )
 
 

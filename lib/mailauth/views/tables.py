@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Literal
 
 from mailauth import escape
@@ -158,11 +159,11 @@ _TERMINAL = 80  # columns of the narrowest terminal that is cared for
 def _card(columns: Sequence[str], row: Sequence[str], room: int) -> Iterable[str]:
     """Yield one row: its name, and under it what each column says; an address or a link is never broken."""
     label = max(map(len, columns[1:]), default=0)
-    whole = {"width": room, "break_long_words": False, "break_on_hyphens": False}
-    yield from textwrap.wrap(row[0], subsequent_indent="  ", **whole)
+    fitted = partial(textwrap.wrap, width=room, break_long_words=False, break_on_hyphens=False)
+    yield from fitted(row[0], subsequent_indent="  ")
     for column, words in zip(columns[1:], row[1:], strict=True):
         if words != text(None):
-            yield from textwrap.wrap(f"  {column.ljust(label)}  {words}", subsequent_indent=" " * (label + 4), **whole)
+            yield from fitted(f"  {column.ljust(label)}  {words}", subsequent_indent=" " * (label + 4))
 
 
 def without_empty(
