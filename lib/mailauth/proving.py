@@ -64,7 +64,7 @@ class Tried:
     @property
     def good(self) -> bool | None:
         """Whether a command succeeded; None where nothing was tried on purpose."""
-        if self.attempt.outcome == "skipped" and not self.withheld and self.row.said and self.row.flow:
+        if self.attempt.outcome == "skipped" and self.row.said:
             return None
         return self.attempt.outcome == "ok"
 

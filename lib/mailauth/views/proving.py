@@ -7,7 +7,7 @@ from typing import Final
 from ..matrix import Row
 from ..proof import Attempt, Outcome, Talk
 from ..proving import Closed, Explained, Proof, Tried, sentence
-from ..wording import capital, counted
+from ..wording import counted
 from . import causes as diagnosed
 from . import effective, listings
 from .markup import Badge, Cell, Stack, Tone, View
@@ -47,10 +47,10 @@ def summary(proof: Proof) -> Callout:
         said.append(f"For some of it, it is too early to judge: retest at {_clock(at)}.")
     if proof.interrupted:
         said.append("It was stopped before all were tried: what had ended is below.")
-    later = sum(each.good is None for each in proof.tried)
+    later = sum(each.good is None and each.row.flow is not None for each in proof.tried)
     if later:
         said.append(
-            f"{capital(counted(later, 'more attempt'))} need a person who signs in: name the flow to make them."
+            f"Not among these: {counted(later, 'attempt')} for which a person signs in. Name the flow to try it."
         )
     if proof.good:
         return Callout("info", "Mail with OAuth works", said)
