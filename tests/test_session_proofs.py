@@ -15,6 +15,7 @@ from mailauth import cli
 from mailauth.errors import ConfigurationError
 from mailauth.proving import Proof
 from mailauth.views import proving
+from practice.cloud import Cloud
 from practice.wellknown import SIGN_IN_WORD
 from tests import leaks
 from tests.practice import mailing
@@ -96,8 +97,8 @@ def test_what_the_number_says_needs_no_look(tmp_path: Path) -> None:
 
 
 def test_a_token_for_another_service_is_sent_to_nobody(tmp_path: Path) -> None:
-    def flows(practice: object, made: Woodgrove, secret: str) -> list[dict[str, str]]:
-        token = mailing.app_only(practice, made, aud="https://graph.microsoft.com")  # type: ignore[arg-type]
+    def flows(practice: Cloud, made: Woodgrove, secret: str) -> list[dict[str, str]]:
+        token = mailing.app_only(practice, made, aud="https://graph.microsoft.com")
         return [{"kind": "token", "token": kept(tmp_path, "brought.token", token)}]
 
     with provable(tmp_path, flows=flows) as lab:
@@ -262,8 +263,8 @@ def test_neither_token_nor_secret_is_in_anything_that_is_left_or_shown(
     monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
     canary: dict[str, str] = {}
 
-    def flows(practice: object, made: Woodgrove, secret: str) -> list[dict[str, str]]:
-        good = mailing.app_only(practice, made)  # type: ignore[arg-type]
+    def flows(practice: Cloud, made: Woodgrove, secret: str) -> list[dict[str, str]]:
+        good = mailing.app_only(practice, made)
         # The first part of a token is the same in all of them, and no secret.
         canary["token"] = good.partition(".")[2]
         reference = kept(tmp_path, "brought.token", good)
