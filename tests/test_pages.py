@@ -372,5 +372,12 @@ def test_a_tenants_page_leads_back_to_the_page_over_all_tenants_where_there_is_o
     assert "All tenants" not in page
 
 
+def test_the_pages_of_a_tenant_lead_to_each_other() -> None:
+    notebook = _notebook(_markdown("# Title"))
+    page = pages.render(notebook, tenant="a", beside=("40-grant-mailboxes", "20-register-app"), here="20-register-app")
+    assert '<span aria-current="page">20 register app</span> · <a href="40-grant-mailboxes.html">' in page
+    assert 'class="beside"' not in pages.render(notebook, tenant="a", beside=("00-start",), here="00-start")
+
+
 def test_an_index_of_nobody_is_a_page_too() -> None:
     assert "0 tenants: none." in pages.index([], made_at=datetime(2026, 11, 23, tzinfo=UTC))

@@ -200,3 +200,15 @@ def test_columns_in_which_no_row_says_anything_are_left_out() -> None:
     columns, rows = without_empty(("What", "Who", "When", "Why"), ((None, "", None, ()), (None, "", 0, ())))
     assert (columns, rows) == (("What", "When"), [(None, None), (None, 0)])
     assert without_empty(("What", "Who"), ()) == (("What",), [])
+
+
+@pytest.mark.parametrize(
+    ("source", "brief"),
+    [
+        pytest.param("a line\n" * 60, True, id="a page"),
+        pytest.param("a line\n" * 61, False, id="more"),
+        pytest.param("x" * 6_100, False, id="one line that is more"),
+    ],
+)
+def test_what_is_folded_is_printed_where_a_page_has_room_for_it(source: str, brief: bool) -> None:
+    assert ('class="mailauth code brief"' in Code("A query", source).html()) is brief

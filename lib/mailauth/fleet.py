@@ -327,12 +327,18 @@ def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
         node,
         tenant=job.tenant,
         rehearsal=job.rehearsal,
-        beside=job.notebooks,
+        beside={*job.notebooks, *_pages(folder)},
         facts=facts,
         over="../index.html" if job.indexed else "",
+        here=name,
     )
     store.write_text(folder / f"{name}.html", page)
     store.write_text(folder / f"{name}.ipynb", nbformat.writes(pages.scrub(node)))
+
+
+def _pages(folder: Path) -> Iterator[str]:
+    """Yield the names of the notebooks whose pages of earlier runs lie in *folder*."""
+    return (path.stem for path in folder.glob("[0-9][0-9]-*.html"))
 
 
 def _evidence(folder: Path) -> dict[str, Any]:

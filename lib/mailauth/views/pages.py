@@ -71,6 +71,7 @@ class _Page:
         charts: Whether the page draws any.
         personal: What of people and tenants the page holds.
         over: Where the page over all tenants is, or empty.
+        beside: The tenant's pages, in words and by name; the page itself has no name. None where there is no other.
     """
 
     title: str
@@ -85,6 +86,7 @@ class _Page:
     charts: bool
     personal: str
     over: str = ""
+    beside: Sequence[tuple[str, str]] = ()
 
 
 def render(
@@ -97,6 +99,7 @@ def render(
     made_at: datetime | None = None,
     beside: Collection[str] = (),
     over: str = "",
+    here: str = "",
 ) -> str:
     """Return the page of an executed notebook.
 
@@ -109,6 +112,7 @@ def render(
         made_at: When the run began; without one, what papermill noted.
         beside: Names of the notebooks whose pages lie in the same folder; links to others become plain words.
         over: Where the page over all tenants lies, seen from this one; empty where there is none.
+        here: This page's own name among those beside it: the page then leads to the others.
     """
     executed = _read(notebook)
     given = [*parameters(executed).items(), *facts]
@@ -132,8 +136,15 @@ def render(
         charts=_CHART in body,
         personal="names people and their sign-ins",
         over=over,
+        beside=_beside(beside, here),
     )
     return _filled(page)
+
+
+def _beside(names: Collection[str], here: str) -> Sequence[tuple[str, str]]:
+    """Return the pages of a tenant, in words and by name, where there is more than this one."""
+    found = sorted({*names, here}) if here else []
+    return [(name.replace("-", " "), "" if name == here else f"{name}.html") for name in found if len(found) > 1]
 
 
 def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | None = None) -> str:

@@ -250,7 +250,7 @@ class Facts(View):
 
 @dataclass(frozen=True)
 class Code(View):
-    """Text to read or copy, such as a query; folded on a page.
+    """Text to read or copy, such as a query; folded on a page, and on paper only where it is longer than one.
 
     Args:
         title: What it is.
@@ -269,13 +269,20 @@ class Code(View):
         note = f"<p>{escape.html(self.note)}</p>" if self.note else ""
         link = f"<p>{html(self.link)}</p>" if self.link else ""
         return (
-            f'<details class="mailauth code"><summary>{escape.html(self.title)}</summary>{note}{link}'
+            f'<details class="mailauth code{self._brief()}"><summary>{escape.html(self.title)}</summary>{note}{link}'
             f'<pre tabindex="0"><code>{escape.html(self.source)}</code></pre></details>'
         )
 
     def spoken(self) -> Iterable[str]:
         """Return title, link and text."""
         return self.title, *([self.link.url] if self.link else []), *self.source.splitlines()
+
+    def _brief(self) -> str:
+        lines = sum(1 + len(line) // _PAPER[0] for line in self.source.splitlines())
+        return " brief" if lines <= _PAPER[1] else ""
+
+
+_PAPER = (100, 60)  # letters in a line, and lines on a page
 
 
 @dataclass(frozen=True)

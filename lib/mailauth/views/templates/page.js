@@ -54,10 +54,10 @@
     if (rows > 11) filterable(table);
   }
 
-  // A chart's table, folded on the screen, is unfolded on paper; queries stay away from it.
+  // What is folded on the screen is unfolded on paper, unless it is longer than a page.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll(".twin:not([open])")];
+    opened = [...document.querySelectorAll(":is(.twin, .brief):not([open])")];
     opened.forEach((fold) => (fold.open = true));
   });
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
