@@ -15,10 +15,10 @@ import click
 from . import checks, escape, fleet, powershell, roads, runbookapps, session, tenants
 from .errors import MailauthError
 from .plan import Plan, Receipt
-from .services import children, store
+from .services import children, pasting, store
 from .session import roads as leading
 from .session.signing_in import SignInFlow
-from .views import changing, consenting, proving, registering
+from .views import changing, consenting, diagnosing, proving, registering
 from .views import roads as road_views
 from .views import scripts as script_views
 
@@ -290,6 +290,73 @@ def prove(
             click.echo(f"{view}\n")
     good = proof.good and (closed is None or closed.state == "closed")
     return 130 if proof.interrupted else int(not good)
+
+
+@commands.command()
+@click.argument("file", default="-", metavar="[FILE|-]", type=click.Path(allow_dash=True, dir_okay=False))
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--mailbox", default="", help="The mailbox that it is about, where the text does not say.")
+@click.option("--look", is_flag=True, help="Have the tenant's consent and Exchange read too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For receipts.")
+def diagnose(file: str, config: str, tenant: str, mailbox: str, look: bool, as_json: bool, out: str) -> int:
+    """Say what is behind an error, a token or another tool's log, from FILE or a pipe. Changes and stores nothing.
+
+    A token is read for what it says of itself, and shown as its length. Ends with 0 where something is recognised,
+    1 where nothing is, 2 where something asked for is wrong.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).diagnoses
+    if file == "-":
+        if sys.stdin.isatty():
+            click.echo("Paste, then press Ctrl-D (on Windows Ctrl-Z and Enter).", err=True)
+        text, path = pasting.from_stream(click.get_binary_stream("stdin")), ""
+    else:
+        text, path = "", str(Path(file).resolve())
+    found = part.diagnose(text, file=path, look=look, mailbox=mailbox)
+    if as_json:
+        click.echo(json.dumps(part.record(found), indent=1))
+    else:
+        for view in diagnosing.result(found).views:
+            click.echo(f"{view}\n")
+    return int(not found.recognised)
+
+
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--mailbox", "mailboxes", multiple=True, help="Only this address; repeatable.")
+@click.option("--protocol", "protocols", multiple=True, help="Only imap, pop or smtp; repeatable.")
+@click.option("--app", default="", help="Only this mail app, by its name in the tenants file.")
+@click.option("--flow", "flows", multiple=True, help="Only this flow; without: each without a person.")
+@click.option("--folders", is_flag=True, help="Leave names of folders in, which are people's own words.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where it goes.")
+def bundle(
+    config: str,
+    tenant: str,
+    mailboxes: tuple[str, ...],
+    protocols: tuple[str, ...],
+    app: str,
+    flows: tuple[str, ...],
+    folders: bool,
+    out: str,
+) -> int:
+    """Try mailboxes as `prove` does, and write one file for support: transcripts, claims, ids, causes, settings.
+
+    There is no token and no secret in it; mail addresses and ids are real. Prints where it is, and ends with 0 once it
+    is written, whatever was refused.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+    asked = {"mailboxes": mailboxes, "protocols": protocols, "flow": flows}
+    rows = run.proofs.rows(app=app, **{name: ",".join(each) for name, each in asked.items()})
+    proof = run.proofs.diagnosed(run.proofs.attempts(rows, show_folders=folders))
+    click.echo(str(proving.summary(proof)), err=True)
+    click.echo(run.bundles.of_proof(proof, folders=folders))
+    return 130 if proof.interrupted else 0
 
 
 def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:

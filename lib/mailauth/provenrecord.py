@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from . import evidence, tables
+from .diagnosed import causes_record
 from .proof import Line
 from .proving import Closed, Explained, Proof, Tried, sentence
 from .tenants import Tenant
 
-__all__ = ["record", "table"]
+__all__ = ["attempt", "record", "table"]
 
 _HEAD: Final = (
     *("Mailbox", "Protocol", "App", "Flow", "Outcome", "At (UTC)", "Stage", "Reply", "Said", "Host", "Server"),
@@ -40,8 +41,8 @@ def record(tenant: Tenant, proof: Proof, closed: Closed | None = None, *, made_a
         "sentence": sentence(proof),
         "interrupted": proof.interrupted,
         "retest_at": evidence.plain(proof.retest_at),
-        "attempts": [_attempt(each, proof.of(each)) for each in proof.tried],
-        "controls": [_attempt(each, None) for each in proof.controls],
+        "attempts": [attempt(each, proof.of(each)) for each in proof.tried],
+        "controls": [attempt(each, None) for each in proof.controls],
         "password": _password(closed) if closed else None,
     }
     return evidence.envelope("attempts", tenant, proof.gathered.coverage, data, made_at)
@@ -52,7 +53,8 @@ def table(proof: Proof) -> bytes:
     return tables.written(_HEAD, (_row(each, proof.of(each)) for each in proof.tried))
 
 
-def _attempt(tried: Tried, known: Explained | None) -> dict[str, Any]:
+def attempt(tried: Tried, known: Explained | None) -> dict[str, Any]:
+    """Return an attempt as evidence has it, with its causes and its transcript."""
     one, talk = tried.attempt, tried.attempt.talk
     said: dict[str, Any] = {
         "mailbox": tried.row.mailbox,
@@ -87,18 +89,7 @@ def _causes(known: Explained) -> Iterator[dict[str, Any]]:
     for finding, cause in known.by_token:
         said = {"standing": "confirmed", "because": [finding.said], "against": [], "remedy": finding.remedy}
         yield {"id": cause.id, "title": cause.title, "confidence": cause.confidence, **said, "notebook": cause.notebook}
-    for each in known.diagnosis.causes:
-        row = each.cause
-        yield {
-            "id": row.id,
-            "title": row.title,
-            "confidence": row.confidence,
-            "standing": each.standing,
-            "because": each.because,
-            "against": each.against,
-            "remedy": row.remedy,
-            "notebook": row.notebook,
-        }
+    yield from causes_record(known.diagnosis.causes)
 
 
 def _transcript(lines: tuple[Line, ...]) -> list[Line]:

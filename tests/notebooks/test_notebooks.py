@@ -37,6 +37,7 @@ def test_there_are_notebooks() -> None:
         "30-consent",
         "40-grant-mailboxes",
         "50-prove-mail-oauth",
+        "80-diagnose",
     ]
 
 

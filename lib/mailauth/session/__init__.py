@@ -44,7 +44,9 @@ from ..summary import Answers
 from ..tenants import Source
 from ..verdicts import Thresholds
 from ..wording import counted
+from .bundles import Bundling
 from .consents import Consenting
+from .diagnoses import Diagnosing
 from .mailboxes import Granting
 from .proofs import Proving
 from .registrations import Registering
@@ -113,9 +115,19 @@ class Run(Tenancy):
     """One tenant, opened, with everything that a notebook's cell asks of it."""
 
     @cached_property
+    def bundles(self) -> Bundling:
+        """Support bundles: what was found, in one file for whoever helps."""
+        return Bundling(self)
+
+    @cached_property
     def consents(self) -> Consenting:
         """Consent: what the tenant holds, what is missing, and what grants it."""
         return Consenting(self)
+
+    @cached_property
+    def diagnoses(self) -> Diagnosing:
+        """Diagnoses: what somebody has pasted, and what is behind it."""
+        return Diagnosing(self)
 
     @cached_property
     def mailboxes(self) -> Granting:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..masking import mask
+
 __all__ = ["WIDGET_VIEW", "cleaned", "parameters", "scrub", "without_paths"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -72,7 +74,10 @@ def cleaned(name: str, value: object) -> str:
         return _REMOVED
     if rooted:
         return re.split(r"[/\\]", words.rstrip("/\\"))[-1]
-    return _REMOVED if _SECRET_VALUE.match(words) and not _HARMLESS.match(words) else words
+    if _SECRET_VALUE.match(words) and not _HARMLESS.match(words):
+        return _REMOVED
+    # What somebody pasted may hold a token anywhere in it.
+    return mask(words)
 
 
 def without_paths(words: str) -> str:
@@ -86,7 +91,12 @@ def _cell_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scrub_code(cell: Any) -> None:
     tags = cell["metadata"].get("tags", [])
-    cell["source"] = _assignments(cell["source"]) if "injected-parameters" in tags else without_paths(cell["source"])
+    if "injected-parameters" in tags:
+        cell["source"] = _assignments(cell["source"])
+    elif "parameters" in tags:
+        cell["source"] = without_paths(_declared(cell["source"]))
+    else:
+        cell["source"] = without_paths(cell["source"])
     cell["outputs"] = [output for output in map(_output, cell["outputs"]) if output]
 
 
@@ -102,6 +112,16 @@ def _assignments(source: str) -> str:
                 continue
             lines.append(f"{name} = {_literal(name, value)}")
     return "\n".join(lines)
+
+
+def _declared(source: str) -> str:
+    """Return the cell in which parameters are declared, what somebody has typed into it without secrets."""
+    for statement in _statements(source):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant):
+            value, typed = statement.value.value, ast.get_source_segment(source, statement.value)
+            if typed and isinstance(value, str) and mask(value) != value:
+                source = source.replace(typed, repr(mask(value)))
+    return source
 
 
 def _statements(source: str) -> list[ast.stmt]:
