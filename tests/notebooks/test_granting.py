@@ -31,7 +31,9 @@ def ran(folder: Path, **parameters: Any) -> str:
     return json.dumps([cell.get("outputs", []) for cell in run.cells])
 
 
-def test_it_plans_grants_looks_again_and_takes_back(lab: Lab, tmp_path: Path) -> None:
+def test_it_plans_grants_looks_again_and_takes_back_and_neither_shows_nor_leaves_a_secret(
+    lab: Lab, tmp_path: Path
+) -> None:
     before = lab.exchange()
     shown = ran(tmp_path)
     assert r"Have Exchange know \u201cmail\u201d" in shown
@@ -44,13 +46,9 @@ def test_it_plans_grants_looks_again_and_takes_back(lab: Lab, tmp_path: Path) ->
     record = json.loads((tmp_path / "woodgrove" / "evidence" / "40-grant-mailboxes.json").read_text(encoding="utf-8"))
     assert {step["outcome"] for step in record["data"]["plan"]["steps"]} == {"done"}
     [receipt] = (tmp_path / "woodgrove" / "receipts").glob("*.jsonl")
-    ran(tmp_path, apply=True, undo=str(receipt))
+    undone = ran(tmp_path, apply=True, undo=str(receipt))
     assert lab.exchange() == before
-
-
-def test_no_secret_stands_in_what_it_shows_or_leaves(lab: Lab, tmp_path: Path) -> None:
     secret = (tmp_path / "runbook-secret").read_text(encoding="utf-8")
-    shown = ran(tmp_path, apply=True)
     left = [path.read_text(encoding="utf-8") for path in (tmp_path / "woodgrove").rglob("*") if path.is_file()]
     assert left
-    assert [text for text in (shown, *left) if secret in text or "eyJ" in text] == []
+    assert [text for text in (shown, applied, undone, *left) if secret in text or "eyJ" in text] == []
