@@ -40,7 +40,15 @@ _ARROWS: Final = {"sent": ">", "received": "<", "note": "#"}
 _MOST_REFUSALS: Final = 50
 
 
-def summary(proof: Proof) -> Callout:
+class Summary(Callout):
+    """The callout that stands on top of a page."""
+
+    def about(self) -> dict[str, object]:
+        """Return the mark, and that this comes first."""
+        return {**super().about(), "mailauth_first": True}
+
+
+def summary(proof: Proof) -> Summary:
     """Return in words for everybody what works and what does not, and when it is worth trying again."""
     said = [sentence(proof)]
     if at := proof.retest_at:
@@ -53,10 +61,10 @@ def summary(proof: Proof) -> Callout:
             f"Not among these: {counted(later, 'attempt')} for which a person signs in. Name the flow to try it."
         )
     if proof.good:
-        return Callout("info", "Mail with OAuth works", said)
+        return Summary("info", "Mail with OAuth works", said)
     if all(each.attempt.outcome in ("skipped", "no_token") for each in proof.tried):
-        return Callout("attention", "Nothing could be proven", said)
-    return Callout("attention", "Mail with OAuth does not work everywhere", said)
+        return Summary("attention", "Nothing could be proven", said)
+    return Summary("attention", "Mail with OAuth does not work everywhere", said)
 
 
 def planned(rows: Sequence[Row]) -> Table:
@@ -67,7 +75,7 @@ def planned(rows: Sequence[Row]) -> Table:
         key = row.mailbox, row.app.name, kind, row.account, row.said
         lots.setdefault(key, []).append(_PROTOCOLS[row.protocol])
     cells = [
-        (box, protocols, app, kind, account or None, said or Badge("is tried", "ok"))
+        (box, protocols, app, kind, account or None, said or Badge("is tried", "info"))
         for (box, app, kind, account, said), protocols in lots.items()
     ]
     columns = ("Mailbox", "Protocols", "App", "Flow", "Who signs in", "")
@@ -119,7 +127,9 @@ def _first(known: Explained) -> Cell:
         return known.by_token[0][1].title
     equal = known.diagnosis.equal
     if len(equal) > 1:
-        return [f"one of {len(equal)}: {', '.join(each.cause.id for each in equal)}", equal[0].cause.title]
+        ids = ", ".join(each.cause.id for each in equal)
+        sure = equal[0].standing == "confirmed"
+        return [f"{len(equal)} confirmed: {ids}" if sure else f"one of {len(equal)}: {ids}", equal[0].cause.title]
     return equal[0].cause.title if equal else None
 
 
@@ -143,7 +153,7 @@ def _alike(found: Iterable[Explained]) -> Iterable[Sequence[Explained]]:
         ranked = tuple((cause.cause.id, cause.standing) for cause in told.causes)
         token = tuple(cause.id for _, cause in each.by_token)
         key = (
-            one.protocol,
+            "" if one.outcome == "no_token" else one.protocol,
             one.app,
             one.flow,
             one.outcome,
@@ -169,7 +179,8 @@ def _refusal(alike: Sequence[Explained]) -> Iterator[View]:
     named = (
         boxes[0] if len(boxes) == 1 else f"{boxes[0]} and {counted(len(boxes) - 1, 'other mailbox', 'other mailboxes')}"
     )
-    title = f"{named} by {_PROTOCOLS[one.protocol]}, {one.app} with {one.flow}: {_BADGES[one.outcome].text}"
+    ways = ", ".join(_PROTOCOLS[way] for way in dict.fromkeys(each.tried.attempt.protocol for each in alike))
+    title = f"{named} by {ways}, {one.app} with {one.flow}: {_BADGES[one.outcome].text}"
     yield from diagnosed.diagnosis(first.diagnosis, title, shown=_shown(one), by_token=first.by_token)
 
 
@@ -291,7 +302,9 @@ def reach(proof: Proof) -> Table:
 
 def result(proof: Proof) -> Stack:
     """Return what a terminal, or somebody who tries one mailbox, wants to see: the sentence, the matrix, the causes."""
-    return Stack([summary(proof), matrix(proof), *(causes(proof).views if proof.explained else ())])
+    said = summary(proof)
+    first = Callout(said.kind, said.title, said.body, said.steps)
+    return Stack([first, matrix(proof), *(causes(proof).views if proof.explained else ())])
 
 
 def _clock(at: datetime) -> str:
