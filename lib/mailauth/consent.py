@@ -314,7 +314,7 @@ def _scoped(root: str, client_id: str, back: Mapping[str, str], scope: str, asks
 def _old(root: str, client_id: str, back: Mapping[str, str]) -> Link:
     fields = {"client_id": client_id, "response_type": "code", "prompt": "admin_consent", **back}
     return Link(
-        "everything it lists, by the first version of the sign-in service",
+        f"{WHOLE}, by the first version of the sign-in service",
         f"{root}/oauth2/authorize?{urlencode(fields)}",
         "the same as the first link, for an app that was registered for that version; only where the first link fails",
         "the app's own page, with a code in its address that is of no use here",
