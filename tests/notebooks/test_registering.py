@@ -96,7 +96,7 @@ def test_no_output_and_no_file_of_a_run_holds_the_secret(book: Book) -> None:
 
 
 def test_it_rotates_and_retires(book: Book) -> None:
-    book.run(flow="app-only", apply=True)
+    # What one run has registered, the same run may renew.
     book.run(flow="app-only", apply=True, rotate="file")
     with book.practice.states.reading("adatum") as tenant:
         app = next(one for one in tenant.directory.applications if one.display_name == "mail")
