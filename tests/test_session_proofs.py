@@ -117,6 +117,17 @@ def test_without_a_person_a_persons_flow_is_left_out_and_named(tmp_path: Path) -
     assert "name the flow" in str(proving.summary(proof))
 
 
+def test_where_nobody_sits_there_a_persons_flow_is_no_token_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_PROGRESS", str(tmp_path / "progress"))
+    with provable(tmp_path, client=True, flows=lambda *_: [{"kind": "device-code"}]) as lab:
+        proof = lab.prove(flow="device-code", signs_in=ADA)
+    assert {each.attempt.outcome for each in proof.tried} == {"no_token"}
+    assert {each.attempt.user for each in proof.tried} == {ADA}
+    assert not proof.good
+
+
 def test_too_early_is_waited_for_and_tried_again(tmp_path: Path) -> None:
     with provable(tmp_path, broken=both(ungranted, having("exchange", ungranted_apps="refused"))) as lab:
         lab.practice.faults.exchange_lag = timedelta(minutes=40)

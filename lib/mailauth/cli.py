@@ -252,7 +252,7 @@ def grant(
 )
 @click.option("--signs-in", default="", help="Who signs in for shared mailboxes: SHARED=ACCOUNT, with commas.")
 @click.option("--send", is_flag=True, help="Send a mail from each mailbox to itself.")
-@click.option("--try-password-of", default="", metavar="ADDRESS=REFERENCE", help="Try one password, to be refused.")
+@click.option("--try-password-of", default="", metavar="ADDRESS=REFERENCE", help="Try one password, once.")
 @click.option("--wait", default=0, show_default=True, metavar="MIN", help="Minutes to wait where it is too early.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence, with transcripts, as JSON.")
 @click.option(
@@ -273,6 +273,9 @@ def prove(
     out: str,
 ) -> int:
     """Prove on the wire that mailboxes open with a token, and say of each refusal what is behind it. Changes nothing.
+
+    A password that --try-password-of names is to be refused. Each try counts towards a lockout of the account, and a
+    policy that was assigned lately is cached for up to 24 hours. REFERENCE is env:NAME or file:PATH.
 
     Ends with 0 where all went well, 1 where something did not, 2 where something asked for is wrong, 130 after Ctrl-C.
     """
@@ -312,7 +315,7 @@ def diagnose(file: str, config: str, tenant: str, mailbox: str, look: bool, as_j
     if file == "-":
         if sys.stdin.isatty():
             click.echo("Paste, then press Ctrl-D (on Windows Ctrl-Z and Enter).", err=True)
-        text, path = pasting.from_stream(click.get_binary_stream("stdin")), ""
+        text, path = pasting.from_stream(sys.stdin.buffer), ""
     else:
         text, path = "", str(Path(file).resolve())
     found = part.diagnose(text, file=path, look=look, mailbox=mailbox)

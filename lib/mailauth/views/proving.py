@@ -57,9 +57,7 @@ def summary(proof: Proof) -> Summary:
         said.append("It was stopped before all were tried: what had ended is below.")
     later = sum(each.good is None and each.row.flow is not None for each in proof.tried)
     if later:
-        said.append(
-            f"Not among these: {counted(later, 'attempt')} for which a person signs in. Name the flow to try it."
-        )
+        said.append(f"Not made: {counted(later, 'attempt')} for which a person signs in; name the flow to make them.")
     if proof.good:
         return Summary("info", "Mail with OAuth works", said)
     if all(each.attempt.outcome in ("skipped", "no_token") for each in proof.tried):
