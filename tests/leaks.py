@@ -179,7 +179,8 @@ def _runs(data: bytes, values: bytes, shortest: int) -> _Bytes:
     kept = filled.copy()
     kept[1:] |= filled[:-1]
     kept[:-1] |= filled[1:]
-    return read[kept].ravel()
+    runs: _Bytes = read[kept].ravel()
+    return runs
 
 
 def _base64(data: bytes) -> Iterator[bytes]:

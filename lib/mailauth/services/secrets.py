@@ -187,7 +187,7 @@ def _from_file(ref: SecretRef, _environ: Mapping[str, str]) -> str:
     try:
         return held.decode(encoding)
     except UnicodeDecodeError:
-        pass  # its text would carry the bytes into a traceback
+        del held  # the error's text and a frame's variables would carry the bytes into a traceback
     raise SecretError(f"{ref} is not text.", remedy="A certificate with its key belongs there as PEM, not PFX.")
 
 
