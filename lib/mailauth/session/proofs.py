@@ -115,6 +115,7 @@ class Proving:
         """Return *proof* with each refusal explained; only what would tell causes apart is read, as far as it may be.
 
         What cannot be read stays unknown, and the coverage says why. Nothing is read where nothing was refused.
+        At Ctrl-C each refusal is explained by what it shows itself.
         """
         if proof.interrupted:
             return self._explained(proof, proof.gathered)
@@ -124,10 +125,14 @@ class Proving:
         needed = proving.need(first.explained)
         if not first.explained or not (needed["exchange"] or needed["consent"]):
             return first
-        gathered = self._gathered(first, gathered, needed)
-        second = self._explained(proof, gathered)
-        known = self._tested(second, gathered)
-        self.tenancy.tell("")
+        try:
+            gathered = self._gathered(first, gathered, needed)
+            second = self._explained(proof, gathered)
+            known = self._tested(second, gathered)
+        except KeyboardInterrupt:
+            return replace(first, interrupted=True)
+        finally:
+            self.tenancy.tell("")
         return self._explained(proof, replace(gathered, known=known)) if known else second
 
     def controls(self, proof: Proof) -> tuple[Row, ...]:
@@ -147,7 +152,10 @@ class Proving:
     def control(self, proof: Proof) -> Proof:
         """Make the experiments of `controls`, and return *proof* with refusals explained by them too."""
         made = self.attempts(self.controls(proof))
-        return self._explained(replace(proof, controls=(*proof.controls, *made.tried)), proof.gathered)
+        whole = replace(
+            proof, controls=(*proof.controls, *made.tried), interrupted=proof.interrupted or made.interrupted
+        )
+        return self._explained(whole, proof.gathered)
 
     def retest(self, proof: Proof, *, minutes: int) -> Proof:
         """Wait until it is not too early any more, for *minutes* at the most, and try again with fresh tokens.
