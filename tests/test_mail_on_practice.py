@@ -64,7 +64,7 @@ def test_who_may_is_let_in(world: World, protocol: Protocol, kind: str) -> None:
 REFUSED = {
     "imap": "NO AUTHENTICATE failed.",
     "pop": "-ERR Authentication failure: unknown user name or bad password.",
-    "smtp": "535 5.7.3 Authentication unsuccessful [PRACTICE1.PROD.OUTLOOK.EXAMPLE]",
+    "smtp": "535 5.7.3 Authentication unsuccessful [PRACTICE1.PRACP1.PROD.OUTLOOK.EXAMPLE]",
 }
 
 

@@ -21,7 +21,7 @@ POP_NO = (
 POP_HALF = ("+OK User successfully authenticated.", "-ERR User is authenticated but not connected.")
 POP_OK = ("+OK User successfully authenticated.", "+OK 1 57")
 SMTP_NO = (
-    "535 5.7.3 Authentication unsuccessful [PRACTICE1.PROD.OUTLOOK.EXAMPLE]",
+    "535 5.7.3 Authentication unsuccessful [PRACTICE1.PRACP1.PROD.OUTLOOK.EXAMPLE]",
     "530 5.7.57 Client not authenticated to send mail",
 )
 SMTP_OK = ("235 2.7.0 Authentication successful", "250 2.1.0 Sender OK")

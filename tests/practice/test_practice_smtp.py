@@ -18,7 +18,7 @@ from tests.practice.woodgrove import TENANT, Woodgrove
 
 pytest_plugins = ["tests.practice.mailfixtures"]
 
-REFUSED = "535 5.7.3 Authentication unsuccessful [PRACTICE1.PROD.OUTLOOK.EXAMPLE]"
+REFUSED = "535 5.7.3 Authentication unsuccessful [PRACTICE1.PRACP1.PROD.OUTLOOK.EXAMPLE]"
 ANONYMOUS = "530 5.7.57 Client not authenticated to send mail"
 
 

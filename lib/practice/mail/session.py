@@ -56,7 +56,7 @@ class About:
 def banner() -> str:
     """Return the server's name as greetings show it: in UTF-16LE, in base64."""
     # The name is of the practice's own making; its form is the real one's.
-    return base64.b64encode("PRACTICE1.PROD.OUTLOOK.EXAMPLE".encode("utf-16-le")).decode()
+    return base64.b64encode("PRACTICE1.PRACP1.PROD.OUTLOOK.EXAMPLE".encode("utf-16-le")).decode()
 
 
 class Session(ABC):

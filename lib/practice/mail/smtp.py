@@ -21,7 +21,7 @@ from .store import Mail
 __all__ = ["Smtp"]
 
 _HOST: Final = b"PRACTICE1.outlook.example"
-_REFUSED: Final = b"535 5.7.3 Authentication unsuccessful [PRACTICE1.PROD.OUTLOOK.EXAMPLE]"
+_REFUSED: Final = b"535 5.7.3 Authentication unsuccessful [PRACTICE1.PRACP1.PROD.OUTLOOK.EXAMPLE]"
 _UNSUCCESSFUL: Final = b"535 5.7.139 Authentication unsuccessful, "
 _SWITCHED_OFF: Final = (
     _UNSUCCESSFUL
