@@ -147,7 +147,9 @@ _LISTED: Final = re.compile(
     r"(\* (?:LIST|LSUB|XLIST) \([^)\r\n]{0,200}\) (?:NIL|\"[^\"]{1,2}\") )[^\r\n]+", re.IGNORECASE
 )
 _OPENED: Final = re.compile(
-    r"((?:^|[\s'\"])(?:EXAMINE|SELECT|STATUS) )(?!\"?INBOX\"?[\s'\"\\]*$)(?:\"[^\"\r\n]*\"|[^\s\"'\\]+)",
+    # Behind a tag, as a client sends it, or a star, as a server answers.
+    r"((?:^|[\s'\":>])(?:[A-Za-z]{0,8}\d{1,10}|\*) (?:EXAMINE|SELECT|STATUS) )"
+    r"(?!\"?INBOX\"?[\s'\"\\]*$)(?:\"[^\"\r\n]*\"|[^\s\"'\\]+)",
     re.IGNORECASE | re.MULTILINE,
 )
 
