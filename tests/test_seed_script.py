@@ -304,7 +304,7 @@ LIMITATIONS: Mapping[int, Row] = {
 }
 
 MISSING: Mapping[str, str] = {
-    "clientcertificate": "A certificate is not taken from the Windows store, where its key may not leave: PEM or PFX only.",
+    "clientcertificate": "A certificate is not taken from the Windows store: PEM or PFX only.",
 }
 
 
