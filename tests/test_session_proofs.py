@@ -16,9 +16,11 @@ from mailauth.errors import ConfigurationError
 from mailauth.proving import Proof
 from mailauth.views import proving
 from practice.cloud import Cloud
+from practice.state import ManagementRoleAssignment, ManagementScope
 from practice.wellknown import SIGN_IN_WORD
 from tests import leaks
 from tests.practice import mailing
+from tests.practice.granting import without_smtp_consent
 from tests.practice.mailing import ADA, INVOICES
 from tests.practice.mailrefusals import both, having, principal_of, ungranted
 from tests.practice.provable import READER_SECRET, Lab, kept, provable
@@ -75,6 +77,25 @@ def test_a_refusal_is_explained_by_what_exchange_says(row: str, tmp_path: Path) 
     assert first(proof)[0] == row
     assert proof.gathered.organization is not None
     assert proof.gathered.effective
+
+
+def sending_by_role(made: Woodgrove) -> None:
+    """Have the daemon send by a role in Exchange, whose scope holds one mailbox."""
+    without_smtp_consent(made)
+    exchange = made.estate.tenant.exchange
+    exchange.management_scopes.append(ManagementScope(name="Invoices", filter=f"PrimarySmtpAddress -eq '{INVOICES}'"))
+    app = exchange.principals[0].object_id
+    exchange.role_assignments.append(
+        ManagementRoleAssignment(name="Send", role="Application SMTP.SendAsApp", assignee=app, scope="Invoices")
+    )
+
+
+def test_whether_a_role_covers_a_mailbox_is_asked_of_exchange(tmp_path: Path) -> None:
+    with provable(tmp_path, broken=sending_by_role, smtp="rbac") as lab:
+        proof = lab.prove(protocols="smtp")
+    assert [each.attempt.outcome for each in proof.tried] == ["refused", "ok"]
+    assert first(proof, "smtp")[0] == "T5"
+    assert [dict(each) for each in proof.gathered.known.values()] == [{"rbac_missing": True}]
 
 
 def test_what_may_not_be_read_stays_unknown_and_nothing_is_certain(tmp_path: Path) -> None:
