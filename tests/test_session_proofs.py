@@ -19,12 +19,12 @@ from practice.cloud import Cloud
 from practice.state import ManagementRoleAssignment, ManagementScope
 from practice.wellknown import SIGN_IN_WORD
 from tests import leaks
-from tests.practice import mailing
+from tests.practice import mailing, windows
 from tests.practice.granting import without_smtp_consent
 from tests.practice.mailing import ADA, INVOICES
 from tests.practice.mailrefusals import both, having, principal_of, ungranted
 from tests.practice.provable import READER_SECRET, Lab, kept, provable
-from tests.practice.woodgrove import SECRET, Woodgrove
+from tests.practice.woodgrove import SECRET, TENANT, Woodgrove
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,27 @@ def test_without_a_person_a_persons_flow_is_left_out_and_named(tmp_path: Path) -
     assert {each.good for each in proof.tried} == {None}
     assert not proof.good
     assert "name the flow" in str(proving.summary(proof))
+
+
+def test_a_person_signs_in_once_for_an_own_mailbox_and_a_shared_one(tmp_path: Path) -> None:
+    with provable(tmp_path, client=True, flows=lambda *_: [{"kind": "interactive"}]) as lab:
+        before = _sign_ins(lab)
+        with windows.opening(windows.person(lab.practice, ADA)):
+            proof = lab.prove(flow="interactive", signs_in=ADA)
+        made = _sign_ins(lab) - before
+    assert [each.attempt.outcome for each in proof.tried] == ["ok"] * 6, [each.attempt for each in proof.tried]
+    assert {each.attempt.user for each in proof.tried} == {ADA}
+    [sends] = [each for each in proof.tried if (each.row.mailbox, each.row.protocol) == (INVOICES, "smtp")]
+    assert sends.attempt.mailbox == ADA
+    assert sends.attempt.talk is not None
+    assert f"MAIL FROM:<{INVOICES}>" in [line.text for line in sends.attempt.talk.lines]
+    assert "signed in as ada@woodgrove.example" in str(proving.matrix(proof))
+    assert made == 1
+
+
+def _sign_ins(lab: Lab) -> int:
+    now = lab.practice.backend.now() + timedelta(minutes=1)
+    return sum(1 for _ in lab.practice.backend.ledger.sign_ins(TENANT, now=now, tables=("SigninLogs",)))
 
 
 def test_where_nobody_sits_there_a_persons_flow_is_no_token_at_once(
