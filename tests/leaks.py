@@ -206,11 +206,18 @@ def _hex(data: bytes) -> Iterator[bytes]:
         shifted = runs[phase : len(runs) - (len(runs) - phase) % 2]
         high, low = shifted.reshape(-1, 2).T
         yield np.where((high != _NONE) & (low != _NONE), (high << 4) | low, 10).astype(np.uint8).tobytes()
-    marks = np.flatnonzero(np.frombuffer(data.translate(_PUNCTUATION), dtype=np.uint8) != _NONE)
-    # The expression is slow where there is nothing to find, so that marks three apart are looked for first.
-    if len(marks) > LENGTH - 2 and np.any(marks[LENGTH - 2 :] - marks[: 2 - LENGTH] == 3 * (LENGTH - 2)):
-        dumped = [bytes.fromhex(re.sub(rb"[^0-9A-Fa-f]", b"", pairs).decode()) for pairs in _PAIRS.findall(data)]
+    if dumped := list(_dumped(data)):
         yield _APART.join(dumped)
+
+
+def _dumped(data: bytes) -> Iterator[bytes]:
+    marks = np.flatnonzero(np.frombuffer(data.translate(_PUNCTUATION), dtype=np.uint8) != _NONE)
+    # The expression is slow where there is nothing to find: it is tried where marks stand three apart.
+    span, end = LENGTH - 2, 0
+    for mark in marks[:-span][marks[span:] - marks[:-span] == 3 * span].tolist():
+        if mark >= end and (match := _PAIRS.match(data, max(0, mark - 2))):
+            end = match.end()
+            yield bytes.fromhex(re.sub(rb"[^0-9A-Fa-f]", b"", match[0]).decode())
 
 
 _PAIRS = re.compile(rb"(?:[0-9A-Fa-f]{2}[ :,\-]){11,}[0-9A-Fa-f]{2}")
