@@ -25,7 +25,7 @@ def teller() -> Callable[[str], None]:
     path = os.environ.get("MAILAUTH_PROGRESS", "")
     if path:
         return _appender(Path(path))
-    if "ipykernel" in sys.modules:
+    if _in_a_kernel():
         return _cell_line()
     if sys.stderr is not None and sys.stderr.isatty():
         return lambda line: print(f"\r\033[K{line[:110]}", end="", file=sys.stderr, flush=True)
@@ -39,6 +39,11 @@ def _appender(path: Path) -> Callable[[str], None]:
                 log.write(" ".join(line.split()) + "\n")
 
     return tell
+
+
+def _in_a_kernel() -> bool:
+    # Whoever starts kernels, as a headless run does, has imported the package and is in none.
+    return "ipykernel" in sys.modules and import_module("IPython").get_ipython() is not None
 
 
 def _cell_line() -> Callable[[str], None]:
