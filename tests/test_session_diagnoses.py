@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 import pytest
@@ -100,7 +101,7 @@ def test_a_file_is_read_in_powershells_encoding_too(run: Run, tmp_path: Path) ->
         pytest.param({"mailbox": "no address"}, "no address", id="no address"),
     ],
 )
-def test_what_is_wrong_is_named(asked: dict[str, str], said: str, run: Run) -> None:
+def test_what_is_wrong_is_named(asked: dict[str, Any], said: str, run: Run) -> None:
     with pytest.raises(ConfigurationError, match=said):
         run.diagnoses.diagnose(**asked)
 
