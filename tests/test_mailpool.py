@@ -46,8 +46,8 @@ def test_no_mailbox_gets_more_connections_than_it_may(per_mailbox: int, smtp_per
         return job.mailbox
 
     wanted = jobs(4) * 4 + [Job("M0@Contoso.example", "imap")]
-    limits = {"per_mailbox": per_mailbox, "smtp_per_mailbox": smtp_per_mailbox}
-    found = list(mailpool.many(wanted, talk, at_once=24, **limits))
+    ran = mailpool.many(wanted, talk, at_once=24, per_mailbox=per_mailbox, smtp_per_mailbox=smtp_per_mailbox)
+    found = list(ran)
     assert Counter(job for job, _ in found) == Counter(wanted)
     assert all(job.mailbox == result for job, result in found)
     assert max(count for place, count in most.items() if not place[1]) == per_mailbox
@@ -55,11 +55,13 @@ def test_no_mailbox_gets_more_connections_than_it_may(per_mailbox: int, smtp_per
 
 
 @pytest.mark.parametrize(
-    "limits", [{"at_once": 0}, {"per_mailbox": 0}, {"smtp_per_mailbox": 4}, {"smtp_per_mailbox": 0}]
+    ("at_once", "per_mailbox", "smtp_per_mailbox"), [(0, 1, 1), (24, 0, 1), (24, 1, 4), (24, 1, 0)]
 )
-def test_limits_out_of_range_are_refused(limits: dict[str, int]) -> None:
+def test_limits_out_of_range_are_refused(at_once: int, per_mailbox: int, smtp_per_mailbox: int) -> None:
     with pytest.raises(ValueError, match="at most 3 submissions"):
-        mailpool.many(jobs(1), lambda job: job, **limits)
+        mailpool.many(
+            jobs(1), lambda job: job, at_once=at_once, per_mailbox=per_mailbox, smtp_per_mailbox=smtp_per_mailbox
+        )
 
 
 def test_results_come_as_they_end_and_progress_is_told() -> None:

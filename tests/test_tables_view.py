@@ -109,7 +109,8 @@ def test_a_view_shows_itself_with_the_mark_that_a_page_trusts() -> None:
 @pytest.mark.parametrize("view", _hostile_views(), ids=lambda view: type(view).__name__)
 def test_dollar_signs_are_never_typeset_as_mathematics(view: Table | Callout | Facts | Code | Headline) -> None:
     shown = view._repr_mimebundle_()[0]["text/html"].removeprefix(STYLE)
-    assert shown.startswith('<div class="mathjax_ignore">') and shown.endswith("</div>")
+    assert shown.startswith('<div class="mathjax_ignore">')
+    assert shown.endswith("</div>")
 
 
 def test_the_first_screen_goes_sentence_today_dates_decisions_reach() -> None:
