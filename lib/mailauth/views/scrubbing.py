@@ -116,12 +116,16 @@ def _assignments(source: str) -> str:
 
 def _declared(source: str) -> str:
     """Return the cell in which parameters are declared, what somebody has typed into it without secrets."""
-    for statement in _statements(source):
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant):
-            value, typed = statement.value.value, ast.get_source_segment(source, statement.value)
-            if typed and isinstance(value, str) and mask(value) != value:
-                source = source.replace(typed, repr(mask(value)))
-    return source
+    statements = _statements(source)
+    # What cannot be read as Python is masked as it stands.
+    left = source if statements else mask(source)
+    for each in statements:
+        value = each.value if isinstance(each, ast.Assign | ast.AnnAssign) else each
+        typed = ast.get_source_segment(source, value or each) or ""
+        said = value.value if isinstance(value, ast.Constant) else typed
+        if isinstance(said, str) and typed and mask(said) != said:
+            left = left.replace(typed, repr(mask(said)))
+    return left
 
 
 def _statements(source: str) -> list[ast.stmt]:
