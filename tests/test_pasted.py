@@ -139,6 +139,13 @@ CONSENTED = (
     f"https://localhost/?admin_consent=True&tenant=0c6f6d1c-6d86-4a7c-8f6c-7d1d2a2f1e11&code=1.{'canaryCANARY' * 9}"
 )
 
+THUNDERBIRD_PLAIN = f"""\
+2026-11-26 10:00:01.3 UTC - [Parent 1: IMAP]: I/IMAP 7f:outlook.office365.com:NA:SendData: 2 authenticate PLAIN
+2026-11-26 10:00:01.4 UTC - [Parent 1: IMAP]: I/IMAP 7f:outlook.office365.com:NA:CreateNewLineFromSocket: +
+2026-11-26 10:00:01.5 UTC - [Parent 1: IMAP]: I/IMAP 7f:outlook.office365.com:NA:SendData: {SECRET}
+[Parent 1: IMAP]: I/IMAP 7f:outlook.office365.com:NA:CreateNewLineFromSocket: 2 NO AUTHENTICATE failed.
+"""
+
 LOGS = [
     pytest.param(SEED, "Get-IMAPAccessToken.ps1", "I10", id="the seed script"),
     pytest.param(CURL, "curl", "I1", id="curl -v"),
@@ -148,6 +155,7 @@ LOGS = [
     pytest.param(SMTPLIB, "smtplib", "S12", id="smtplib"),
     pytest.param(MAILKIT, "MailKit", "I12", id="MailKit"),
     pytest.param(THUNDERBIRD, "Thunderbird", "I1", id="Thunderbird"),
+    pytest.param(THUNDERBIRD_PLAIN, "Thunderbird", "T7", id="Thunderbird with a password"),
     pytest.param(PROXY, "email-oauth2-proxy", "I12", id="email-oauth2-proxy"),
     pytest.param(OFFLINEIMAP, "offlineimap", "I21", id="offlineimap"),
     pytest.param(NODEMAILER, "nodemailer", "S1", id="nodemailer"),
@@ -255,7 +263,8 @@ def test_any_text_can_be_pasted(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["eyJ", "eyJhbGciOi.", "dXNlcj", "pass='", 'pass="', "-----BEGIN X-----", "AUTH ", "a", "\n", "AADSTS1", "http://?error=",
-     "[AAAA", "> ", "334 \n", "Bearer ", "AUTHENTICATE failed ", "535 ", "LOGIN ", "A.", "eyJ-", "error_codes:1234,"],
+     "[AAAA", "> ", "334 \n", "Bearer ", "AUTHENTICATE failed ", "535 ", "LOGIN ", "A.", "eyJ-", "error_codes:1234,",
+     "]:25 ", "login('a',", "password ", "a SendData:"],
 )  # fmt: skip
 def test_reading_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
     begun = time.process_time()
@@ -278,6 +287,9 @@ def test_reading_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
         "a1 OK LOGIN completed.",
         "https://login.microsoftonline.com:443/common/oauth2/v2.0/token",
         "Connect to outlook.office365.com:993 as ada@woodgrove.example",
+        "relay=smtp.office365.com[52.98.1.2]:587, delay=1, status=deferred (host said: 535 5.7.3)",
+        "password required",
+        "login failed, password expired",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -306,6 +318,21 @@ def test_what_is_no_secret_stays(text: str) -> None:
         f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
         f"-----BEGIN PRIVATE KEY-----\n{PASSWORD}",
         f"refresh_token: 1.{SECRET}{SECRET}",
+        f"imapsync --user1 {ADA} --password1 {PASSWORD}",
+        f"imapsync --user2 {ADA} --oauthaccesstoken2 {SECRET}",
+        f"machine outlook.office365.com login {ADA} password {PASSWORD}",
+        f"password {SECRET}",
+        f"'password' => '{PASSWORD}',",
+        f'imap_open("{{outlook.office365.com:993/imap/ssl}}INBOX", "{ADA}", "{PASSWORD}")',
+        f"imap.login('{ADA}', '{PASSWORD}')",
+        f'client.Authenticate ("{ADA}", "{PASSWORD}");',
+        f'new NetworkCredential("{ADA}", "{PASSWORD}")',
+        f'$Password = ConvertTo-SecureString "{PASSWORD}" -AsPlainText -Force',
+        f"-Password (ConvertTo-SecureString -String '{PASSWORD}' -AsPlainText)",
+        f"[smtp.office365.com]:587 {ADA}:{PASSWORD}",
+        f"inline:{{[smtp.office365.com]:587={ADA}:{PASSWORD}}}",
+        f'<add key="smtpPassword" value="{PASSWORD}" />',
+        f"CertificatePassword = {PASSWORD}",
     ],
 )
 def test_what_may_be_a_secret_goes(text: str) -> None:

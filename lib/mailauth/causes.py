@@ -200,10 +200,12 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
     hangs = any(sign in fresh for sign in cause.confirmed_by) or any(cause.id in each.lag.rows for each in early)
     because, against = _sentences(cause, trusted, known)
     said = cause.says and cause.id in shown.rows
+    # Other services use the same words: only Entra has the number.
+    worded = said and bool(cause.codes) and set(cause.codes).isdisjoint(shown.numbers)
     return Ranked(
         cause,
-        _standing(cause, trusted, said=said, early=hangs),
-        ((_words(cause),) if said else ()) + because,
+        "likely" if worded else _standing(cause, trusted, said=said, early=hangs),
+        ((_words(cause, worded=worded),) if said else ()) + because,
         against,
         tuple(sign for sign in cause.signs if found[sign] is None),
         _rows(cause, known, shown),
@@ -228,7 +230,9 @@ def _sentences(cause: Cause, found: dict[str, bool | None], known: Evidence) -> 
     return tuple(because), tuple(against)
 
 
-def _words(cause: Cause) -> str:
+def _words(cause: Cause, *, worded: bool) -> str:
+    if worded:
+        return "Words were shown that stand beside its number, and the number was not."
     return "The number that was shown says it." if cause.codes else "The words that were shown say it."
 
 

@@ -16,7 +16,7 @@ __all__ = ["mask", "masked"]
 
 _NAMES: Final = (
     r"access_?token|refresh_?token|id_?token|client_?secret|client_?assertion|assertion|secret(?:_?text|_?value)?"
-    r"|passw(?:or)?d|passwd|pwd|pass|device_?code|code_?verifier|authorization_?code|api_?key|sasl|auth_?data"
+    r"|passw(?:or)?[dt]|kennwort|passwd|pwd|pass|device_?code|code_?verifier|authorization_?code|api_?key|sasl|auth_?data"
 )
 _BASE64: Final = r"[A-Za-z0-9+/_=-]"
 _KEYS: Final = re.compile(
@@ -26,12 +26,14 @@ _KEYS: Final = re.compile(
 )
 _NAMED: Final = re.compile(
     # A name in a query, a form, JSON, a shell's option or a configuration, with what stands behind it.
-    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]{{1,20}}pass|{_NAMES})[\"']?\s{{0,8}}(?:[=:]|\b(?:is|was)\b)\s{{0,8}})"
+    rf"(?<![A-Za-z0-9])(?P<name>(?:[A-Za-z0-9]{{1,20}}pass(?:word|wd)?|{_NAMES})[\"']?\s{{0,8}}"
+    r"(?:=>|[=:]|\b(?:is|was)\b|\bvalue\s{0,4}=)\s{0,8})"
     r"(?P<value>\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'|[^\s&\"',;}]{1,8192})",
     re.IGNORECASE,
 )
 _OPTION: Final = re.compile(
-    r"(?P<name>--?(?:password|passwd|auth-password|ap|oauth2-bearer|clientsecret|client-secret|secret)[ =]+)"
+    r"(?P<name>--?(?:password[12]?|passwd|auth-password|ap|oauth2-bearer|oauthaccesstoken[12]"
+    r"|clientsecret|client-secret|secret)[ =]+)"
     r"(?P<value>\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'|\S{1,8192})",
     re.IGNORECASE,
 )
@@ -41,6 +43,24 @@ _ELEMENT: Final = re.compile(rf"(?P<name><(?:{_NAMES})>)(?P<value>[^<\r\n]{{1,81
 # Account and password with a colon between: before the host of an address, and as curl takes them.
 _PAIR: Final = re.compile(r"(?P<name>://[^\s:/@]{1,320}(?:@[^\s:/@]{1,255})?:)(?P<value>[^\s/@]{1,400})(?=@)")
 _USER: Final = re.compile(r"(?P<name>(?:^|\s)(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,320}:)(?P<value>[^\s\"']{1,400})")
+_QUOTED: Final = r"\"[^\"\r\n]{1,8192}\"|'[^'\r\n]{1,8192}'"
+# Account and password as a program's own call has them, and as PowerShell makes a password.
+_CALL: Final = re.compile(
+    r"(?P<name>\b(?:login|authenticate|connect|imap_open|NetworkCredential|ClientSecretCredential)\s{0,4}\(\s{0,4}"
+    rf"(?:(?:{_QUOTED})\s{{0,4}},\s{{0,4}}){{1,2}})(?P<value>{_QUOTED})(?=\s{{0,4}}[,)])",
+    re.IGNORECASE,
+)
+_SECURED: Final = re.compile(
+    rf"(?P<name>ConvertTo-SecureString\s{{1,8}}(?:-String\s{{1,8}})?)(?P<value>{_QUOTED}|[^\s-]\S{{0,8191}})",
+    re.IGNORECASE,
+)
+# As Postfix maps a relay to an account, and as .netrc and mail programs' own files write it.
+_RELAY: Final = re.compile(r"(?P<name>\]:\d{2,5}[\s=]\s{0,8}[^\s:@]{1,200}@[^\s:@]{1,255}:)(?P<value>[^\s}]{1,400})")
+_FILE: Final = re.compile(
+    r"(?P<name>(?:\blogin\s{1,8}\S{1,320}\s{1,8}|^\s{0,8})password\s{1,8})"
+    r"(?P<value>\"[^\"\r\n]{1,400}\"|(?=[a-z]{0,400}[^a-z\s])\S{6,400})(?=\s{0,8}$)",
+    re.MULTILINE,
+)
 _BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]{1,65536})", re.IGNORECASE)
 _COMMANDS: Final = (
     re.compile(
@@ -79,7 +99,21 @@ _MASKED: Final = re.compile(r"<\d[\d,]* characters>")
 def mask(text: str) -> str:
     """Return *text* with what may be a secret in it replaced by its length."""
     text = _KEYS.sub(lambda found: _length(found[0]), text)
-    for pattern in (_BEARER, *_COMMANDS, _FIELDS, _OPTION, _ELEMENT, _PAIR, _USER, _NAMED, _CODE):
+    for pattern in (
+        _BEARER,
+        *_COMMANDS,
+        _CALL,
+        _SECURED,
+        _RELAY,
+        _FILE,
+        _FIELDS,
+        _OPTION,
+        _ELEMENT,
+        _PAIR,
+        _USER,
+        _NAMED,
+        _CODE,
+    ):
         text = pattern.sub(_named, text)
     for pattern, masked in _RUNS:
         text = pattern.sub(masked, text)

@@ -193,6 +193,7 @@ def _sasl(coded: str) -> tuple[str, str, str]:
 # --- the tool and its lines -----------------------------------------------------------------------
 
 _TOOLS: Final[Mapping[str, str]] = {
+    "openssl s_client": r"^CONNECTED\([0-9A-F]{8}\)|^SSL-Session:|^Certificate chain",
     "Get-IMAPAccessToken.ps1": (
         r"Get-IMAPAccessToken|ERROR during authentication|Accessing Sharedmailbox|^A01 (?:OK AUTHENTICATE|NO AUTH)"
     ),
@@ -202,7 +203,6 @@ _TOOLS: Final[Mapping[str, str]] = {
     "offlineimap": r"OfflineIMAP|Establishing connection to .{1,200}:\d{2,5} \(",
     "nodemailer": r"\bcode: '(?:EAUTH|ECONNECTION|ESOCKET|ETIMEDOUT|EENVELOPE)'|SMTPConnection|nodemailer",
     "swaks": r"^=== (?:Trying|Connected)|^<\*\* |^ -> (?:EHLO|AUTH)|^<-  ",
-    "openssl s_client": r"^CONNECTED\([0-9A-F]{8}\)|^SSL-Session:|^Certificate chain",
     "curl": r"^curl: \(\d{1,3}\)|^\* (?:Connected to|Trying|  Trying|TLSv1)",
     "smtplib": r"^(?:send: ['\"]|reply: (?:b['\"]|retcode))|smtplib\.",
     "imaplib": r"^ {0,4}\d\d:\d\d\.\d\d [<>] |imaplib\.",
@@ -211,8 +211,13 @@ _TOOLS: Final[Mapping[str, str]] = {
 
 _WAYS: Final = (
     # Marks in front of what a client sends and of what it hears, with the time and the channel that stand before.
-    ("sent", re.compile(r"^(?:.{0,160}?\s)?(?:-->|->|~>|C:|>>>|send:)\s{0,4}(?P<text>.{1,16384})$")),
-    ("heard", re.compile(r"^(?:.{0,160}?\s)?(?:<--|<-|<\*\*|<~|S:|<<<|reply:)\s{0,4}(?P<text>.{1,16384})$")),
+    ("sent", re.compile(r"^(?:.{0,160}?\s)?(?:-->|->|~>|C:|>>>|send:|\S{1,80}SendData:)\s{0,4}(?P<text>.{1,16384})$")),
+    (
+        "heard",
+        re.compile(
+            r"^(?:.{0,160}?\s)?(?:<--|<-|<\*\*|<~\*?|S:|<<<|reply:|\S{1,80}CreateNewLineFromSocket:)\s{0,4}(?P<text>.{1,16384})$"
+        ),
+    ),
     ("sent", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?> (?P<text>.{1,16384})$")),
     ("heard", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?< (?P<text>.{1,16384})$")),
 )

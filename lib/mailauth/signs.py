@@ -469,10 +469,10 @@ def _just_granted(known: Evidence) -> Answer:
 
 
 def _plain(known: Evidence) -> Answer:
-    if known.attempt is not None or known.kind in ("app", "delegated"):
-        return False
     if known.kind == "password":
         return True
+    if known.attempt is not None or known.kind is not None:
+        return False
     return _sends(known, r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN)\b|^\S+ LOGIN |^USER ") or None
 
 
