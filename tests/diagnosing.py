@@ -240,6 +240,8 @@ _EXCHANGE = (
     Case("T5", of(refused("smtp", claims=app_claims(roles=None)), rbac=True)),
     Case("T6", of(refused(mailbox="nobody@woodgrove.example"))),
     Case("T7", pasted("A1 NO AUTHENTICATE failed.", sent=("A1 AUTHENTICATE PLAIN",), kind="password", protocol="imap")),
+    Case("T8", pasted("A1 NO AUTHENTICATE failed.", kind="app", protocol="imap", malformed=True)),
+    Case("T4", of(refused("smtp", claims=app_claims(aud="https://management.azure.com"))), "an app, sending"),
     Case("T7", pasted("535 5.7.3 Authentication unsuccessful", sent=("AUTH LOGIN",), kind="password"), "SMTP"),
     Case("E4", of(refused(), changes=(Change("full_access", NOW - timedelta(minutes=4)),))),
     Case("E7", of(person(refused, mailbox=f"{ADA}\\invoices"))),

@@ -240,6 +240,33 @@ def test_the_form_of_a_sasl_string_is_checked(sasl: str, flaw: str) -> None:
     assert flaw in found.observations[0].said
 
 
+@pytest.mark.parametrize(
+    ("sasl", "malformed"),
+    [
+        pytest.param(f"user={ADA}\x01auth=Bearer x.y\n\x01\x01", True, id="a line end"),
+        pytest.param(f"user={ADA}^Aauth=Bearer x.y.z^A^A", True, id="Control-A spelled out"),
+        pytest.param(f"user={ADA}\x01auth=Bearer x.y.z\x01", None, id="cut off, perhaps by the log"),
+        pytest.param(f"user={ADA}\x01auth=Bearer x.y.z\x01\x01", False, id="in order"),
+    ],
+)
+def test_a_broken_sasl_string_is_a_cause_and_one_that_a_log_cut_off_is_none(sasl: str, malformed: bool | None) -> None:
+    found = pasted.read(
+        f"A1 AUTHENTICATE XOAUTH2 {base64.b64encode(sasl.encode()).decode()}\nA1 NO AUTHENTICATE failed."
+    )
+    first = causes.diagnose(found.evidence(), now=NOW).first
+    assert first is not None
+    assert (found.malformed, first.cause.id == "T8") == (malformed, malformed is True)
+    assert found.mailbox == ADA
+
+
+def test_java_s_trace_tells_a_password_from_a_token() -> None:
+    said = "javax.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful [X]"
+    found = pasted.read(f"DEBUG SMTP: AUTH LOGIN command trace suppressed\nDEBUG SMTP: AUTH LOGIN failed\n{said}")
+    assert [each.cause.id for each in causes.diagnose(found.evidence(), now=NOW).causes] == ["T7"]
+    found = pasted.read(f"DEBUG SMTP: AUTH XOAUTH2 command trace suppressed\n{said}")
+    assert "T7" not in [each.cause.id for each in causes.diagnose(found.evidence(), now=NOW).causes]
+
+
 def test_base64_over_several_lines_is_one_string() -> None:
     wrapped = "\n".join(SASL[at : at + 76] for at in range(0, len(SASL), 76))
     found = pasted.read(f"a1 AUTHENTICATE XOAUTH2 {wrapped}\na1 BAD Command Argument Error. 12")

@@ -65,7 +65,7 @@ _BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]
 _COMMANDS: Final = (
     re.compile(
         r"(?P<name>\bAUTH(?:ENTICATE)?\s{1,4}[\"']?(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|CRAM-MD5|NTLM)[\"']?\s{1,4})"
-        r"(?P<value>[^\s<'\"\\]{1,65536})",
+        r"(?P<value>(?!(?:command|failed)\b)[^\s<'\"\\]{1,65536})",
         re.IGNORECASE,
     ),
     # LOGIN user password, as IMAP has it; the name stays.

@@ -8,7 +8,7 @@ to a length, and read with patterns that take linear time.
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -75,6 +75,7 @@ class Pasted:
         protocol, kind, mailbox: As far as the text tells.
         token: What the first token in it says; None where there is none that can be read.
         cut: How many characters were left out in front.
+        malformed: Whether a SASL string in it has a flaw in its form; None where there is none.
     """
 
     tool: str = ""
@@ -87,6 +88,7 @@ class Pasted:
     mailbox: str = ""
     token: Claims | None = None
     cut: int = 0
+    malformed: bool | None = None
 
     @property
     def claims(self) -> Mapping[str, object]:
@@ -107,6 +109,7 @@ class Pasted:
             "kind": self.kind,
             "mailbox": self.mailbox,
             "claims": self.claims,
+            "malformed": self.malformed,
         }
         return Evidence(**{**own, **{name: value for name, value in known.items() if value is not None}})
 
@@ -123,6 +126,7 @@ def read(text: str) -> Pasted:
     heard = tuple(line for way, line in lines if way != "sent")
     sent = tuple(line for way, line in lines if way == "sent") or None
     answers = tuple(_answers(shown))
+    strings = [each.said for each in found if each.what == "sasl"]
     return Pasted(
         tool,
         shown,
@@ -134,6 +138,7 @@ def read(text: str) -> Pasted:
         next(iter(mailboxes), ""),
         token,
         cut,
+        _malformed(strings),
     )
 
 
@@ -175,19 +180,31 @@ def _sasl(coded: str) -> tuple[str, str, str]:
         data = base64.b64decode(coded + "=" * (-len(coded) % 4))
     except (binascii.Error, ValueError):
         return "", "", ""
-    fields = data.decode("utf-8", "replace").split(_SEP)
+    text = data.decode("utf-8", "replace")
+    spelled = re.search(r"\^A|\\x01|\\001", text) if _SEP not in text else None
+    fields = text.split(spelled[0] if spelled else _SEP)
     user, auth = fields[0].removeprefix("user="), fields[1] if len(fields) > 1 else ""
     token = auth.removeprefix("auth=Bearer ").strip()
     if not fields[0].startswith("user=") or not re.fullmatch(r"[^\x00-\x1f\x7f]{1,320}", user):
         return "", "", ""
     flaw = ""
-    if not auth.startswith("auth=Bearer "):
+    if spelled:
+        flaw = f"Control-A is spelled out as {spelled[0]}"
+    elif not auth.startswith("auth=Bearer "):
         flaw = "the word Bearer, or the Control-A in front of auth=, is missing"
     elif fields[2:] != ["", ""]:
         flaw = "it does not end in two Control-A, so it is cut off or wrapped"
     elif re.search(r"\s", auth.removeprefix("auth=Bearer ")):
         flaw = "there is a line end or a blank in the token"
     return user, token, flaw
+
+
+def _malformed(strings: Sequence[str]) -> bool | None:
+    """Return whether one of *strings*, as they are told of, is broken; None where none tells."""
+    # A log may have cut a string off, so a missing end proves nothing.
+    if any(re.search(r"line end or a blank|spelled out", said) for said in strings):
+        return True
+    return False if strings and not any(": " in said for said in strings) else None
 
 
 # --- the tool and its lines -----------------------------------------------------------------------
@@ -271,6 +288,8 @@ def _kind(sent: Iterable[str], text: str, token: Claims | None) -> Kind | None:
     if re.search(r"\b(?:AUTH|AUTHENTICATE) (?:XOAUTH2|OAUTHBEARER)\b", commands or text, re.IGNORECASE):
         return None
     password = re.search(r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN)\b|^\S{1,20} LOGIN |^PASS ", commands, re.M | re.I)
+    # Java's mail library leaves commands out that hold a password.
+    password = password or re.search(r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN) command trace suppressed", text)
     return "password" if password and not token else None
 
 

@@ -78,6 +78,7 @@ class Evidence:
         others: Other attempts, earlier or later; None where nobody tried.
         changes: What was changed lately; None where that was not asked.
         known: Signs that a person, or another look, has answered.
+        malformed: Whether the SASL string that was sent has a flaw in its form; None where none was seen.
     """
 
     attempt: Attempt | None = None
@@ -102,6 +103,7 @@ class Evidence:
     others: tuple[Attempt, ...] | None = None
     changes: tuple[Change, ...] | None = None
     known: Mapping[str, bool] = field(default_factory=dict)
+    malformed: bool | None = None
 
     def whole(self, *, now: datetime) -> "Evidence":
         """Return the same with what attempt and token tell in its place; tried *now* where nothing says when."""
@@ -314,6 +316,11 @@ def _owns(known: Evidence) -> bool:
 
 def _old_form(known: Evidence) -> Answer:
     return "\\" in known.mailbox if known.mailbox else None
+
+
+def _malformed(known: Evidence) -> Answer:
+    # What is sent from here is formed right.
+    return known.malformed if known.attempt is None else False
 
 
 def _consumer(known: Evidence) -> Answer:
@@ -586,6 +593,7 @@ RULES: Final[Mapping[str, Callable[[Evidence], Answer]]] = {
     "guest": _guest,
     "user_differs": _user_differs,
     "old_form": _old_form,
+    "sasl_malformed": _malformed,
     "principal_absent": _absent,
     "principal_wrong_id": _wrong_id,
     "no_full_access": _no_full_access,
