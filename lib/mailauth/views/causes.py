@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from ..catalogue import Cause
+from ..catalogue import Cause, Look
 from ..causes import Deciding, Diagnosis, Ranked, Standing
 from ..tokens import Finding
 from .markup import Badge, Cell, Tone, View
@@ -26,6 +26,14 @@ _NOTEBOOKS: Final = {
     "40": "40-grant-mailboxes",
     "50": "50-prove-mail-oauth",
 }
+_LOOKS: Final[dict[Look, str]] = {
+    "token": "the token",
+    "consent": "Entra",
+    "exchange": "Exchange",
+    "transcript": "the log",
+    "experiment": "an experiment",
+    "person": "by hand",
+}
 _COLUMNS: Final = ("Cause", "How sure", "Because", "Against", "What to do", "Where")
 _MOST_CHECKS: Final = 5
 
@@ -42,14 +50,14 @@ def diagnosis(
         by_token: What stops it before anything is sent, with the row of the catalogue.
     """
     rows = [*(_by_token(*each) for each in by_token), *map(_cause, found.causes)]
-    note = " ".join(filter(None, (shown, found.undecided if rows else "")))
+    note = " ".join(filter(None, (f"The words were: “{shown}”" if shown else "", found.undecided if rows else "")))
     yield Table(_COLUMNS, rows, title, note, empty=f"No cause is known. {shown or found.undecided}")
     if found.too_early:
         at = max(each.retest_at for each in found.too_early)
         said = [each.said for each in found.too_early]
         yield Callout("info", f"Too early to judge, retest at {_clock(at)}", said)
     if found.deciding:
-        yield _deciding(found.deciding[:_MOST_CHECKS], title)
+        yield _deciding(found.deciding[:_MOST_CHECKS])
 
 
 def _by_token(finding: Finding, cause: Cause) -> Sequence[Cell]:
@@ -73,9 +81,9 @@ def _where(cause: Cause) -> Cell:
     return f"notebook {name}" if name else None
 
 
-def _deciding(found: Sequence[Deciding], title: str) -> Table:
-    rows = [(each.ask, each.look, list(each.rows), each.cmdlet or None) for each in found]
-    return Table(("Check", "Where", "Decides", "Cmdlet"), rows, f"What would decide: {title}")
+def _deciding(found: Sequence[Deciding]) -> Table:
+    rows = [(each.ask, _LOOKS[each.look], list(each.rows), each.cmdlet or None) for each in found]
+    return Table(("Check", "Where", "Decides", "Cmdlet"), rows, "What would decide")
 
 
 def _clock(at: datetime) -> str:

@@ -28,6 +28,10 @@ _WHAT: Final = {
     "id": "For support",
 }
 _LONGEST: Final = 20_000
+_MORE: Final = (
+    "Paste more of the log, from the connection on.",
+    "Or prove the mailbox itself: notebook 50, or mailauth prove.",
+)
 _HINT: Final = (
     "A server's line, a message with an AADSTS number, an access token, or the log of another tool: the seed script "
     "Get-IMAPAccessToken.ps1, openssl, curl, swaks, a mail program.",
@@ -36,7 +40,11 @@ _KEPT: Final = (
     "What you pasted into the first cell held something secret. It is in no output, page or evidence of this run; the "
     "cell itself, and whatever ran this notebook with parameters, keep what they were given.",
 )
-_STEPS: Final = ("Empty the cell before you save the notebook.", "Next time use the form below, or mailauth diagnose.")
+_PLACE: Final = "Paste here, and press the button before you save: nothing of it is stored"
+_STEPS: Final = (
+    "Empty the cell before you save the notebook.",
+    "Next time use the form of step 1, or mailauth diagnose.",
+)
 
 
 def understood(found: Diagnosed, *, parameter: str = "") -> Stack:
@@ -87,7 +95,7 @@ def _none(found: Diagnosed) -> Callout:
         return Callout("info", "Nothing speaks against the token", [said])
     if found.openings:
         return Callout("attention", "The token fits no protocol for mail", ["Below is what each one lacks."])
-    return Callout("cannot know", "No cause is known", [found.diagnosis.undecided])
+    return Callout("cannot know", "No cause is known", [found.diagnosis.undecided], _MORE)
 
 
 def token(found: Diagnosed) -> Stack:
@@ -155,7 +163,7 @@ class Pasting:
     """A form to paste into; showing it shows the widgets, and below them what came of it.
 
     Whatever is pasted leaves the widget as soon as the field is left: a notebook may be saved with the state of its
-    widgets, and that state is not to hold a token.
+    widgets, and that state is not to hold a token. A save by the very click that leaves the field can come before.
 
     Args:
         diagnose: Returns what a text says, explained; the session's own.
@@ -193,9 +201,7 @@ class Panel:
         self.handle: Any = None
         self._text = ""
         # Not with each sign that is typed: the text arrives once, when the field is left, and is taken out at once.
-        self.field = ipywidgets.Textarea(
-            placeholder="Paste here: nothing of it is stored", continuous_update=False, rows=6
-        )
+        self.field = ipywidgets.Textarea(placeholder=_PLACE, continuous_update=False, rows=6)
         self.field.layout = ipywidgets.Layout(width="100%")
         self.field.observe(self._take, names="value")
         self.button = ipywidgets.Button(description="Explain it")
@@ -211,7 +217,7 @@ class Panel:
     def press(self, _button: object = None) -> None:
         """Explain what was pasted, and forget it."""
         text, self._text = self._text, ""
-        self.field.placeholder = "Paste here: nothing of it is stored"
+        self.field.placeholder = _PLACE
         self.button.disabled = True
         try:
             self.show(self.owner.results(text))

@@ -61,8 +61,12 @@ def summary(proof: Proof) -> Summary:
     if proof.good:
         return Summary("info", "Mail with OAuth works", said)
     if all(each.attempt.outcome in ("skipped", "no_token") for each in proof.tried):
-        return Summary("attention", "Nothing could be proven", said)
+        return Summary("attention", "Nothing could be proven", [*said, *_untried(proof)])
     return Summary("attention", "Mail with OAuth does not work everywhere", said)
+
+
+def _untried(proof: Proof) -> Sequence[str]:
+    return tuple(dict.fromkeys(each.row.said for each in proof.tried if each.row.said and each.row.flow is None))
 
 
 def planned(rows: Sequence[Row]) -> Table:
@@ -114,7 +118,7 @@ def _decided(tried: Tried) -> Cell:
     if one.outcome == "ok" and talk:
         return f"{talk.server or talk.host}, {talk.took_ms:,} ms"
     if one.no_token:
-        return [one.no_token.code, one.no_token.said]
+        return one.no_token.said if tried.row.said else [one.no_token.code, one.no_token.said]
     return (talk.reply or talk.said) if talk else one.said
 
 
@@ -141,7 +145,13 @@ def causes(proof: Proof) -> Stack:
     if len(shown) > _MOST_REFUSALS:
         said = f"{len(shown) - _MOST_REFUSALS:,} more kinds of refusal are in tables/attempts.csv and in the evidence."
         views.append(Callout("info", "Not all are shown", [said]))
-    return Stack(views or [Callout("info", "Nothing was refused", ["There is nothing to explain."])])
+    return Stack(views or [_nothing(proof)])
+
+
+def _nothing(proof: Proof) -> Callout:
+    if untried := _untried(proof):
+        return Callout("cannot know", "Not all could be tried", untried)
+    return Callout("info", "Nothing was refused", ["There is nothing to explain."])
 
 
 def _alike(found: Iterable[Explained]) -> Iterable[Sequence[Explained]]:

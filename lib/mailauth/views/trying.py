@@ -13,7 +13,10 @@ from .tables import Callout
 
 __all__ = ["Trial"]
 
-_HINT = ("Set mailboxes in the first cell to one or more addresses, with commas; protocols, app and flow narrow it.",)
+_HINT = (
+    "In JupyterLab, type an address and press the button; the answer stands here.",
+    "Set mailboxes in the first cell where there is no button, or where the evidence is to hold it.",
+)
 
 
 @dataclass(frozen=True)
