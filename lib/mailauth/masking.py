@@ -62,10 +62,12 @@ _FILE: Final = re.compile(
     re.MULTILINE,
 )
 _BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]{1,65536})", re.IGNORECASE)
+# What a server offers is no secret, and what support looks for.
+_MECHANISM: Final = r"(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|CRAM-MD5|NTLM|GSSAPI|SCRAM-[A-Z0-9-]{1,20})(?![A-Za-z0-9+/=])"
 _COMMANDS: Final = (
     re.compile(
         r"(?P<name>\bAUTH(?:ENTICATE)?\s{1,4}[\"']?(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|CRAM-MD5|NTLM)[\"']?\s{1,4})"
-        r"(?P<value>(?!(?:command|failed)\b)[^\s<'\"\\]{1,65536})",
+        rf"(?P<value>(?!{_MECHANISM}|(?:command|failed)\b)[^\s<'\"\\]{{1,65536}})",
         re.IGNORECASE,
     ),
     # LOGIN user password, as IMAP has it; the name stays.
@@ -75,14 +77,16 @@ _COMMANDS: Final = (
     ),
     # A name that is no address: only where a tag stands in front and nothing but the password behind.
     re.compile(
-        r"(?P<name>\b[A-Za-z0-9.]{1,20}\sLOGIN\s(?!completed|failed)[^\s\"]{1,320}\s)"
+        r"(?P<name>\b(?!AUTH\s)[A-Za-z0-9.]{1,20}\sLOGIN\s(?!completed|failed)[^\s\"]{1,320}\s)"
         r"(?P<value>[^\s\"'\\]{1,400})(?=(?:\\r\\n)?['\"]?\s{0,4}$)",
         re.MULTILINE,
     ),
     re.compile(r"(?P<name>(?:^|[\s'\":>])PASS\s{1,4})(?P<value>[^\r\n'\\]{1,400})", re.MULTILINE),
 )
 # Control-A, also as programs write it.
-_FIELDS: Final = re.compile(r"(?P<name>auth=)(?P<value>(?!Bearer <)[^\x01\r\n\"']{1,65536})", re.IGNORECASE)
+_FIELDS: Final = re.compile(
+    rf"(?P<name>auth=)(?P<value>(?!Bearer <|{_MECHANISM})[^\x01\r\n\"']{{1,65536}})", re.IGNORECASE
+)
 _ENTRA: Final = re.compile(r"[A-Za-z0-9_.~-]{0,8}\dQ~[A-Za-z0-9_.~-]{20,64}")
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]{0,65536}){0,4}")
 # Longer than any id, and than what people name things; a thumbprint has 40 or 64 signs of hex.
