@@ -101,6 +101,16 @@ def test_nothing_refused_is_nothing_to_explain() -> None:
     assert "Nothing was refused" in str(views.causes(proof(tried())).views[0])
 
 
+def test_without_an_app_nothing_is_good_news_and_the_next_step_is_named() -> None:
+    said = "No mail app is in the tenants file for this tenant: notebook 20 registers one."
+    one = tried("no_token", no_token=NoToken("not_registered", said=said))
+    found = Proof((replace(one, row=replace(one.row, flow=None, said=said)),), (), Gathered())
+    for view in (views.summary(found), views.matrix(found), views.causes(found)):
+        assert said in str(view)
+    assert "Nothing was refused" not in str(views.causes(found))
+    assert "not_registered" not in str(views.matrix(found))
+
+
 def test_too_early_names_the_time() -> None:
     change = Change("full_access", NOW - timedelta(minutes=4), "Let daemon open ada@x.example")
     known = Gathered(recent=(Recent(change, "ada@x.example"),))
