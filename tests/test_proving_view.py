@@ -105,9 +105,9 @@ def test_without_an_app_nothing_is_good_news_and_the_next_step_is_named() -> Non
     said = "No mail app is in the tenants file for this tenant: notebook 20 registers one."
     one = tried("no_token", no_token=NoToken("not_registered", said=said))
     found = Proof((replace(one, row=replace(one.row, flow=None, said=said)),), (), Gathered())
-    for view in (views.summary(found), views.matrix(found), views.causes(found)):
+    for view in (views.summary(found), views.matrix(found), *views.causes(found).views):
         assert said in str(view)
-    assert "Nothing was refused" not in str(views.causes(found))
+    assert "Nothing was refused" not in str(views.causes(found).views[0])
     assert "not_registered" not in str(views.matrix(found))
 
 
