@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -164,7 +163,6 @@ def test_the_command_shows_the_undo_and_its_script_before_it_is_told_to_apply(wo
 
 
 @pytest.mark.parametrize("step", LOOKS)
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_what_a_killed_run_did_is_taken_back(woods: Woods, step: str) -> None:
     before, faults = woods.state(), woods.practice.backend.faults
     faults.add("graph", "latency", operation=LOOKS[step], after=1, seconds=100.0)
@@ -177,7 +175,7 @@ def test_what_a_killed_run_did_is_taken_back(woods: Woods, step: str) -> None:
         assert child.poll() is None
         assert time.monotonic() < ends
         time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait(30)
     faults.clear()
     assert woods.state() != before
