@@ -309,7 +309,7 @@ def _thinner(evidence: Evidence) -> Iterator[Evidence]:
 _ALL = tuple(thin for case in CASES for thin in _thinner(case.evidence))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
 def test_what_is_taken_away_makes_no_cause_surer(evidence: Evidence, parts: frozenset[str]) -> None:
     before = _sureness(_diagnose(evidence))
@@ -319,7 +319,7 @@ def test_what_is_taken_away_makes_no_cause_surer(evidence: Evidence, parts: froz
         assert fresh or _SURE.get(each.standing, 0) <= before.get(each.cause.id, 0), each.cause.id
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(_ALL), st.frozensets(st.sampled_from(_PARTS)))
 def test_certain_means_alone(evidence: Evidence, parts: frozenset[str]) -> None:
     found = _diagnose(_without(evidence, parts))
@@ -568,7 +568,7 @@ def _contradicts(answers: Mapping[str, bool]) -> bool:
     )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     words=st.sampled_from(_WORDS),
     kind=st.sampled_from(["app", "delegated"]),

@@ -65,7 +65,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
     "asked",
     [
         pytest.param({"flow": "app-only"}, id="app-only"),
-        pytest.param({"flow": "delegated", "clients": "program"}, id="delegated"),
+        pytest.param({"flow": "delegated", "clients": "program"}, id="delegated", marks=pytest.mark.full),
     ],
 )
 def test_it_plans_registers_proves_and_takes_back(book: Book, asked: dict[str, str]) -> None:

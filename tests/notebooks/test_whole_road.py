@@ -90,7 +90,7 @@ def road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield Road(practice, tmp_path)
 
 
-@pytest.mark.parametrize("smtp", ["consent", "rbac"])
+@pytest.mark.parametrize("smtp", ["consent", pytest.param("rbac", marks=pytest.mark.full)])
 def test_an_app_that_acts_as_itself_is_let_in_everywhere_and_the_undo_leaves_nothing(road: Road, smtp: str) -> None:
     before = road.held()
     road.run("20-register-app", flow="app-only", smtp=smtp)
