@@ -576,6 +576,7 @@ def _contradicts(answers: Mapping[str, bool]) -> bool:
     rest=st.sampled_from([None, False]),
     data=st.data(),
 )
+@pytest.mark.full
 def test_whatever_the_signs_say_less_of_them_makes_no_cause_surer(
     words: str, kind: catalogue.Kind, answers: dict[str, bool], rest: bool | None, data: st.DataObject
 ) -> None:

@@ -95,6 +95,7 @@ def test_no_output_and_no_file_of_a_run_holds_the_secret(book: Book) -> None:
     assert all(text not in each for each in (shown, state, *reports))
 
 
+@pytest.mark.full
 def test_it_rotates_and_retires(book: Book) -> None:
     # What one run has registered, the same run may renew.
     book.run(flow="app-only", apply=True, rotate="file")

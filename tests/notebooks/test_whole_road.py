@@ -105,6 +105,7 @@ def test_an_app_that_acts_as_itself_is_let_in_everywhere_and_the_undo_leaves_not
     assert road.held() == before
 
 
+@pytest.mark.full
 def test_people_are_let_in_everywhere_with_their_own_rights(road: Road) -> None:
     road.run("20-register-app", flow="delegated", clients="program")
     road.run("30-consent")

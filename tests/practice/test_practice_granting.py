@@ -397,6 +397,7 @@ def test_the_only_person_on_a_shared_mailbox_is_found_with_what_they_may_send_as
         assert (change.steps, {check.outcome for check in change.checks}) == ((), {"ok"})
 
 
+@pytest.mark.full
 def test_the_command_plans_grants_and_prints_the_script(tmp_path: Path) -> None:
     with granting(tmp_path, bare(), ADA) as lab:
         planned = command(tmp_path, "grant")
