@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from mailauth import cli
 from mailauth.clouds import Cloud
+from mailauth.dialogue import bearer
 from mailauth.errors import MailauthError
 from mailauth.proof import NoToken
 from mailauth.secretrefs import SecretRef
@@ -244,7 +245,7 @@ def test_no_conversation_shows_the_token(watch: Watch, tmp_path: Path) -> None:
         ended = mailing.delegated(practice, made, exp=int(practice.backend.now().timestamp()) - 600)
         for protocol in PROTOCOLS:
             for token in (good, ended, mailing.delegated(practice, made, scp="Mail.Read")):
-                watched.show(repr(mail.talk(hosts, protocol, ADA, token)))
+                watched.show(repr(mail.talk(hosts, protocol, bearer(ADA, token))))
     assert [text.count("refused") > 0 for text in watched.texts.values()] == [False, True, True] * 3
     assert watched.leaks() == []
 
@@ -296,7 +297,7 @@ def test_no_server_that_says_the_token_again_has_it_shown(
     act = partial(repeat, protocol=protocol, how=how, context=context)
     with running(woodgrove()) as practice, serving(act, context=None if protocol == "smtp" else context) as server:
         watched = watch(practice, token=TOKEN)
-        talk = mail.talk(at(server.address, ca_file), protocol, ADA, TOKEN, timeout_s=10)
+        talk = mail.talk(at(server.address, ca_file), protocol, bearer(ADA, TOKEN), timeout_s=10)
         watched.show(repr(talk))
     assert (talk.outcome, talk.stage) == ("refused", "authenticate")
     assert TOKEN.encode() in b64decode(max(re.findall(rb"[A-Za-z0-9+/=]{40,}", bytes(server.seen)), key=len))

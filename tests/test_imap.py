@@ -7,7 +7,7 @@ import pytest
 
 from mailauth import basic
 from mailauth.imap import Imap
-from tests.wiretalk import CANARY, RESPONSE, SIGN_IN, USER, converse, feed, told, wire
+from tests.wiretalk import CANARY, RESPONSE, SIGN_IN, USER, converse, ends, feed, told, wire
 
 NAME = base64.b64encode("FR0P281CA0041.DEUP281.PROD.OUTLOOK.COM".encode("utf-16-le")).decode()
 GREETING = f"* OK The Microsoft Exchange IMAP4 service is ready. [{NAME}]"
@@ -215,13 +215,7 @@ ENDINGS = [
 )
 def test_each_ending(said: list[str], outcome: str, stage: str, reply: str, why: str) -> None:
     dialogue = Imap(SIGN_IN)
-    converse(dialogue, *said)
-    talk = told(dialogue)
-    assert (talk.outcome, talk.stage) == (outcome, stage)
-    assert talk.reply.startswith(reply)
-    assert bool(talk.reply) == bool(reply)
-    assert why in talk.said
-    assert bool(talk.said) == bool(why)
+    ends(dialogue, said, outcome, stage, reply, why)
     assert dialogue.ended
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mailauth import basic
 from mailauth.clouds import Cloud
-from mailauth.dialogue import SignIn
+from mailauth.dialogue import SignIn, bearer
 from mailauth.proof import Talk
 from mailauth.services import mail
 from mailauth.tenants import Protocol
@@ -46,7 +46,7 @@ def hosts(imap: str, pop: str, smtp: str, ca_file: Path) -> Cloud:
 
 
 def tried(world: World, protocol: Protocol, user: str, token: str, **options: Any) -> Talk:
-    talk = mail.talk(world.hosts, protocol, user, token, **options)
+    talk = mail.talk(world.hosts, protocol, bearer(user, token), **options)
     assert leaked(repr(talk), token) == []
     return talk
 
@@ -146,7 +146,7 @@ def test_submission_that_is_switched_off_says_so(world: World) -> None:
     ],
 )
 def test_a_password_is_refused(world: World, protocol: Protocol, sign_in: SignIn, reply: str) -> None:
-    talk = mail.talk_with(world.hosts, protocol, sign_in)
+    talk = mail.talk(world.hosts, protocol, sign_in)
     assert (talk.outcome, talk.stage) == ("refused", "authenticate")
     assert talk.reply.startswith(reply)
     assert "wrong horse" not in repr(talk)

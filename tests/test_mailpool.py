@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mailauth.dialogue import bearer
 from mailauth.proof import Talk
 from mailauth.services import mail, mailpool
 from mailauth.tenants import Protocol
@@ -167,7 +168,7 @@ def test_many_at_once_are_much_faster_than_in_turn(tmp_path: Path) -> None:
         hosts = {"imap": one.address, "pop": two.address, "smtp": three.address}
 
         def talk(job: Job) -> Talk:
-            return mail.talk(cloud(hosts[job.protocol], ca_file), job.protocol, job.mailbox, CANARY)
+            return mail.talk(cloud(hosts[job.protocol], ca_file), job.protocol, bearer(job.mailbox, CANARY))
 
         began = time.monotonic()
         assert {talk(job).outcome for job in jobs(2)} == {"ok"}

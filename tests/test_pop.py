@@ -7,7 +7,7 @@ import pytest
 
 from mailauth import basic
 from mailauth.pop import Pop
-from tests.wiretalk import CANARY, RESPONSE, SIGN_IN, USER, converse, told
+from tests.wiretalk import CANARY, RESPONSE, SIGN_IN, USER, converse, ends, told
 
 NAME = base64.b64encode("FR0P281CA0041.DEUP281.PROD.OUTLOOK.COM".encode("utf-16-le")).decode()
 GREETING = f"+OK The Microsoft Exchange POP3 service is ready. [{NAME}]"
@@ -78,14 +78,7 @@ ENDINGS = [
     ("said", "outcome", "stage", "reply", "why"), [one[1:] for one in ENDINGS], ids=[one[0] for one in ENDINGS]
 )
 def test_each_ending(said: list[str], outcome: str, stage: str, reply: str, why: str) -> None:
-    dialogue = Pop(SIGN_IN)
-    converse(dialogue, *said)
-    talk = told(dialogue)
-    assert (talk.outcome, talk.stage) == (outcome, stage)
-    assert talk.reply.startswith(reply)
-    assert bool(talk.reply) == bool(reply)
-    assert why in talk.said
-    assert bool(talk.said) == bool(why)
+    ends(Pop(SIGN_IN), said, outcome, stage, reply, why)
 
 
 def test_user_and_pass_are_sent_when_asked_and_not_shown() -> None:

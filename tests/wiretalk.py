@@ -3,7 +3,7 @@
 import base64
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from mailauth.dialogue import Dialogue, Event, StartTls, bearer
@@ -77,6 +77,25 @@ def converse(dialogue: Dialogue, greeting: str, *replies: str, closes: bool = Tr
     if closes:
         dialogue.receive(b"")
     return sent
+
+
+def ends(dialogue: Dialogue, said: Sequence[str], outcome: str, stage: str, reply: str, why: str) -> None:
+    """Have *dialogue* talk to a server that says *said*, and compare how it ends.
+
+    Args:
+        dialogue: Just made.
+        said: The greeting and the replies.
+        outcome, stage: As in `Talk`.
+        reply: How the deciding line begins; empty where there is none.
+        why: What our own words hold; empty where there are none.
+    """
+    converse(dialogue, *said)
+    talk = told(dialogue)
+    assert (talk.outcome, talk.stage) == (outcome, stage)
+    assert talk.reply.startswith(reply)
+    assert bool(talk.reply) == bool(reply)
+    assert why in talk.said
+    assert bool(talk.said) == bool(why)
 
 
 def feed(dialogue: Dialogue, data: bytes) -> list[Event]:

@@ -5,7 +5,6 @@ Nothing is opened here: the engine is handed in, and what it could not answer co
 
 import ipaddress
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,13 +15,13 @@ from . import kql, results
 from .coverage import Coverage, Window
 from .engines import Engine, Row, Schema
 from .errors import ConfigurationError, QueryError, SourceError
+from .guids import is_guid
 from .summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, TableDay
 
 __all__ = ["Parameters", "ask", "network_pattern", "texts", "together"]
 
 _Made = TypeVar("_Made")
 
-_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -122,7 +121,7 @@ class Parameters:
     def of(self, name: str, window: Window) -> dict[str, kql.Value]:
         """Return the values that the query *name* takes over *window*."""
         # Records hold ids: a domain is in none of them.
-        tenant = self.tenant_id.strip().lower() if _GUID.fullmatch(self.tenant_id.strip()) else ""
+        tenant = self.tenant_id.strip().lower() if is_guid(self.tenant_id.strip()) else ""
         if name == "adoption":
             return {"tenant": tenant, "registered_apps": self.registered_apps}
         if name != "mail_signins":

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -12,12 +11,13 @@ from typing import Any, NoReturn, get_args
 
 import click
 
-from . import checks, escape, fleet, powershell, roads, runbookapps, session, tenants
+from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, tenants
 from .errors import MailauthError
+from .guids import is_guid
 from .plan import Plan, Receipt
 from .services import children, pasting, store
 from .session import roads as leading
-from .session.signing_in import SignInFlow
+from .tenants import PersonKind
 from .views import changing, consenting, diagnosing, proving, registering
 from .views import roads as road_views
 from .views import scripts as script_views
@@ -171,18 +171,16 @@ def consent(
     """
     if not grant and (apply or people or clients or remove):
         raise click.UsageError("--apply, --people, --client and --remove go with --grant.")
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
+    run = _opened(config, tenant, out)
     if app:
-        chosen = replace(chosen, mail_apps=(_mail_app(chosen, app),))
-    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+        run = replace(run, tenant=replace(run.tenant, mail_apps=(_mail_app(run.tenant, app),)))
     state = run.consents.look()
     if grant:
         change = run.consents.plan(state, people=people, clients=clients, remove=remove)
         return _changed(run, change, config, apply=apply)
     for each in run.consents.links(state):
         click.echo("".join(f"{each.app}: {link.title}\n  {link.url}\n" for link in each.links))
-    click.echo(f"{consenting.held(state)}\n")
+    _show(consenting.held(state))
     # The text of a check may hold what somebody named an app.
     for check in state.checks:
         click.echo(escape.line(str(check), limit=1_000))
@@ -223,9 +221,7 @@ def grant(
 
     Ends with 0 where nothing is left to do. Applying leaves a receipt, which `mailauth undo` takes back.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
-    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+    run = _opened(config, tenant, out)
     if collector:
         click.echo(run.mailboxes.collecting(signs_in=signs_in).text.replace(powershell.NEWLINE, "\n"))
         return 0
@@ -279,9 +275,7 @@ def prove(
 
     Ends with 0 where all went well, 1 where something did not, 2 where something asked for is wrong, 130 after Ctrl-C.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
-    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).proofs
+    part = _opened(config, tenant, out).proofs
     asked = {"mailboxes": mailboxes, "protocols": protocols, "flow": flows}
     rows = part.rows(app=app, signs_in=signs_in, **{name: ",".join(each) for name, each in asked.items()})
     proof = part.retest(part.diagnosed(part.attempts(rows, send=send)), minutes=wait)
@@ -289,8 +283,7 @@ def prove(
     if as_json:
         click.echo(json.dumps(part.record(proof, closed), indent=1))
     else:
-        for view in (*proving.result(proof).views, *([proving.closed(closed)] if closed else [])):
-            click.echo(f"{view}\n")
+        _show(*proving.result(proof).views, *([proving.closed(closed)] if closed else []))
     good = proof.good and (closed is None or closed.state == "closed")
     return 130 if proof.interrupted else int(not good)
 
@@ -309,9 +302,7 @@ def diagnose(file: str, config: str, tenant: str, mailbox: str, look: bool, as_j
     A token is read for what it says of itself, and shown as its length. Ends with 0 where something is recognised,
     1 where nothing is, 2 where something asked for is wrong.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
-    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).diagnoses
+    part = _opened(config, tenant, out).diagnoses
     if file == "-":
         if sys.stdin.isatty():
             click.echo("Paste, then press Ctrl-D (on Windows Ctrl-Z and Enter).", err=True)
@@ -322,8 +313,7 @@ def diagnose(file: str, config: str, tenant: str, mailbox: str, look: bool, as_j
     if as_json:
         click.echo(json.dumps(part.record(found), indent=1))
     else:
-        for view in diagnosing.result(found).views:
-            click.echo(f"{view}\n")
+        _show(*diagnosing.result(found).views)
     return int(not found.recognised)
 
 
@@ -351,9 +341,7 @@ def bundle(
     There is no token and no secret in it; mail addresses and ids are real. Prints where it is, and ends with 0 once it
     is written, whatever was refused.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
-    run = session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+    run = _opened(config, tenant, out)
     asked = {"mailboxes": mailboxes, "protocols": protocols, "flow": flows}
     rows = run.proofs.rows(app=app, **{name: ",".join(each) for name, each in asked.items()})
     proof = run.proofs.diagnosed(run.proofs.attempts(rows, show_folders=folders))
@@ -362,12 +350,28 @@ def bundle(
     return 130 if proof.interrupted else 0
 
 
+def _opened(config: str, tenant: str, out: str = "reports") -> session.Run:
+    """Return a run on one tenant of a file; paths are meant from the working directory, as a terminal means them."""
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = configuration.tenant(tenant)
+    return session.Run(configuration, chosen, Path(out).resolve() / chosen.name)
+
+
+def _show(*views: object) -> None:
+    for view in views:
+        click.echo(f"{view}\n")
+
+
+def _show_receipt(receipt: Receipt, config: str) -> None:
+    """Show what became of a plan, or the plan where nothing was tried."""
+    shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(receipt.plan)
+    _show(*shown.views)
+
+
 def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:
     """Show a plan, carry it out where it is to be, and return 0 where nothing is left to do."""
     receipt = run.carry_out(change, apply=apply)
-    shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)
-    for view in shown.views:
-        click.echo(f"{view}\n")
+    _show_receipt(receipt, config)
     refused = checks.worst(change.checks) in ("wrong", "cannot know")
     return int(refused or not receipt.whole)
 
@@ -409,13 +413,11 @@ def register(
     Ends with 0 where nothing is left to do. The app's id and where its credential is kept go into state/TENANT.yaml
     beside the tenants file; the receipt is taken back by `mailauth undo`.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
-    part = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).registrations
+    part = _opened(config, tenant, out).registrations
     wanted = part.wanted(app, **asked)
     look = part.look(wanted)
     place = part.place(look, wanted, keep_in=keep_in, make=make_key)
-    click.echo(f"{registering.lint(part.lint(look, wanted, place))}\n")
+    _show(registering.lint(part.lint(look, wanted, place)))
     if rotate:
         change, place = part.rotate(look, wanted, place, keep_in=rotate)
     elif retire:
@@ -428,11 +430,10 @@ def register(
         click.echo(kept.text if kept else str(registering.no_script(change)))
         return 0
     receipt = part.apply(change, look, wanted, place, apply=apply)
-    for view in (changing.receipt(receipt, config=config) if receipt.applied else changing.plan(change)).views:
-        click.echo(f"{view}\n")
+    _show_receipt(receipt, config)
     if rotate and receipt.applied and receipt.whole:
         proof = part.prove(look, wanted, place, note=True)
-        click.echo(f"{registering.proof(proof)}\n")
+        _show(registering.proof(proof))
         return int(proof.outcome != "ok")
     return int(checks.worst(change.checks) == "wrong" or not receipt.whole)
 
@@ -448,12 +449,9 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     Ends with 0 where nothing is left to take back, with 1 where something is.
     """
     path = receipt.resolve()
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    run = session.Run(configuration, configuration.tenant(tenant), _folder_of(path))
+    run = replace(_opened(config, tenant), folder=_folder_of(path))
     done = run.take_back(path, apply=apply)
-    shown = [changing.plan(done.plan), *([changing.receipt(done, config=config)] if apply else [])]
-    for view in (each for stack in shown for each in stack.views):
-        click.echo(f"{view}\n")
+    _show(*changing.plan(done.plan).views, *(changing.receipt(done, config=config).views if apply else ()))
     if not apply and done.plan.steps:
         click.echo(powershell.script(done.plan).replace(powershell.NEWLINE, "\n"))
     return int(not done.whole)
@@ -466,7 +464,7 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     "--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where receipts go."
 )
 @click.option("--multi-tenant", "multi", is_flag=True, help="Let other tenants consent to them as well.")
-@click.option("--sign-in", "flow", default="interactive", show_default=True, type=click.Choice(get_args(SignInFlow)))
+@click.option("--sign-in", "flow", default="interactive", show_default=True, type=click.Choice(get_args(PersonKind)))
 @click.option("--apply", is_flag=True, help="Make them; without it, what would be made is shown.")
 @click.option(
     "--print", "printed", is_flag=True, help="Show the same as PowerShell, for an administrator; asks nobody."
@@ -475,30 +473,29 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     "--link", default="", metavar="CLIENT_ID", help="Show a customer's link for an app that exists; asks nobody."
 )
 def runbook_app(
-    config: str, tenant: str, out: str, multi: bool, flow: SignInFlow, apply: bool, printed: bool, link: str
+    config: str, tenant: str, out: str, multi: bool, flow: PersonKind, apply: bool, printed: bool, link: str
 ) -> int:
     """Make the two app registrations of your own that the runbook signs in with: one reads, one changes.
 
     Somebody signs in once to Microsoft Graph Command Line Tools for it, because no app of your own can exist yet; what
     is agreed to there stands in the receipt. The ids go into state/TENANT.yaml beside the tenants file.
     """
-    configuration = tenants.load(tenants.locate(config, Path.cwd()))
-    chosen = configuration.tenant(tenant)
+    run = _opened(config, tenant, out)
     if apply and (printed or link):
         raise click.UsageError("--print and --link only show; leave out --apply, or leave out the other.")
-    if link and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", link):
+    if link and not is_guid(link):
         raise click.UsageError(f"--link: found {link!r}; expected an application id, as the portal shows it.")
     if printed or link:
-        where = {"tenant_id": chosen.tenant_id, "client_id": link}
+        where = {"tenant_id": run.tenant.tenant_id, "client_id": link}
         click.echo(
-            runbookapps.consent_link(chosen.cloud, **where) if link else runbookapps.commands(chosen, multi=multi)
+            runbookapps.consent_link(run.tenant.cloud, **where)
+            if link
+            else runbookapps.commands(run.tenant, multi=multi)
         )
         return 0
-    parts = session.Run(configuration, chosen, Path(out).resolve() / chosen.name).signing_in
-    receipt = parts.make_apps(multi=multi, flow=flow) if apply else Receipt(parts.plan_apps(multi=multi, flow=flow))
-    shown = changing.receipt(receipt, config=config) if receipt.applied else changing.plan(receipt.plan)
-    for view in shown.views:
-        click.echo(f"{view}\n")
+    part = run.signing_in
+    receipt = part.make_apps(multi=multi, flow=flow) if apply else Receipt(part.plan_apps(multi=multi, flow=flow))
+    _show_receipt(receipt, config)
     return int(not receipt.whole)
 
 
@@ -514,7 +511,7 @@ def show_roads(config: str, names: tuple[str, ...], written: bool) -> int:
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     chosen = [configuration.tenant(name) for name in dict.fromkeys(names or configuration.names)]
     found = list(leading.ways([session.Run(configuration, tenant, Path()) for tenant in chosen]))
-    click.echo(f"{road_views.fleet(found)}\n")
+    _show(road_views.fleet(found))
     common = roads.shared(chosen)
     looked = [*((way.road.tenant, way.road.checks) for way in found), ("several tenants", common)]
     for where, check in ((where, check) for where, each in looked for check in each if check.outcome != "ok"):
@@ -558,7 +555,7 @@ def _mail_app(tenant: tenants.Tenant, name: str) -> tenants.MailApp:
 
 
 def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    wanted = tuple(part.strip() for part in text.split(",") if part.strip())
+    wanted = parameters.listed(text)
     wrong = [part for part in wanted if part not in allowed]
     if wrong:
         raise click.UsageError(f"{option}: found {wrong[0]!r}; expected any of {', '.join(allowed)}.")

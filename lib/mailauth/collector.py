@@ -23,8 +23,18 @@ from .coverage import Coverage
 from .errors import ConfigurationError
 from .grants import Found, Held
 from .literals import NEWLINE, comment, literal, quoted
-from .organization import SMTP_ROLE, Answer, Missing, Organization, named, organization
-from .plan import Cmdlet, Value
+from .organization import (
+    ASKED_FOR_ALL,
+    ASKED_ONCE,
+    EVERYTHING,
+    SMTP_ROLE,
+    Answer,
+    Missing,
+    Organization,
+    named,
+    organization,
+)
+from .plan import Cmdlet
 from .powershell import functions, invoked
 from .tenants import Tenant
 
@@ -35,7 +45,6 @@ SCHEMA: Final = "mailauth/collected/1"
 _SOURCE: Final = "script"
 _LONGEST: Final = 200_000_000  # characters; a tenant of 10,000 mailboxes fills a tenth
 _SCOPES: Final = ("Application.Read.All", "Directory.Read.All", "Policy.Read.All")
-_EVERYTHING: Final[Mapping[str, Value]] = {"ResultSize": "Unlimited"}
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Get-TransportConfig": ("SmtpClientAuthenticationDisabled", "AllowLegacyTLSClients"),
@@ -113,22 +122,9 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """What is kept of each cmdlet's rows: what `organization` reads, without the display names of people."""
 
 _ONCE: Final = (
-    Cmdlet("Get-TransportConfig"),
-    Cmdlet("Get-OrganizationConfig"),
-    Cmdlet("Get-AuthenticationPolicy"),
-    Cmdlet("Get-CASMailboxPlan"),
-    Cmdlet("Get-AcceptedDomain"),
-    Cmdlet("Get-ServicePrincipal"),
-    Cmdlet("Get-ManagementScope"),
-    Cmdlet("Get-ManagementRoleAssignment"),
+    *ASKED_ONCE,
     Cmdlet("Get-ManagementRole", {"Identity": SMTP_ROLE}),
-    Cmdlet("Get-RecipientPermission", _EVERYTHING),
-)
-_BULK: Final = (
-    Cmdlet("Get-Mailbox", _EVERYTHING),
-    Cmdlet("Get-CASMailbox", _EVERYTHING),
-    Cmdlet("Get-User", _EVERYTHING),
-    Cmdlet("Get-Recipient", {"RecipientTypeDetails": ["MailUser"], **_EVERYTHING}),
+    Cmdlet("Get-RecipientPermission", EVERYTHING),
 )
 _PER_MAILBOX: Final = {"rights": "Get-MailboxPermission", "statistics": "Get-MailboxStatistics"}
 
@@ -269,10 +265,12 @@ def _exchange() -> Iterator[str]:
     yield "$Exchange = @{}"
     yield from (_part(cmdlet, "Get-Part") for cmdlet in _ONCE)
     yield "if ($Mailbox.Count -eq 0) {"
-    yield from (f"    {_part(cmdlet, 'Get-Part')}" for cmdlet in _BULK)
+    yield from (f"    {_part(cmdlet, 'Get-Part')}" for cmdlet in ASKED_FOR_ALL)
     yield "}"
     yield "else {"
-    yield from (f"    {_part(Cmdlet(cmdlet.name), 'Get-PartOfEach', ' -Identity $Address')}" for cmdlet in _BULK)
+    yield from (
+        f"    {_part(Cmdlet(cmdlet.name), 'Get-PartOfEach', ' -Identity $Address')}" for cmdlet in ASKED_FOR_ALL
+    )
     yield "}"
     yield from (f"${name.capitalize()} = @{{}}" for name in _PER_MAILBOX)
     yield "foreach ($Address in $Mailbox) {"

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
 from .clouds import Cloud
+from .guids import is_guid
 from .tenants import Protocol
 
 __all__ = [
@@ -44,7 +45,6 @@ _PUBLIC: Final = "https://outlook.office365.com"
 _RECEIVE_SCOPE: Final = "https://ps.outlook.com/.default"
 _LOOPBACK: Final = ("localhost", "127.0.0.1")
 _CODE: Final = re.compile(r"AADSTS\d+")
-_GUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _TENANT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -132,7 +132,7 @@ def links(
     """
     if not _TENANT.fullmatch(tenant) or tenant.lower() in ("common", "consumers"):
         raise ValueError(f"tenant: found {tenant!r}; expected the tenant's id or a verified domain")
-    if not re.fullmatch(_GUID, client_id):
+    if not is_guid(client_id):
         raise ValueError(f"client_id: found {client_id!r}; expected the application id, a GUID")
     root = f"{cloud.login.rstrip('/')}/{quote(tenant)}"
     back = {"redirect_uri": redirect_uri, "state": state} if redirect_uri else {}
@@ -251,7 +251,7 @@ def _doubts(parts: SplitResult, fields: Mapping[str, str], asked: AppLinks | Non
     elif not _is_there(parts, _parts(asked.redirect_uri)):
         yield f"It came back to {parts.scheme}://{parts.netloc}{parts.path}, not to {asked.redirect_uri}."
     named = fields.get("tenant", "")
-    if named and re.fullmatch(_GUID, tenant_id) and named.lower() != tenant_id.lower():
+    if named and is_guid(tenant_id) and named.lower() != tenant_id.lower():
         yield f"It speaks of tenant {named}, and {tenant_id} was asked."
 
 

@@ -3,7 +3,6 @@
 Text in, values out. Who asks for more, the tenant's directory or Exchange, hands in what was found.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from .causes import Diagnosis, Ranked
 from .clouds import Cloud
 from .coverage import Coverage
 from .grants import Found
+from .guids import is_guid
 from .organization import Organization
 from .pasted import Pasted
 from .recently import Recent
@@ -25,7 +25,6 @@ from .tokens import Claims, Finding, Need
 __all__ = ["Diagnosed", "Known", "Opening", "app", "causes_record", "diagnosed", "mailbox", "need", "record"]
 
 _PROTOCOLS: Final[tuple[Protocol, ...]] = ("imap", "pop", "smtp")
-_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOST_TEXT: Final = 18_000
 
 
@@ -165,7 +164,7 @@ def _of_tenant(tenant: Tenant, known: Known, box: str, app_id: str) -> dict[str,
     held = known.consents.held.get(app_id) if known.consents else None
     names = {box, *(found.names if known.organization and (found := known.organization.mailbox(box)) else ())}
     return {
-        "tenant_id": tenant.tenant_id if _GUID.fullmatch(tenant.tenant_id) else "",
+        "tenant_id": tenant.tenant_id if is_guid(tenant.tenant_id) else "",
         "audiences": tokens.audiences(tenant.cloud),
         "rbac": known.app.smtp == "rbac" if known.app else None,
         "enterprise_id": held.enterprise.object_id if held and held.enterprise else "",

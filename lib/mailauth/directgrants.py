@@ -83,15 +83,13 @@ def plan(tenant: Tenant, state: Consents, wanted: Wanted | None = None, *, id: s
     ]
     steps = tuple(step for part in parts for step in part.steps)
     checks = [check for part in parts for check in part.checks]
-    return Plan(
-        id,
-        f"Consent for mail in {tenant.name}",
-        tenant.name,
-        tenant.tenant_id,
-        tenant.cloud.name,
-        steps,
-        (*_odd(state), *_who(steps), *checks, *_not_held(asked.remove, state)),
-        made_at=now,
+    return Plan.of(
+        tenant,
+        id=id,
+        title=f"Consent for mail in {tenant.name}",
+        now=now,
+        steps=steps,
+        checks=(*_odd(state), *_who(steps), *checks, *_not_held(asked.remove, state)),
     )
 
 

@@ -14,7 +14,7 @@ from .checks import Check
 from .coverage import Coverage
 from .mailclients import MailClient
 from .permissions import Kind, Offer, Permission, Resource
-from .tenants import MailApp, Protocol, Tenant
+from .tenants import PEOPLE, MailApp, Protocol, Tenant
 
 __all__ = [
     "AppConsent",
@@ -42,7 +42,6 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
-_PEOPLE: Final = frozenset({"interactive", "pasted", "device-code"})
 _FULL_ACCESS: Final = "full_access_as_app"
 _OF_GRAPH: Final = "Mail."
 _OWN: Final = "ManagePermissionGrantsForSelf."
@@ -330,7 +329,7 @@ def registration(record: Record) -> tuple[frozenset[str], tuple[str, ...]]:
 def needs(app: MailApp) -> tuple[Kind, ...]:
     """Return what the flows of *app* need: a scope where a person signs in, a role where it acts as itself."""
     # A token that was brought along says itself whose it is; the tenants file does not.
-    kinds = {flow.kind in _PEOPLE for flow in app.flows if flow.kind != "token"}
+    kinds = {flow.kind in PEOPLE for flow in app.flows if flow.kind != "token"}
     people: tuple[Kind, ...] = ("scope",) if True in kinds else ()
     return (*people, "role") if False in kinds else people
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from . import admission, evidence, grants, mailgrants, permissions
+from . import admission, evidence, grants, mailgrants, parameters, permissions
 from .admission import Conflict, Effective
 from .checks import worst
 from .conditions import Conditions
@@ -151,7 +151,7 @@ def listed(parameter: str, text: str) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One of them is no address; the text names the parameter.
     """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = parameters.listed(text)
     return tuple(dict.fromkeys(part if part == ALL else _address(parameter, part) for part in parts))
 
 

@@ -152,16 +152,14 @@ def plan(
     """
     draft = _Draft(app, held, wish, tuple(opened))
     told = list(_told(draft, tenant) if app.client_id else [_NO_APP])
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title=f"Let {app.called} open {counted(len(wish.mailboxes), 'mailbox', 'mailboxes')}",
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
+        now=now,
         steps=tuple(_paced([each for each in told if isinstance(each, Step)])),
         checks=tuple(dict.fromkeys(each for each in told if isinstance(each, Check))),
         bound={mailsteps.former(one).name: one.sid for one in draft.wrong},
-        made_at=now,
     )
 
 

@@ -12,11 +12,10 @@ from typing import Final, get_args
 from . import mailboxes as boxes
 from .errors import ConfigurationError
 from .mailgrants import ALL
-from .tenants import Flow, FlowKind, MailApp, Mailbox, Protocol, Tenant
+from .tenants import PEOPLE, Flow, FlowKind, MailApp, Mailbox, Protocol, Tenant
 
-__all__ = ["PEOPLE", "Row", "controls", "rows"]
+__all__ = ["Row", "controls", "rows"]
 
-PEOPLE: Final = frozenset({"interactive", "pasted", "device-code"})
 """The flows in which a person signs in."""
 
 _NO_APP: Final = "No mail app is in the tenants file for this tenant: notebook 20 registers one."

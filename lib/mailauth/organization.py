@@ -12,8 +12,12 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from .coverage import Coverage
 from .errors import ConfigurationError
+from .plan import Cmdlet, Value
 
 __all__ = [
+    "ASKED_FOR_ALL",
+    "ASKED_ONCE",
+    "EVERYTHING",
     "SELF",
     "SMTP_ROLE",
     "Answer",
@@ -56,6 +60,29 @@ SELF: Final = "NT AUTHORITY\\SELF"
 
 SMTP_ROLE: Final = "Application SMTP.SendAsApp"
 """The management role by which an app may send without a consent; not every cloud has it."""
+
+EVERYTHING: Final[Mapping[str, Value]] = {"ResultSize": "Unlimited"}
+"""What makes a cmdlet return all that there is."""
+
+ASKED_ONCE: Final = (
+    Cmdlet("Get-TransportConfig"),
+    Cmdlet("Get-OrganizationConfig"),
+    Cmdlet("Get-AuthenticationPolicy"),
+    Cmdlet("Get-CASMailboxPlan"),
+    Cmdlet("Get-AcceptedDomain"),
+    Cmdlet("Get-ServicePrincipal"),
+    Cmdlet("Get-ManagementScope"),
+    Cmdlet("Get-ManagementRoleAssignment"),
+)
+"""What tells of the organization; each takes a request, however large the tenant is."""
+
+ASKED_FOR_ALL: Final = (
+    Cmdlet("Get-Mailbox", EVERYTHING),
+    Cmdlet("Get-CASMailbox", EVERYTHING),
+    Cmdlet("Get-User", EVERYTHING),
+    Cmdlet("Get-Recipient", {"RecipientTypeDetails": ["MailUser"], **EVERYTHING}),
+)
+"""What tells of all mailboxes, page by page."""
 
 _Value = TypeVar("_Value")
 _BASIC: Final = "AllowBasicAuth"

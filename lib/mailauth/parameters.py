@@ -11,10 +11,15 @@ from collections.abc import Sequence
 
 from .errors import ConfigurationError
 
-__all__ = ["declared", "injected", "refuse_unknown"]
+__all__ = ["declared", "injected", "listed", "refuse_unknown"]
 
 # papermill's own first line of the cell that it injects; its source calls it the comment of the parameters cell.
 _INJECTED = "# Parameters"
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the parts of a list with commas, blanks and empty parts left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def declared(cell: str) -> dict[str, object]:

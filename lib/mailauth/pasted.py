@@ -18,6 +18,7 @@ from . import tokens
 from .catalogue import Kind
 from .dialogue import server_name
 from .errors import TokenError
+from .guids import GUID
 from .masking import mask, masked
 from .signs import Evidence
 from .symptoms import numbers
@@ -42,7 +43,8 @@ _JWT: Final = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,65536}\.[A-Za-z0
 _SASL: Final = re.compile(r"dXNlcj[A-Za-z0-9+/_-]{8,131072}={0,2}")
 _IDS: Final = re.compile(
     r"(?P<name>correlation[_ ]?id|trace[_ ]?id|timestamp)[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
-    r"(?P<value>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?)",
+    rf"(?P<value>{GUID}|"
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?)",
     re.IGNORECASE,
 )
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>]{1,8192}")

@@ -14,11 +14,12 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 from urllib.parse import quote
 
 from .checks import Check
 from .secretrefs import SecretRef
+from .tenants import Tenant
 
 __all__ = [
     "Bound",
@@ -207,6 +208,22 @@ class Plan:
     checks: tuple[Check, ...] = ()
     bound: Bound = field(default_factory=dict)
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(
+        cls,
+        tenant: Tenant,
+        *,
+        id: str,
+        title: str,
+        now: datetime,
+        steps: Sequence[Step] = (),
+        checks: Iterable[Check] = (),
+        bound: Bound | None = None,
+    ) -> Self:
+        """Return a plan for *tenant*, made *now*; the rest is as in the class."""
+        where = {"tenant": tenant.name, "tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
+        return cls(id, title, **where, steps=tuple(steps), checks=tuple(checks), bound=bound or {}, made_at=now)
 
     def needs(self, service: Service) -> tuple[str, ...]:
         """Return what carrying it out needs at one service, each once, in the order of the steps."""

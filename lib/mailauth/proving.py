@@ -12,6 +12,7 @@ from .catalogue import Cause
 from .causes import Diagnosis
 from .coverage import Coverage
 from .grants import Found
+from .guids import is_guid
 from .matrix import Row
 from .organization import Organization
 from .proof import Attempt, Talk
@@ -35,7 +36,6 @@ __all__ = [
     "sentence",
 ]
 
-_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ELSEWHERE: Final = frozenset({"graph", "audience"})
 _SENDER: Final = re.compile(r"MAIL FROM:<([^>]*)>")
 
@@ -187,7 +187,7 @@ def evidence(tried: Tried, all_tried: Sequence[Tried], gathered: Gathered, tenan
     return Evidence(
         attempt=one,
         sender=_sender(one),
-        tenant_id=tenant.tenant_id if _GUID.fullmatch(tenant.tenant_id) else "",
+        tenant_id=tenant.tenant_id if is_guid(tenant.tenant_id) else "",
         audiences=tokens.audiences(tenant.cloud),
         findings=tried.findings if tried.characters else None,
         rbac=tried.row.app.smtp == "rbac",

@@ -109,16 +109,14 @@ def plan(
     title = f"Register {called(wanted.name)}" if found.app is None else f"Change {called(found.app.name)}"
     checks = tuple(making.refusals(place))
     steps = () if any(check.outcome == "wrong" for check in checks) else tuple(making.steps(place))
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title=title,
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
+        now=now,
         steps=steps,
         checks=(*checks, *making.remarks()),
         bound=making.known(place),
-        made_at=now,
     )
 
 
@@ -136,31 +134,26 @@ def rotate(found: Found, wanted: Wanted, *, tenant: Tenant, id: str, now: dateti
     making = _Making(found, wanted, tenant.cloud, id, now)
     checks = tuple(making.refusals(place, rotating=True))
     fits = not any(check.outcome == "wrong" for check in checks)
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title=f"Rotate the {wanted.credential} of {called(wanted.name)}",
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
+        now=now,
         steps=tuple(making.credential(place, rotating=True)) if fits else (),
         checks=checks,
         bound=making.known(place),
-        made_at=now,
     )
 
 
 def nothing_to_rotate(wanted: Wanted, *, tenant: Tenant, id: str, now: datetime) -> Plan:
     """Return a plan without steps, for an app that has no certificate or secret of its own."""
     said = "people prove who they are" if wanted.credential == "none" else "a federated credential does not end"
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title=f"Rotate the credential of {called(wanted.name)}",
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
-        steps=(),
+        now=now,
         checks=(Check("rotation", "ok", f"there is nothing to rotate: {said}"),),
-        made_at=now,
     )
 
 
@@ -191,15 +184,13 @@ def retire(
     unfit = (*_unfit(found, key_ids, proof, now), *_in_use(found, wanted, key_ids, now, place))
     checks = unfit if key_ids else (Check("retire", "ok", "no old one is left"),)
     which = counted(len(key_ids), "old credential") if key_ids else "old credentials"
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title=f"Retire {which} of {called(wanted.name)}",
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
+        now=now,
         steps=() if checks else tuple(making.removals(key_ids)),
         checks=checks or (proof,),
-        made_at=now,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from .actors import Actor
 from .checks import Check, worst
-from .tenants import Tenant
+from .tenants import PEOPLE, Tenant
 from .wording import counted
 
 __all__ = ["NEEDS", "PATH", "Kind", "Relation", "Road", "assess", "names", "relations", "shared"]
@@ -198,7 +198,7 @@ def _moment(text: object) -> datetime | None:
 def _kind(tenant: Tenant, relation: Relation | None) -> Kind:
     if tenant.admin is None:
         return "none"
-    if tenant.admin.flow not in ("interactive", "pasted", "device-code"):
+    if tenant.admin.flow not in PEOPLE:
         return "app-only"
     return "GDAP" if relation and relation.status in _LIVE else "own admin"
 

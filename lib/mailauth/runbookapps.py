@@ -107,16 +107,14 @@ def plan(found: Found, *, tenant: Tenant, id: str, now: datetime, multi: bool = 
     """
     steps = tuple(step for kind in KINDS for step in _Making(found, kind, id, multi).steps())
     bound = {f"{kind}.{name}": value for kind, each in found.apps.items() for name, value in _ids(each)}
-    return Plan(
+    return Plan.of(
+        tenant,
         id=id,
         title="Register the runbook's own apps",
-        tenant=tenant.name,
-        tenant_id=tenant.tenant_id,
-        cloud=tenant.cloud.name,
+        now=now,
         steps=steps,
         checks=(*_borrowed(steps), *_lacking(found), *(_SUPPLY_CHAIN if multi else ())),
         bound=bound,
-        made_at=now,
     )
 
 

@@ -15,13 +15,12 @@ from .catalogue import Kind, Lag
 from .grants import Held
 from .organization import Mailbox, MailboxRight, Organization, Principal, opened
 from .proof import Attempt
-from .tenants import Protocol
+from .tenants import PEOPLE, Protocol
 
 __all__ = ["RULES", "Change", "Evidence", "answer", "early", "said"]
 
 Answer: TypeAlias = bool | None
 
-_PEOPLE: Final = frozenset({"interactive", "pasted", "device-code"})
 _CONSUMERS: Final = frozenset({"outlook.com", "hotmail.com", "live.com", "msn.com"})
 _SELF: Final = "ManagePermissionGrantsForSelf."
 _AGAIN: Final = timedelta(minutes=15)
@@ -185,7 +184,7 @@ def _kind_of(one: Attempt) -> Kind | None:
     if one.flow == "token":
         # Whoever brought a token knows how it was got; the token says of whom it is.
         return _kind(one.claims)
-    return "delegated" if one.flow in _PEOPLE else "app"
+    return "delegated" if one.flow in PEOPLE else "app"
 
 
 def _kind(claims: Mapping[str, object]) -> Kind | None:

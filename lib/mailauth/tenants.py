@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -21,15 +21,18 @@ from . import clouds, documents, secretrefs
 from .clouds import Cloud
 from .documents import Document, Mark, Place, Problem, complain, wrong
 from .errors import ConfigurationError, SecretError
+from .guids import is_guid
 from .secretrefs import SecretRef
 
 __all__ = [
+    "PEOPLE",
     "Admin",
     "Configuration",
     "Defaults",
     "Flow",
     "MailApp",
     "Mailbox",
+    "PersonKind",
     "Source",
     "Tenant",
     "load",
@@ -39,7 +42,6 @@ __all__ = [
 
 _GROUP = "mailauth.configurations"
 _FORBID = ConfigDict(extra="forbid", str_strip_whitespace=True)
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _RESOURCE = re.compile(
@@ -54,19 +56,20 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 T = TypeVar("T")
 _Info: TypeAlias = "ValidationInfo[Any]"
+PersonKind = Literal["interactive", "pasted", "device-code"]
 SignInKind = Literal["interactive", "pasted", "certificate", "federated", "managed-identity", "device-code", "secret"]
 FlowKind = Literal[SignInKind, "token"]
 Protocol = Literal["imap", "pop", "smtp"]
 
 
 def _guid(text: str) -> str:
-    if not _GUID.fullmatch(text.lower()):
+    if not is_guid(text):
         raise ValueError
     return text.lower()
 
 
 def _directory_id(text: str) -> str:
-    if not (_GUID.fullmatch(text.lower()) or _DOMAIN.fullmatch(text.lower())):
+    if not (is_guid(text) or _DOMAIN.fullmatch(text.lower())):
         raise ValueError
     return text.lower()
 
@@ -272,7 +275,8 @@ _NEEDS: Mapping[str, tuple[set[str], set[str]]] = {
 }
 
 
-_PEOPLE = ("interactive", "pasted", "device-code")
+PEOPLE: Final = get_args(PersonKind)
+"""The flows in which a person signs in."""
 
 
 def _complete(kind: str, given: object) -> None:
@@ -296,7 +300,7 @@ def _complete_admin(admin: Admin) -> Admin:
     _complete(admin.flow, admin)
     if admin.flow in ("certificate", "secret") and not admin.client_id:
         raise complain(f"flow {admin.flow} has no client_id; expected the id of the app that signs in, a GUID")
-    if admin.remember and admin.flow not in _PEOPLE:
+    if admin.remember and admin.flow not in PEOPLE:
         raise complain(f"flow {admin.flow} does not use remember; expected it gone: no person signs in")
     return admin
 

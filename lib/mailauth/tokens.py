@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from . import clouds, permissions, reference
 from .clouds import Cloud
 from .errors import TokenError
+from .guids import is_guid
 from .permissions import Kind
 from .tenants import Protocol
 
@@ -36,7 +37,6 @@ _MOST_TEXT: Final = 1_000
 _MOST_WORDS: Final = 200
 _FEW: Final = 8
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999, where datetime ends
-_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PART: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
@@ -359,7 +359,7 @@ def _origin(claims: Claims, need: Need) -> Iterator[Finding]:
     elif claims.tid and tenant.lower() != claims.tid.lower():
         said = f"The token says that it is of the tenant {_shown(claims.tid)} and that {_shown(claims.iss)} issued it."
         yield _finding("issuer", "doubt", need, said, remedy)
-    if _GUID.fullmatch(need.tenant_id) and claims.tid.lower() != need.tenant_id.lower():
+    if is_guid(need.tenant_id) and claims.tid.lower() != need.tenant_id.lower():
         said = f"The token is of the tenant {_shown(claims.tid)}; the mailbox is in {need.tenant_id}."
         yield _finding("tenant", "stops" if claims.tid else "doubt", need, said, remedy)
     if need.app_id and claims.app_id.lower() != need.app_id.lower():

@@ -9,6 +9,7 @@ import pytest
 
 from mailauth import catalogue, causes, tokens
 from mailauth.causes import Diagnosis
+from mailauth.dialogue import bearer
 from mailauth.proof import Attempt, NoToken
 from mailauth.services import mail, organization
 from mailauth.signs import Evidence
@@ -43,7 +44,7 @@ def _tried(lab: Lab, one: Mail) -> Attempt:
     token = token_of(practice, made, one.kind, dict(one.claims))
     cloud = exchanging.mailauth_cloud(practice)
     senders = (one.sender,) if one.sender else ()
-    talk = mail.talk(cloud, cast("Protocol", one.face), one.user, token, senders=senders)
+    talk = mail.talk(cloud, cast("Protocol", one.face), bearer(one.user, token), senders=senders)
     flow: FlowKind = "secret" if one.kind == "app" else "interactive"
     client = made.daemon if one.kind == "app" else made.client
     claims = tokens.read(token).record()

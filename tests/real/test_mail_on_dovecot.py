@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from mailauth.clouds import Cloud
+from mailauth.dialogue import bearer
 from mailauth.proof import Talk
 from mailauth.services import mail, mailpool
 from mailauth.tenants import Protocol
@@ -42,7 +43,7 @@ def world() -> Iterator[World]:
 
 
 def tried(world: World, protocol: Protocol, token: str, *, initial: bool | None = None) -> Talk:
-    talk = mail.talk(world.cloud, protocol, ADA, token, examine=True, initial=initial)
+    talk = mail.talk(world.cloud, protocol, bearer(ADA, token), examine=True, initial=initial)
     assert leaked(repr(talk), token) == []
     return talk
 

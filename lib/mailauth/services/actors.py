@@ -11,7 +11,7 @@ from azure.core.credentials import TokenCredential
 from mailauth import permissions
 from mailauth.actors import READS, Actor
 from mailauth.clouds import Cloud
-from mailauth.tenants import Admin
+from mailauth.tenants import PEOPLE, Admin
 
 from . import identity
 from .client import Graph, Pace
@@ -46,7 +46,7 @@ def read(
         look = Parts(graph)
         tenant = look.part("the tenant's name", lambda: _tenant(look)) or ""
         known = _Known(look, admin, tenant_id, tenant)
-        return known.person(credential) if admin.flow in identity.PEOPLE else known.app()
+        return known.person(credential) if admin.flow in PEOPLE else known.app()
 
 
 class _Known:

@@ -8,7 +8,6 @@ the tenant's own segments: a KQL text may come from anywhere, and a path in it m
 import contextlib
 import json
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ import duckdb_kql
 from mailauth.coverage import Coverage, Window
 from mailauth.engines import Reply, Row, Schema
 from mailauth.errors import QueryError, SourceError
+from mailauth.guids import is_guid
 
 from . import exports, readers, records, segments, sheets, store
 from .readers import Reading
@@ -36,7 +36,6 @@ _VERSION: Final = 2
 _MANIFEST: Final = "manifest.json"
 _SHOWN: Final = 100
 _ORPHAN_S: Final = 3_600
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KUSTO: Final = {"VARCHAR": "string", "TIMESTAMPTZ": "datetime", "BOOLEAN": "bool"}
 _COLUMNS: Final = {table: list(columns) for table, columns in segments.TABLES.items()}
 SCHEMA: Final[Schema] = {
@@ -85,7 +84,7 @@ def open(
         store.private_folder(cache / "spill")
     except OSError as error:
         raise SourceError(f"cache folder {cache}: {error.strerror or error}") from None
-    tenant = tenant_id.lower() if _GUID.fullmatch(tenant_id) else ""
+    tenant = tenant_id.lower() if is_guid(tenant_id) else ""
     found = exports.find(patterns, base)
     manifest = _Manifest.load(cache / _MANIFEST, tenant)
     try:

@@ -12,8 +12,8 @@ nothing yet and when to come back (429, or 503 with Retry-After). Where no answe
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from types import MappingProxyType
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from azure.core.credentials import TokenCredential
@@ -115,7 +115,7 @@ class Pace:
         self._sent.append(self._monotonic())
 
 
-class Graph:
+class Graph(pipeline.Client):
     """Microsoft Graph of one cloud, as one identity.
 
     Args:
@@ -153,15 +153,6 @@ class Graph:
             ],
         )
 
-    def __enter__(self) -> Self:
-        self._pipeline.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pipeline.__exit__(kind, value, trace)
-
     def get(
         self,
         path: str,
@@ -185,14 +176,7 @@ class Graph:
         Raises:
             SourceError: The link leaves this Graph; nothing was sent to it.
         """
-        # The link comes from a response body. Followed blindly it would carry the token to any host it names.
-        if not pipeline.same_place(link, self.base):
-            raise SourceError(
-                f"@odata.nextLink: found a link to {pipeline.origin(link)}, not followed; expected one below "
-                f"{self.base}.",
-                code="foreign nextLink",
-            )
-        return self._send(HttpRequest("GET", link, headers=dict(_HEADERS)))
+        return self._send(HttpRequest("GET", self._followed(link), headers=dict(_HEADERS)))
 
     def post(
         self, path: str, body: Mapping[str, object] | None = None, *, headers: Mapping[str, str] = MappingProxyType({})

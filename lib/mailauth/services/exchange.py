@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -78,7 +77,7 @@ _APPS: Final = (
 )
 
 
-class Exchange:
+class Exchange(pipeline.Client):
     """The administration of one organization, as one identity.
 
     Args:
@@ -122,15 +121,6 @@ class Exchange:
                 HttpLoggingPolicy(),
             ],
         )
-
-    def __enter__(self) -> Self:
-        self._pipeline.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pipeline.__exit__(kind, value, trace)
 
     @property
     def calls(self) -> int:
@@ -177,16 +167,6 @@ class Exchange:
                 return
             link = self._followed(str(next_link))
         raise SourceError(f"{cmdlet.name}: the pages of its answer lead back to one that was read.", code="endless")
-
-    def _followed(self, link: str) -> str:
-        # The link comes from a response body. Followed blindly it would carry the token to any host it names.
-        if not pipeline.same_place(link, self.base):
-            raise SourceError(
-                f"@odata.nextLink: found a link to {pipeline.origin(link)}, not followed; expected one below "
-                f"{self.base}.",
-                code="foreign nextLink",
-            )
-        return link
 
     def _ask(self, request: HttpRequest, cmdlet: Cmdlet) -> Mapping[str, Any]:
         reads = cmdlet.name.partition("-")[0] in _READS

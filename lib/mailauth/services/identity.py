@@ -27,13 +27,11 @@ from azure.core.exceptions import AzureError
 from mailauth.clouds import Cloud
 from mailauth.errors import AccessError, ConfigurationError, UnreachableError
 from mailauth.secretrefs import SecretRef
+from mailauth.tenants import PEOPLE
 
 from . import certificates, http, refusals, secrets
 
-__all__ = ["PEOPLE", "SignIn", "acquire", "credential", "granted", "remedy"]
-
-PEOPLE: Final = ("interactive", "pasted", "device-code")
-"""The flows in which a person signs in."""
+__all__ = ["SignIn", "acquire", "credential", "granted", "remedy"]
 
 # A person has so long to answer the browser or to type a code.
 _ATTENDED_S: Final = 300

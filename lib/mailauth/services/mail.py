@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mailauth.clouds import Cloud, host_and_port
-from mailauth.dialogue import Dialogue, SignIn, StartTls, bearer
+from mailauth.dialogue import Dialogue, SignIn, StartTls
 from mailauth.imap import Imap
 from mailauth.pop import Pop
 from mailauth.proof import Stage, Talk
@@ -23,7 +23,7 @@ from mailauth.tenants import Protocol
 from . import dialing
 from .dialing import Deadline, Proxy, ProxyError, Wire
 
-__all__ = ["TIMEOUT_S", "talk", "talk_with"]
+__all__ = ["TIMEOUT_S", "talk"]
 
 TIMEOUT_S: Final = 60.0
 """How long a whole conversation may take. Exchange Online delays the reply to a refused sign-in by seconds."""
@@ -32,53 +32,6 @@ _FAREWELL_S: Final = 2.0
 
 
 def talk(
-    cloud: Cloud,
-    protocol: Protocol,
-    user: str,
-    token: str,
-    *,
-    initial: bool | None = None,
-    names: bool = False,
-    examine: bool = False,
-    senders: Iterable[str] = (),
-    to: str = "",
-    send: bool = False,
-    timeout_s: float = TIMEOUT_S,
-) -> Talk:
-    """Sign in to a mailbox with a token, have one command succeed, leave, and return what was said.
-
-    Args:
-        cloud: Whose servers.
-        protocol: Which.
-        user: The mailbox to open, or for submission who signs in.
-        token: The access token.
-        initial: IMAP: whether the token goes on the command's own line; None leaves it to what the server offers.
-        names: IMAP: whether the transcript shows folder names, which are people's own words.
-        examine: IMAP: whether the inbox is opened too, for reading only.
-        senders: SMTP: who is to send, tried one after the other; nobody means `user`.
-        to: SMTP: who is to receive; empty means `user`.
-        send: SMTP: whether a mail really goes out, from the first sender.
-        timeout_s: How long all of it may take.
-
-    Raises:
-        SaslError: `user`, `token` or an address cannot be sent; nothing was.
-        ConfigurationError: The cloud's ``ca_file`` cannot be read.
-    """
-    return talk_with(
-        cloud,
-        protocol,
-        bearer(user, token),
-        initial=initial,
-        names=names,
-        examine=examine,
-        senders=senders,
-        to=to,
-        send=send,
-        timeout_s=timeout_s,
-    )
-
-
-def talk_with(
     cloud: Cloud,
     protocol: Protocol,
     sign_in: SignIn,
@@ -91,7 +44,24 @@ def talk_with(
     send: bool = False,
     timeout_s: float = TIMEOUT_S,
 ) -> Talk:
-    """Do as `talk` with any sign-in, such as one of `basic` that is to be refused."""
+    """Sign in to a mailbox, have one command succeed, leave, and return what was said.
+
+    Args:
+        cloud: Whose servers.
+        protocol: Which.
+        sign_in: As whom, to which mailbox: `dialogue.bearer` with a token, or one of `basic` that is to be refused.
+        initial: IMAP: whether the token goes on the command's own line; None leaves it to what the server offers.
+        names: IMAP: whether the transcript shows folder names, which are people's own words.
+        examine: IMAP: whether the inbox is opened too, for reading only.
+        senders: SMTP: who is to send, tried one after the other; nobody means the user of *sign_in*.
+        to: SMTP: who is to receive; empty means that user.
+        send: SMTP: whether a mail really goes out, from the first sender.
+        timeout_s: How long all of it may take.
+
+    Raises:
+        SaslError: An address cannot be sent; nothing was.
+        ConfigurationError: The cloud's ``ca_file`` cannot be read.
+    """
     began = time.monotonic()
 
     def clock() -> int:

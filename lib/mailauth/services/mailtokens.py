@@ -19,10 +19,11 @@ from azure.core.credentials import TokenCredential
 
 from mailauth import tokens
 from mailauth.errors import ConfigurationError, MailauthError, SecretError, TokenError
+from mailauth.guids import GUID
 from mailauth.proof import NoToken
 from mailauth.redaction import Redactor
 from mailauth.secretrefs import SecretRef
-from mailauth.tenants import Flow, MailApp, Protocol, Tenant
+from mailauth.tenants import PEOPLE, Flow, MailApp, Protocol, Tenant
 from mailauth.tokens import Claims
 
 from . import identity, secrets
@@ -35,11 +36,10 @@ _REFUSED_FOR: Final = timedelta(minutes=1)
 _SCHEME: Final = re.compile(r"Bearer\s+", re.IGNORECASE)
 _CODE: Final = re.compile(r"AADSTS\d{1,12}")
 _WORD: Final = re.compile(r"[A-Za-z_ ]{1,60}")
-_GUID: Final = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-_IS_GUID: Final = re.compile(rf"^{_GUID}$")
+_IS_GUID: Final = re.compile(rf"^({GUID})$")
 # Entra ends its texts with these, in this order; older ones put each on a line of its own.
-_TRACE: Final = re.compile(rf"Trace ID: {_GUID}")
-_CORRELATION: Final = re.compile(rf"Correlation ID: {_GUID}")
+_TRACE: Final = re.compile(rf"Trace ID: ({GUID})")
+_CORRELATION: Final = re.compile(rf"Correlation ID: ({GUID})")
 _TIME: Final = re.compile(r"Timestamp: (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?)")
 _TAIL: Final = re.compile(r"[\r\n]| ?(?:Trace|Correlation) ID: | ?Timestamp: ")
 # A cloud of the tenants file may be anybody's, and say again what it was sent: codes, assertions, PKCE's verifier.
@@ -173,7 +173,7 @@ class MailTokens:
                 managed identity's service may hand out its old one all the same, for up to a day.
         """
         asked_at = self._now()
-        people = flow.kind in identity.PEOPLE
+        people = flow.kind in PEOPLE
         wanted = tokens.asked(self._tenant.cloud, protocols, "scope" if people else "role")
         key = _Key(app.client_id, flow, account.casefold() if people else "")
         with self._lock:

@@ -2,17 +2,51 @@
 
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
-from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline import Pipeline, PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-__all__ = ["Retries", "before_sending", "origin", "refused", "same_place"]
+from mailauth.errors import SourceError
+
+__all__ = ["Client", "Retries", "before_sending", "refused"]
 
 _BEGINNINGS: Final = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+
+
+class Client:
+    """A client of one service, closed by leaving its block."""
+
+    base: str
+    """Below which the service answers; the token is sent nowhere else."""
+    _pipeline: Pipeline[Any, Any]
+
+    def __enter__(self) -> Self:
+        self._pipeline.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipeline.__exit__(kind, value, trace)
+
+    def _followed(self, link: str) -> str:
+        """Return *link*, an ``@odata.nextLink``, where it is below `base`.
+
+        Raises:
+            SourceError: It is not; nothing was sent to it.
+        """
+        # The link comes from a response body. Followed blindly it would carry the token to any host it names.
+        if not _same_place(link, self.base):
+            raise SourceError(
+                f"@odata.nextLink: found a link to {_origin(link)}, not followed; expected one below {self.base}.",
+                code="foreign nextLink",
+            )
+        return link
 
 
 class Retries(RetryPolicy[Any, Any]):
@@ -48,7 +82,7 @@ def refused(response: HttpResponse) -> bool:
     return response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers)
 
 
-def same_place(link: str, base: str) -> bool:
+def _same_place(link: str, base: str) -> bool:
     """Whether *link* is below *base*; the token may be sent nowhere else."""
     # Compared as text: two parsers that disagree about a host cannot be played against each other.
     start, rest = link[: len(base)], link[len(base) :]
@@ -56,7 +90,7 @@ def same_place(link: str, base: str) -> bool:
     return base.startswith("https://") and start.lower() == base.lower() and path.startswith("/") and ".." not in path
 
 
-def origin(link: str) -> str:
+def _origin(link: str) -> str:
     """Return the scheme and the host of *link*, for a person to read."""
     try:
         found = urlsplit(link)

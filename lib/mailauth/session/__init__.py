@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from .. import (
     advice,
@@ -44,14 +44,16 @@ from ..summary import Answers
 from ..tenants import Source
 from ..verdicts import Thresholds
 from ..wording import counted
-from .bundles import Bundling
-from .consents import Consenting
-from .diagnoses import Diagnosing
-from .mailboxes import Granting
-from .proofs import Proving
-from .registrations import Registering
-from .signing_in import SigningIn
 from .tenancy import Tenancy, history, project, shown
+
+if TYPE_CHECKING:
+    from .bundles import Bundling
+    from .consents import Consenting
+    from .diagnoses import Diagnosing
+    from .mailboxes import Granting
+    from .proofs import Proving
+    from .registrations import Registering
+    from .signing_in import SigningIn
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
@@ -114,39 +116,54 @@ def _version(name: str) -> str:
 class Run(Tenancy):
     """One tenant, opened, with everything that a notebook's cell asks of it."""
 
+    # Each part is imported by whoever asks for it: a notebook needs one or two, and start-up pays for none.
     @cached_property
-    def bundles(self) -> Bundling:
+    def bundles(self) -> "Bundling":
         """Support bundles: what was found, in one file for whoever helps."""
+        from .bundles import Bundling
+
         return Bundling(self)
 
     @cached_property
-    def consents(self) -> Consenting:
+    def consents(self) -> "Consenting":
         """Consent: what the tenant holds, what is missing, and what grants it."""
+        from .consents import Consenting
+
         return Consenting(self)
 
     @cached_property
-    def diagnoses(self) -> Diagnosing:
+    def diagnoses(self) -> "Diagnosing":
         """Diagnoses: what somebody has pasted, and what is behind it."""
+        from .diagnoses import Diagnosing
+
         return Diagnosing(self)
 
     @cached_property
-    def mailboxes(self) -> Granting:
+    def mailboxes(self) -> "Granting":
         """Mailboxes: what lets an app open them, what is missing, and what grants it."""
+        from .mailboxes import Granting
+
         return Granting(self)
 
     @cached_property
-    def proofs(self) -> Proving:
+    def proofs(self) -> "Proving":
         """Proof on the wire: what each mailbox answers to a token, and why it is refused."""
+        from .proofs import Proving
+
         return Proving(self)
 
     @cached_property
-    def registrations(self) -> Registering:
+    def registrations(self) -> "Registering":
         """App registrations: what is wrong with one, what makes it right, and new credentials for it."""
+        from .registrations import Registering
+
         return Registering(self)
 
     @cached_property
-    def signing_in(self) -> SigningIn:
+    def signing_in(self) -> "SigningIn":
         """Signing in: as whom this acts, what that lacks, and the apps of its own to sign in with."""
+        from .signing_in import SigningIn
+
         return SigningIn(self)
 
     def take_back(self, where: str | Path, *, apply: bool) -> Receipt:

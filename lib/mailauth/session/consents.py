@@ -9,6 +9,7 @@ from ..consent import Answer, AppLinks
 from ..directgrants import Wanted
 from ..errors import ConfigurationError
 from ..grants import Consents
+from ..parameters import listed
 from ..plan import Plan, Receipt, new_id
 from ..services import directory, loopback, store
 from .tenancy import Tenancy, attended
@@ -82,7 +83,7 @@ class Consenting:
             SourceError: The accounts could not be read.
         """
         now = self.tenancy.now()
-        wanted = Wanted(self._accounts(_listed(people)), _listed(clients), _listed(remove))
+        wanted = Wanted(self._accounts(listed(people)), listed(clients), listed(remove))
         change = directgrants.plan(self.tenancy.tenant, state, wanted, id=new_id(now), now=now)
         return self.tenancy.considered(change)
 
@@ -153,7 +154,3 @@ class Consenting:
         tenancy = self.tenancy
         record = consentrecord.record(tenancy.tenant, state, links, change, receipt, made_at=tenancy.now())
         return store.write_evidence(self.tenancy.folder / "evidence" / "30-consent.json", record)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

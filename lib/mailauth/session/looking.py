@@ -13,7 +13,6 @@ from ..plan import Receipt
 from ..recently import Recent
 from ..services import directory, journal
 from ..services import organization as holdings
-from ..services.exchange import Exchange
 from .tenancy import Tenancy, shown
 
 __all__ = ["addresses", "consents", "organization", "recent"]
@@ -58,9 +57,8 @@ def organization(
         mailboxes: Those of which it is asked whom they let in: a request each.
         senders: Whether to ask as whom they may send as well.
     """
-    tenant = tenancy.tenant
     try:
-        with Exchange(tenant.cloud, tenancy.reader(), tenant_id=tenant.tenant_id) as exchange:
+        with tenancy.exchange() as exchange:
             trustees = mailboxes if senders else ()
             held = holdings.read(exchange, mailboxes=mailboxes, trustees=trustees, sizes=False, tell=tenancy.tell)
     except MailauthError as error:

@@ -1,8 +1,7 @@
 """Notebook 40's part of a session: what lets an app open mailboxes, the plan for what is missing, and its undo."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..froms import Froms
 from ..mailboxes import Found
 from ..mailgrants import App
 from ..organization import SMTP_ROLE, Mailbox, Openings, Organization, Principal
-from ..plan import Cmdlet, Plan, Receipt, new_id
+from ..plan import Plan, Receipt, new_id
 from ..services import conditions, mailapps, store, traces
 from ..services import organization as exchange_holdings
 from ..services.exchange import Exchange
@@ -145,7 +144,7 @@ class Granting:
         if collected or not (app.alone and app.smtp == "rbac" and app.object_id and boxes):
             return ()
         try:
-            with self._exchange() as exchange:
+            with self.tenancy.exchange() as exchange:
                 return tuple(_tested(exchange, app, box) for box in boxes[:_TESTED])
         except MailauthError as error:
             return (Check(f"the role {SMTP_ROLE}", "cannot know", error.message, error.remedy),)
@@ -167,18 +166,12 @@ class Granting:
         except ConfigurationError as error:
             return mailapps.unread(app, error)
 
-    @contextmanager
-    def _exchange(self) -> Iterator[Exchange]:
-        tenant = self.tenancy.tenant
-        with Exchange(tenant.cloud, self.tenancy.reader(), tenant_id=tenant.tenant_id) as exchange:
-            yield exchange
-
     def _held(self, app: App, told: Mapping[str, str], *, everywhere: bool) -> Found:
         """Return the look as far as Exchange tells."""
         boxes, nothing = self.tenancy.tenant.mailboxes, conditions.unread(ConfigurationError("Nobody has looked yet."))
         found = Found(app, boxes, Organization(), nothing, signs_in=told)
         try:
-            with self._exchange() as exchange:
+            with self.tenancy.exchange() as exchange:
                 froms, dark = self._froms(exchange, boxes)
                 asked = _trustees(found, froms)
                 addresses = [each.address for each in boxes]
@@ -337,12 +330,10 @@ def _box(found: Found, address: str) -> Mailbox | None:
 
 def _tested(exchange: Exchange, app: App, box: Mailbox) -> Check:
     name = f"the role on {box.address}"
-    asked = Cmdlet("Test-ServicePrincipalAuthorization", {"Identity": app.object_id, "Resource": box.address})
     try:
-        rows = exchange.rows(asked)
+        covers = exchange_holdings.covering(exchange, app.object_id, box.address)
     except SourceError as error:
         return Check(name, "cannot know", error.message, error.remedy)
-    covers = [row for row in rows if row.get("RoleName") == SMTP_ROLE and str(row.get("InScope")).lower() == "true"]
     if not covers:
         return Check(name, "wrong", f"{app.name} has no role that covers it", "Apply the plan, then look again.")
     everywhere = any(str(row.get("ScopeType")) == "Organization" for row in covers)

@@ -1,7 +1,7 @@
 """Notebook 50's part of a session: every mailbox tried on the wire, each refusal explained, and tried again."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,15 +12,15 @@ from .. import admission, basic, matrix, provenrecord, proving, secretrefs, toke
 from ..admission import Effective
 from ..clouds import Cloud
 from ..coverage import Coverage
-from ..dialogue import SignIn
+from ..dialogue import SignIn, bearer
 from ..errors import ConfigurationError, MailauthError, SaslError, SecretError
 from ..grants import Found
 from ..matrix import Row
-from ..organization import SMTP_ROLE, Organization, Principal, named
-from ..plan import Cmdlet
+from ..organization import Organization, Principal, named
 from ..proof import Attempt, NoToken, Outcome, Talk
 from ..proving import Closed, Gathered, Proof, Tried
 from ..services import conditions, mail, mailpool, secrets, store
+from ..services import organization as holdings
 from ..services.exchange import Exchange
 from ..services.mailtokens import MailTokens, Token
 from ..tenants import Protocol
@@ -302,18 +302,12 @@ class Proving:
         if not asked:
             return {}
         found: dict[tuple[str, str], Mapping[str, bool]] = {}
-        with contextlib.suppress(MailauthError), self._exchange() as exchange:
+        with contextlib.suppress(MailauthError), self.tenancy.exchange() as exchange:
             for one, principal in asked[:_MOST_ASKED]:
                 covered = _covered(exchange, principal, one.mailbox)
                 if covered is not None:
                     found[one.mailbox.lower(), one.client_id] = {"rbac_missing": not covered}
         return found
-
-    @contextlib.contextmanager
-    def _exchange(self) -> Iterator[Exchange]:
-        tenant = self.tenancy.tenant
-        with Exchange(tenant.cloud, self.tenancy.reader(), tenant_id=tenant.tenant_id) as exchange:
-            yield exchange
 
     def _read_by(self, mailbox: str) -> Protocol:
         """Return by which protocol a password is tried: sending, where the mailbox sends."""
@@ -397,7 +391,7 @@ class _How:
         options = {**self.options, "names": self.options["names"] and row.protocol == "imap"}
         cloud, revealed = self.tenancy.tenant.cloud, token.reveal()
         try:
-            return mail.talk(cloud, row.protocol, row.user, revealed, senders=row.senders, **options)
+            return mail.talk(cloud, row.protocol, bearer(row.user, revealed), senders=row.senders, **options)
         finally:
             # A traceback may show what its frames hold.
             del revealed
@@ -454,12 +448,10 @@ def _addresses(proof: Proof) -> tuple[str, ...]:
 
 
 def _covered(exchange: Exchange, app: Principal, mailbox: str) -> bool | None:
-    asked = Cmdlet("Test-ServicePrincipalAuthorization", {"Identity": app.object_id, "Resource": mailbox})
     try:
-        rows = exchange.rows(asked)
+        return bool(holdings.covering(exchange, app.object_id, mailbox))
     except MailauthError:
         return None
-    return any(row.get("RoleName") == SMTP_ROLE and str(row.get("InScope")).lower() == "true" for row in rows)
 
 
 _PASSWORD: Final[Mapping[Protocol, Callable[[str, str], SignIn]]] = {
@@ -470,4 +462,4 @@ _PASSWORD: Final[Mapping[Protocol, Callable[[str, str], SignIn]]] = {
 
 
 def _with_password(cloud: Cloud, protocol: Protocol, mailbox: str, word: secrets.Secret) -> Talk:
-    return mail.talk_with(cloud, protocol, _PASSWORD[protocol](mailbox, word.reveal()))
+    return mail.talk(cloud, protocol, _PASSWORD[protocol](mailbox, word.reveal()))

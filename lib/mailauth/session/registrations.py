@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from azure.core.credentials import TokenCredential
 
-from .. import grants, permissions, plan, registration, registrationplan, registrationrecord, secretrefs
+from .. import grants, parameters, permissions, plan, registration, registrationplan, registrationrecord, secretrefs
 from ..checks import Check, worst
 from ..errors import ConfigurationError, SecretError
 from ..plan import Plan, Receipt, Step
@@ -465,7 +465,7 @@ def _federated(text: str) -> Federated | None:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    return tuple(dict.fromkeys(parameters.listed(text.lower())))
 
 
 def _at_hand(found: Found, place: Place | None) -> Iterator[Check]:

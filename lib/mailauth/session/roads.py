@@ -9,7 +9,7 @@ from .. import checks
 from ..checks import Check
 from ..grants import Consents
 from ..roads import Relation, Road
-from ..services import identity
+from ..tenants import PEOPLE
 
 if TYPE_CHECKING:
     from . import Run
@@ -45,7 +45,7 @@ def ways(runs: Sequence["Run"]) -> Iterator[Way]:
     if not runs:
         return
     known = runs[0].signing_in.relationships()
-    people = any(run.tenant.admin and run.tenant.admin.flow in identity.PEOPLE for run in runs)
+    people = any(run.tenant.admin and run.tenant.admin.flow in PEOPLE for run in runs)
     # One person cannot answer several browser windows at once.
     with ThreadPoolExecutor(1 if people else _AT_ONCE, thread_name_prefix="roads") as pool:
         yield from pool.map(lambda run: _way(run, known), runs)

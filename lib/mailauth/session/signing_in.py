@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from azure.core.credentials import TokenCredential
 
@@ -20,12 +19,10 @@ from ..services import runbookapps as registered
 from ..services import signing as grants
 from ..services.client import Graph, Pace
 from ..services.journal import Journal
+from ..tenants import PEOPLE, PersonKind
 from .tenancy import Tenancy, attended, shown
 
-__all__ = ["SignInFlow", "SigningIn"]
-
-SignInFlow = Literal["interactive", "pasted", "device-code"]
-"""How a person signs in."""
+__all__ = ["SigningIn"]
 
 _READS = ("Directory.Read.All",)
 _APP = "Microsoft Graph Command Line Tools"
@@ -127,7 +124,7 @@ class SigningIn:
         try:
             if not names or not self._consented():
                 return ()
-            with self.tenancy.exchange() as exchange:
+            with self.tenancy.exchange(change=True) as exchange:
                 return organization.may_run(exchange, names)
         except MailauthError:
             return ()
@@ -135,7 +132,7 @@ class SigningIn:
     def _consented(self) -> bool:
         """Whether a sign-in to Exchange adds nothing to the operator's app: what it adds is for `carry_out` to note."""
         tenant = self.tenancy.tenant
-        if tenant.operator is None or tenant.operator.flow not in identity.PEOPLE:
+        if tenant.operator is None or tenant.operator.flow not in PEOPLE:
             return True
         if tenant.admin is None:
             return False
@@ -154,7 +151,7 @@ class SigningIn:
         """
         return self.missing(plan) if apply and plan.steps else (None, ())
 
-    def plan_apps(self, *, multi: bool = False, flow: SignInFlow = "interactive") -> Plan:
+    def plan_apps(self, *, multi: bool = False, flow: PersonKind = "interactive") -> Plan:
         """Return what makes the runbook's own two registrations; changes nothing.
 
         Args:
@@ -169,7 +166,7 @@ class SigningIn:
         with self._graph(who, *([] if tenancy.tenant.admin else _READS)) as graph:
             return self._planned(registered.read(graph), multi=multi)
 
-    def make_apps(self, *, multi: bool = False, flow: SignInFlow = "interactive") -> Receipt:
+    def make_apps(self, *, multi: bool = False, flow: PersonKind = "interactive") -> Receipt:
         """Make the two registrations, note their ids in the tenant's state file, and return the receipt.
 
         Somebody signs in to an app of Microsoft's for it, once. What was agreed to on that page stands in the receipt,
@@ -225,7 +222,7 @@ class SigningIn:
         if content:
             statefile.merge(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
 
-    def _borrowed(self, flow: SignInFlow) -> TokenCredential:
+    def _borrowed(self, flow: PersonKind) -> TokenCredential:
         tenant = self.tenancy.tenant
         admin = replace(BOOTSTRAP, flow=flow)
         return identity.credential(admin, tenant_id=tenant.tenant_id, cloud=tenant.cloud, attended=attended())

@@ -18,7 +18,7 @@ from ..errors import ConfigurationError
 from ..plan import Entry, Plan, Receipt, Service
 from ..services import changes, client, exchange, identity, journal, progress, store
 from ..services import signing as looks
-from ..tenants import Admin, Configuration, Tenant
+from ..tenants import PEOPLE, Admin, Configuration, Tenant
 
 __all__ = ["Tenancy", "attended", "history", "project", "shown"]
 
@@ -169,7 +169,7 @@ class Tenancy:
         """Have the operator sign in, and return the plan with what was agreed to on the page as steps that are done."""
         who, cloud = self.tenant.operator, self.tenant.cloud
         credential = self.operator()
-        if who is None or who.flow not in identity.PEOPLE:
+        if who is None or who.flow not in PEOPLE:
             return change, ()
         needs = [*filter(_is_permission, change.needs("graph")), signing.REMOVES]
         before = self._granted(who)
@@ -213,17 +213,17 @@ class Tenancy:
                 graph = client.Graph(cloud, who, pace=client.Pace(*_PACE), needs=_LACKS, scopes=scopes)
                 found["graph"] = changes.OnGraph(stack.enter_context(graph))
             if "exchange" in services:
-                found["exchange"] = changes.OnExchange(stack.enter_context(self.exchange()))
+                found["exchange"] = changes.OnExchange(stack.enter_context(self.exchange(change=True)))
             yield found
 
-    def exchange(self) -> exchange.Exchange:
-        """Return Exchange, as whoever changes the tenant reaches it; to be closed.
+    def exchange(self, *, change: bool = False) -> exchange.Exchange:
+        """Return Exchange, as whoever reads the tenant reaches it, or with *change* who changes it; to be closed.
 
         Raises:
             ConfigurationError: Nobody is configured.
         """
-        who, tenant = self.operator(), self.tenant
-        account = tenant.operator.account if tenant.operator else ""
+        who, tenant = self.operator() if change else self.reader(), self.tenant
+        account = tenant.operator.account if change and tenant.operator else ""
         anchor = f"UPN:{account}" if account else ""
         return exchange.Exchange(tenant.cloud, who, tenant_id=tenant.tenant_id, anchor=anchor)
 

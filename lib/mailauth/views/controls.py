@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from mailauth.findings import ATTENTION, Group
 
 from .listings import groups as table_of_groups
-from .markup import show
+from .markup import Place, show
 from .tables import Table
 
 __all__ = ["Choice", "Filter", "Result", "filtered", "sums"]
@@ -129,7 +129,7 @@ class _Panel:
         start = owner.choice
         names = sorted({group.protocol for group in owner.groups} | ({start.protocol} - {""}))
         self.owner = owner
-        self.handle: Any = None
+        self._place = Place()
         self.fields: dict[str, Any] = {
             "protocol": ipywidgets.Dropdown(
                 description="Protocol", options=[("any", ""), *((name, name) for name in names)], value=start.protocol
@@ -152,8 +152,4 @@ class _Panel:
 
     def show(self, _change: object = None) -> None:
         """Draw the table, in the place where it stands already if there is one."""
-        data, about = self.owner.table(self.choice())._repr_mimebundle_()
-        if self.handle is None:
-            self.handle = show(data, about, display_id=True)
-        else:
-            self.handle.update(data, raw=True, metadata=about)
+        self._place.draw(self.owner.table(self.choice()))

@@ -10,7 +10,7 @@ from ..tokens import Finding, Weight
 from ..wording import counted
 from . import causes as diagnoses
 from . import listings
-from .markup import Badge, Cell, Stack, Tone, View, show
+from .markup import Badge, Cell, Place, Stack, Tone, View, show
 from .tables import Callout, Code, Facts, Table
 
 __all__ = ["Pasting", "causes", "pasted", "reach", "result", "token", "understood"]
@@ -198,7 +198,7 @@ class Panel:
         import ipywidgets
 
         self.owner = owner
-        self.handle: Any = None
+        self._place = Place()
         self._text = ""
         # Not with each sign that is typed: the text arrives once, when the field is left, and is taken out at once.
         self.field = ipywidgets.Textarea(placeholder=_PLACE, continuous_update=False, rows=6)
@@ -226,10 +226,4 @@ class Panel:
 
     def show(self, views: Sequence[View]) -> None:
         """Draw the views in the place where the last ones stand."""
-        bundles = [view._repr_mimebundle_() for view in views]
-        data = {kind: "\n".join(each[kind] for each, _ in bundles) for kind in ("text/html", "text/plain")}
-        about = {name: value for _, each in bundles for name, value in each.items()}
-        if self.handle is None:
-            self.handle = show(data, about, display_id=True)
-        else:
-            self.handle.update(data, raw=True, metadata=about)
+        self._place.draw(*views)

@@ -20,6 +20,7 @@ __all__ = [
     "Badge",
     "Cell",
     "Link",
+    "Place",
     "Stack",
     "Tone",
     "View",
@@ -146,6 +147,23 @@ def show(bundle: Mapping[str, object], about: Mapping[str, object], **more: obje
     # IPython gives this function no types.
     publish: Callable[..., Any] = display.display
     return publish(bundle, raw=True, metadata=about, **more)
+
+
+class Place:
+    """A place below a cell in which what a control shows takes the place of what it showed before."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def draw(self, *views: View) -> None:
+        """Show *views*, one below the other."""
+        bundles = [view._repr_mimebundle_() for view in views]
+        data = {kind: "\n".join(str(each[kind]) for each, _ in bundles) for kind in bundles[0][0]}
+        about = {name: value for _, each in bundles for name, value in each.items()}
+        if self._handle is None:
+            self._handle = show(data, about, display_id=True)
+        else:
+            self._handle.update(data, raw=True, metadata=about)
 
 
 def html(cell: Cell) -> str:

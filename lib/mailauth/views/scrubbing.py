@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..guids import GUID
 from ..masking import mask
 
 __all__ = ["WIDGET_VIEW", "cleaned", "parameters", "scrub", "without_paths"]
@@ -22,7 +23,7 @@ _REMOVED = "(removed)"
 _SECRET_NAME = re.compile(r"secret|passw|pwd|token|credential|api_?key|private|client_assertion|\bsas\b", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.|-----BEGIN|[\w~+/=.-]{32,}$")
 # A reference to a secret, an id, a flag or nothing may stand under any name.
-_HARMLESS = re.compile(r"(env|file|keyring):|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|(True|False|None|)$")
+_HARMLESS = re.compile(rf"(env|file|keyring):|{GUID}$|(True|False|None|)$")
 
 # An absolute path of two parts or more; a web address or a fraction is none. It may stand right behind a tag; a
 # closing tag is none, for no slash follows its name. Python writes a backslash twice.

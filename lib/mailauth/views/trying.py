@@ -8,7 +8,7 @@ from ..errors import MailauthError
 from ..proving import Proof
 from ..tenants import Tenant
 from . import proving
-from .markup import View, show
+from .markup import Place, View, show
 from .tables import Callout
 
 __all__ = ["Trial"]
@@ -57,7 +57,7 @@ class _Panel:
         apps = [app.name for app in owner.tenant.mail_apps]
         flows = dict.fromkeys(flow.kind for app in owner.tenant.mail_apps for flow in app.flows)
         self.owner = owner
-        self.handle: Any = None
+        self._place = Place()
         self.fields: dict[str, Any] = {
             "mailboxes": ipywidgets.Text(description="Mailbox", placeholder="somebody@example.com"),
             "protocols": ipywidgets.Dropdown(
@@ -83,10 +83,4 @@ class _Panel:
 
     def show(self, views: Sequence[View]) -> None:
         """Draw the views in the place where the last ones stand."""
-        bundles = [view._repr_mimebundle_() for view in views]
-        data = {kind: "\n".join(each[kind] for each, _ in bundles) for kind in ("text/html", "text/plain")}
-        about = {name: value for _, each in bundles for name, value in each.items()}
-        if self.handle is None:
-            self.handle = show(data, about, display_id=True)
-        else:
-            self.handle.update(data, raw=True, metadata=about)
+        self._place.draw(*views)
