@@ -1,0 +1,40 @@
+"""What one tenant's run is asked to do."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["FRONT", "NOTEBOOKS", "Job"]
+
+NOTEBOOKS = ("00-start", "10-find-basic-auth")
+"""The notebooks a report runs when none is named, in order."""
+
+FRONT = "10-find-basic-auth"
+"""The notebook whose page a reader opens first."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tenant's run.
+
+    Args:
+        tenant: Its name in the tenants file.
+        config: The tenants file, or the name of a configuration.
+        out: The folder of all reports, absolute.
+        project: The folder that holds ``notebooks``.
+        notebooks: Their names without the ending.
+        rehearsal: Whether the tenant's cloud is for practice; pages say so.
+        has_sources: Whether the tenants file names any place where its sign-ins are found.
+        indexed: Whether a page over several tenants will lie beside this one's folder, to go back to.
+        keep_days: How long evidence of earlier runs stays, in days.
+        parameters: More notebook parameters, by name; each notebook gets those that it declares.
+    """
+
+    tenant: str
+    config: str
+    out: str
+    project: str
+    notebooks: tuple[str, ...] = NOTEBOOKS
+    rehearsal: bool = False
+    has_sources: bool = True
+    indexed: bool = False
+    keep_days: int = 90
+    parameters: dict[str, object] = field(default_factory=dict)
