@@ -247,9 +247,14 @@ def _rows(cause: Cause, known: Evidence, shown: Recognised) -> tuple[str, ...]:
 
 
 def _superseded(found: Sequence[Ranked]) -> list[Ranked]:
-    """Return *found* without what a confirmed one says better."""
-    better = {row for each in found if each.standing == "confirmed" for row in each.cause.instead_of}
-    return [each for each in found if each.cause.id not in better]
+    """Return *found* without what a confirmed one that stays says better."""
+    confirmed = [each.cause for each in found if each.standing == "confirmed"]
+    return [each for each in found if not _goes(each.cause.id, confirmed)]
+
+
+def _goes(row: str, confirmed: Sequence[Cause]) -> bool:
+    # What goes takes nothing with it: a row behind a hidden one would come up as confirmed when less is known.
+    return any(row in each.instead_of and not _goes(each.id, confirmed) for each in confirmed)
 
 
 def _alone(found: Sequence[Ranked], latent: Sequence[Ranked]) -> tuple[Ranked, ...]:

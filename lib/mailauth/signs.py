@@ -438,15 +438,15 @@ def _policy(known: Evidence) -> Answer:
 
 def _rbac_with_role(known: Evidence) -> Answer:
     held = _role(known)
-    if known.protocol != "smtp" or held is False or known.rbac is False:
+    if known.protocol not in ("smtp", None) or held is False or known.rbac is False:
         return False
     return True if held and known.rbac else None
 
 
 def _rbac_missing(known: Evidence) -> Answer:
-    if known.protocol != "smtp" or known.rbac is False or _role(known):
+    if known.protocol not in ("smtp", None) or known.rbac is False or _role(known):
         return False
-    if not known.rbac or known.organization is None or known.principal is None:
+    if known.protocol is None or not known.rbac or known.organization is None or known.principal is None:
         return None
     held = known.organization.assigned(known.principal)
     if not held:
