@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib import metadata, resources
-from typing import Any
+from typing import Any, cast
 
 import fastjsonschema
 
@@ -27,7 +27,7 @@ from .findings import Attention, Group
 from .plan import Plan, Receipt
 from .tenants import Source, Tenant
 
-__all__ = ["envelope", "findings", "plain", "planned", "schema", "start"]
+__all__ = ["check", "envelope", "findings", "plain", "planned", "read", "schema", "start"]
 
 _TOOL = "mailauth-runbook"
 _SCHEMAS = resources.files("mailauth") / "schemas"
@@ -161,7 +161,7 @@ def envelope(
         "coverage": [plain(each.as_record()) for each in coverage],
         "data": data,
     }
-    _check(name, record)
+    check(name, record)
     return record
 
 
@@ -210,6 +210,24 @@ def _window(window: Window | None) -> Record | None:
     return {"from": _time(window.start), "to": _time(window.end)} if window else None
 
 
+def read(name: str, text: bytes) -> Record:
+    """Return the record that a file holds.
+
+    Args:
+        name: The schema that it has to fit: ``consent`` for ``schemas/consent.json``.
+        text: The file.
+
+    Raises:
+        EvidenceError: It is no JSON, or does not fit; the text names the field.
+    """
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"evidence {name}: it is no JSON: {escape.line(str(error), limit=120)}.") from None
+    check(name, record)
+    return cast(Record, record)
+
+
 def plain(value: Any) -> Any:
     """Return *value* in the words of JSON."""
     if isinstance(value, str):
@@ -248,7 +266,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _check(name: str, record: Mapping[str, object]) -> None:
+def check(name: str, record: Mapping[str, object]) -> None:
     """Compare *record* with its schema.
 
     Raises:
