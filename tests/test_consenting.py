@@ -68,7 +68,7 @@ def test_each_app_gets_a_mail() -> None:
 def test_an_answer_is_a_claim_and_shown_as_one(answer: Answer | None, kind: str, said: str) -> None:
     shown = consenting.answer(answer)
     assert shown.kind == kind
-    assert said in shown.title
+    assert said in str(shown.title)
 
 
 def test_what_the_address_and_the_directory_say_is_text() -> None:

@@ -23,7 +23,7 @@ from tests.case_invented import SCANNER
 def lines(**mailers: dict[str, Any]) -> dict[str, str]:
     """Return the further sentences of the first screen, by their bold words."""
     rows = [case_invented.mail(user, ago=ago, **more) for user, more in mailers.items() for ago in range(1, 9)]
-    return dict(runbook.first_screen(case_invented.case(rows)).lines)
+    return {name: str(said) for name, said in runbook.first_screen(case_invented.case(rows)).lines}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_progress_speaks_of_now_only_while_the_records_do() -> None:
     assert lines(**{SCANNER: {}})["Progress"] == "1 SMTP AUTH sender with a password now."
     old = case_invented.case(found=case_invented.find(rows, until=12))
     assert old.state == "cannot know"
-    said = dict(runbook.first_screen(old).lines)["Progress"]
+    said = str(dict(runbook.first_screen(old).lines)["Progress"])
     assert said == f"1 SMTP AUTH sender with a password at the last good look ({text(old.findings.last_look)})."
-    assert runbook.adoption(old).title.endswith(said.rstrip("."))
+    assert str(runbook.adoption(old).title).endswith(said.rstrip("."))
 
 
 def test_open_decisions_are_those_of_the_table_and_the_rest_is_named_as_such() -> None:
@@ -151,7 +151,7 @@ def test_where_nothing_was_read_a_view_of_the_records_cannot_know(name: str) -> 
     shown = getattr(runbook, name)(unread())
     assert isinstance(shown, Callout)
     assert shown.kind == "cannot know"
-    assert shown.title.startswith("No sign-in record was read: it is unknown ")
+    assert str(shown.title).startswith("No sign-in record was read: it is unknown ")
 
 
 @pytest.mark.parametrize("name", sorted(set(VIEWS) - OF_SOURCES - {"letters", "unmatched"}))

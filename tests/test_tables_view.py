@@ -4,6 +4,7 @@ import pytest
 
 from mailauth.checks import Check
 from mailauth.coverage import Coverage
+from mailauth.phrases import Named, Phrase, phrase
 from mailauth.views import listings
 from mailauth.views.markup import MARK, STYLE
 from mailauth.views.tables import Badge, Callout, Code, Facts, Headline, Link, Step, Table, without_empty
@@ -213,3 +214,38 @@ def test_columns_in_which_no_row_says_anything_are_left_out() -> None:
 )
 def test_what_is_folded_is_printed_where_a_page_has_room_for_it(source: str, brief: bool) -> None:
     assert ('class="mailauth code brief"' in Code("A query", source).html()) is brief
+
+
+DORA = phrase(
+    "{who} signed in from {place}.", who=Named("address", "dora@fabrikam.example"), place=Named("free", HOSTILE)
+)
+
+
+def test_a_name_in_a_sentence_is_isolated_and_escaped_wherever_a_sentence_stands() -> None:
+    for view in (
+        Table(("a", "b"), ((DORA, (DORA, Badge("open"))),), "x"),
+        Callout("info", DORA, (DORA,), (DORA,)),
+        Facts((("Who", DORA),)),
+        Headline("quiet", DORA, (DORA,), also=(DORA,), dates=(Step(DORA, DORA, DORA),), lines=(("x", DORA),)),
+        Headline("quiet", "x", ("y",), actions=(Step(DORA, DORA, DORA),)),
+    ):
+        shown = view.html()
+        assert shown.count("<bdi>dora@<wbr>fabrikam.example</bdi> signed in from <bdi>&lt;script&gt;") >= 1
+        assert "<script" not in shown
+        assert "dora@fabrikam.example signed in from" in view.text()
+
+
+def test_a_first_screen_names_each_next_step_with_its_day_and_its_reason() -> None:
+    step = Step("by 11 December 2026", "Decide about the scanners", "Nobody has: notebook 10.")
+    shown = Headline("exposed", "Three systems stop.", ("30 days.",), actions=(step,))
+    assert (
+        shown.html().index("Three systems stop.")
+        < shown.html().index("What to do next")
+        < shown.html().index("30 days")
+    )
+    assert '<div class="more">Nobody has: notebook 10.</div>' in shown.html()
+    assert "Next, by 11 December 2026: Decide about the scanners" in shown.text()
+
+
+def test_a_phrase_without_a_word_is_a_dash_in_a_table() -> None:
+    assert 'aria-label="none"' in Table(("a", "b"), (("x", Phrase()),), "x").html()

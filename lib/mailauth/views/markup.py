@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from mailauth import escape
+from mailauth.phrases import Named, Phrase
 
 __all__ = [
     "MARK",
@@ -21,10 +22,12 @@ __all__ = [
     "Cell",
     "Link",
     "Place",
+    "Said",
     "Stack",
     "Tone",
     "View",
     "html",
+    "said",
     "sentences",
     "shortened",
     "show",
@@ -89,7 +92,10 @@ class Link:
             raise ValueError(f"link {self.text!r}: the address is neither https nor a plain relative path")
 
 
-Cell = str | int | float | date | Badge | Link | None | Sequence["str | Badge | Link"]
+Said = str | Phrase
+"""Words of a sentence: our own, or with names in them."""
+
+Cell = str | int | float | date | Badge | Link | Phrase | None | Sequence["str | Badge | Link | Phrase"]
 """What may stand in a table: several values are shown one below the other, None as a dash."""
 
 
@@ -170,6 +176,8 @@ def html(cell: Cell) -> str:
     """Return one cell's HTML."""
     if isinstance(cell, Badge):
         return f'<span class="badge {cell.tone}">{escape.html(cell.text)}</span>'
+    if isinstance(cell, Phrase):
+        return said(cell) or _NONE
     if isinstance(cell, Link):
         return f'<a href="{escape.html(cell.url)}" rel="noreferrer">{escape.html(cell.text)}</a>'
     if isinstance(cell, Sequence) and not isinstance(cell, str):
@@ -177,12 +185,27 @@ def html(cell: Cell) -> str:
     if cell is None or cell == "":
         return _NONE
     if isinstance(cell, str):
-        # An address may be broken after its at sign, and nowhere else.
-        return escape.html(shortened(cell)).replace("@", "@<wbr>")
+        return _breakable(cell)
     return escape.html(text(cell))
 
 
-def _part(part: "str | Badge | Link") -> str:
+def said(words: Said) -> str:
+    """Return a sentence's HTML; a name in it is isolated: its letters do not turn round what is beside it."""
+    if isinstance(words, str):
+        return escape.html(words)
+    return "".join(_named(part) if isinstance(part, Named) else escape.html(part) for part in words.parts)
+
+
+def _named(named: Named) -> str:
+    return f"<bdi>{_breakable(named.value)}</bdi>" if named.value else ""
+
+
+def _breakable(words: str) -> str:
+    """Return text from outside; an address may be broken after its at sign, and nowhere else."""
+    return escape.html(shortened(words)).replace("@", "@<wbr>")
+
+
+def _part(part: "str | Badge | Link | Phrase") -> str:
     """Return one of several values on a line of its own; a short one, such as an address, is not broken."""
     short = isinstance(part, str) and len(part) <= _ONE_LINE
     return f'<div class="part{" line" if short else ""}">{html(part)}</div>'
@@ -201,6 +224,8 @@ def text(cell: Cell) -> str:
         return text(cell.text)
     if cell is None or cell == "":
         return _DASH
+    if isinstance(cell, Phrase):
+        return escape.line(cell.plain()) or _DASH
     if isinstance(cell, str):
         return escape.line(cell)
     if isinstance(cell, Sequence):

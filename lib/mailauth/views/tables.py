@@ -15,7 +15,7 @@ from typing import Literal
 
 from mailauth import escape
 
-from .markup import Badge, Cell, Link, Tone, View, html, sort_key, text
+from .markup import Badge, Cell, Link, Said, Tone, View, html, said, sort_key, text
 
 __all__ = [
     "Badge",
@@ -195,25 +195,25 @@ class Callout(View):
     """
 
     kind: Literal["attention", "cannot know", "info"]
-    title: str
-    body: Sequence[str] = ()
-    steps: Sequence[str] = ()
+    title: Said
+    body: Sequence[Said] = ()
+    steps: Sequence[Said] = ()
 
     def html(self) -> str:
         """Return the callout as an aside."""
         kind = _CALLOUTS[self.kind]
-        body = "".join(f"<p>{escape.html(sentence)}</p>" for sentence in self.body)
-        steps = "".join(f"<li>{escape.html(step)}</li>" for step in self.steps)
+        body = "".join(f"<p>{said(sentence)}</p>" for sentence in self.body)
+        steps = "".join(f"<li>{said(step)}</li>" for step in self.steps)
         return (
             f'<div class="mailauth callout {kind[0]}" role="note"><p class="title">'
-            f"{html(Badge(kind[1], kind[0]))} <strong>{escape.html(self.title)}</strong></p>"
+            f"{html(Badge(kind[1], kind[0]))} <strong>{said(self.title)}</strong></p>"
             f"{body}{f'<ol>{steps}</ol>' if steps else ''}</div>"
         )
 
     def spoken(self) -> Iterable[str]:
         """Return title, sentences and steps."""
         steps = [f"  {number}. {step}" for number, step in enumerate(self.steps, start=1)]
-        return f"{_CALLOUTS[self.kind][1]}: {self.title}", *self.body, *steps
+        return f"{_CALLOUTS[self.kind][1]}: {self.title}", *map(str, self.body), *steps
 
 
 _CALLOUTS: dict[str, tuple[Tone, str]] = {
@@ -292,10 +292,12 @@ class Step:
     Args:
         when: The day in words ("end of December 2026"), as nobody may have published one.
         what: What happens, or what to do.
+        more: What belongs to it in smaller letters: why, who, and where.
     """
 
-    when: str
-    what: str
+    when: Said
+    what: Said
+    more: Said = ""
 
 
 @dataclass(frozen=True)
@@ -305,50 +307,63 @@ class Headline(View):
     Args:
         state: The tenant in one word: exposed, moving, quiet, closed or cannot know.
         sentence: The tenant in a sentence or two, for somebody who has never seen a log.
+        also: What belongs beside the sentence, in smaller letters.
         today: What cannot wait; stands right under the sentence.
         dates: What ends, and when.
+        actions: What to do next, in order.
         decisions: What stops, and who decides what until when.
         lines: Further sentences under a bold word each ("Progress", "If nothing is done").
         reach: How far we looked, in sentences; the last thing on the first screen, never absent.
     """
 
     state: str
-    sentence: str
-    reach: Sequence[str]
+    sentence: Said
+    reach: Sequence[Said]
+    also: Sequence[Said] = ()
     today: Sequence[Callout] = ()
     dates: Sequence[Step] = ()
+    actions: Sequence[Step] = ()
     decisions: Table | None = None
-    lines: Sequence[tuple[str, str]] = ()
+    lines: Sequence[tuple[str, Said]] = ()
 
     def html(self) -> str:
         """Return the first screen as one section."""
         parts = [
-            f'<p class="state">{html(state_badge(self.state))}</p><p class="lead">{escape.html(self.sentence)}</p>',
+            f'<p class="state">{html(state_badge(self.state))}</p><p class="lead">{said(self.sentence)}</p>',
+            *(_line("", each) for each in self.also),
             *(callout.html() for callout in self.today),
-            self._dates(),
+            self._ahead(),
             self.decisions.html() if self.decisions else "",
-            *(_said(*line) for line in self.lines),
-            "".join(_said("How far we looked" if not index else "", said) for index, said in enumerate(self.reach)),
+            *(_line(*line) for line in self.lines),
+            *(_line("" if number else "How far we looked", each) for number, each in enumerate(self.reach)),
         ]
         return f'<section class="mailauth headline" aria-label="In short">{"".join(parts)}</section>'
 
     def spoken(self) -> Iterable[str]:
         """Return the first screen in its order."""
         yield f"{self.state.upper()}: {self.sentence}"
+        yield from map(str, self.also)
         for callout in self.today:
             yield from callout.spoken()
         yield from (f"{step.when}: {step.what}" for step in self.dates)
+        yield from (f"Next, {step.when}: {step.what}" for step in self.actions)
         yield from self.decisions.spoken() if self.decisions else ()
-        yield from (f"{name}: {said}" for name, said in self.lines)
-        yield f"How far we looked: {' '.join(self.reach)}"
+        yield from (f"{name}: {words}" for name, words in self.lines)
+        yield f"How far we looked: {' '.join(map(str, self.reach))}"
 
     def about(self) -> dict[str, object]:
         """Return the mark, and that this stands on top of a page."""
         return {**super().about(), "mailauth_first": True}
 
-    def _dates(self) -> str:
-        rows = (f"<div><dt>{escape.html(s.when)}</dt><dd>{escape.html(s.what)}</dd></div>" for s in self.dates)
-        return f'<dl class="dates">{"".join(rows)}</dl>' if self.dates else ""
+    def _ahead(self) -> str:
+        """Return what ends and what to do, each with its day; side by side where there is room."""
+        rows = "".join(f"<div><dt>{said(s.when)}</dt><dd>{said(s.what)}{_more(s)}</dd></div>" for s in self.dates)
+        ends = f'<dl class="dates">{rows}</dl>' if rows else ""
+        if not self.actions:
+            return ends
+        ends = f'<div><p class="title">What ends, and when</p>{ends}</div>' if ends else ""
+        todo = "".join(f"<li>{_todo(step)}</li>" for step in self.actions)
+        return f'<div class="ahead">{ends}<div><p class="title">What to do next</p><ol>{todo}</ol></div></div>'
 
 
 def state_badge(state: str) -> Badge:
@@ -365,6 +380,14 @@ _STATES = {
 }
 
 
-def _said(name: str, sentence: str) -> str:
+def _line(name: str, sentence: Said) -> str:
     title = f"<strong>{escape.html(name)}:</strong> " if name else ""
-    return f'<p class="said">{title}{escape.html(sentence)}</p>'
+    return f'<p class="said">{title}{said(sentence)}</p>'
+
+
+def _more(step: Step) -> str:
+    return f'<div class="more">{said(step.more)}</div>' if step.more else ""
+
+
+def _todo(step: Step) -> str:
+    return f'<span class="what">{said(step.what)}</span> <span class="by">{said(step.when)}</span>{_more(step)}'
