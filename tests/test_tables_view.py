@@ -125,7 +125,7 @@ def test_the_first_screen_goes_sentence_today_dates_decisions_reach() -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("exposed", "Exposed"), ("quiet", "Quiet, not proven"), ("closed", "Closed, proven"), ("", "not assessed")],
+    [("exposed", "Exposed"), ("quiet", "Quiet, not proven"), ("closed", "Closed, proven"), ("", "Not assessed")],
 )
 def test_a_state_is_a_word_and_says_when_it_is_not_proven(state: str, words: str) -> None:
     assert words in Headline(state, "Sentence.", ("30 days.",)).html()

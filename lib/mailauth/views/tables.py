@@ -368,7 +368,7 @@ class Headline(View):
 
 def state_badge(state: str) -> Badge:
     """Return the badge of a tenant's state; a state that is not proven says so."""
-    return _STATES.get(state, Badge(state or "not assessed", "know"))
+    return _STATES.get(state, Badge(state or "Not assessed", "know"))
 
 
 _STATES = {

@@ -1,0 +1,349 @@
+"""The page over all tenants: figures on top, then one table, whoever needs somebody first.
+
+A thousand tenants fit into half a megabyte, so that the page still travels by mail: a row says each thing once and in
+few letters, the labels that a telephone needs stand in the style, and sentences are cut where there are too many.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from mailauth import escape
+from mailauth.wording import counted
+
+from .frame import Page, filled
+from .markup import Badge, Cell, Link, Tone, html, shortened, sort_key, text
+from .tables import Facts, state_badge
+
+__all__ = ["LARGEST", "Row", "index"]
+
+LARGEST = 490_000
+"""How many bytes the page may have before its sentences are cut shorter."""
+
+_SENTENCES = (240, 160, 110, 70, 40, 0)  # characters of a tenant's sentence, tried in this order
+_OLD = timedelta(hours=36)
+
+
+class Row(Protocol):
+    """What the index shows of one tenant; the outcome of a run has all of it."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def assessed(self) -> bool: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def attention(self) -> int: ...
+    @property
+    def senders(self) -> int: ...
+    @property
+    def stops(self) -> int: ...
+    @property
+    def deadline(self) -> str: ...
+    @property
+    def ends(self) -> str: ...
+    @property
+    def undecided(self) -> int: ...
+    @property
+    def expiring(self) -> int: ...
+    @property
+    def unproven(self) -> int: ...
+    @property
+    def coverage(self) -> str: ...
+    @property
+    def page(self) -> str: ...
+    @property
+    def made_at(self) -> str: ...
+
+
+def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | None = None) -> str:
+    """Return the page over all tenants of a run, the one that needs somebody first on top.
+
+    Args:
+        rows: One per tenant; its page is expected in a folder of the tenant's name.
+        rehearsal: Whether the tenants are invented ones.
+        made_at: When the run began; without one, the latest of the rows.
+    """
+    ordered = sorted(rows, key=_urgency)
+    made = made_at or max(filter(None, (_moment(row.made_at) for row in ordered)), default=None)
+    pages = (_page(ordered, rehearsal, made, longest) for longest in _SENTENCES)
+    # The first that is small enough, or the last: whatever it weighs, every tenant stands on it.
+    page = ""
+    for page in pages:
+        if len(page.encode()) <= LARGEST:
+            break
+    return page
+
+
+def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: int) -> str:
+    invented = "An invented tenant" if len(rows) == 1 else "Invented tenants"
+    return filled(
+        Page(
+            title="Tenants · practice" if rehearsal else "Tenants",
+            heading="Who still signs in with a password",
+            above="All tenants",
+            rehearsal=invented if rehearsal else "",
+            made_at=text(made) if made else "",
+            lead=f'<p class="lead">{escape.html(_counted(rows))}</p>',
+            body=f'<div class="fleet">{_tiles(rows)}{_table(rows, made, longest)}</div>{_legend(rows)}',
+            contents=(),
+            parameters="",
+            charts=False,
+            personal="says where tenants are open to strangers",
+            style=_rules(),
+        )
+    )
+
+
+# ---- states, and what outranks what
+
+
+# Nobody could look, then from open to proven shut.
+_STATES = ("", "cannot know", "exposed", "moving", "quiet", "closed")
+
+_MEANINGS = {
+    "": "The run did not end, or wrote nothing down.",
+    "cannot know": "Nobody could look, or not lately: nothing follows from what is not shown.",
+    "exposed": "An account needs somebody today, or senders use what ends and no move to OAuth has begun.",
+    "moving": "Senders still use what ends, and the move to OAuth has begun.",
+    "quiet": "No working password was seen in the records, which is no proof that there is none.",
+    "closed": "Passwords are refused, and every sender was seen with the new method.",
+}
+
+
+def _state(row: Row) -> str:
+    return row.state if row.assessed and row.state in _STATES else ""
+
+
+def _urgency(row: Row) -> tuple[int, int, int, str, int, str]:
+    state = _STATES.index(_state(row))
+    return -row.attention, state, -row.stops, row.ends or "9999", -row.undecided, row.tenant
+
+
+def _counted(rows: Sequence[Row]) -> str:
+    counts = {word: sum(1 for row in rows if _state(row) == word) for word in _STATES}
+    named = [f"{count:,} {word or 'not assessed'}" for word, count in counts.items() if count]
+    urgent = sum(1 for row in rows if row.attention)
+    today = f" {urgent:,} of them {'needs' if urgent == 1 else 'need'} somebody today." if urgent else ""
+    return f"{counted(len(rows), 'tenant')}: {', '.join(named) or 'none'}.{today}"
+
+
+# ---- figures on top
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A figure with its words; where a reader has scripts it shows the rows that it counts.
+
+    Args:
+        count: How many tenants.
+        words: What about them.
+        tone: As in `Badge`.
+        column: The column in which those rows differ from the others.
+        key: What they have there; empty for any number but zero.
+    """
+
+    count: int
+    words: str
+    tone: Tone
+    column: str
+    key: str = ""
+
+    def html(self) -> str:
+        """Return the figure as an item of a list."""
+        place = [column.title for column in _COLUMNS].index(self.column)
+        return (
+            f'<li class="{self.tone}" data-column="{place}" data-is="{self.key}"><strong>{self.count:,}</strong> '
+            f"<span>{escape.html(self.words)}</span></li>"
+        )
+
+
+def _tiles(rows: Sequence[Row]) -> str:
+    states = [
+        _Tile(
+            sum(1 for row in rows if _state(row) == word), state_badge(word).text, state_badge(word).tone, "State", key
+        )
+        for word, key in ((word, str(_STATES.index(word))) for word in _STATES)
+    ]
+    stops = sum(row.stops for row in rows)
+    work = [
+        _Tile(_many(rows, "attention"), "need somebody today", "bad", "Today"),
+        _Tile(_many(rows, "stops"), f"have senders that stop undecided ({stops:,} in all)", "bad", "Stop undecided"),
+        _Tile(_many(rows, "undecided"), "have open decisions", "warn", "Open decisions"),
+        _Tile(_many(rows, "expiring"), "have credentials that expire soon", "warn", "Expiring"),
+        _Tile(_many(rows, "unproven"), "have mailboxes without a proven sign-in", "know", "Unproven"),
+    ]
+    return _list("Tenants by state", states) + _list("What is to be done", work)
+
+
+def _many(rows: Iterable[Row], figure: str) -> int:
+    return sum(1 for row in rows if getattr(row, figure))
+
+
+def _list(title: str, tiles: Iterable[_Tile]) -> str:
+    shown = "".join(tile.html() for tile in tiles if tile.count)
+    return f'<ul class="tiles" aria-label="{title}">{shown}</ul>' if shown else ""
+
+
+# ---- the table
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column: its title, what stands in it, what it is sorted by, and whether that is a number."""
+
+    title: str
+    cell: Callable[[Row], Cell]
+    key: Callable[[Row], str] | None = None
+    number: bool = False
+
+
+def _figure(title: str, name: str) -> _Column:
+    # Where nobody could look, a zero would say more than is known.
+    def known(row: Row) -> int | None:
+        found: int = getattr(row, name)
+        return found if found or _state(row) not in ("", "cannot know") else None
+
+    return _Column(title, known, number=True)
+
+
+def _tenant(row: Row) -> Cell:
+    try:
+        return Link(row.tenant, f"{row.tenant}/index.html") if row.page else row.tenant
+    except ValueError:
+        # A name that is no plain folder leads nowhere.
+        return row.tenant
+
+
+def _ends(row: Row) -> Cell:
+    if row.ends:
+        return _day(row.ends) or row.ends
+    return "no day published" if row.deadline else None
+
+
+_COVERAGE: dict[str, Tone] = {"complete": "ok", "partial": "warn", "absent": "bad", "unknown": "know"}
+
+
+def _coverage(row: Row) -> Cell:
+    return Badge(row.coverage, _COVERAGE.get(row.coverage, "quiet")) if row.coverage else None
+
+
+_COLUMNS = (
+    _Column("Tenant", _tenant),
+    _Column("State", lambda row: state_badge(_state(row)), lambda row: str(_STATES.index(_state(row)))),
+    _figure("Today", "attention"),
+    _figure("Basic senders", "senders"),
+    _figure("Stop undecided", "stops"),
+    _Column("Next end", _ends, lambda row: row.ends or ("9999" if row.deadline else "")),
+    _figure("Open decisions", "undecided"),
+    _figure("Expiring", "expiring"),
+    _figure("Unproven", "unproven"),
+    _Column("Coverage", _coverage),
+    _Column("Made", lambda row: _moment(row.made_at)),
+)
+
+
+def _table(rows: Sequence[Row], made: datetime | None, longest: int) -> str:
+    if not rows:
+        return '<div class="mailauth empty"><p><strong>Tenants.</strong> Nothing to show.</p></div>'
+    head = "".join(f'<th scope="col"{_NUMBERS * column.number}>{column.title}</th>' for column in _COLUMNS)
+    body = "\n".join(_row(row, made, longest) for row in rows)
+    return (
+        f'<div class="mailauth table wide"><table><caption>Tenants, whoever needs somebody first</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
+    )
+
+
+_NUMBERS = ' class="num"'
+
+
+def _row(row: Row, made: datetime | None, longest: int) -> str:
+    """Return one row; elements that HTML closes by itself are left open, which saves a tenth of the page."""
+    name, *others = (_cell(column, row) for column in _COLUMNS)
+    others[0] += f'<p class="brief">{escape.html(shortened(row.sentence, longest))}' if longest and row.sentence else ""
+    others[-1] += _age(_moment(row.made_at), made)
+    return f'<tr><th scope="row"{name}{"".join(f"<td{cell}" for cell in others)}'
+
+
+def _cell(column: _Column, row: Row) -> str:
+    cell = column.cell(row)
+    key = column.key(row) if column.key else "" if column.number else sort_key(cell)
+    sort = f' data-key="{escape.html(key)}"' if key else ""
+    # A plain dash, and no element around it: there are thousands of them.
+    return f"{sort}>{_DASH if cell is None else html(cell)}"
+
+
+_DASH = "\N{EN DASH}"
+
+
+def _age(moment: datetime | None, made: datetime | None) -> str:
+    """Return how old a row is where others on the page are newer."""
+    if moment is None or made is None or made - moment < _OLD:
+        return ""
+    days = (made - moment).days
+    return f' <span class="badge warn">{counted(days, "day")} old</span>'
+
+
+def _rules() -> str:
+    """Return the style that a class on each of some thousand cells would cost too much for.
+
+    Numbers stand at the right, and on a telephone each cell says what it holds.
+    """
+    places = list(enumerate(_COLUMNS, start=1))
+    numbers = ",".join(f".fleet td:nth-child({place})" for place, column in places if column.number)
+    labels = (f'.fleet td:nth-child({place})::before{{content:"{column.title}"}}' for place, column in places[1:])
+    return (
+        f"@media (min-width: 40.01rem) {{ {numbers} {{ text-align: right }} }}\n"
+        f"@media (max-width: 40rem) {{ {' '.join(labels)} }}\n"
+    )
+
+
+# ---- what the words mean
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    shown = {_state(row) for row in rows}
+    states: list[tuple[str, Cell]] = [
+        (state_badge(state).text, words) for state, words in _MEANINGS.items() if state in shown
+    ]
+    ends = sorted({(row.ends or "9999", row.deadline) for row in rows if row.deadline})
+    dates: list[tuple[str, Cell]] = [(_ended(day), shortened(words)) for day, words in ends[:_DEADLINES]]
+    parts = [Facts(states, "What the states mean").html() if states else ""]
+    parts += [Facts(dates, "What ends next").html()] if dates else []
+    return "".join([*parts, Facts(_WORDS, "What is counted").html()]) if rows else ""
+
+
+_DEADLINES = 12
+
+_WORDS: Sequence[tuple[str, Cell]] = (
+    ("Today", "Accounts that need somebody today: a stranger has the password, or may have it."),
+    ("Basic senders", "Senders whose mail still goes through with a password."),
+    ("Stop undecided", "Those of them that the next end stops, and nobody has decided what becomes of them."),
+    ("Open decisions", "Senders of which nobody can say what to do before a question is answered."),
+    ("Expiring", "Secrets and certificates of mail apps that end within a month."),
+    ("Unproven", "Mailboxes that no sign-in with OAuth has opened yet."),
+    (_DASH, "Not known: nobody could look, or the run did not get that far. It is not zero."),
+)
+
+
+def _ended(day: str) -> str:
+    found = _day(day)
+    return "No day published" if day == "9999" else text(found) if found else day
+
+
+def _day(words: str) -> date | None:
+    try:
+        return date.fromisoformat(words)
+    except ValueError:
+        return None
+
+
+def _moment(made_at: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(made_at).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,213 @@
+"""The page over all tenants: who comes first, what is counted, and that a thousand of them still fit into a mail."""
+
+import html.parser
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mailauth.views import fleetpage
+
+HOSTILE = "<script>alert(1)</script>[x](https://evil.example)=1+1\u202egpj\x1b[31m\u0301\u0301\u200b" + "W" * 200
+
+
+@dataclass(frozen=True)
+class Outcome:
+    tenant: str
+    assessed: bool = True
+    state: str = "quiet"
+    sentence: str = "Nothing was seen."
+    attention: int = 0
+    senders: int = 0
+    stops: int = 0
+    deadline: str = ""
+    ends: str = ""
+    undecided: int = 0
+    expiring: int = 0
+    unproven: int = 0
+    coverage: str = "partial"
+    page: str = "reports/x/index.html"
+    made_at: str = "2026-11-23T14:02:00Z"
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects the rows as a browser sees them, every link, and every script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag == "a":
+            self.links.append(str(dict(attrs)["href"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        if "tbody" in self.tags and "/tbody" not in self.tags:
+            self.rows[-1][-1] += data
+
+
+def _row(page: str, tenant: str) -> dict[str, str]:
+    """Return a tenant's cells by the title of their column."""
+    titles = (
+        "Tenant",
+        "State",
+        "Today",
+        "Basic",
+        "Stops",
+        "Next end",
+        "Open",
+        "Expiring",
+        "Unproven",
+        "Coverage",
+        "Made",
+    )
+    found = next(cells for cells in Reader(page).rows if cells and cells[0] == tenant)
+    return dict(zip(titles, (cell.strip() for cell in found), strict=True))
+
+
+def test_whoever_needs_somebody_comes_first_then_what_nobody_could_look_into_then_what_stops_soonest() -> None:
+    rows = [
+        Outcome("adatum", state="closed"),
+        Outcome("contoso", state="cannot know"),
+        Outcome("litware", state="exposed", stops=3, ends="2026-12-31"),
+        Outcome("fabrikam", state="exposed", attention=1, sentence="<b>Three</b> systems stop."),
+        Outcome("proseware", state="exposed", stops=3, ends="2026-12-11"),
+        Outcome("tailspin", assessed=False, state="exposed", page="", made_at="", sentence="SourceError: no files"),
+    ]
+    page = fleetpage.index(rows)
+
+    order = [cells[0] for cells in Reader(page).rows if cells and cells[0]]
+    assert order == ["fabrikam", "tailspin", "contoso", "proseware", "litware", "adatum"]
+    assert "tailspin/index.html" not in page
+    assert "&lt;b&gt;Three&lt;/b&gt;" in page
+    assert "6 tenants: 1 not assessed, 1 cannot know, 3 exposed, 1 closed. 1 of them needs somebody today." in page
+    assert "Made 23 Nov 2026 14:02 UTC" in page
+
+
+def test_a_row_says_what_is_known_of_a_tenant() -> None:
+    known = Outcome(
+        "fabrikam", state="exposed", attention=2, senders=7, stops=4, deadline="SMTP AUTH ends", ends="2026-12-31",
+        undecided=6, expiring=1, unproven=3,
+    )  # fmt: skip
+    row = _row(fleetpage.index([known]), "fabrikam")
+
+    assert row["State"] == "ExposedNothing was seen."
+    assert (row["Today"], row["Basic"], row["Stops"], row["Next end"]) == ("2", "7", "4", "31 Dec 2026")
+    assert (row["Open"], row["Expiring"], row["Unproven"], row["Coverage"]) == ("6", "1", "3", "partial")
+    assert row["Made"] == "23 Nov 2026 14:02 UTC"
+
+
+@pytest.mark.parametrize("changes", [{"state": "cannot know"}, {"assessed": False}])
+def test_no_zero_stands_where_nobody_could_look(changes: Any) -> None:
+    blind = _row(fleetpage.index([Outcome("contoso", **changes)]), "contoso")
+    seen = _row(fleetpage.index([Outcome("adatum", state="closed")]), "adatum")
+
+    assert (blind["Basic"], blind["Today"]) == ("\N{EN DASH}", "\N{EN DASH}")
+    assert (seen["Basic"], seen["Today"]) == ("0", "0")
+
+
+def test_an_end_without_a_day_says_so_and_the_legend_names_it() -> None:
+    page = fleetpage.index([Outcome("fabrikam", deadline="Microsoft says when passwords go for good")])
+
+    assert _row(page, "fabrikam")["Next end"] == "no day published"
+    assert "<dt>No day published</dt><dd>Microsoft says when passwords go for good</dd>" in page
+
+
+def test_the_figures_on_top_count_tenants_and_what_stops_undecided() -> None:
+    rows = [
+        Outcome("a", state="exposed", attention=3, stops=2),
+        Outcome("b", state="exposed", stops=5, expiring=1),
+        Outcome("c"),
+    ]
+    page = fleetpage.index(rows)
+
+    assert "<strong>2</strong> <span>Exposed</span>" in page
+    assert "<strong>1</strong> <span>need somebody today</span>" in page
+    assert "<strong>2</strong> <span>have senders that stop undecided (7 in all)</span>" in page
+    assert "<strong>1</strong> <span>have credentials that expire soon</span>" in page
+    assert "open decisions</span>" not in page
+
+
+def test_a_row_that_is_older_than_the_others_says_how_old_it_is() -> None:
+    rows = [Outcome("new"), Outcome("old", made_at="2026-11-19T14:02:00Z")]
+    page = fleetpage.index(rows)
+
+    assert _row(page, "old")["Made"] == "19 Nov 2026 14:02 UTC 4 days old"
+    assert _row(page, "new")["Made"] == "23 Nov 2026 14:02 UTC"
+
+
+def test_only_the_states_that_are_shown_are_explained() -> None:
+    page = fleetpage.index([Outcome("fabrikam", state="exposed"), Outcome("contoso")])
+
+    for said in ("no move to OAuth has begun", "which is no proof that there is none"):
+        assert said in page
+    assert "Passwords are refused, and every sender" not in page
+
+
+def test_it_says_that_its_tenants_are_invented_and_not_that_it_names_people() -> None:
+    several = fleetpage.index([Outcome("fabrikam"), Outcome("contoso")], rehearsal=True)
+
+    assert "Invented tenants: nothing on this page" in several
+    assert "An invented tenant" not in several
+    assert "names people" not in several
+
+
+def test_an_index_of_nobody_is_a_page_too() -> None:
+    assert "0 tenants: none." in fleetpage.index([], made_at=datetime(2026, 11, 23, tzinfo=UTC))
+
+
+def _thousand(sentence: str) -> list[Outcome]:
+    """Return a thousand tenants with names of the greatest length that a tenants file admits."""
+    return [
+        Outcome(
+            f"{number:04}-customer-{'x' * 49}", state="exposed", sentence=sentence, attention=12, senders=1_234,
+            stops=123, deadline=HOSTILE, ends="2026-12-31", undecided=1_234, expiring=12, unproven=123,
+        )
+        for number in range(1_000)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", [HOSTILE * 9, "Seven senders stop. " * 40, ""], ids=["hostile", "long", "none"])
+def test_a_thousand_tenants_weigh_less_than_half_a_megabyte(sentence: str) -> None:
+    page = fleetpage.index(_thousand(sentence))
+    reader = Reader(page)
+
+    assert len(page.encode()) < 500_000
+    assert sum(1 for cells in reader.rows if cells and cells[0].endswith("x")) == 1_000
+    assert reader.links.count("#main") == 1
+    assert len(reader.links) == 1_001
+
+
+def test_a_few_tenants_keep_their_sentences() -> None:
+    sentence = "Seven senders will stop sending mail when Microsoft switches off password sign-in. Three accounts wait."
+
+    assert sentence in fleetpage.index([Outcome("fabrikam", sentence=sentence)])
+
+
+def test_a_hostile_name_leads_nowhere_and_stays_text() -> None:
+    names = [
+        HOSTILE,
+        "javascript:alert(1)",
+        "../../etc/passwd",
+        "//evil.example",
+        '"><svg onload=alert(1)>',
+        "=cmd|x!A0",
+    ]
+    rows = [Outcome(name, sentence=HOSTILE, deadline=HOSTILE, ends=HOSTILE, coverage=HOSTILE) for name in names]
+    reader = Reader(fleetpage.index(rows))
+
+    assert reader.links == ["#main"]
+    assert reader.tags.count("script") == 1
+    assert "svg" not in reader.tags
