@@ -4,6 +4,7 @@ A thousand tenants fit into half a megabyte, so that the page still travels by m
 few letters, the labels that a telephone needs stand in the style, and sentences are cut where there are too many.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +14,7 @@ from mailauth import escape
 from mailauth.wording import counted
 
 from .frame import Page, filled
-from .markup import Badge, Cell, Link, Tone, html, shortened, sort_key, text
+from .markup import Badge, Cell, Tone, html, shortened, text
 from .tables import Facts, state_badge
 
 __all__ = ["LARGEST", "Row", "index"]
@@ -54,6 +55,8 @@ class Row(Protocol):
     def unproven(self) -> int: ...
     @property
     def coverage(self) -> str: ...
+    @property
+    def read_until(self) -> str: ...
     @property
     def page(self) -> str: ...
     @property
@@ -102,6 +105,8 @@ def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: 
 # ---- states, and what outranks what
 
 
+_NO_DAY = "9999"  # sorts behind every day
+
 # Nobody could look, then from open to proven shut.
 _STATES = ("", "cannot know", "exposed", "moving", "quiet", "closed")
 
@@ -119,9 +124,9 @@ def _state(row: Row) -> str:
     return row.state if row.assessed and row.state in _STATES else ""
 
 
-def _urgency(row: Row) -> tuple[int, int, int, str, int, str]:
+def _urgency(row: Row) -> tuple[int, int, str, int, int, str]:
     state = _STATES.index(_state(row))
-    return -row.attention, state, -row.stops, row.ends or "9999", -row.undecided, row.tenant
+    return -row.attention, state, row.ends or _NO_DAY, -row.undecided, -row.stops, row.tenant
 
 
 def _counted(rows: Sequence[Row]) -> str:
@@ -169,11 +174,15 @@ def _tiles(rows: Sequence[Row]) -> str:
         )
         for word, key in ((word, str(_STATES.index(word))) for word in _STATES)
     ]
-    stops = sum(row.stops for row in rows)
+    undecided = sum(row.undecided for row in rows)
     work = [
         _Tile(_many(rows, "attention"), "need somebody today", "bad", "Today"),
-        _Tile(_many(rows, "stops"), f"have senders that stop undecided ({stops:,} in all)", "bad", "Stop undecided"),
-        _Tile(_many(rows, "undecided"), "have open decisions", "warn", "Open decisions"),
+        _Tile(
+            _many(rows, "undecided"),
+            f"have senders that nobody has decided on, {undecided:,} in all",
+            "bad",
+            "Undecided",
+        ),
         _Tile(_many(rows, "expiring"), "have credentials that expire soon", "warn", "Expiring"),
         _Tile(_many(rows, "unproven"), "have mailboxes without a proven sign-in", "know", "Unproven"),
     ]
@@ -194,56 +203,62 @@ def _list(title: str, tiles: Iterable[_Tile]) -> str:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: its title, what stands in it, what it is sorted by, and whether that is a number."""
+    """A column: its title, what stands in a cell as HTML, what that is sorted by, and whether it is a number."""
 
     title: str
-    cell: Callable[[Row], Cell]
-    key: Callable[[Row], str] | None = None
+    cell: Callable[[Row], str]
+    key: Callable[[Row], str] = lambda _: ""
     number: bool = False
 
 
 def _figure(title: str, name: str) -> _Column:
     # Where nobody could look, a zero would say more than is known.
-    def known(row: Row) -> int | None:
+    def known(row: Row) -> str:
         found: int = getattr(row, name)
-        return found if found or _state(row) not in ("", "cannot know") else None
+        return f"{found:,}" if found or _state(row) not in ("", "cannot know") else ""
 
     return _Column(title, known, number=True)
 
 
-def _tenant(row: Row) -> Cell:
-    try:
-        return Link(row.tenant, f"{row.tenant}/index.html") if row.page else row.tenant
-    except ValueError:
-        # A name that is no plain folder leads nowhere.
-        return row.tenant
+def _tenant(row: Row) -> str:
+    name = escape.html(row.tenant)
+    # A name that is no plain folder leads nowhere.
+    return f'<a href="{name}/index.html">{name}</a>' if row.page and _FOLDER.fullmatch(row.tenant) else name
 
 
-def _ends(row: Row) -> Cell:
-    if row.ends:
-        return _day(row.ends) or row.ends
-    return "no day published" if row.deadline else None
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _ends(row: Row) -> str:
+    day = _day(row.ends)
+    return text(day) if day else escape.html(row.ends) or ("no day published" if row.deadline else "")
 
 
 _COVERAGE: dict[str, Tone] = {"complete": "ok", "partial": "warn", "absent": "bad", "unknown": "know"}
 
 
-def _coverage(row: Row) -> Cell:
-    return Badge(row.coverage, _COVERAGE.get(row.coverage, "quiet")) if row.coverage else None
+def _coverage(row: Row) -> str:
+    read = _moment(row.read_until)
+    until = f"<p>to {text(read.date())}" if read else ""
+    return html(Badge(row.coverage, _COVERAGE.get(row.coverage, "quiet"))) + until if row.coverage else ""
+
+
+def _made(row: Row) -> str:
+    return text(_moment(row.made_at)).removesuffix(" UTC") if row.made_at else ""
 
 
 _COLUMNS = (
     _Column("Tenant", _tenant),
-    _Column("State", lambda row: state_badge(_state(row)), lambda row: str(_STATES.index(_state(row)))),
+    _Column("State", lambda row: html(state_badge(_state(row))), lambda row: str(_STATES.index(_state(row)))),
     _figure("Today", "attention"),
     _figure("Basic senders", "senders"),
-    _figure("Stop undecided", "stops"),
-    _Column("Next end", _ends, lambda row: row.ends or ("9999" if row.deadline else "")),
-    _figure("Open decisions", "undecided"),
+    _Column("Next end", _ends, lambda row: row.ends or (_NO_DAY if row.deadline else "")),
+    _figure("Stop then", "stops"),
+    _figure("Undecided", "undecided"),
     _figure("Expiring", "expiring"),
     _figure("Unproven", "unproven"),
     _Column("Coverage", _coverage),
-    _Column("Made", lambda row: _moment(row.made_at)),
+    _Column("Made (UTC)", _made, lambda row: row.made_at[:16]),
 )
 
 
@@ -264,17 +279,16 @@ _NUMBERS = ' class="num"'
 def _row(row: Row, made: datetime | None, longest: int) -> str:
     """Return one row; elements that HTML closes by itself are left open, which saves a tenth of the page."""
     name, *others = (_cell(column, row) for column in _COLUMNS)
-    others[0] += f'<p class="brief">{escape.html(shortened(row.sentence, longest))}' if longest and row.sentence else ""
+    others[0] += f"<p>{escape.html(shortened(row.sentence, longest))}" if longest and row.sentence else ""
     others[-1] += _age(_moment(row.made_at), made)
-    return f'<tr><th scope="row"{name}{"".join(f"<td{cell}" for cell in others)}'
+    return f"<tr><th scope=row{name}{''.join(f'<td{cell}' for cell in others)}"
 
 
 def _cell(column: _Column, row: Row) -> str:
-    cell = column.cell(row)
-    key = column.key(row) if column.key else "" if column.number else sort_key(cell)
+    key = column.key(row)
     sort = f' data-key="{escape.html(key)}"' if key else ""
     # A plain dash, and no element around it: there are thousands of them.
-    return f"{sort}>{_DASH if cell is None else html(cell)}"
+    return f"{sort}>{column.cell(row) or _DASH}"
 
 
 _DASH = "\N{EN DASH}"
@@ -284,8 +298,7 @@ def _age(moment: datetime | None, made: datetime | None) -> str:
     """Return how old a row is where others on the page are newer."""
     if moment is None or made is None or made - moment < _OLD:
         return ""
-    days = (made - moment).days
-    return f' <span class="badge warn">{counted(days, "day")} old</span>'
+    return f'<p><span class="badge warn">{counted((made - moment).days, "day")} old</span>'
 
 
 def _rules() -> str:
@@ -310,7 +323,7 @@ def _legend(rows: Sequence[Row]) -> str:
     states: list[tuple[str, Cell]] = [
         (state_badge(state).text, words) for state, words in _MEANINGS.items() if state in shown
     ]
-    ends = sorted({(row.ends or "9999", row.deadline) for row in rows if row.deadline})
+    ends = sorted({(row.ends or _NO_DAY, row.deadline) for row in rows if row.deadline})
     dates: list[tuple[str, Cell]] = [(_ended(day), shortened(words)) for day, words in ends[:_DEADLINES]]
     parts = [Facts(states, "What the states mean").html() if states else ""]
     parts += [Facts(dates, "What ends next").html()] if dates else []
@@ -322,8 +335,8 @@ _DEADLINES = 12
 _WORDS: Sequence[tuple[str, Cell]] = (
     ("Today", "Accounts that need somebody today: a stranger has the password, or may have it."),
     ("Basic senders", "Senders whose mail still goes through with a password."),
-    ("Stop undecided", "Those of them that the next end stops, and nobody has decided what becomes of them."),
-    ("Open decisions", "Senders of which nobody can say what to do before a question is answered."),
+    ("Stop then", "Senders that the next end stops."),
+    ("Undecided", "Those of which nobody has decided what becomes of them, by whom and until when."),
     ("Expiring", "Secrets and certificates of mail apps that end within a month."),
     ("Unproven", "Mailboxes that no sign-in with OAuth has opened yet."),
     (_DASH, "Not known: nobody could look, or the run did not get that far. It is not zero."),
@@ -332,7 +345,7 @@ _WORDS: Sequence[tuple[str, Cell]] = (
 
 def _ended(day: str) -> str:
     found = _day(day)
-    return "No day published" if day == "9999" else text(found) if found else day
+    return "No day published" if day == _NO_DAY else text(found) if found else day
 
 
 def _day(words: str) -> date | None:
