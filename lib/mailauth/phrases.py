@@ -15,10 +15,24 @@ from .calendar import spoken
 
 __all__ = ["KINDS", "Kind", "Named", "Phrase", "Value", "joined", "moment", "phrase", "words"]
 
-Kind = Literal["person", "address", "host", "device", "tenant", "id", "ip", "domain", "thumbprint", "product", "free"]
-"""What a value names: somebody; a mail address or a name that signs in; a computer; a thing that sends; the tenant or
-the firm; any id; an address, a network or an autonomous system; a domain; a certificate; a product that the world
-knows, which stays; and text that anybody may have written."""
+Kind = Literal[
+    "person",
+    "address",
+    "host",
+    "device",
+    "app",
+    "place",
+    "tenant",
+    "id",
+    "ip",
+    "domain",
+    "thumbprint",
+    "product",
+    "free",
+]
+"""What a value names: somebody; a mail address or a name that signs in; a computer; a thing that sends; what a tenant
+calls an app; what a person calls a place; the tenant or the firm; any id; an address, a network or an autonomous
+system; a domain; a certificate; a product that the world knows, which stays; and text that anybody may have written."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 

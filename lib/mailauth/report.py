@@ -16,7 +16,7 @@ from . import coverage, evidence, findings, shapes
 from .coverage import Coverage
 from .errors import EvidenceError
 from .phrases import Phrase
-from .shapes import Address, Device, Domain, Free, Id, Person, TenantName, Thumbprint, Word
+from .shapes import Address, AppName, Domain, Free, Id, Person, TenantName, Word
 from .tenants import Tenant
 
 __all__ = [
@@ -367,7 +367,7 @@ class App:
         proof: From notebook 50.
     """
 
-    name: Device
+    name: AppName
     client_id: Id
     registration: Status
     consent: Status
@@ -411,7 +411,7 @@ class Tried:
     """
 
     protocol: Word
-    app: Device
+    app: AppName
     flow: Word
     outcome: Literal["ok", "refused", "unreachable", "no_token", "skipped"]
     at: datetime
@@ -450,7 +450,6 @@ class Credential:
         app: The app.
         kind: ``certificate``, ``secret`` or ``federated``.
         id: Its key id.
-        thumbprint: Its thumbprint, as far as it is known.
         name: What its owner called it.
         ends: When; None for what does not end.
         days: Days left, negative where it has ended; None for what does not end.
@@ -458,10 +457,9 @@ class Credential:
         made_at: When somebody looked.
     """
 
-    app: Device
+    app: AppName
     kind: Literal["certificate", "secret", "federated"]
     id: Id
-    thumbprint: Thumbprint
     name: Free
     ends: datetime | None
     days: int | None
@@ -483,7 +481,7 @@ class Opening:
         made_at: When somebody looked.
     """
 
-    app: Device
+    app: AppName
     mailbox: Phrase
     right: Word
     by: Phrase

@@ -16,6 +16,7 @@ from .phrases import KINDS, Phrase
 __all__ = [
     "PHRASE",
     "Address",
+    "AppName",
     "Device",
     "Domain",
     "Free",
@@ -34,6 +35,8 @@ __all__ = [
 
 Address = Annotated[str, "address"]
 """A mail address, or a name that signs in."""
+AppName = Annotated[str, "app"]
+"""What a tenant calls an app."""
 Device = Annotated[str, "device"]
 Domain = Annotated[str, "domain"]
 Free = Annotated[str, "free"]
