@@ -65,6 +65,11 @@ def main() -> NoReturn:
 @click.option("--limit", default=0, type=click.IntRange(min=0), help="Minutes per tenant; 0 for no limit.")
 @click.option("--shard", default="", metavar="I/N", help="Only every Nth tenant, beginning with the Ith.")
 @click.option("--fail-on", default="", help=f"End with 1 on a finding; any of: {', '.join(_FAIL_ON)}.")
+@click.option(
+    "--resume/--no-resume",
+    default=None,
+    help="Take up the last run of the same tenants if it did not end; without: if it began within 12 hours.",
+)
 @click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
 def report(
     config: str,
@@ -76,6 +81,7 @@ def report(
     limit: int,
     shard: str,
     fail_on: str,
+    resume: bool | None,
     no_open: bool,
 ) -> int:
     """Run the notebooks headless and leave a page for each tenant. Changes nothing in any tenant."""
@@ -107,8 +113,7 @@ def report(
         for tenant in selected
     ]
     workers = jobs or min(len(plan), os.cpu_count() or 1)
-    outcomes = fleet.run(plan, workers=workers, say=_say, limit_s=limit * 60 or None)
-    fleet.remember(target, outcomes)
+    outcomes = fleet.run(plan, workers=workers, say=_say, limit_s=limit * 60 or None, resume=resume)
     alone = len(outcomes) == 1 and bool(outcomes[0].page)
     shown = target / (outcomes[0].page if alone else "index.html")
     click.echo(str(shown))

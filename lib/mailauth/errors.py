@@ -11,6 +11,7 @@ MailauthError            everything below; its text is one that a person can act
 ├── QueryError           an engine refused a query's text
 ├── TokenError           a text that is no token that can be read; never holds it
 ├── SaslError            a user or secret that must not go into a SASL string; never holds the secret
+├── HeldError            another run is at work on the same thing; later there may be none
 └── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
 ```
 """
@@ -19,6 +20,7 @@ __all__ = [
     "AccessError",
     "ConfigurationError",
     "EvidenceError",
+    "HeldError",
     "MailauthError",
     "QueryError",
     "SaslError",
@@ -80,6 +82,10 @@ class TokenError(MailauthError):
 
 class SaslError(MailauthError):
     """A field of a sign-in is empty or holds what would begin a field or command of its own."""
+
+
+class HeldError(MailauthError):
+    """Another run is at work on the same thing."""
 
 
 class EvidenceError(MailauthError):

@@ -1,135 +1,258 @@
 """papermill over tenants: notebooks in, pages and outcomes out.
 
 One operating system process per tenant at a time: kernels started from threads of one process die now and
-then, and a tenant that fails must not taint the next. A worker answers with one line of JSON.
+then, and a tenant that fails must not taint the next. A run that was killed is taken up where it was.
 """
 
 import concurrent.futures
-import json
-import os
+import heapq
+import secrets
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mailauth.services import store
+
 from .jobs import FRONT, NOTEBOOKS, Job
-from .outcomes import Outcome, recall, remember
+from .journal import Journal
+from .outcomes import FLEET, Outcome, draw, read, recall, remember
+from .pace import Pace
+from .record import Record, name_of
+from .workers import COMMAND, Answer, Worker, close
 from .working import work
 
-__all__ = ["FRONT", "NOTEBOOKS", "Job", "Outcome", "recall", "remember", "run", "work"]
+__all__ = [
+    "FLEET",
+    "FRONT",
+    "LOG",
+    "NOTEBOOKS",
+    "Job",
+    "Outcome",
+    "Patience",
+    "draw",
+    "read",
+    "recall",
+    "remember",
+    "run",
+    "work",
+]
+
+LOG = "fleet.log"
+"""The name of the log that a person reads."""
+
+# How often the main thread looks up: on Windows Ctrl-C reaches it only then.
+_LOOK_S = 0.5
+# A page that cannot be made from what a killed run left is tried once more: the front may be what killed it.
+_SALVAGES = 2
 
 
-def run(jobs: Sequence[Job], *, workers: int, say: Callable[[str], None], limit_s: float | None) -> list[Outcome]:
-    """Run every job and return the outcomes in the order of *jobs*.
+@dataclass(frozen=True)
+class Patience:
+    """How often a tenant is tried whose run did not end whole for a reason that may pass.
 
     Args:
-        jobs: One per tenant.
+        attempts: The most attempts.
+        first_s: The pause after the first attempt, in seconds; up to a third more or less, by chance.
+        factor: How much longer each further pause is.
+    """
+
+    attempts: int = 3
+    first_s: float = 5.0
+    factor: float = 4.0
+
+    def pause_s(self, attempt: int) -> float:
+        """Return how long to wait after an attempt; the first is 1."""
+        # By chance, because a service that throttles a fleet would else see all of it come back at once.
+        return self.first_s * self.factor ** (attempt - 1) * secrets.SystemRandom().uniform(0.67, 1.33)
+
+
+_PATIENCE = Patience()
+
+
+def run(
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    say: Callable[[str], None],
+    limit_s: float | None = None,
+    resume: bool | None = None,
+    also: str = "",
+    ended: Callable[[Outcome], None] = lambda outcome: None,
+    patience: Patience = _PATIENCE,
+    command: Sequence[str] = COMMAND,
+) -> list[Outcome]:
+    """Run every job, write the page and the file over all of them, and return the outcomes in the order of *jobs*.
+
+    Args:
+        jobs: One per tenant, all with the same folder of reports.
         workers: How many tenants at a time.
         say: Where a line goes when a tenant begins, moves on or ends.
         limit_s: A time limit per tenant, in seconds; None for none.
+        resume: Whether a run of the same jobs that did not end is taken up, as in `Record.begin`.
+        also: A further file for the outcomes of these jobs alone, as in `remember`.
+        ended: Called when a tenant is over, from one thread.
+        patience: How often a tenant is tried.
+        command: What starts a worker.
+
+    Raises:
+        HeldError: Another process runs the same set.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what had ended is kept and shown.
     """
-    running: set[subprocess.Popen[str]] = set()
-    guard = threading.Lock()
-    done = 0
-
-    def one(job: Job) -> Outcome:
-        nonlocal done
-        began = time.monotonic()
-        say(f"{job.tenant}: started")
-        outcome = _in_a_process(job, running, guard, say, limit_s)
-        with guard:
-            done += 1
-            count = done
-        ended = f"{job.tenant}: {outcome.sentence or 'done'}"
-        say(f"{ended} ({time.monotonic() - began:.0f} s, {count} of {len(jobs)})")
-        return outcome
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        futures = [pool.submit(one, job) for job in jobs]
+    out = Path(jobs[0].out)
+    folder = out / ".fleet" / name_of(jobs)
+    with store.lock_folder(folder, "this set of tenants"), _ended_by_sigterm():
+        store.sweep(folder, older_than_s=0)
+        record = Record.begin(folder / "run.json", resume=resume)
+        fleet = _Fleet(jobs, record, say, Journal(out / LOG), limit_s, patience, ended)
         try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
-            with guard:
-                _stop(running)
-            raise
-
-
-def _stop(running: set[subprocess.Popen[str]]) -> None:
-    for process in running:
-        process.terminate()
-    for process in running:
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _in_a_process(
-    job: Job,
-    running: set[subprocess.Popen[str]],
-    guard: threading.Lock,
-    say: Callable[[str], None],
-    limit_s: float | None,
-) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="mailauth-") as folder:
-        progress = Path(folder, "progress.log")
-        progress.touch()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mailauth.fleet"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "MAILAUTH_PROGRESS": str(progress), "PYTHONUTF8": "1"},
-        )
-        with guard:
-            running.add(process)
-        try:
-            with _followed(progress, lambda line: say(f"{job.tenant}: {line}")):
-                answer, errors = process.communicate(json.dumps(asdict(job)), timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            _stop({process})
-            return Outcome(job.tenant, False, sentence=f"stopped after the time limit of {limit_s:.0f} s")
+            fleet.run([Worker(folder / f"worker-{number}.log", command=command) for number in range(max(1, workers))])
+            record.end()
         finally:
-            with guard:
-                running.discard(process)
-    if process.returncode in (-signal.SIGINT, 130) or errors.rstrip().endswith("KeyboardInterrupt"):
-        return Outcome(job.tenant, False, sentence="interrupted; nothing of this run was kept half written")
-    try:
-        return Outcome(**json.loads(answer.splitlines()[-1]))
-    except (IndexError, ValueError, TypeError):
-        last = errors.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
-        return Outcome(job.tenant, False, sentence=f"the run ended without an answer: {last[0]}")
+            remember(out, fleet.found.values(), also=also)
+    return [fleet.found[job.tenant] for job in jobs]
 
 
 @contextmanager
-def _followed(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Pass each line that the run appends to *path* on to *tell* while the block runs."""
-    over = threading.Event()
-
-    def follow() -> None:
-        with path.open(encoding="utf-8") as lines:
-            while True:
-                last_look = over.is_set()
-                for line in lines:
-                    tell(line.rstrip())
-                if last_look:
-                    return
-                over.wait(0.3)
-
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
+def _ended_by_sigterm() -> Iterator[None]:
+    """Take what a service manager says for Ctrl-C while the block runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        over.set()
-        follower.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+@dataclass(frozen=True, order=True)
+class _Turn:
+    """When a job is due, and what was tried before.
+
+    Args:
+        at: When, by the monotonic clock.
+        place: Its place among the jobs.
+        attempt: Which attempt it is; the first is 1.
+        spent_s: How long the attempts before it took.
+        killed: Why its process is gone: then only pages are made.
+        salvages: How often that was tried.
+    """
+
+    at: float
+    place: int
+    attempt: int = 1
+    spent_s: float = 0
+    killed: str = ""
+    salvages: int = 0
+
+
+class _Fleet:
+    """A run over a set of jobs; everything but the attempts themselves happens in one thread."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        record: Record,
+        say: Callable[[str], None],
+        journal: Journal,
+        limit_s: float | None,
+        patience: Patience,
+        ended: Callable[[Outcome], None],
+    ) -> None:
+        self._jobs = jobs
+        self._record = record
+        self._say = say
+        self._journal = journal
+        self._limit_s = limit_s
+        self._patience = patience
+        self._ended = ended
+        self.found = {job.tenant: record.done[job.tenant] for job in jobs if _has_page(job, record)}
+        self._pace = Pace(len(jobs), done=len(self.found))
+
+    def run(self, crew: Sequence[Worker]) -> None:
+        """Have the crew do what is left."""
+        self._begin(len(crew))
+        turns = [_Turn(0, place) for place, job in enumerate(self._jobs) if job.tenant not in self.found]
+        free, active = list(crew), dict[concurrent.futures.Future[Answer], tuple[Worker, _Turn, float]]()
+        with concurrent.futures.ThreadPoolExecutor(len(crew)) as pool:
+            try:
+                while turns or active:
+                    while free and turns and turns[0].at <= time.monotonic():
+                        worker, turn = free.pop(), heapq.heappop(turns)
+                        active[pool.submit(self._attempt, worker, turn)] = worker, turn, time.monotonic()
+                    for future in self._wait(active):
+                        worker, turn, began = active.pop(future)
+                        free.append(worker)
+                        spent_s = turn.spent_s + time.monotonic() - began
+                        if again := self._next(replace(turn, spent_s=spent_s), future.result()):
+                            heapq.heappush(turns, again)
+            except KeyboardInterrupt:
+                self._tell(f"interrupted; {len(self.found):,} of {len(self._jobs):,} tenants are done")
+                raise
+            finally:
+                close(crew)
+
+    def _begin(self, workers: int) -> None:
+        count = len(self._jobs)
+        tenants = f"{count:,} {'tenant' if count == 1 else 'tenants'}"
+        self._journal(f"run of {tenants}, {workers} at a time: {', '.join(self._jobs[0].notebooks)}")
+        if self.found:
+            began = f"{self._record.began_at:%Y-%m-%d %H:%M} UTC"
+            self._tell(f"taking up the run that began at {began}: {len(self.found):,} of {tenants} are done")
+
+    @staticmethod
+    def _wait(
+        active: dict[concurrent.futures.Future[Answer], tuple[Worker, _Turn, float]],
+    ) -> set[concurrent.futures.Future[Answer]]:
+        if not active:
+            time.sleep(_LOOK_S / 5)
+            return set()
+        first = concurrent.futures.FIRST_COMPLETED
+        return concurrent.futures.wait(active, timeout=_LOOK_S, return_when=first).done
+
+    def _attempt(self, worker: Worker, turn: _Turn) -> Answer:
+        job = self._jobs[turn.place]
+        if turn.attempt == 1 and not turn.killed:
+            self._tell(f"{job.tenant}: started")
+        left_s = max(1.0, self._limit_s - turn.spent_s) if self._limit_s else None
+
+        def tell(line: str) -> None:
+            self._say(f"{job.tenant}: {line}")
+
+        return worker.do(job, limit_s=left_s, killed=turn.killed, tell=tell)
+
+    def _next(self, turn: _Turn, answer: Answer) -> _Turn | None:
+        """Take an answer in; return the turn that is to follow, or None where the tenant is over."""
+        job, outcome = self._jobs[turn.place], answer.outcome
+        passing = answer.passing if outcome is None else outcome.passing or outcome.ended == "held"
+        why = answer.why if outcome is None else outcome.sentence
+        if passing and not turn.killed and turn.attempt < self._patience.attempts and self._has_time(turn):
+            pause_s = self._patience.pause_s(turn.attempt)
+            self._tell(f"{job.tenant}: {why}; tried again in {pause_s:.0f} s")
+            return replace(turn, at=time.monotonic() + pause_s, attempt=turn.attempt + 1)
+        if outcome is None and turn.salvages < _SALVAGES:
+            return replace(turn, at=0, killed=turn.killed or why, salvages=turn.salvages + 1)
+        self._over(turn, outcome or Outcome(job.tenant, False, sentence=turn.killed or why, ended="died"))
+        return None
+
+    def _has_time(self, turn: _Turn) -> bool:
+        return self._limit_s is None or turn.spent_s < self._limit_s
+
+    def _over(self, turn: _Turn, outcome: Outcome) -> None:
+        outcome = replace(outcome, attempts=turn.attempt, took_s=round(turn.spent_s))
+        self.found[outcome.tenant] = outcome
+        self._record.add(outcome)
+        self._ended(outcome)
+        self._tell(f"{outcome.tenant}: {outcome.sentence} ({outcome.took_s} s; {self._pace.end()})")
+
+    def _tell(self, line: str) -> None:
+        self._say(line)
+        self._journal(line)
+
+
+def _has_page(job: Job, record: Record) -> bool:
+    return job.tenant in record.done and Path(job.out, job.tenant, "index.html").is_file()

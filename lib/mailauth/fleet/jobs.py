@@ -1,14 +1,28 @@
 """What one tenant's run is asked to do."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-__all__ = ["FRONT", "NOTEBOOKS", "Job"]
+__all__ = ["FRONT", "NOTEBOOKS", "Job", "best"]
 
 NOTEBOOKS = ("00-start", "10-find-basic-auth")
 """The notebooks a report runs when none is named, in order."""
 
 FRONT = "10-find-basic-auth"
 """The notebook whose page a reader opens first."""
+
+# Which page says most about a tenant to whoever opens its folder. What 80 shows is about one error, not the tenant.
+_TELLING = (
+    FRONT,
+    "10-find-basic-auth",
+    "50-prove-mail-oauth",
+    "60-close-basic",
+    "40-grant-mailboxes",
+    "30-consent",
+    "20-register-app",
+    "00-start",
+    "80-diagnose",
+)
 
 
 @dataclass(frozen=True)
@@ -38,3 +52,8 @@ class Job:
     indexed: bool = False
     keep_days: int = 90
     parameters: dict[str, object] = field(default_factory=dict)
+
+
+def best(notebooks: Collection[str]) -> str:
+    """Return the one of *notebooks* whose page says most about a tenant."""
+    return min(notebooks, key=lambda name: (_TELLING.index(name) if name in _TELLING else len(_TELLING), name))

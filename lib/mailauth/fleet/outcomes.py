@@ -1,20 +1,29 @@
 """What came of the tenants' runs: read from the evidence they left, kept in one file, shown on one page."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from mailauth import evidence
+from mailauth.errors import EvidenceError
 from mailauth.services import store
-from mailauth.views import pages
+from mailauth.views import fleetpage
 
 from .jobs import FRONT, Job
 
-__all__ = ["Outcome", "of", "recall", "remember"]
+__all__ = ["FLEET", "Ended", "Outcome", "draw", "of", "read", "recall", "remember", "totals"]
 
-_FLEET = "fleet.json"
+FLEET = "fleet.json"
+"""The name of the file with one row per tenant."""
+
+Ended = Literal["whole", "stopped", "limit", "died", "held"]
+
+# Drawing the page over all tenants takes a second; another fleet may be at it.
+_WAIT_S = 60
 
 
 @dataclass(frozen=True)
@@ -29,11 +38,26 @@ class Outcome:
         senders: SMTP AUTH senders that work with a password.
         certificates: Accounts with ActiveSync by certificate.
         attention: How many accounts need somebody today.
-        undecided: How many senders wait for an answer before anything can be decided about them.
+        undecided: How many senders wait for an answer, an owner or a date.
         page: The tenant's page, relative to the folder of all reports; empty where none was written.
         made_at: When, RFC 3339.
         rehearsal: As in `Job`.
         blind: Whether sources are configured and not one record was read.
+        ended: ``whole``; ``stopped`` where a notebook failed; ``limit`` where the time was over; ``died`` where the
+            process went without an answer; ``held`` where another run had the tenant and nothing was done.
+        passing: Whether it did not end whole for a reason that may be gone when it is tried again.
+        overdue: Decisions whose date lies before the day of the run.
+        stops: Senders that stop at the next deadline.
+        deadline: That deadline in words, empty where none touches the tenant.
+        ends: Its day, ISO; empty where nobody published one.
+        coverage: How far the eye reached in the sign-in records: ``complete``, ``partial``, ``absent``, ``unknown``;
+            empty where nothing was looked at.
+        read_until: The last moment of the records that were read, RFC 3339; empty where that is not known.
+        expiring: Credentials that have ended or end within 30 days.
+        unproven: Mailboxes and protocols that no login with OAuth has proven.
+        pages: The notebooks whose pages lie in the tenant's folder, in order.
+        attempts: How often it was tried.
+        took_s: How long that took, in seconds, without the waiting between.
     """
 
     tenant: str
@@ -48,54 +72,154 @@ class Outcome:
     made_at: str = ""
     rehearsal: bool = False
     blind: bool = False
+    ended: Ended = "whole"
+    passing: bool = False
+    overdue: int = 0
+    stops: int = 0
+    deadline: str = ""
+    ends: str = ""
+    coverage: str = ""
+    read_until: str = ""
+    expiring: int = 0
+    unproven: int = 0
+    pages: tuple[str, ...] = ()
+    attempts: int = 1
+    took_s: int = 0
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Outcome":
+        """Return the outcome that a row of the fleet's file holds; what it does not know is left out.
+
+        Raises:
+            TypeError: It is no such row.
+        """
+        known = {each.name for each in fields(cls)}
+        told = {name: value for name, value in row.items() if name in known}
+        return cls(**told | {"pages": tuple(told.get("pages", ()))})
 
 
-def of(job: Job, folder: Path, failures: Mapping[str, str]) -> Outcome:
+def of(job: Job, failures: Mapping[str, str]) -> Outcome:
     """Return what came of *job*.
 
     Args:
-        job: What was asked for.
-        folder: The tenant's folder of reports.
+        job: What was asked for; its evidence lies in the tenant's folder of reports.
         failures: Why each notebook stopped that did not run whole, by name.
     """
+    folder = Path(job.out, job.tenant)
     record = _evidence(folder) if FRONT in job.notebooks else {}
-    data = record.get("data", {})
-    state, headline = data.get("state", {}), data.get("headline", {})
     stopped = "; ".join(f"{name} stopped: {failure}" for name, failure in failures.items())
+    found = _of_findings(job, record)
+    return replace(
+        found,
+        assessed=not failures,
+        ended="stopped" if failures else "whole",
+        sentence=stopped or found.sentence or f"ran {', '.join(job.notebooks)}",
+        page=f"{job.tenant}/index.html",
+        pages=tuple(sorted(path.stem for path in folder.glob("[0-9][0-9]-*.html"))),
+        made_at=str(record.get("made_at", "")) or _now(),
+    )
+
+
+def _of_findings(job: Job, record: Mapping[str, Any]) -> Outcome:
+    """Return what notebook 10 found."""
+    data = record.get("data", {})
+    state, headline, held = data.get("state", {}), data.get("headline", {}), data.get("held")
     return Outcome(
         tenant=job.tenant,
-        assessed=not failures,
+        assessed=True,
+        rehearsal=job.rehearsal,
         state=str(state.get("word", "")),
-        sentence=stopped or str(state.get("sentence", "")) or f"ran {', '.join(job.notebooks)}",
+        sentence=str(state.get("sentence", "")),
         senders=int(headline.get("senders", 0)),
         certificates=int(headline.get("certificate_users", 0)),
         attention=int(headline.get("attention", 0)),
         undecided=int(headline.get("undecided", 0)),
-        page=f"{job.tenant}/index.html",
-        made_at=str(record.get("made_at", "")) or datetime.now(UTC).isoformat(timespec="seconds"),
-        rehearsal=job.rehearsal,
-        blind=bool(data) and job.has_sources and data.get("held") is None,
+        read_until=str(held["to"]) if held else "",
+        coverage=_worst(record.get("coverage", ())) if data else "",
+        blind=bool(data) and job.has_sources and held is None,
     )
+
+
+def _worst(coverage: Iterable[Mapping[str, Any]]) -> str:
+    states = {str(each.get("state")) for each in coverage}
+    return next((word for word in ("unknown", "absent", "partial") if word in states), "complete")
 
 
 def recall(out: Path) -> dict[str, Outcome]:
     """Return the last outcome of every tenant that has a page under *out*, by name."""
     try:
-        rows = json.loads((out / _FLEET).read_text(encoding="utf-8"))["tenants"]
-        known = {row["tenant"]: Outcome(**row) for row in rows}
-    except (OSError, ValueError, TypeError, KeyError):
+        rows = json.loads((out / FLEET).read_text(encoding="utf-8"))["tenants"]
+        known = {row["tenant"]: Outcome.of_row(row) for row in rows}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
     return {name: outcome for name, outcome in known.items() if (out / name).is_dir()}
 
 
-def remember(out: Path, outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Write ``fleet.json`` and the page over all tenants, the new outcomes over the old ones; return all of them."""
-    known = {**recall(out), **{outcome.tenant: outcome for outcome in outcomes}}
-    rows = [known[name] for name in sorted(known)]
-    store.write_evidence(out / _FLEET, {"schema": "mailauth/fleet/1", "tenants": [asdict(row) for row in rows]})
-    rehearsal = bool(rows) and all(row.rehearsal for row in rows)
-    store.write_text(out / "index.html", pages.index(rows, rehearsal=rehearsal))
+def read(text: str, where: str) -> list[Outcome]:
+    """Return the outcomes that a fleet's file from elsewhere holds.
+
+    Args:
+        text: What it holds.
+        where: Its name, for the error.
+
+    Raises:
+        EvidenceError: It is none.
+    """
+    try:
+        record = json.loads(text)
+        evidence.check("fleet", record)
+    except (ValueError, EvidenceError) as error:
+        raise EvidenceError(f"{where}: {error}") from None
+    return [Outcome.of_row(row) for row in record["tenants"]]
+
+
+def remember(out: Path, outcomes: Iterable[Outcome], *, also: str = "") -> list[Outcome]:
+    """Write the fleet's file and page, the new outcomes over the old ones; return all of them.
+
+    Args:
+        out: The folder of all reports.
+        outcomes: What came of this run; a tenant that another run had keeps what is known of it.
+        also: A further file for this run's outcomes alone, which is what a shard hands in.
+    """
+    new = {outcome.tenant: outcome for outcome in outcomes if outcome.ended != "held"}
+    with store.lock_folder(out / ".fleet", f"the index of {out}", wait_s=_WAIT_S):
+        store.sweep(out / ".fleet")
+        known = {**recall(out), **new}
+        rows = [known[name] for name in sorted(known)]
+        if also:
+            store.write_evidence(out / also, _record(sorted(new.values(), key=lambda row: row.tenant)))
+        draw(out, rows)
     return rows
+
+
+def draw(out: Path, rows: Sequence[Outcome]) -> None:
+    """Write the fleet's page, and then its file, over *rows* into *out*."""
+    rehearsal = bool(rows) and all(row.rehearsal for row in rows)
+    store.write_text(out / "index.html", fleetpage.index(rows, rehearsal=rehearsal))
+    store.write_evidence(out / FLEET, _record(rows))
+
+
+def totals(rows: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the figures over all tenants."""
+    summed = ("senders", "certificates", "attention", "undecided", "overdue", "stops", "expiring", "unproven")
+    return {
+        "tenants": len(rows),
+        "assessed": sum(row.assessed for row in rows),
+        "blind": sum(row.blind for row in rows),
+        "states": dict(sorted(Counter(row.state for row in rows if row.state).items())),
+        **{name: sum(getattr(row, name) for row in rows) for name in summed},
+    }
+
+
+def _record(rows: Sequence[Outcome]) -> dict[str, Any]:
+    found = [asdict(row) | {"pages": list(row.pages)} for row in rows]
+    record = {"schema": "mailauth/fleet/2", "made_at": _now(), "totals": totals(rows), "tenants": found}
+    evidence.check("fleet", record)
+    return record
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _evidence(folder: Path) -> dict[str, Any]:

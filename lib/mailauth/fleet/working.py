@@ -5,53 +5,197 @@ What a run found is read from the evidence it left, never from the notebook's ou
 
 import json
 import os
+import queue
+import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mailauth.errors import MailauthError
-from mailauth.services import store
+from mailauth.errors import HeldError
+from mailauth.services import children, store
 from mailauth.views import pages
 
 from . import outcomes
-from .jobs import FRONT, Job
+from .jobs import FRONT, Job, best
 from .outcomes import Outcome
 
-__all__ = ["main", "work"]
+__all__ = ["main", "stopping", "work"]
+
+stopping = threading.Event()
+"""Set when this process was told to end: a kernel that dies then is no failure of the notebook."""
 
 # A notebook that hangs is stopped; the longest honest run reads a large tenant live from Graph.
 _CELL_LIMIT_S = 3 * 60 * 60
 _KERNEL_START_S = 120
+# Told to end, a worker ends its kernel in good order, if that is quick.
+_END_S = 3
+# A writer that is alive is done with a file much sooner.
+_PART_AGE_S = 60
+# When a tenant's time is over, its front page is still made from what there is.
+_FRONT_S = 60
+
+# Errors that a service or a network gives and that may be gone in a minute, as the notebook's kernel names them.
+_PASSING = frozenset(
+    {
+        "ConnectTimeout",
+        "ConnectionError",
+        "ConnectionResetError",
+        "ReadTimeout",
+        "ServiceRequestError",
+        "ServiceRequestTimeoutError",
+        "ServiceResponseError",
+        "ServiceResponseTimeoutError",
+        "TimeoutError",
+        "UnreachableError",
+    }
+)
 
 
-def work(job: Job) -> Outcome:
+@dataclass(frozen=True)
+class _Failure:
+    """Why a notebook stopped, and whether that may pass."""
+
+    why: str
+    passing: bool = False
+    limit: bool = False
+
+
+@dataclass
+class _Course:
+    """How far a run has come; it is written down for whoever makes the pages when this process is killed.
+
+    Args:
+        path: Where.
+        begun: The notebook that runs.
+        failures: Why each of those stopped that are over, empty where it ran whole.
+    """
+
+    path: Path
+    begun: str = ""
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def left(cls, path: Path) -> "_Course":
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, str(held["begun"]), dict(held["failures"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls(path)
+
+    def begin(self, name: str) -> None:
+        self.begun = name
+        self._save()
+
+    def end(self, name: str, why: str) -> None:
+        self.failures[name] = why
+        self._save()
+
+    def _save(self) -> None:
+        store.write_text(self.path, json.dumps({"begun": self.begun, "failures": self.failures}))
+
+
+class _Time:
+    """How much of a tenant's time is left."""
+
+    def __init__(self, limit_s: float | None) -> None:
+        self.limit_s = limit_s
+        self._until = time.monotonic() + limit_s if limit_s else None
+
+    def left_s(self) -> float:
+        return _CELL_LIMIT_S if self._until is None else min(_CELL_LIMIT_S, self._until - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        return self.left_s() <= 0
+
+
+def work(job: Job, *, limit_s: float | None = None, killed: str = "") -> Outcome:
     """Run one tenant's notebooks in this process and write what they leave.
 
     A notebook that fails leaves its page up to the cell that failed; the notebooks after it still run,
     because what they show does not depend on it. Evidence of an earlier run goes to ``history`` first, so
-    that an old finding never stands for a new one.
+    that an old finding never stands for a new one. When the time is over, the notebooks that are left are not
+    begun, but for the front, which shows what was reached.
+
+    Args:
+        job: What to do.
+        limit_s: How long it may take, in seconds.
+        killed: Why an earlier process that was at this job is gone: then nothing is run again but the front, and
+            the pages show what that process reached.
+
+    Raises:
+        KeyboardInterrupt: This process was told to end.
     """
-    folder = Path(job.out) / job.tenant
-    failures: dict[str, str] = {}
-    with _held(job.tenant):
-        for name in job.notebooks:
+    began = time.monotonic()
+    try:
+        with _held(job.tenant):
+            scratch = store.run_folder(job.tenant, afresh=not killed)
+            try:
+                outcome = _run(job, scratch, _Time(limit_s), killed)
+            except KeyboardInterrupt:
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
+    except HeldError as error:
+        return Outcome(job.tenant, False, sentence=str(error), ended="held", rehearsal=job.rehearsal)
+    return replace(outcome, took_s=round(time.monotonic() - began))
+
+
+def _run(job: Job, scratch: Path, clock: _Time, killed: str) -> Outcome:
+    folder = store.private_folder(Path(job.out, job.tenant))
+    # Whoever held the lock before is gone, and with it whoever was writing for it.
+    store.sweep(folder, older_than_s=0 if killed else _PART_AGE_S)
+    course = _Course.left(scratch / "course.json")
+    found: dict[str, _Failure] = {}
+    over = killed
+    for name in job.notebooks:
+        if name in course.failures:
+            continue
+        if killed and name == course.begun:
+            node, failure = _reached(job, name, scratch), _Failure(killed)
+        elif (over or clock.over) and name != FRONT:
+            over = over or _said(clock)
             store.retire(folder, name, keep=timedelta(days=job.keep_days))
-            node, failure = _execute(Path(job.project, "notebooks", f"{name}.ipynb"), job)
-            if failure:
-                failures[name] = failure
-            _leave(node, name, folder, job, failure)
-        # Without a page of the front's own, the address that is printed leads to what was run just now.
-        if FRONT in job.notebooks or not (folder / f"{FRONT}.html").exists():
-            front = FRONT if FRONT in job.notebooks else job.notebooks[-1]
-            store.write_text(folder / "index.html", (folder / f"{front}.html").read_text(encoding="utf-8"))
-    return outcomes.of(job, folder, failures)
+            node, failure = _reached(job, name, scratch), _Failure(f"not begun: {over}", limit=not killed)
+        else:
+            course.begin(name)
+            store.retire(folder, name, keep=timedelta(days=job.keep_days))
+            node, failure = _execute(job, name, scratch, _Time(_FRONT_S) if over or clock.over else clock)
+        found[name] = failure
+        _leave(node, name, folder, job, failure.why)
+        course.end(name, failure.why)
+    _open_with(job, folder)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return _judged(outcomes.of(job, {name: why for name, why in course.failures.items() if why}), found, killed)
+
+
+def _judged(outcome: Outcome, failures: dict[str, _Failure], killed: str) -> Outcome:
+    """Return *outcome* with how the run ended."""
+    if killed:
+        return replace(outcome, ended="died", assessed=False)
+    stopped = [failure for failure in failures.values() if failure.why]
+    if any(failure.limit for failure in stopped):
+        return replace(outcome, ended="limit")
+    return replace(outcome, passing=any(failure.passing for failure in stopped))
+
+
+def _said(clock: _Time) -> str:
+    minutes = (clock.limit_s or 0) / 60
+    return f"the tenant's time was over, {minutes:.3g} {'minute' if minutes == 1 else 'minutes'}"
+
+
+def _open_with(job: Job, folder: Path) -> None:
+    """Write the page that a reader opens first: the front's, or else the one of this run that says most."""
+    shown = FRONT if (folder / f"{FRONT}.html").exists() else best(job.notebooks)
+    store.write_text(folder / "index.html", (folder / f"{shown}.html").read_text(encoding="utf-8"))
 
 
 @contextmanager
@@ -65,41 +209,80 @@ def _held(tenant: str) -> Iterator[None]:
             del os.environ["MAILAUTH_LOCKED"]
 
 
-def _execute(notebook: Path, job: Job) -> tuple[Any, str]:
-    """Return the notebook as far as it ran and, where it stopped, why."""
+def _notebook(job: Job, name: str) -> Path:
+    return Path(job.project, "notebooks", f"{name}.ipynb")
+
+
+def _execute(job: Job, name: str, scratch: Path, clock: _Time) -> tuple[Any, _Failure]:
+    """Return the notebook as far as it ran and, where it stopped, why.
+
+    Raises:
+        KeyboardInterrupt: This process was told to end.
+    """
+    failure = _executed(job, name, scratch, clock)
+    # Told to end, nbclient ends the kernel and takes that for a kernel that died.
+    if stopping.is_set():
+        raise KeyboardInterrupt
+    return _reached(job, name, scratch), failure
+
+
+def _executed(job: Job, name: str, scratch: Path, clock: _Time) -> _Failure:
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    nbformat: Any = import_module("nbformat")
+    notebook = _notebook(job, name)
     wanted = {"tenant": job.tenant, "config": job.config, "out": job.out, **job.parameters}
     known = papermill.inspect_notebook(str(notebook))
-    with tempfile.TemporaryDirectory(prefix="mailauth-") as folder:
-        target = Path(folder, notebook.name)
-        failure = ""
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(target),
-                parameters={name: value for name, value in wanted.items() if name in known},
-                kernel_name="python3",
-                progress_bar=False,
-                log_output=False,
-                cwd=str(notebook.parent),
-                start_timeout=_KERNEL_START_S,
-                execution_timeout=_CELL_LIMIT_S,
-            )
-        except papermill.PapermillExecutionError as error:
-            failure = f"{error.ename}: {error.evalue}"
-        except DeadKernelError:
-            failure = "the kernel died; a machine that ran out of memory does that"
-        except CellTimeoutError:
-            failure = f"a cell ran for more than {_CELL_LIMIT_S // 3600} hours"
-        # papermill writes the notebook as it goes, and nothing at all where the kernel never came up.
-        return nbformat.read(str(target if target.exists() else notebook), as_version=4), failure
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(scratch / notebook.name),
+            parameters={name: value for name, value in wanted.items() if name in known},
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            cwd=str(notebook.parent),
+            start_timeout=_KERNEL_START_S,
+            # Nothing and less than nothing mean no limit to nbclient.
+            timeout_func=lambda cell: max(0.1, clock.left_s()),
+        )
+    except papermill.PapermillExecutionError as error:
+        return _Failure(f"{error.ename}: {error.evalue}", passing=error.ename in _PASSING)
+    except CellTimeoutError:
+        if clock.over:
+            return _Failure(_said(clock), limit=True)
+        return _Failure(f"a cell ran for more than {_CELL_LIMIT_S // 3600} hours")
+    except DeadKernelError:
+        return _Failure("the kernel died; a machine that ran out of memory does that", passing=True)
+    except (RuntimeError, OSError) as error:
+        return _Failure(f"the kernel did not start: {error}", passing=True)
+    return _Failure("")
+
+
+def _reached(job: Job, name: str, scratch: Path) -> Any:
+    """Return the notebook as far as papermill wrote it down, or as it is where it wrote nothing or half of it."""
+    nbformat: Any = import_module("nbformat")
+    try:
+        return nbformat.read(str(scratch / f"{name}.ipynb"), as_version=4)
+    except (OSError, ValueError):
+        return nbformat.read(str(_notebook(job, name)), as_version=4)
+
+
+def _marked(node: Any, failure: str) -> Any:
+    """Return *node* with *failure* where it stopped, unless the notebook says so itself."""
+    nbformat: Any = import_module("nbformat")
+    cells = [cell for cell in node["cells"] if cell["cell_type"] == "code"]
+    said = any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+    if failure and cells and not said:
+        done = [bool(cell["metadata"].get("papermill", {}).get("end_time")) for cell in cells]
+        place = cells[done.index(False)] if False in done else cells[-1]
+        place["outputs"].append(nbformat.v4.new_output("error", ename="Stopped", evalue=failure, traceback=[]))
+    return node
 
 
 def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
     nbformat: Any = import_module("nbformat")
+    node = _marked(node, failure)
     facts = [("This run stopped", failure)] if failure else []
     page = pages.render(
         node,
@@ -120,13 +303,78 @@ def _pages(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Read a job as JSON from standard input, run it, and answer with its outcome as one line of JSON."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    asked = json.loads(sys.stdin.read())
-    asked["notebooks"] = tuple(asked["notebooks"])
-    job = Job(**asked)
+    """Answer orders, one line of JSON each, until standard input ends; one tenant at a time, in this process.
+
+    An order is ``{"job": …, "limit_s": …, "killed": …}``, with `work`'s arguments, or ``{"stop": "why"}``, which ends
+    the running job. What is said, a line each: ``{"progress": "…"}`` and, once per job, ``{"outcome": …}`` or
+    ``{"died": "why", "transient": …}``.
+    """
+    # A shell that starts something in the background switches Ctrl-C off for it, and here it means: end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     try:
-        outcome = work(job)
-    except MailauthError as error:
-        outcome = Outcome(job.tenant, False, sentence=str(error))
-    print(json.dumps(asdict(outcome)))
+        while (order := orders.get()) is not None:
+            _answer(order)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _listen(orders: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+    """Pass orders on; end this process when it is told to stop, or when whoever gives the orders is gone."""
+    for line in children.lines_given():
+        order = json.loads(line)
+        if "job" in order:
+            orders.put(order)
+        else:
+            break
+    orders.put(None)
+    stopping.set()
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(_END_S)
+    # A kernel ends when this process does.
+    os._exit(130)
+
+
+def _answer(order: Mapping[str, Any]) -> None:
+    job = Job(**order["job"] | {"notebooks": tuple(order["job"]["notebooks"])})
+    progress = store.write_text(store.home() / "progress" / f"{os.getpid()}.log", "")
+    os.environ["MAILAUTH_PROGRESS"] = str(progress)
+    try:
+        with _followed(progress, lambda line: _say({"progress": line})):
+            outcome = work(job, limit_s=order.get("limit_s"), killed=order.get("killed", ""))
+        _say({"outcome": asdict(outcome)})
+    except Exception as error:
+        traceback.print_exc()
+        _say({"died": f"{type(error).__name__}: {error}", "transient": isinstance(error, MemoryError)})
+    finally:
+        progress.unlink(missing_ok=True)
+
+
+def _say(message: Mapping[str, object]) -> None:
+    print(json.dumps(message), flush=True)
+
+
+@contextmanager
+def _followed(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Pass each line that the run appends to *path* on to *tell* while the block runs."""
+    over = threading.Event()
+
+    def follow() -> None:
+        with path.open(encoding="utf-8") as lines:
+            while True:
+                last_look = over.is_set()
+                for line in lines:
+                    tell(line.rstrip())
+                if last_look:
+                    return
+                over.wait(0.3)
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        over.set()
+        follower.join()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mailauth.errors import EvidenceError, MailauthError
+from mailauth.errors import EvidenceError, HeldError, MailauthError
 
 __all__ = [
     "archive_dir",
@@ -29,9 +29,12 @@ __all__ = [
     "home",
     "link_key",
     "lock",
+    "lock_folder",
     "private_folder",
     "retire",
+    "run_folder",
     "sign_in_file",
+    "sweep",
     "write_bytes",
     "write_evidence",
     "write_text",
@@ -40,6 +43,12 @@ __all__ = [
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DIRECTORY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 _REPORT = re.compile(r"\d\d-[a-z0-9-]+\.(html|ipynb|json)")
+# No directory id begins with a dot.
+_RUN = ".run"
+_PART = ".part"
+# Writing a file takes a moment; what is older than this was left by a process that is gone.
+_PART_S = 60.0
+_LOOK_AGAIN_S = 0.2
 # Windows refuses to replace a file for as long as a reader or a virus scanner has it open.
 _REPLACE_WAITS_S = (0.05, 0.2, 0.5)
 
@@ -69,6 +78,21 @@ def link_key(tenant: str, tenant_id: str = "") -> bytes:
     if not path.exists():
         write_bytes(path, secrets.token_bytes(32))
     return path.read_bytes()
+
+
+def run_folder(tenant: str, *, afresh: bool) -> Path:
+    """Return the folder in which a headless run of the tenant works; for whoever holds the tenant's lock.
+
+    What it is given back with is whatever the last run left that was killed.
+
+    Args:
+        tenant: Its name in the tenants file.
+        afresh: Whether that is removed.
+    """
+    folder = _all_kept(tenant) / _RUN
+    if afresh and folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    return private_folder(folder)
 
 
 def sign_in_file(tenant: str, tenant_id: str = "") -> Path:
@@ -136,7 +160,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=_PART, dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -157,6 +181,15 @@ def _replace(temporary: Path, path: Path) -> None:
         except PermissionError:
             time.sleep(wait_s)
     temporary.replace(path)
+
+
+def sweep(folder: Path, *, older_than_s: float = _PART_S) -> None:
+    """Remove what writers that were killed left in *folder* and below, where it is older than that."""
+    oldest = time.time() - older_than_s
+    for left in folder.rglob(f".*{_PART}"):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime <= oldest:
+                left.unlink()
 
 
 def write_evidence(path: Path, record: Mapping[str, object]) -> Path:
@@ -234,15 +267,43 @@ def lock(tenant: str) -> Iterator[None]:
     process that holds it and asks again is refused too.
 
     Raises:
-        MailauthError: Another run holds it; the text says which process and since when.
+        HeldError: Another run holds it; the text says which process and since when.
     """
-    path = private_folder(home() / "locks") / f"{_all_kept(tenant).name}.lock"
+    with _locked(private_folder(home() / "locks") / f"{_all_kept(tenant).name}.lock", tenant):
+        yield
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path, what: str, *, wait_s: float = 0) -> Iterator[None]:
+    """Hold *folder* for the length of the block, as `lock` holds a tenant.
+
+    Args:
+        folder: Made if need be.
+        what: What it stands for, in words.
+        wait_s: How long to wait for another run to let go of it.
+
+    Raises:
+        HeldError: Another run holds it; the text says which process and since when.
+    """
+    until = time.monotonic() + wait_s
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_locked(private_folder(folder) / ".lock", what))
+                break
+            except HeldError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, what: str) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not _taken(handle):
-            raise MailauthError(
-                f"{tenant} is being run already{_holder(handle)}.", remedy="Wait for it to end, or stop it."
-            )
+            raise HeldError(f"{what} is being run already{_holder(handle)}.", remedy="Wait for it to end, or stop it.")
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} since {now}".encode())

@@ -1,0 +1,41 @@
+"""The log of a folder of reports: what its fleets did, a line each, for a person."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailauth import escape
+from mailauth.services import store
+
+__all__ = ["Journal"]
+
+# A run over 1,000 tenants writes 0.3 MB. It begins a new file rather than cut itself in two.
+_LONGEST = 1_000_000
+_KEPT = 3
+
+
+class Journal:
+    """A file that grows by a line at a time, with its time (UTC) in front; readable by its owner only.
+
+    Args:
+        path: The file; older ones lie beside it as ``.1`` (the youngest) to ``.3``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        store.private_folder(path.parent)
+        if path.exists() and path.stat().st_size > _LONGEST:
+            self._turn()
+
+    def __call__(self, line: str) -> None:
+        """Write *line*."""
+        # Opened for each line, in the mode in which two processes' lines do not mix.
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape.line(line, limit=1_000)}\n")
+
+    def _turn(self) -> None:
+        older = [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, _KEPT + 1))]
+        for number in range(_KEPT, 0, -1):
+            if older[number - 1].exists():
+                older[number - 1].replace(older[number])

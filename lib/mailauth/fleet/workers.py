@@ -1,0 +1,152 @@
+"""A worker as whoever gives the orders sees it: a process that runs one tenant at a time and answers in JSON lines."""
+
+import json
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mailauth import escape
+from mailauth.services import children, store
+
+from .jobs import Job
+from .outcomes import Outcome
+
+__all__ = ["COMMAND", "Answer", "Worker", "close"]
+
+COMMAND = (sys.executable, "-m", "mailauth.fleet")
+"""What starts a worker."""
+
+# A tenant whose time is over still gets its front page, and its pages are written; a worker that takes longer hangs.
+_GRACE_S = 180
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of an order.
+
+    Args:
+        outcome: What the worker found, or None where it died.
+        why: Why it died.
+        passing: Whether it may live when it is tried again.
+    """
+
+    outcome: Outcome | None
+    why: str = ""
+    passing: bool = False
+
+
+class Worker:
+    """A worker, started when it is first needed and again when it died.
+
+    Args:
+        errors: The file that takes what it complains about.
+        command: What starts it.
+    """
+
+    def __init__(self, errors: Path, *, command: Sequence[str] = COMMAND) -> None:
+        self._errors = errors
+        self._command = command
+        self.child: children.Child | None = None
+        self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.stopped = False
+
+    def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Callable[[str], None]) -> Answer:
+        """Have *job* done and return what came of it.
+
+        Args:
+            job: What to do.
+            limit_s: How long it may take.
+            killed: As `working.work` takes it.
+            tell: Where a line of progress goes.
+        """
+        if self.stopped:
+            return Answer(None, "interrupted")
+        try:
+            child = self._ready()
+            order = {"job": asdict(job), "limit_s": limit_s, "killed": killed}
+            assert child.stdin is not None
+            child.stdin.write(json.dumps(order) + "\n")
+            child.stdin.flush()
+        except OSError as error:
+            self._end()
+            return Answer(None, f"the worker did not take the job: {error.strerror}", passing=True)
+        return self._answer(child, limit_s, tell)
+
+    def _ready(self) -> children.Child:
+        if self.child is None or self.child.poll() is not None:
+            self._end()
+            self._said = queue.SimpleQueue()
+            store.write_text(self._errors, "")
+            with self._errors.open("a", encoding="utf-8") as errors:
+                self.child = children.start(self._command, errors=errors)
+            threading.Thread(target=_read, args=(self.child, self._said), daemon=True).start()
+        return self.child
+
+    def _answer(self, child: children.Child, limit_s: float | None, tell: Callable[[str], None]) -> Answer:
+        until = time.monotonic() + limit_s + _GRACE_S if limit_s else None
+        gone = False
+        while True:
+            try:
+                said = self._said.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if gone:
+                    return self._died(child)
+                # What it said last may be on its way still.
+                gone = child.poll() is not None
+                if until is not None and time.monotonic() > until:
+                    self._end()
+                    return Answer(None, "the worker did not come back when the tenant's time was over")
+                continue
+            if "progress" in said:
+                tell(escape.line(str(said["progress"])))
+            elif "outcome" in said:
+                return Answer(Outcome.of_row(said["outcome"]))
+            elif "died" in said:
+                return Answer(None, str(said["died"]), bool(said.get("transient")))
+
+    def _died(self, child: children.Child) -> Answer:
+        status = child.returncode
+        lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = escape.line(lines[-1]) if lines else ""
+        self._end()
+        if self.stopped or status == 130:
+            return Answer(None, "interrupted")
+        if status in (-getattr(signal, "SIGKILL", 9), 137):
+            return Answer(None, "the process was killed; a machine that ran out of memory does that", passing=True)
+        if status < 0:
+            return Answer(None, f"the process was ended by signal {-status}", passing=True)
+        return Answer(None, f"the process ended with {status}: {last or 'it said nothing'}", "MemoryError" in last)
+
+    def _end(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+            children.stop([self.child])
+            self.child = None
+
+
+def close(crew: Iterable[Worker]) -> None:
+    """Tell all of *crew* to end; jobs that run are stopped, and no further one is taken."""
+    told = list(crew)
+    for worker in told:
+        worker.stopped = True
+    children.stop([worker.child for worker in told if worker.child is not None])
+
+
+def _read(child: children.Child, said: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Pass on what *child* says until it is gone; lines that are none of ours, such as a library's, are left out."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(message, dict):
+            said.put(message)
+    child.stdout.close()
