@@ -1,0 +1,381 @@
+"""Notebook 90 for whoever decides: the first screen, what cannot wait, what stops, what to do, how it moves.
+
+A report in, a view out. Nothing is shown here that the report does not hold: an edition for others is drawn by the
+same functions from a report of other names. Where nobody looked, a view says so and shows no number.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final
+
+from ..phrases import Kind, Named, Phrase, joined, phrase, words
+from ..report import Action, Change, Ending, Known, Report, Stop, Urgent
+from ..wording import capital, counted
+from . import figures
+from .figures import Chart
+from .markup import Badge, Cell, Said, Tone, text
+from .tables import Callout, Facts, Headline, Step, Table, state_badge, without_empty
+
+__all__ = [
+    "attention",
+    "changed",
+    "endings",
+    "first_screen",
+    "name",
+    "next_steps",
+    "person",
+    "progress",
+    "purpose",
+    "runs",
+    "senders",
+    "stops",
+    "trend",
+    "window",
+]
+
+# The first screen is one screen; the tables below it hold the rest.
+_FIRST_ROWS: Final = 8
+_FIRST_DATES: Final = 3
+_FIRST_ACCOUNTS: Final = 4
+_BELOW: Final = "“What stops, and when?” below"
+
+_OPEN: Final = Badge("open", "warn")
+_VERDICTS: Final[dict[str, Tone]] = {"suspected_compromise": "bad", "password_known": "bad", "confirm_today": "warn"}
+
+
+def first_screen(report: Report) -> Headline:
+    """Return what a manager reads first: the sentence, today, the dates, what to do, what stops, how far we looked."""
+    return Headline(
+        state=report.state.word,
+        sentence=report.state.sentence,
+        reach=report.looked.lines or (words("Nobody has looked yet: notebook 10 reads the sign-in records."),),
+        also=report.state.also,
+        today=_today(report),
+        dates=_dates(report.endings),
+        actions=tuple(map(_step, report.actions)),
+        decisions=_stopping(report),
+        lines=_lines(report),
+    )
+
+
+def _today(report: Report) -> tuple[Callout, ...]:
+    """Return one callout with a line per account; everything else about it stands in the section below."""
+    worst = {one.account or one.sender_id: one for one in reversed(report.urgent)}
+    if not worst:
+        return ()
+    shown = list(reversed(worst.values()))
+    title = f"{counted(len(shown), 'account')} {'needs' if len(shown) == 1 else 'need'} somebody today"
+    more = len(shown) - _FIRST_ACCOUNTS
+    rest = [words(f"{counted(more, 'more account')}: see “What needs somebody today?” below.")] if more > 0 else []
+    return (Callout("attention", title, [*map(_urgent_line, shown[:_FIRST_ACCOUNTS]), *rest]),)
+
+
+def _urgent_line(one: Urgent) -> Phrase:
+    owner = phrase(" Owner: {who}.", who=Named("person", one.owner)) if one.owner else words(" Owner: open.")
+    step = phrase(" {step}", step=one.steps[0]) if one.steps else Phrase()
+    return phrase("{what}: {seen}", what=words(one.title), seen=_first_sentence(one.evidence)) + step + owner
+
+
+def _first_sentence(said: Phrase) -> Phrase:
+    """Return a phrase up to its first full stop; a name with a full stop in it ends nothing."""
+    parts: list[str | Named] = []
+    for part in said.parts:
+        if isinstance(part, str) and ". " in part:
+            return Phrase((*parts, part[: part.index(". ") + 1]))
+        parts.append(part)
+    return said
+
+
+def _dates(ends: Iterable[Ending]) -> tuple[Step, ...]:
+    """Return what is still to end, a step for each date."""
+    ahead: dict[str, list[Ending]] = {}
+    for each in ends:
+        if each.day and not each.passed:
+            ahead.setdefault(each.when, []).append(each)
+    return tuple(_date(when, alike) for when, alike in list(ahead.items())[:_FIRST_DATES])
+
+
+def _date(when: str, alike: Sequence[Ending]) -> Step:
+    stopping = sum(each.senders for each in alike)
+    more = f"{counted(stopping, 'line')} of the table below" if stopping else ""
+    return Step(capital(when), "; ".join(each.title for each in alike), capital(more))
+
+
+def _step(action: Action) -> Step:
+    owner = phrase("Owner: {who}.", who=Named("person", action.owner)) if action.owner else Phrase()
+    where = words(f"Notebook {action.notebook}.") if action.notebook else Phrase()
+    return Step(action.when, action.title, joined((action.why, owner, where), " "))
+
+
+def _stopping(report: Report) -> Table | None:
+    rows = [(*_what(stop), stop.last_seen, _decision(stop), *_who_and_when(stop, report)) for stop in report.stops]
+    columns = ("What stops", "Used for", "Last seen", "Decision", "Owner", "By")
+    caption = f"What stops ({window(report)})"
+    return Table(columns, rows, caption, limit=_FIRST_ROWS, rest=_BELOW) if rows else None
+
+
+def _lines(report: Report) -> list[tuple[str, Said]]:
+    """Return the further sentences of the first screen, each under a bold word."""
+    state = report.state
+    said: list[tuple[str, Said]] = [
+        ("Progress", report.progress.sentence),
+        ("Proven", joined(state.proofs, " ")),
+        ("Not proven yet", joined(state.missing, " ") if state.word != "exposed" else Phrase()),
+        ("If nothing is done", joined(report.if_nothing, " ")),
+    ]
+    return [(title, sentence) for title, sentence in said if sentence]
+
+
+def _what(stop: Stop) -> tuple[Cell, Cell]:
+    return stop.what, stop.used_for or None
+
+
+def _decision(stop: Stop) -> Cell:
+    return (stop.decision, Badge("decided", "ok") if stop.decided else _OPEN)
+
+
+def _who_and_when(stop: Stop, report: Report) -> tuple[Cell, Cell]:
+    return person(stop.owner), _by(stop, report.made_at.date())
+
+
+def _by(stop: Stop, today: date) -> Cell:
+    if stop.exception_until:
+        return (text(stop.exception_until), Badge("exception", "bad" if stop.exception_until < today else "info"))
+    if stop.due:
+        return (text(stop.due), Badge("overdue", "bad")) if stop.due < today else text(stop.due)
+    return (_OPEN, f"proposed: {text(stop.propose)}") if stop.propose else _OPEN
+
+
+def person(owner: str) -> Cell:
+    """Return who sees to something, or that nobody does."""
+    return name("person", owner) if owner else _OPEN
+
+
+def name(kind: Kind, value: str) -> Phrase:
+    """Return a name from a field of the report; no word where there is none."""
+    return Phrase((Named(kind, value),)) if value else Phrase()
+
+
+def window(report: Report) -> str:
+    """Return which records a number is from, as it stands behind it."""
+    looked = report.looked
+    said = (
+        f"sign-in records of {text(looked.start.date())} to {text(looked.end.date())} UTC"
+        if looked.start and looked.end
+        else "no sign-in records"
+    )
+    if looked.report_start and looked.report_end:
+        return f"{said}; mail report of {text(looked.report_start)} to {text(looked.report_end)}"
+    return said
+
+
+def _unseen(report: Report, about: str) -> Callout | None:
+    """Return that it cannot be known, where no sign-in record was read."""
+    if report.looked.start:
+        return None
+    return Callout("cannot know", f"No sign-in record was read: it is unknown {about}.", report.looked.lines)
+
+
+# --- below the first screen -----------------------------------------------------------------------
+
+
+def attention(report: Report) -> Table | Callout:
+    """Return the accounts that somebody has to look at today, with what was seen and the first steps."""
+    unseen = _unseen(report, "whether an account needs somebody today")
+    if unseen and not report.urgent:
+        return unseen
+    rows = [
+        (
+            (name("address", one.account) or "a name that does not exist", one.protocol),
+            Badge(one.title, _VERDICTS[one.verdict]),
+            one.evidence,
+            one.steps,
+            person(one.owner),
+            one.last_seen.date(),
+        )
+        for one in report.urgent
+    ]
+    columns = ("Account", "What", "What was seen", "First steps", "Owner", "Last seen")
+    caption = f"Needs somebody today ({window(report)})"
+    empty = "Nothing was seen in these records. What they do not hold stands under “How far did we look?”."
+    return Table(columns, rows, caption, limit=200, empty=empty)
+
+
+def stops(report: Report) -> Table | Callout:
+    """Return each sender that stops: when, what its decision is, who sees to it, and which witness says so."""
+    unseen = _unseen(report, "what stops")
+    if unseen and not report.stops:
+        return unseen
+    rows = [
+        (
+            (stop.what, stop.protocol) if stop.protocol else stop.what,
+            stop.used_for or None,
+            _seen(stop),
+            capital(stop.ends),
+            (*_parts(_decision(stop)), *(phrase("Open: {what}", what=each) for each in stop.questions)),
+            *_who_and_when(stop, report),
+            (stop.witness, stop.proposal) if stop.proposal else stop.witness,
+        )
+        for stop in report.stops
+    ]
+    columns = ("What stops", "Used for", "Seen", "Stops", "Decision", "Owner", "By", "Who says so, and why that day")
+    caption = f"What stops ({window(report)})"
+    empty = "No sender was seen that a date of Microsoft's stops. That proves nothing about what left no record."
+    return Table(columns, rows, caption, limit=200, rest="tables/senders.csv", empty=empty)
+
+
+def _seen(stop: Stop) -> Sequence[str]:
+    days = [f"on {counted(stop.days_active, 'day')}"] if stop.days_active else []
+    last = [f"last {text(stop.last_seen)}"] if stop.last_seen else []
+    return [*days, *last] or ["the report holds no days"]
+
+
+def _parts(cell: Cell) -> Sequence[str | Badge | Phrase]:
+    return [each for each in cell if isinstance(each, str | Badge | Phrase)] if isinstance(cell, tuple) else []
+
+
+def endings(report: Report) -> Table | Callout:
+    """Return the dates that touch this tenant, with what a device or its user will see."""
+    unseen = _unseen(report, "which dates touch this tenant")
+    if unseen and not report.endings:
+        return unseen
+    rows = [
+        (
+            (capital(each.when), Badge("passed", "quiet")) if each.passed else capital(each.when),
+            each.title,
+            each.senders or None,
+            each.shows,
+            each.note,
+            each.source,
+        )
+        for each in report.endings
+    ]
+    columns = ("When", "What ends", "Lines above", "What a device or a user will see", "What else is known", "Source")
+    empty = "No date known to us touches what was found."
+    note = "Where Microsoft has published no day, none is shown."
+    return Table(columns, rows, "What ends, and when", note, limit=100, empty=empty)
+
+
+def next_steps(report: Report) -> Table | Callout:
+    """Return the next things to do, in order, each with its reason, its day and where it is done."""
+    if not report.actions:
+        return Callout("info", "Nothing is left to do that the records behind this page know of", report.looked.lines)
+    rows = [
+        (f"{number}", each.title, each.why, each.when, person(each.owner), _where(each))
+        for number, each in enumerate(report.actions, 1)
+    ]
+    return Table(("", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order")
+
+
+def _where(action: Action) -> Cell:
+    parts = (action.where, words(f"notebook {action.notebook}") if action.notebook else Phrase())
+    return tuple(part for part in parts if part) or None
+
+
+# --- over time ------------------------------------------------------------------------------------
+
+
+def progress(report: Report) -> Facts:
+    """Return then and now, in numbers that add up."""
+    held = report.progress
+    if held.since is None:
+        return Facts([("Progress", held.sentence)])
+    day = text(held.since.date())
+    items: list[tuple[str, Cell]] = [
+        ("In a sentence", held.sentence),
+        (f"Senders on {day}", held.then),
+        ("Senders now", held.now if report.looked.start else "cannot know: no sign-in record was read"),
+        ("Send with a password no more", held.moved),
+        ("of these proven", held.proven),
+        ("of these quiet, not proven", held.quiet),
+    ]
+    return Facts(items, caption=f"Since {day}")
+
+
+def senders(report: Report) -> Table | Callout:
+    """Return every sender that any run has seen, and what became of it."""
+    unseen = _unseen(report, "who sends with a password")
+    if unseen and not report.progress.known:
+        return unseen
+    rows = [
+        (
+            name("address", each.account) or "without a name",
+            each.kind,
+            each.first_seen.date(),
+            each.last_password.date(),
+            _NOW[each.now],
+        )
+        for each in sorted(report.progress.known, key=_standing)
+    ]
+    columns = ("Account", "Signs in with", "First seen by a run", "Last time it worked", "Now")
+    note = "“Moved” needs proof on the wire, or a person who confirms another road. A sender that fell silent is quiet."
+    return Table(columns, rows, "What became of each sender", note, limit=100, empty="No run has seen a sender.")
+
+
+def _standing(known: Known) -> tuple[int, str]:
+    return list(_NOW).index(known.now), known.account
+
+
+_NOW: Final[dict[str, Badge]] = {
+    "sends": Badge("still works", "warn"),
+    "quiet": Badge("quiet, not proven", "info"),
+    "oauth": Badge("holds OAuth tokens, not proven", "info"),
+    "other road": Badge("another road, confirmed", "ok"),
+    "proven": Badge("moved, proven", "ok"),
+}
+
+
+def trend(report: Report) -> Chart | Callout:
+    """Return the way to zero, day by day, with what explains its bends; days without records are gaps."""
+    unseen = _unseen(report, "whether senders become fewer")
+    if unseen:
+        return unseen
+    return figures.to_zero(
+        report.trend.days, report.trend.marks, title=report.trend.sentence.plain().rstrip("."), window=window(report)
+    )
+
+
+def runs(report: Report) -> Table:
+    """Return what each run found, the newest first."""
+    rows = [
+        (each.made_at, state_badge(each.word), each.senders, each.certificates, each.attention, each.undecided)
+        for each in sorted(report.trend.points, key=lambda point: point.made_at, reverse=True)
+    ]
+    columns = ("Run", "State", "Password senders", "With a certificate", "Needed somebody", "Without a decision")
+    return Table(columns, rows, "Run by run", limit=30, rest="history/", empty="This is the first run that is known.")
+
+
+def changed(report: Report) -> Table | Callout:
+    """Return what is not as it was at the run before."""
+    held = report.changes
+    if held.since is None:
+        return Callout("info", "Nothing to compare with yet", [held.said] if held.said else ())
+    rows = [(each.said, _KINDS[each.kind], _good(each)) for each in held.lines]
+    caption = f"What changed since the run of {text(held.since)}"
+    columns = ("Change", "What it is about", "")
+    note = held.said.plain()
+    empty = note or "Nothing that the two runs can tell apart."
+    return Table(*without_empty(columns, rows), caption, note if rows else "", limit=100, empty=empty)
+
+
+def _good(change: Change) -> Cell:
+    if change.good is None:
+        return None
+    return Badge("a step forward", "ok") if change.good else Badge("look at it", "warn")
+
+
+_KINDS: Final[dict[str, str]] = {
+    "state": "the tenant's state",
+    "sender": "a sender",
+    "network": "a network",
+    "decision": "a decision",
+    "proof": "a proof",
+    "consent": "consent",
+    "setting": "a setting",
+    "credential": "a credential",
+}
+
+
+def purpose(report: Report) -> Callout:
+    """Return why the page holds what it holds of people, and for how long."""
+    return Callout("info", "Why this page names people", (report.purpose,))

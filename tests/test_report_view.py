@@ -1,0 +1,211 @@
+"""The page's first screen and what stands below it: in order, with window and source, and never fine where unseen."""
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from mailauth.phrases import Phrase, phrase, words
+from mailauth.report import Report
+from mailauth.views import report as page
+from mailauth.views.figures import Chart
+from mailauth.views.tables import Callout, Table
+from tests import report_invented as world
+from tests.report_invented import FABRIKAM, NOON
+
+
+def seen(shown: Any) -> str:
+    """Return the words of a view, as a reader sees them."""
+    view = shown.table if isinstance(shown, Chart) else shown
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<wbr>", "", re.sub(r"<(?!wbr)[^>]+>", " ", view.html()))))
+
+
+def test_the_first_screen_goes_from_the_sentence_to_how_far_we_looked_and_holds_no_chart() -> None:
+    said = seen(page.first_screen(FABRIKAM))
+    order = [
+        "Exposed",
+        "Fabrikam : two systems will stop sending mail",
+        "1 account needs somebody today",
+        "End of December 2026, no day published",
+        "What to do next",
+        "Reset the password of dora@fabrikam.example",
+        "What stops (sign-in records of 24 Oct 2026 to 23 Nov 2026 UTC)",
+        "Progress: 9 password senders in September, 2 now.",
+        "If nothing is done: Scans and invoices are refused",
+        "How far we looked: Sign-in records of 24 October",
+    ]
+    assert [said.index(each) for each in order] == sorted(said.index(each) for each in order)
+    assert page.first_screen(FABRIKAM).about()["mailauth_first"]
+
+
+def test_what_is_urgent_is_one_line_for_an_account_with_its_first_step_and_owner() -> None:
+    twice = replace(FABRIKAM, urgent=(world.URGENT, replace(world.URGENT, protocol="SMTP AUTH", sender_id="x")))
+    [callout] = page.first_screen(twice).today
+    assert str(callout.title) == "1 account needs somebody today"
+    assert [str(line) for line in callout.body] == [
+        "Suspected compromise: dora@fabrikam.example signed in once from 198.51.100.77, on 14 November 2026. "
+        "Reset the password and revoke the sessions before anything else. Owner: open."
+    ]
+
+
+def test_a_first_sentence_does_not_end_inside_a_name() -> None:
+    odd = replace(world.URGENT, evidence=phrase("{who} was here. Twice.", who=world.address("a. b")), steps=())
+    [callout] = page.first_screen(replace(FABRIKAM, urgent=(odd,))).today
+    assert str(callout.body[0]) == "Suspected compromise: a. b was here. Owner: open."
+
+
+@pytest.mark.parametrize(
+    ("fields", "by"),
+    [
+        pytest.param({}, "11 Dec 2026", id="their day"),
+        pytest.param({"due": date(2026, 11, 1)}, "1 Nov 2026 overdue", id="overdue"),
+        pytest.param({"exception_until": date(2027, 3, 1)}, "1 Mar 2027 exception", id="an exception"),
+        pytest.param({"due": None}, "open proposed: 11 Dec 2026", id="proposed"),
+        pytest.param({"due": None, "propose": None}, "open", id="nothing hurries"),
+    ],
+)
+def test_a_row_of_what_stops_says_by_when_and_whose_day_that_is(fields: dict[str, Any], by: str) -> None:
+    one = replace(FABRIKAM, stops=(replace(world.SCANS, **fields),), actions=(), endings=())
+    assert f"decided J. Ward {by} " in seen(page.first_screen(one))
+
+
+def test_a_row_that_nobody_decided_says_open_three_times() -> None:
+    table = page.first_screen(replace(FABRIKAM, stops=(world.INVOICES,))).decisions
+    assert table
+    assert table.spoken()
+    row = list(table.rows[0])
+    assert [str(getattr(row[4], "text", row[4])), seen(table).count("open")] == ["open", 4]
+
+
+def test_a_date_that_nobody_published_is_printed_in_words_only() -> None:
+    shown = seen(page.first_screen(FABRIKAM)) + seen(page.endings(FABRIKAM)) + seen(page.stops(FABRIKAM))
+    assert "31 Dec" not in shown
+    assert "2 lines of the table below" in shown.replace("2 Lines", "2 lines")
+
+
+@pytest.mark.parametrize(
+    "view",
+    [page.attention, page.stops, page.endings, page.senders, page.trend],
+    ids=lambda view: view.__name__,
+)
+def test_where_nobody_looked_a_view_says_so_and_shows_no_number(view: Callable[[Report], Any]) -> None:
+    shown = view(world.unseen())
+    assert isinstance(shown, Callout)
+    assert shown.kind == "cannot know"
+    assert str(shown.title).startswith("No sign-in record was read: it is unknown wh")
+
+
+def test_what_is_urgent_is_shown_whether_or_not_anybody_looked() -> None:
+    assert isinstance(page.attention(world.unseen(urgent=(world.URGENT,))), Table)
+
+
+def test_nothing_seen_is_never_called_fine() -> None:
+    empty = replace(FABRIKAM, urgent=(), stops=(), endings=(), actions=())
+    words_shown = " ".join(map(seen, (page.attention(empty), page.stops(empty), page.next_steps(empty))))
+    assert "Nothing was seen in these records. What they do not hold stands under" in words_shown
+    assert "That proves nothing about what left no record." in words_shown
+    assert not re.search(r"\b(fine|safe|clean|all good|no risk)\b", words_shown, re.IGNORECASE)
+
+
+def test_the_next_steps_are_numbered_with_day_owner_and_notebook() -> None:
+    said = seen(page.next_steps(FABRIKAM))
+    assert (
+        "2 Decide about erp@fabrikam.example Nobody has, and it stops in December. by 11 December 2026, before the "
+        "change freeze M. Roy In the decisions file. notebook 10-find-basic-auth"
+    ) in said
+
+
+def test_progress_adds_up_and_a_first_run_says_only_that_it_is_the_first() -> None:
+    said = seen(page.progress(FABRIKAM))
+    assert "Senders on 3 Sep 2026 9 Senders now 2 Send with a password no more 7 of these proven 6" in said
+    assert " ".join(seen(page.progress(world.unseen())).split()) == "Progress No earlier run is known."
+
+
+def test_a_sender_that_fell_silent_is_quiet_and_not_moved() -> None:
+    table = page.senders(FABRIKAM)
+    assert isinstance(table, Table)
+    rows = {str(row[0]): getattr(row[4], "text", "") for row in table.rows}
+    assert rows["noreply@fabrikam.example"] == "quiet, not proven"
+
+
+def test_the_trend_draws_marks_and_leaves_days_without_records_out() -> None:
+    chart = page.trend(FABRIKAM)
+    assert isinstance(chart, Chart)
+    drawn = chart.figure.to_plotly_json()
+    password = next(trace for trace in drawn["data"] if trace["name"] == "with a password")
+    assert list(password["y"])[8:12] == [3, None, None, 3]
+    words_drawn = [each["text"] for each in drawn["layout"]["annotations"]]
+    assert words_drawn == ["no records", "policy on scanner@fabrikam.example"]
+    assert "2 Nov 2026 - - - no records" in seen(chart).replace("\N{EN DASH}", "-")
+    assert chart.title == "Password senders fell from 3 to 1 a day"
+
+
+def test_runs_stand_newest_first() -> None:
+    assert [row[0] for row in page.runs(FABRIKAM).rows] == [NOON, world.FIRST]
+
+
+def test_changes_name_the_run_they_are_counted_from() -> None:
+    said = seen(page.changed(FABRIKAM))
+    assert "What changed since the run of 16 Nov 2026 12:00 UTC" in said
+    assert "erp@fabrikam.example : one network more a network look at it" in said
+    assert "Nothing to compare with yet No earlier run is known." in seen(page.changed(world.unseen()))
+
+
+def test_a_comparison_that_was_not_possible_is_not_no_change() -> None:
+    changes = replace(FABRIKAM.changes, lines=(), said=words("Neither run could read sign-ins."))
+    assert "Neither run could read sign-ins." in seen(page.changed(replace(FABRIKAM, changes=changes)))
+
+
+def test_more_urgent_accounts_than_the_first_screen_bears_are_counted() -> None:
+    many = tuple(replace(world.URGENT, account=f"u{n}@fabrikam.example") for n in range(7))
+    [callout] = page.first_screen(replace(FABRIKAM, urgent=many)).today
+    assert str(callout.title) == "7 accounts need somebody today"
+    assert str(callout.body[-1]) == "3 more accounts: see “What needs somebody today?” below."
+
+
+def test_more_rows_than_the_first_screen_bears_are_counted() -> None:
+    table = page.first_screen(replace(FABRIKAM, stops=(world.SCANS,) * 11)).decisions
+    assert table
+    assert table.left_out == "Showing 8 of 11; all of them are in “What stops, and when?” below."
+
+
+VIEWS = (page.first_screen, page.attention, page.stops, page.endings, page.next_steps, page.progress, page.senders)
+
+
+@pytest.mark.parametrize("view", [*VIEWS, page.changed, page.runs, page.purpose], ids=lambda view: view.__name__)
+def test_no_name_in_a_report_becomes_markup(view: Callable[[Report], Any]) -> None:
+    odd = phrase("{x}", x=world.address(world.HOSTILE))
+    hostile = replace(
+        FABRIKAM,
+        state=replace(world.STATE, sentence=odd, also=(odd,), proofs=(odd,), missing=(odd,)),
+        urgent=(replace(world.URGENT, account=world.HOSTILE, evidence=odd, owner=world.HOSTILE, steps=(odd,)),),
+        stops=(replace(world.SCANS, what=odd, used_for=odd, decision=odd, owner=world.HOSTILE, witness=odd),),
+        actions=(replace(world.ACTIONS[0], title=odd, why=odd, owner=world.HOSTILE, where=odd, when=odd),),
+        changes=replace(FABRIKAM.changes, lines=(replace(FABRIKAM.changes.lines[0], said=odd),)),
+        if_nothing=(odd,),
+        purpose=odd,
+    )
+    shown = view(hostile)
+    assert "<script" not in shown.html()
+    assert "\u202e" not in shown.html() + shown.text()
+    assert "\x1b" not in shown.html() + shown.text()
+
+
+def test_a_state_that_is_not_proven_says_what_is_missing() -> None:
+    quiet = replace(
+        world.STATE, word="quiet", missing=(words("Nobody tried a password."),), proofs=(words("One box."),)
+    )
+    said = seen(page.first_screen(replace(FABRIKAM, state=quiet)))
+    assert "Quiet, not proven" in said
+    assert "Not proven yet: Nobody tried a password." in said
+    assert "Proven: One box." in said
+
+
+def test_a_report_older_than_its_day_still_counts_overdue_from_its_own_day() -> None:
+    late = replace(FABRIKAM, stops=(world.SCANS,), made_at=NOON + timedelta(days=30), actions=(), endings=())
+    assert "11 Dec 2026 overdue" in seen(page.first_screen(late))
+    assert page.name("person", "") == Phrase()
