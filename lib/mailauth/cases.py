@@ -23,10 +23,9 @@ from .kinds import Rhythm, Sender
 from .smtp_report import Report, ReportRow
 from .tenants import Tenant
 
-__all__ = ["Case", "Reported", "build"]
+__all__ = ["SENDERS", "Case", "Reported", "build"]
 
-# From what works today to what only tries; strangers and noise have lists of their own.
-_SENDERS: tuple[Verdict, ...] = (
+SENDERS: tuple[Verdict, ...] = (
     "basic_sender",
     "basic_unconfirmed",
     "certificate",
@@ -36,6 +35,8 @@ _SENDERS: tuple[Verdict, ...] = (
     "stale_sender",
     "accepted_not_opened",
 )
+"""From what works today to what only tries; strangers and noise have lists of their own."""
+
 _NO_SENDER = frozenset({"attack_noise", "not_mail", "modern"})
 
 # An audit log does not name the protocol, so what it shows may have been SMTP.
@@ -181,7 +182,7 @@ class Case:
         Strangers (`findings.attention`) and attacks are not among them. Within one verdict the tenant's own accounts
         come first; what seems to have moved comes last of all.
         """
-        return tuple(sorted((group for group in self.findings.groups if group.verdict in _SENDERS), key=_work_order))
+        return tuple(sorted((group for group in self.findings.groups if group.verdict in SENDERS), key=_work_order))
 
     def undecided(self) -> tuple[Group, ...]:
         """Return the senders whose road waits for an answer, an account's phones once, in the order of `senders`."""
@@ -339,7 +340,7 @@ def _no_report(tenant: Tenant) -> Coverage:
 
 
 def _work_order(group: Group) -> tuple[bool, int, bool, int, str, str]:
-    rank = _SENDERS.index(group.verdict)
+    rank = SENDERS.index(group.verdict)
     return group.moved, rank, not group.member, -group.days_active, group.user, group.sender_id
 
 

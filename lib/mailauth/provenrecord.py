@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from . import evidence, tables
+from . import evidence
 from .diagnosed import causes_record
 from .proof import Line
 from .proving import Closed, Explained, Proof, Tried, sentence
 from .tenants import Tenant
 
-__all__ = ["attempt", "record", "table"]
+__all__ = ["attempt", "record"]
 
-_HEAD: Final = (
-    *("Mailbox", "Protocol", "App", "Flow", "Outcome", "At (UTC)", "Stage", "Reply", "Said", "Host", "Server"),
-    *("TLS", "Milliseconds", "Causes", "First cause", "How sure", "Remedy", "Try again at (UTC)"),
-)
 # A folder list of a large mailbox is longer than anybody reads.
 _MOST_LINES: Final = 400
 
@@ -46,11 +42,6 @@ def record(tenant: Tenant, proof: Proof, closed: Closed | None = None, *, made_a
         "password": _password(closed) if closed else None,
     }
     return evidence.envelope("attempts", tenant, proof.gathered.coverage, data, made_at)
-
-
-def table(proof: Proof) -> bytes:
-    """Return the attempts as a CSV file."""
-    return tables.written(_HEAD, (_row(each, proof.of(each)) for each in proof.tried))
 
 
 def attempt(tried: Tried, known: Explained | None) -> dict[str, Any]:
@@ -104,30 +95,3 @@ def _password(closed: Closed) -> dict[str, Any]:
     said = {"mailbox": closed.mailbox, "protocol": closed.talk.protocol, "state": closed.state, "said": closed.said}
     plain: dict[str, Any] = evidence.plain({**said, "reply": closed.talk.reply})
     return {**plain, "cause": closed.cause.id if closed.cause else ""}
-
-
-def _row(tried: Tried, known: Explained | None) -> tables.Row:
-    one, talk = tried.attempt, tried.attempt.talk
-    found = list(_causes(known)) if known else []
-    first: dict[str, Any] = found[0] if found else {}
-    said = (one.no_token.said if one.no_token else "") or (talk.said if talk else one.said)
-    return (
-        tried.row.mailbox,
-        one.protocol,
-        one.app,
-        one.flow,
-        one.outcome,
-        one.at,
-        talk.stage if talk else "",
-        talk.reply if talk else "",
-        said,
-        talk.host if talk else "",
-        talk.server if talk else "",
-        talk.tls.version if talk and talk.tls else "",
-        talk.took_ms if talk else None,
-        [str(each["id"]) for each in found],
-        str(first.get("title", "")),
-        str(first.get("standing", "")),
-        str(first.get("remedy", "")),
-        known.retest_at if known else None,
-    )

@@ -1,108 +1,110 @@
-"""Findings as CSV files for spreadsheets, which is where most of this work is planned.
+"""Evidence as CSV files for spreadsheets, which is where most of this work is planned.
 
 UTF-8 with a byte order mark and CRLF, because that is what Excel opens without asking; RFC 4180 otherwise. Numbers are
-numbers, dates are ISO, times are UTC, and every other cell goes through `escape.csv_cell`.
+numbers, dates are ISO, times are UTC to the second, and every other cell goes through `escape.csv_cell`. A table is
+made from a record and from nothing else, so each edition of a record has its own.
 """
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from . import verdicts
-from .advice import Advice
-from .cases import Case
+from .cases import SENDERS
 from .escape import csv_cell
-from .findings import Group
 
 __all__ = ["of", "written"]
 
-Cell = str | int | float | bool | date | datetime | None | Sequence[str]
+Cell = str | int | float | bool | None | Sequence[str]
 Row = Sequence[Cell]
 
 _BOM = b"\xef\xbb\xbf"
+# No spreadsheet shows less than a second.
+_FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{1,9}Z$")
 
 
-def of(case: Case) -> Mapping[str, bytes]:
-    """Return each table as the bytes of a CSV file, by its name without the ending."""
-    return MappingProxyType({name: written(head, rows(case)) for name, (head, rows) in _TABLES.items()})
+def of(record: Mapping[str, Any]) -> Mapping[str, bytes]:
+    """Return each table of a record as the bytes of a CSV file, by its name without the ending.
+
+    Args:
+        record: Evidence of any notebook and any edition; most have no tables.
+    """
+    known = _TABLES.get(record["schema"], {})
+    return MappingProxyType({name: written(head, rows(record)) for name, (head, rows) in known.items()})
 
 
-def _senders(case: Case) -> Iterator[Row]:
-    for group in case.senders():
-        yield (*_group(group), *_decision(case.advice_for(group)))
+def _senders(record: Mapping[str, Any]) -> Iterator[Row]:
+    for group in sorted((group for group in record["data"]["groups"] if group["verdict"] in SENDERS), key=_work_order):
+        yield (*_group(group), *_decision(group["decision"]))
 
 
-def _attention(case: Case) -> Iterator[Row]:
-    for each in case.findings.attention:
-        yield each.title, *_group(each.group), each.evidence, each.steps
+def _work_order(group: Mapping[str, Any]) -> tuple[bool, int, bool, int, str, str]:
+    rank, stranger = SENDERS.index(group["verdict"]), group["population"] != "member"
+    return group["moved"], rank, stranger, -group["days_active"], group["user"], group["sender_id"]
 
 
-def _attacks(case: Case) -> Iterator[Row]:
-    for group in case.findings.groups:
-        if group.verdict == "attack_noise":
-            about = (group.user, group.population, group.protocol, group.networks, group.names)
-            yield (*about, group.failures, group.first_seen, group.last_seen, group.reason, group.sender_id)
+def _attention(record: Mapping[str, Any]) -> Iterator[Row]:
+    groups = {group["sender_id"]: group for group in record["data"]["groups"]}
+    for each in record["data"]["attention"]:
+        yield each["title"], *_group(groups[each["sender_id"]]), each["evidence"], each["steps"]
 
 
-def _users(case: Case) -> Iterator[Row]:
-    for user in case.findings.users:
-        sender = verdicts.title(user.sender) if user.sender else ""
-        about = (user.user, user.population, verdicts.title(user.worst), sender, user.protocols, user.networks)
-        sums = (user.successes, user.right_password_blocks, user.failures, user.attacks)
-        yield (*about, user.days_active, *sums, user.oauth_days, user.last_seen)
+def _attacks(record: Mapping[str, Any]) -> Iterator[Row]:
+    for group in record["data"]["groups"]:
+        if group["verdict"] == "attack_noise":
+            yield _values(
+                group, "user population protocol networks names failures first_seen last_seen reason sender_id"
+            )
 
 
-def _protocols(case: Case) -> Iterator[Row]:
-    for each in case.findings.protocols:
-        sums = (each.successes, each.right_password_blocks, each.failures, each.attacks)
-        yield each.protocol, each.groups, each.users, *sums, each.last_seen
+def _users(record: Mapping[str, Any]) -> Iterator[Row]:
+    for user in record["data"]["users"]:
+        sender = verdicts.title(user["sender"]) if user["sender"] else ""
+        about = (user["user"], user["population"], verdicts.title(user["worst"]), sender)
+        yield (*about, *_values(user, f"protocols networks days_active {_COUNTS} oauth_days last_seen"))
 
 
-def _apps(case: Case) -> Iterator[Row]:
-    for each in case.findings.apps:
-        sums = (each.successes, each.right_password_blocks, each.failures, each.attacks)
-        yield each.app, each.app_id, each.protocols, each.users, *sums, each.last_seen
+def _results(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["data"]["reasons"]:
+        password = each["password"].replace("_", " ")
+        yield (*_values(each, "reason codes"), password, *_values(each, "users sign_ins attacks"))
 
 
-def _results(case: Case) -> Iterator[Row]:
-    for each in case.findings.reasons:
-        yield each.reason, each.codes, each.password.replace("_", " "), each.users, each.sign_ins, each.attacks
+def _trend(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["data"]["trend"]:
+        yield *_values(each, f"day protocol {_COUNTS}"), record["data"]["marks"].get(each["day"], "")
 
 
-def _trend(case: Case) -> Iterator[Row]:
-    for each in case.findings.trend:
-        sums = (each.successes, each.right_password_blocks, each.failures, each.attacks)
-        yield each.day, each.protocol, *sums, case.marks.get(each.day, "")
+def _coverage(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["coverage"]:
+        yield _values(each, "what state source from to lost reason remedy")
 
 
-def _activesync(case: Case) -> Iterator[Row]:
-    for each in case.findings.activesync:
-        sums = (each.with_certificate, each.without_certificate, each.refused, each.days, each.networks)
-        yield each.user, each.population, *sums, each.first_seen, each.last_seen
+def _listed(where: str, names: str) -> Callable[[Mapping[str, Any]], Iterator[Row]]:
+    """Return what makes a row of each item of a list under ``data``.
+
+    Args:
+        where: The list; ``adoption.users`` for one within an object.
+        names: The fields of an item, with blanks between.
+    """
+
+    def rows(record: Mapping[str, Any]) -> Iterator[Row]:
+        items: Any = record["data"]
+        for part in where.split("."):
+            items = items[part]
+        return (_values(each, names) for each in items)
+
+    return rows
 
 
-def _adoption(case: Case) -> Iterator[Row]:
-    for each in case.findings.adoption.users:
-        yield each.user, each.app, each.app_id, each.protocols, each.registered, each.days, each.first, each.last
+def _values(item: Mapping[str, Any], names: str) -> Row:
+    return tuple(item[name] for name in names.split())
 
 
-def _reported(case: Case) -> Iterator[Row]:
-    for each in case.reported:
-        sums = (each.basic, each.oauth, each.unclear)
-        rest = (each.first, each.last, each.old_tls, each.known, each.account, each.sender_ids, each.note)
-        yield each.address, each.authentication, *sums, *rest
-
-
-def _deadlines(case: Case) -> Iterator[Row]:
-    for each in case.deadlines:
-        yield each.title, each.when, each.day, each.shows, each.note, each.source, each.confidence
-
-
-def _coverage(case: Case) -> Iterator[Row]:
-    for each in case.coverage:
-        yield each.what, each.state, each.source, each.start, each.end, each.lost, each.reason, each.remedy
+_COUNTS = "successes right_password_blocks failures attacks"
 
 
 _GROUP = (
@@ -153,58 +155,43 @@ _SUMS = ("Successes", "Right password, then stopped", "Failures", "Attacks")
 _SPAN = ("First seen (UTC)", "Last seen (UTC)")
 
 
-def _group(group: Group) -> Row:
-    network = group.network
+def _group(group: Mapping[str, Any]) -> Row:
+    network, title = group["network"], verdicts.title(group["verdict"])
     return (
-        group.user,
-        group.population,
-        group.protocol,
-        group.client_app_used,
-        group.app,
-        group.app_id,
-        network.address,
-        network.asn,
-        network.country,
-        network.label,
-        network.known_site,
-        verdicts.title(group.verdict),
-        group.reason,
-        group.step,
-        group.days_active,
-        group.successes,
-        group.right_password_blocks,
-        group.failures,
-        group.first_seen,
-        group.last_seen,
-        group.last_success,
-        group.oauth_days,
-        group.moved,
-        group.user_agents,
-        group.sources,
-        group.sender_id,
+        *_values(group, "user population protocol client_app_used app app_id"),
+        *_values(network, "address asn country label known_site"),
+        title,
+        *_values(group, "reason step days_active successes right_password_blocks failures"),
+        *_values(group, "first_seen last_seen last_success oauth_days moved user_agents sources sender_id"),
     )
 
 
-def _decision(own: Advice) -> Row:
+def _decision(own: Mapping[str, Any]) -> Row:
     return (
-        own.kind,
-        own.kind_is_inferred,
-        own.title,
-        own.decided,
-        own.by,
-        own.by_words,
-        own.owner,
-        own.due,
-        own.exception_until,
-        own.why,
-        own.breaks,
-        own.ends,
-        tuple(question.text for question in own.questions),
-        own.note,
+        *_values(own, "kind kind_is_inferred title decided by by_words owner due exception_until why breaks ends"),
+        [question["text"] for question in own["questions"]],
+        own["note"],
     )
 
 
-_TABLES: Mapping[str, tuple[Sequence[str], Callable[[Case], Iterable[Row]]]] = {
+def _attempts(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["data"]["attempts"]:
+        first = each["causes"][0] if each["causes"] else {"title": "", "standing": "", "remedy": ""}
+        yield (
+            *_values(each, "mailbox protocol app flow outcome at stage reply"),
+            (each["no_token"] or each)["said"] or each["said"],
+            *_values(each, "host server"),
+            each["tls"]["version"] if each["tls"] else "",
+            each["took_ms"] if each["stage"] else None,
+            [cause["id"] for cause in each["causes"]],
+            *_values(first, "title standing remedy"),
+            each["retest_at"],
+        )
+
+
+_Tables = Mapping[str, tuple[Sequence[str], Callable[[Mapping[str, Any]], Iterable[Row]]]]
+
+_FINDINGS: _Tables = {
     "senders": ((*_GROUP, *_DECISION), _senders),
     "attention": (("What", *_GROUP, "Evidence", "Steps"), _attention),
     "users": (
@@ -214,33 +201,66 @@ _TABLES: Mapping[str, tuple[Sequence[str], Callable[[Case], Iterable[Row]]]] = {
         ),
         _users,
     ),
-    "protocols": (("Protocol", "Senders", "Users", *_SUMS, "Last seen (UTC)"), _protocols),
-    "apps": (("App", "App id", "Protocols", "Users", *_SUMS, "Last seen (UTC)"), _apps),
-    "results": (("Result", "Codes", "Password", "Users", "Sign-ins", "Of these attacks"), _results),
+    "protocols": (
+        ("Protocol", "Senders", "Users", *_SUMS, "Last seen (UTC)"),
+        _listed("protocols", f"protocol groups users {_COUNTS} last_seen"),
+    ),
+    "apps": (
+        ("App", "App id", "Protocols", "Users", *_SUMS, "Last seen (UTC)"),
+        _listed("apps", f"app app_id protocols users {_COUNTS} last_seen"),
+    ),
+    "results": (
+        ("Result", "Codes", "Password", "Users", "Sign-ins", "Of these attacks"),
+        _results,
+    ),
     "trend": (("Day (UTC)", "Protocol", *_SUMS, "What changed"), _trend),
     "activesync": (
         ("User", "Population", "With certificate", "Without certificate", "Refused", "Days", "Networks", *_SPAN),
-        _activesync,
+        _listed(
+            "activesync",
+            "user population with_certificate without_certificate refused days networks first_seen last_seen",
+        ),
     ),
-    "adoption": (("User", "App", "App id", "Protocols", "Own app", "Days", "First day", "Last day"), _adoption),
+    "adoption": (
+        ("User", "App", "App id", "Protocols", "Own app", "Days", "First day", "Last day"),
+        _listed("adoption.users", "user app app_id protocols registered days first last"),
+    ),
     "reported": (
         (
             *("Sender address", "Authentication", "Messages with a password", "Messages with OAuth"),
             *("Messages, not said how", "First day", "Last day", "Old TLS", "Seen in sign-ins", "Account"),
             *("Sender ids", "Note"),
         ),
-        _reported,
+        _listed(
+            "reported",
+            "address authentication basic oauth unclear first last old_tls known account sender_ids note",
+        ),
     ),
     "attacks": (
         ("User", "Population", "Protocol", "Networks", "Names", "Failures", *_SPAN, "Why", "Sender id"),
         _attacks,
     ),
-    "deadlines": (("What", "When", "To sort by", "What is shown", "Note", "Source", "Confidence"), _deadlines),
+    "deadlines": (
+        ("What", "When", "To sort by", "What is shown", "Note", "Source", "Confidence"),
+        _listed("deadlines", "title when day shows note source confidence"),
+    ),
     "coverage": (
         ("What", "State", "Source", "From (UTC)", "To (UTC)", "Records lost", "Reason", "Remedy"),
         _coverage,
     ),
 }
+
+_PROVEN: _Tables = {
+    "attempts": (
+        (
+            *("Mailbox", "Protocol", "App", "Flow", "Outcome", "At (UTC)", "Stage", "Reply", "Said", "Host", "Server"),
+            *("TLS", "Milliseconds", "Causes", "First cause", "How sure", "Remedy", "Try again at (UTC)"),
+        ),
+        _attempts,
+    ),
+}
+
+_TABLES: Mapping[str, _Tables] = {"mailauth/findings/1": _FINDINGS, "mailauth/attempts/1": _PROVEN}
 
 
 def written(head: Sequence[str], rows: Iterable[Row]) -> bytes:
@@ -260,10 +280,6 @@ def _cell(value: Cell) -> str | int | float:
             return "yes" if value else "no"
         case int() | float():
             return value
-        case datetime():
-            return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
         case str():
-            return csv_cell(value)
+            return csv_cell(_FRACTION.sub(r"\1Z", value))
     return csv_cell("; ".join(value))

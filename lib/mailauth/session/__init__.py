@@ -250,7 +250,7 @@ class Run(Tenancy):
             store.write_evidence(self.folder / "evidence" / "10-find-basic-auth.json", record),
             *(
                 store.write_bytes(self.folder / "tables" / f"{name}.csv", text)
-                for name, text in tables.of(case).items()
+                for name, text in tables.of(record).items()
             ),
         )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from .. import admission, basic, matrix, provenrecord, proving, secretrefs, tokens
+from .. import admission, basic, matrix, provenrecord, proving, secretrefs, tables, tokens
 from ..admission import Effective
 from ..clouds import Cloud
 from ..coverage import Coverage
@@ -210,10 +210,10 @@ class Proving:
 
     def keep(self, proof: Proof, closed: Closed | None = None) -> tuple[Path, ...]:
         """Write notebook 50's evidence and its table, and return where they are."""
-        tenancy = self.tenancy
+        record, folder = self.record(proof, closed), self.tenancy.folder
         return (
-            store.write_evidence(tenancy.folder / "evidence" / "50-prove-mail-oauth.json", self.record(proof, closed)),
-            store.write_bytes(tenancy.folder / "tables" / "attempts.csv", provenrecord.table(proof)),
+            store.write_evidence(folder / "evidence" / "50-prove-mail-oauth.json", record),
+            *(store.write_bytes(folder / "tables" / f"{name}.csv", text) for name, text in tables.of(record).items()),
         )
 
     @cached_property

@@ -1,0 +1,212 @@
+"""The shareable edition: what stays, what gets another name, what goes; and that nothing that was planted is found."""
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pytest
+
+from mailauth import editions, evidence, phrases, tables, vocabulary
+from mailauth.pseudonyms import LEFT_OUT, PATTERN, Pseudonyms
+from tests import leaks, schemed
+
+NAMES = Pseudonyms(b"0123456789abcdef0123456789abcdef")
+KINDS = {*phrases.KINDS, "word", "phrase"}
+# Of the files of evidence; what a script collects and what goes to support is never made for others.
+SHARED = [name for name in schemed.NAMES if name not in ("bundle", "collected", "fleet")]
+MOMENT, DAY, SENDER = "2026-11-23T12:00:00Z", "2026-11-23", "0123456789ab"
+
+
+@pytest.mark.parametrize("name", schemed.NAMES)
+def test_every_text_of_a_schema_has_its_kind(name: str) -> None:
+    lacking = [path for path, node in schemed.texts(name) if node.get("x-kind") not in KINDS]
+
+    assert list(schemed.texts(name))
+    assert lacking == []
+
+
+@pytest.mark.parametrize("name", schemed.NAMES)
+def test_every_map_says_what_its_keys_name(name: str) -> None:
+    assert [path for path, node in schemed.keyed(name) if node.get("x-key-kind") not in KINDS - {"phrase"}] == []
+
+
+class Planted:
+    """Makes a canary for every place that takes any text, so that each is found again on its own.
+
+    Args:
+        canaries: What was planted, by place.
+    """
+
+    def __init__(self) -> None:
+        self.canaries: dict[str, str] = {}
+        self._count = itertools.count(1)
+
+    def __call__(self, path: str, node: schemed.Node) -> str:
+        for fits in (MOMENT, DAY, SENDER):
+            if "pattern" in node and re.search(node["pattern"], fits):
+                return fits
+        number = next(self._count)
+        canary = f"zq{number * 7919:06x}kestrelmarsh{number:04}"
+        self.canaries[f"{number} {path}"] = canary
+        return _SHAPES.get(node.get("x-kind", "free"), "{}").format(canary)
+
+
+# A canary as each kind of value is written; the rest is the canary alone.
+_SHAPES = {
+    "address": "{0}@{0}.example",
+    "person": "{0} Kestrelmarsh",
+    "host": "{0}.woodgrove.example:993",
+    "id": "{0}-0000-4000-8000",
+    "word": "Reached {0} once.",
+    "free": "<b>{0}</b> said =1+1 https://{0}.example",
+    "product": "Mozilla/5.0 ({0})",
+}
+
+
+@pytest.fixture(scope="module")
+def planted() -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+    """Return a record of each schema, full of canaries, with the canaries."""
+    made = {}
+    for name in SHARED:
+        plant = Planted()
+        made[name] = schemed.made(name, plant), plant.canaries
+    return made
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_no_canary_of_any_field_is_in_the_shareable_record_or_its_tables(name: str, planted: Any) -> None:
+    record, canaries = planted[name]
+    evidence.check(name, record)
+    mapped = editions.shareable(record, evidence.schema(name), NAMES)
+    texts = {"record": json.dumps(mapped, ensure_ascii=False)}
+    texts |= {f"{table}.csv": text.decode() for table, text in tables.of(mapped).items()}
+
+    assert len(canaries) > 10
+    assert leaks.search(canaries, texts=texts) == []
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_each_canary_is_found_where_it_was_planted(name: str, planted: Any) -> None:
+    record, canaries = planted[name]
+    found = leaks.search(canaries, texts={"record": json.dumps(record)})
+
+    assert {leak.canary for leak in found} == set(canaries)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_the_shareable_record_fits_its_schema_and_says_what_it_is(name: str, planted: Any) -> None:
+    mapped = editions.shareable(planted[name][0], evidence.schema(name), NAMES)
+
+    evidence.check(name, mapped)
+    assert "shareable" in (mapped.get("edition"), mapped["data"].get("edition"))
+    assert mapped["made_at"] == MOMENT
+
+
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        "user": {"type": "string", "x-kind": "address"},
+        "mailbox": {"type": "string", "x-kind": "address"},
+        "said": {"type": "string", "x-kind": "word"},
+        "verdict": {"enum": ["quiet", "moving"], "x-kind": "word"},
+        "day": {"type": "string", "x-kind": "word", "x-shape": r"^\d{4}-\d\d-\d\d$"},
+        "agents": {"type": "array", "items": {"type": "string", "x-kind": "product"}},
+        "unmarked": {"type": "string"},
+        "sentence": {"type": "array", "x-kind": "phrase"},
+        "by_user": {"type": "object", "x-key-kind": "address", "additionalProperties": {"type": "integer"}},
+        "open": {"type": "object"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "mapped"),
+    [
+        pytest.param("verdict", "quiet", "quiet", id="one of a list"),
+        pytest.param("verdict", "Dora Wren", LEFT_OUT, id="none of the list"),
+        pytest.param("day", "2026-11-23", "2026-11-23", id="a shape"),
+        pytest.param("day", "Dora Wren", LEFT_OUT, id="another shape"),
+        pytest.param("said", "wrong password", "wrong password", id="our own words"),
+        pytest.param("said", "wrong password of Dora", LEFT_OUT, id="not only our own"),
+        pytest.param("said", "", "", id="nothing said"),
+        pytest.param("unmarked", "Dora Wren", LEFT_OUT, id="no kind"),
+        pytest.param("unmarked", "from Thunderbird 115", "Thunderbird", id="no kind, a known product"),
+        pytest.param("agents", ["BAV2ROPC", "Dora's Mail/1", "x/2"], ["BAV2ROPC", LEFT_OUT], id="said once"),
+        pytest.param("open", {"dora": {"wren": 1}}, {}, id="fields that nobody foresaw"),
+        pytest.param("unforeseen", "Dora Wren", None, id="a field that nobody foresaw"),
+    ],
+)
+def test_a_text_stays_or_goes_by_what_its_schema_says(field: str, value: object, mapped: object) -> None:
+    assert editions.shareable({field: value}, SCHEMA, NAMES).get(field) == mapped
+
+
+def test_numbers_truths_and_nothing_stay() -> None:
+    record = {"user": None, "by_user": {"a@b.example": 3}, "day": 7, "verdict": True}
+    mapped = editions.shareable(record, SCHEMA, NAMES)
+
+    assert (mapped["user"], mapped["day"], mapped["verdict"]) == (None, 7, True)
+    assert list(mapped["by_user"].values()) == [3]
+
+
+def test_one_person_has_one_name_in_fields_keys_and_sentences() -> None:
+    said = ["Ask ", {"kind": "person", "value": "DORA@B.example "}, " by Friday."]
+    record = {"user": "dora@b.example", "mailbox": "Dora@B.Example", "by_user": {"dora@b.example": 1}, "sentence": said}
+    mapped = editions.shareable(record, SCHEMA, NAMES)
+    name = mapped["user"]
+
+    assert re.fullmatch(rf"{PATTERN}@{PATTERN}\.example", name)
+    assert (mapped["mailbox"], list(mapped["by_user"])) == (name, [name])
+    assert mapped["sentence"] == ["Ask ", {"kind": "person", "value": name}, " by Friday."]
+
+
+def test_keys_that_become_one_are_counted_together() -> None:
+    mapped = editions.shareable({"by_user": {"dora@b.example": 1, "DORA@b.example": 2}}, SCHEMA, NAMES)
+
+    assert list(mapped["by_user"].values()) == [3]
+
+
+def test_the_record_itself_is_left_as_it_was() -> None:
+    record = {"user": "dora@b.example", "agents": ["x"]}
+    editions.shareable(record, SCHEMA, NAMES)
+
+    assert record == {"user": "dora@b.example", "agents": ["x"]}
+
+
+def test_leaves_are_the_texts_with_their_kinds() -> None:
+    record = {"user": "dora@b.example", "by_user": {"eve@b.example": 1}, "agents": ["x"], "unmarked": "y"}
+
+    assert list(editions.leaves(record, SCHEMA)) == [
+        ("user", "address", "dora@b.example"),
+        ("by_user{}", "address", "eve@b.example"),
+        ("agents[]", "product", "x"),
+        ("unmarked", "free", "y"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No working password sender was seen, but we cannot say that there is none.",
+        "Records arrived up to 9 hours after the sign-in: the end of the window is not whole.",
+        "interactive sign-ins",
+    ],
+)
+def test_our_own_sentences_are_known_as_ours(text: str) -> None:
+    assert vocabulary.is_ours(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Mark Long signs in", id="a name made of words"),
+        pytest.param("signs in from Norwich", id="a place"),
+        pytest.param("from 203.0.113.60", id="an address of a network"),
+        pytest.param("from 2001:db8::1", id="an address of a newer one"),
+        pytest.param("the mail of mail@mail.com", id="a mail address"),
+        pytest.param("see https://mail.com", id="a link"),
+        pytest.param("call 4471230045", id="a long number"),
+        pytest.param("p\u0430ssword", id="letters of another alphabet"),
+    ],
+)
+def test_what_others_may_have_written_is_not(text: str) -> None:
+    assert not vocabulary.is_ours(text)
