@@ -1,0 +1,290 @@
+"""Tenants are tried as often as makes sense, each by one process at a time, and a run that was killed is taken up."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mailauth import evidence, fleet
+from mailauth.errors import HeldError
+from mailauth.fleet import Job, Outcome, Patience
+from mailauth.fleet.journal import Journal
+from mailauth.fleet.pace import Pace
+from mailauth.fleet.record import Record, name_of
+from mailauth.services import store
+
+WORKER = (sys.executable, str(Path(__file__).with_name("fleetworker.py")))
+AT_ONCE = Patience(attempts=3, first_s=0.05, factor=1)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def jobs_of(out: Path, acts: dict[str, list[str]]) -> list[Job]:
+    return [Job(tenant, "none", str(out), str(out), parameters={"acts": list(each)}) for tenant, each in acts.items()]
+
+
+def ran(
+    out: Path, acts: dict[str, list[str]], *, workers: int = 2, limit_s: float | None = None
+) -> tuple[dict[str, Outcome], list[str]]:
+    said: list[str] = []
+    jobs = jobs_of(out, acts)
+    found = fleet.run(jobs, workers=workers, say=said.append, limit_s=limit_s, patience=AT_ONCE, command=WORKER)
+    assert [outcome.tenant for outcome in found] == list(acts)
+    return {outcome.tenant: outcome for outcome in found}, said
+
+
+def asked(out: Path) -> list[list[object]]:
+    return [json.loads(line) for line in (out / "asked.jsonl").read_text().splitlines()]
+
+
+@posix
+def test_only_what_may_pass_is_tried_again_and_not_for_ever(tmp_path: Path) -> None:
+    acts = {
+        "fine": ["whole"],
+        "unlucky": ["killed", "out of memory", "whole"],
+        "throttled": ["throttled", "whole"],
+        "refused": ["refused"],
+        "hopeless": ["killed"],
+        "broken": ["defect"],
+    }
+    found, said = ran(tmp_path, acts)
+    assert {name: (each.ended, each.attempts) for name, each in found.items()} == {
+        "fine": ("whole", 1),
+        "unlucky": ("whole", 3),
+        "throttled": ("whole", 2),
+        "refused": ("stopped", 1),
+        "hopeless": ("died", 3),
+        "broken": ("died", 1),
+    }
+    assert "a machine that ran out of memory does that" in found["hopeless"].sentence
+    assert "ValueError: a defect" in found["broken"].sentence
+    # Who died gets a page all the same, of what was reached; who answered has one already.
+    salvaged = [name for name, killed, *_ in asked(tmp_path) if killed]
+    assert sorted(str(name) for name in salvaged) == ["broken", "hopeless"]
+    assert found["hopeless"].page == "hopeless/index.html"
+    assert any(re.fullmatch(r"throttled: UnreachableError: throttled; tried again in \d s", line) for line in said)
+
+
+def test_the_last_line_of_a_tenant_says_how_far_the_fleet_is(tmp_path: Path) -> None:
+    _, said = ran(tmp_path, {"one": ["whole"], "two": ["whole"]}, workers=1)
+    assert said[0] == "one: started"
+    assert re.fullmatch(
+        r"one: Nothing was seen\. \(\d s; 1 of 2, [\d,.]+ a minute, done about \d\d:\d\d UTC\)", said[2]
+    )
+    assert re.fullmatch(r"two: Nothing was seen\. \(\d s; 2 of 2\)", said[-1])
+    # A terminal is not to be told what to do by what a tenant's run says.
+    assert "one: whole␛[2J" in said
+
+
+def test_a_tenant_that_another_run_has_is_left_out_and_keeps_what_is_known_of_it(tmp_path: Path) -> None:
+    known = Outcome("one", True, "exposed", "Two senders.", made_at="2026-11-22T10:00:00Z")
+    (tmp_path / "one").mkdir()
+    fleet.remember(tmp_path, [known])
+    with store.lock("one"):
+        found, said = ran(tmp_path, {"one": ["whole"], "two": ["whole"]})
+    assert (found["one"].ended, found["one"].attempts, found["two"].ended) == ("held", 3, "whole")
+    assert any("one is being run already by process" in line for line in said)
+    assert fleet.recall(tmp_path)["one"] == known
+
+
+def test_the_same_set_is_not_run_twice_at_once(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, {"one": ["whole"]})
+    with (
+        store.lock_folder(tmp_path / ".fleet" / name_of(jobs), "it"),
+        pytest.raises(HeldError, match=r"^this set of tenants is being run already by process \d+ since "),
+    ):
+        fleet.run(jobs, workers=1, say=print, command=WORKER)
+
+
+def test_a_worker_that_does_not_come_back_is_killed_when_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailauth.fleet.workers._GRACE_S", 0.5)
+    found, _ = ran(tmp_path, {"stuck": ["hangs"], "fine": ["whole"]}, limit_s=0.5)
+    assert (found["stuck"].ended, found["fine"].ended) == ("died", "whole")
+    assert "did not come back" in found["stuck"].sentence
+
+
+def test_the_files_of_a_run_are_for_their_owner_and_fit_their_schema(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran(out, {"one": ["whole"], "two": ["refused"]})
+    record = json.loads((out / "fleet.json").read_text())
+    evidence.check("fleet", record)
+    assert record["totals"] | {"tenants": 2, "assessed": 1, "states": {"quiet": 2}} == record["totals"]
+    assert [row["ended"] for row in record["tenants"]] == ["whole", "stopped"]
+    log = (out / "fleet.log").read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line) for line in log)
+    assert "two: AccessError: refused" in log[-1] + log[-2]
+    if os.name != "nt":
+        made = [path for path in (out, *out.rglob("*")) if path.name != "asked.jsonl"]
+        assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+# ---- killed
+
+RUN = """
+import sys
+from mailauth import fleet
+from mailauth.fleet import Job, Patience
+out, worker, tenants, act = sys.argv[1], sys.argv[2:4], int(sys.argv[4]), sys.argv[5]
+jobs = [Job(f"t{n:04}", "none", out, out, parameters={"acts": [act]}) for n in range(tenants)]
+try:
+    fleet.run(jobs, workers=2, say=lambda line: print(line, flush=True), patience=Patience(5, 0.05, 1), command=worker)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def started(out: Path, tenants: int, act: str = "slow") -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(out), *WORKER, str(tenants), act],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def told(process: "subprocess.Popen[str]", wanted: str) -> None:
+    assert process.stdout is not None
+    assert any(wanted in line for line in process.stdout)
+
+
+def gone(children: list[psutil.Process], within_s: float) -> list[psutil.Process]:
+    return psutil.wait_procs(children, timeout=within_s)[1]
+
+
+@posix
+@pytest.mark.parametrize("tenants", [12, pytest.param(1_000, marks=pytest.mark.full)])
+def test_after_kills_at_random_moments_every_tenant_has_one_whole_page(tmp_path: Path, tenants: int) -> None:
+    """Workers and the run itself are killed again and again; then it is left to end."""
+    chance = random.Random(20261127)
+    killed = 0
+    for _ in range(3 if tenants < 100 else 25):
+        process = started(tmp_path, tenants)
+        for _ in range(chance.randint(2, 6 if tenants < 100 else 60)):
+            line(process)
+            workers = psutil.Process(process.pid).children() if process.poll() is None else []
+            if workers and chance.random() < 0.3:
+                chance.choice(workers).kill()
+                killed += 1
+            for page in tmp_path.glob("*/index.html"):
+                assert page.read_text().endswith("</html>"), "half a page was seen"
+        workers = psutil.Process(process.pid).children()
+        process.kill()
+        process.communicate()
+        assert gone(workers, 5) == []
+    assert killed
+    process = started(tmp_path, tenants)
+    said = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, said
+    assert "taking up the run that began at" in said
+    record = json.loads((tmp_path / "fleet.json").read_text())
+    assert [row["tenant"] for row in record["tenants"]] == [f"t{number:04}" for number in range(tenants)]
+    assert {row["ended"] for row in record["tenants"]} == {"whole"}
+    for number in range(tenants):
+        folder = tmp_path / f"t{number:04}"
+        assert [path.name for path in folder.iterdir() if path.suffix != ".part"] == ["index.html"]
+        assert (folder / "index.html").read_text().endswith("</html>")
+    counts = Counter(str(name) for name, *_ in asked(tmp_path))
+    # Done is done: none that was noted as whole ran again, so few ran more often than they were killed.
+    assert max(counts.values()) <= 8
+    assert sum(counts.values()) < tenants * 2 + 20
+
+
+@posix
+def test_a_run_that_is_told_to_end_ends_its_workers_and_keeps_what_is_done(tmp_path: Path) -> None:
+    process = started(tmp_path, 40)
+    told(process, "2 of 40")
+    workers = psutil.Process(process.pid).children()
+    assert len(workers) == 2
+    process.terminate()
+    said = process.communicate(timeout=20)[0]
+    assert process.returncode == 130
+    assert re.search(r"interrupted; \d+ of 40 tenants are done", said)
+    assert gone(workers, 1) == []
+    assert 2 <= len(fleet.recall(tmp_path)) < 40
+
+
+# ---- the parts
+
+
+def test_a_run_that_did_not_end_is_taken_up_while_it_is_young_or_when_asked(tmp_path: Path) -> None:
+    path, began = tmp_path / "run.json", datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    done = Outcome("one", True, "quiet", pages=("00-start",))
+    first = Record.begin(path, resume=None, now=began)
+    first.add(done)
+    first.add(replace(done, tenant="two", assessed=False))
+    for hours, resume, taken in ((11, None, True), (11, False, False), (13, None, False), (13, True, True)):
+        first._save(None)
+        again = Record.begin(path, resume=resume, now=began + timedelta(hours=hours))
+        assert again.done == ({"one": done} if taken else {})
+    first.end()
+    assert not Record.begin(path, resume=True, now=began).done
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"began_at": 1, "ended_at": "", "done": []}'])
+def test_a_record_that_is_none_is_begun_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    assert not Record.begin(tmp_path / "run.json", resume=True).done
+
+
+def test_another_set_is_another_run(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, {"one": [], "two": []})
+    names = {
+        name_of(jobs),
+        name_of(jobs[:1]),
+        name_of([replace(job, parameters={"days": 7}) for job in jobs]),
+        name_of([replace(job, notebooks=("00-start",)) for job in jobs]),
+    }
+    assert len(names) == 4
+    assert name_of([replace(job, indexed=True) for job in jobs]) in names
+
+
+def test_the_pace_is_that_of_the_last_ends() -> None:
+    now = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    pace = Pace(1_000, done=12, clock=lambda: now)
+    said = ""
+    for seconds in (19, 19, 19, 19, 19):
+        now += timedelta(seconds=seconds)
+        said = pace.end()
+    # 3.16 a minute; 983 are left, which takes 311.3 minutes.
+    assert said == "17 of 1,000, 3.2 a minute, done about 19:13 UTC"
+
+
+def test_the_pace_names_the_day_when_it_is_another() -> None:
+    now = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+    pace = Pace(3, clock=lambda: now)
+    now += timedelta(minutes=20)
+    assert pace.end() == "1 of 3, 0.1 a minute, done about 2026-11-24 00:30 UTC"
+
+
+def test_a_log_stays_one_line_per_entry_and_does_not_grow_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.log"
+    Journal(path)("one: found\n2026-01-01T00:00:00Z two: quiet \u202e")
+    line = path.read_text(encoding="utf-8")
+    assert line.count("\n") == 1
+    assert "\u202e" not in line
+    for _ in range(6):
+        path.write_text("x" * 1_000_001)
+        Journal(path)("began")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["fleet.log", *(f"fleet.log.{n}" for n in (1, 2, 3))]
+    assert path.stat().st_size < 100
