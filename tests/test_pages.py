@@ -6,8 +6,6 @@ import html.parser
 import itertools
 import json
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -321,51 +319,6 @@ def test_paths_lose_their_folders_and_nothing_else_changes(words: str, shown: st
     assert scrubbing.without_paths(words) == shown
 
 
-@dataclass(frozen=True)
-class Outcome:
-    tenant: str
-    assessed: bool = True
-    state: str = "quiet"
-    sentence: str = "Nothing was seen."
-    attention: int = 0
-    undecided: int = 0
-    page: str = "reports/x/index.html"
-    made_at: str = "2026-11-23T14:02:00Z"
-
-
-def test_the_index_puts_first_whoever_needs_somebody_then_what_nobody_could_look_into() -> None:
-    rows = [
-        Outcome("adatum", state="closed"),
-        Outcome("contoso", state="cannot know"),
-        Outcome("fabrikam", state="exposed", attention=1, sentence="<b>Three</b> systems stop."),
-        Outcome("tailspin", assessed=False, state="exposed", page="", made_at="", sentence="SourceError: no files"),
-    ]
-    page = pages.index(rows)
-    order = [page.index(words) for words in ("fabrikam/index.html", "tailspin", "contoso/index", "adatum/index")]
-    assert order == sorted(order)
-    assert "tailspin/index.html" not in page
-    assert "&lt;b&gt;Three&lt;/b&gt;" in page
-    assert "4 tenants: 1 not assessed, 1 cannot know, 1 exposed, 1 closed. 1 of them needs somebody today." in page
-    assert "Made 23 Nov 2026 14:02 UTC" in page
-    Reader(page)
-
-
-def test_the_index_explains_the_states_that_it_shows_and_counts_open_decisions() -> None:
-    page = pages.index([Outcome("fabrikam", state="exposed", undecided=8), Outcome("contoso")])
-    assert 'data-label="Open decisions" data-key="8">8</td>' in page
-    for said in ("no move to OAuth has begun", "which is no proof that there is none"):
-        assert said in page
-    assert "Nobody could look" not in page
-
-
-def test_the_index_says_what_is_on_it_and_not_what_is_on_a_tenants_page(page: str) -> None:
-    several = pages.index([Outcome("fabrikam"), Outcome("contoso")], rehearsal=True)
-    assert "Invented tenants: nothing on this page" in several
-    assert "An invented tenant" not in several
-    assert "names people and their sign-ins" in page
-    assert "names people" not in several
-
-
 def test_a_tenants_page_leads_back_to_the_page_over_all_tenants_where_there_is_one(page: str) -> None:
     notebook = _notebook(_markdown("# Title"))
     assert '<a href="../index.html">All tenants</a>' in pages.render(notebook, tenant="a", over="../index.html")
@@ -377,7 +330,3 @@ def test_the_pages_of_a_tenant_lead_to_each_other() -> None:
     page = pages.render(notebook, tenant="a", beside=("40-grant-mailboxes", "20-register-app"), here="20-register-app")
     assert '<span aria-current="page">20 register app</span> · <a href="40-grant-mailboxes.html">' in page
     assert 'class="beside"' not in pages.render(notebook, tenant="a", beside=("00-start",), here="00-start")
-
-
-def test_an_index_of_nobody_is_a_page_too() -> None:
-    assert "0 tenants: none." in pages.index([], made_at=datetime(2026, 11, 23, tzinfo=UTC))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from mailauth.views import pages
+from mailauth.views import fleetpage, pages
 from tests import views_invented as world
-from tests.test_pages import Outcome
+from tests.test_fleetpage import Outcome
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = [
@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = pages.render(world.executed(), tenant="Fabrikam", rehearsal=True, beside=("00-start",))
     made.joinpath("page.html").write_text(page, encoding="utf-8")
     rows = [Outcome("fabrikam", state="exposed", attention=1), Outcome("tailspin", assessed=False, page="")]
-    made.joinpath("index.html").write_text(pages.index(rows, rehearsal=True), encoding="utf-8")
+    made.joinpath("index.html").write_text(fleetpage.index(rows, rehearsal=True), encoding="utf-8")
     return made
 
 
@@ -168,7 +168,7 @@ def test_rows_can_be_sorted_and_filtered(opened: Opened) -> None:
     assert box.locator("tbody td.num").first.inner_text() == "30"
     box.get_by_role("searchbox").fill("user00017@")
     assert box.locator("tbody tr:visible").count() == 1
-    assert "1 of 50" in box.inner_text()
+    assert "1 of 50 rows" in box.inner_text()
 
 
 def test_hostile_text_stays_text(opened: Opened) -> None:

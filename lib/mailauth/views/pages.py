@@ -6,87 +6,28 @@ policy. What a log said is on it as text only.
 """
 
 import base64
-import gzip
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module, resources
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mailauth import escape
 
 from . import outline
 from .figures import PLOTLY
-from .markup import MARK, STYLE, Badge, Cell, Link, sentences, text
+from .frame import Page, filled
+from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
-from .tables import Callout, Facts, Table, state_badge
+from .tables import Callout, Facts
 
-__all__ = ["HIDDEN", "Row", "index", "render", "scrub"]
+__all__ = ["HIDDEN", "render", "scrub"]
 
 HIDDEN = "notebook-only"
 """The tag of a cell that speaks to whoever runs the notebook and not to the page's reader."""
 
 _NEVER_SHOWN = frozenset({HIDDEN, "parameters", "injected-parameters", "remove-cell"})
-
-
-class Row(Protocol):
-    """What the index shows of one tenant; the outcome of a run has all of it."""
-
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def assessed(self) -> bool: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def attention(self) -> int: ...
-    @property
-    def undecided(self) -> int: ...
-    @property
-    def page(self) -> str: ...
-    @property
-    def made_at(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class _Page:
-    """What the template fills in; every field but the plain texts is finished HTML.
-
-    Args:
-        title: The document's title.
-        heading: What stands on top.
-        above: Whose page it is.
-        rehearsal: Who is invented here, or empty.
-        made_at: When the run began.
-        lead: What stands before everything else.
-        body: The page itself.
-        contents: The headings to jump to.
-        parameters: What the run was told.
-        charts: Whether the page draws any.
-        personal: What of people and tenants the page holds.
-        over: Where the page over all tenants is, or empty.
-        beside: The tenant's pages, in words and by name; the page itself has no name. None where there is no other.
-    """
-
-    title: str
-    heading: str
-    above: str
-    rehearsal: str
-    made_at: str
-    lead: str
-    body: str
-    contents: Sequence[outline.Heading]
-    parameters: str
-    charts: bool
-    personal: str
-    over: str = ""
-    beside: Sequence[tuple[str, str]] = ()
 
 
 def render(
@@ -123,7 +64,7 @@ def render(
     lead = _stopped(node) + "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
     body = "\n".join(_cell(cell, headings) for cell in shown)
     heading = title or headings.title or outline.first_title(node["cells"]) or "Report"
-    page = _Page(
+    page = Page(
         title=" · ".join(part for part in (tenant, heading, "practice" if rehearsal else "") if part),
         heading=heading,
         above=tenant,
@@ -138,100 +79,13 @@ def render(
         over=over,
         beside=_beside(beside, here),
     )
-    return _filled(page)
+    return filled(page)
 
 
 def _beside(names: Collection[str], here: str) -> Sequence[tuple[str, str]]:
     """Return the pages of a tenant, in words and by name, where there is more than this one."""
     found = sorted({*names, here}) if here else []
     return [(name.replace("-", " "), "" if name == here else f"{name}.html") for name in found if len(found) > 1]
-
-
-def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | None = None) -> str:
-    """Return the page over all tenants of a run, the one that needs somebody first on top.
-
-    Args:
-        rows: One per tenant; its page is expected in a folder of the tenant's name.
-        rehearsal: As in `render`.
-        made_at: As in `render`; without one, the latest of the rows.
-    """
-    ordered = sorted(rows, key=_urgency)
-    cells = [
-        (
-            Link(row.tenant, f"{row.tenant}/index.html") if row.page else row.tenant,
-            state_badge(row.state if row.assessed else ""),
-            Badge(f"{row.attention:,} today", "bad") if row.attention else None,
-            row.undecided or None,
-            sentences(row.sentence),
-            _moment(row.made_at),
-        )
-        for row in ordered
-    ]
-    columns = ("Tenant", "State", "Needs somebody", "Open decisions", "In a sentence", "Made")
-    note = "An open decision is a sender of which nobody can say what to do before a question is answered."
-    table = Table(columns, cells, "Tenants", note=note, limit=5_000)
-    latest = max((row.made_at for row in ordered), default="")
-    page = _Page(
-        title="Tenants · practice" if rehearsal else "Tenants",
-        heading="Who still signs in with a password",
-        above="All tenants",
-        rehearsal=_invented(len(ordered)) if rehearsal else "",
-        made_at=text(made_at) if made_at else text(_moment(latest)) if latest else "",
-        lead=f'<p class="lead">{escape.html(_counted(ordered))}</p>',
-        body=table.html() + Facts(_meanings(ordered), "What the states mean").html(),
-        contents=(),
-        parameters="",
-        charts=False,
-        personal="says where tenants are open to strangers",
-    )
-    return _filled(page)
-
-
-# What outranks what on the index: somebody is needed, nobody could look, then from open to proven shut.
-_STATES = ("", "cannot know", "exposed", "moving", "quiet", "closed")
-
-
-_MEANINGS = {
-    "": "The run did not end, or wrote nothing down.",
-    "cannot know": "Nobody could look, or not lately: nothing follows from what is not shown.",
-    "exposed": "An account needs somebody today, or senders use what ends and no move to OAuth has begun.",
-    "moving": "Senders still use what ends, and the move to OAuth has begun.",
-    "quiet": "No working password was seen in the records, which is no proof that there is none.",
-    "closed": "Passwords are refused, and every sender was seen with the new method.",
-}
-
-
-def _meanings(rows: Iterable[Row]) -> list[tuple[str, Cell]]:
-    """Return what each state on the page means."""
-    shown = {_state(row) for row in rows}
-    return [(state_badge(state).text, words) for state, words in _MEANINGS.items() if state in shown]
-
-
-def _invented(count: int) -> str:
-    return "An invented tenant" if count == 1 else "Invented tenants"
-
-
-def _state(row: Row) -> str:
-    return row.state if row.assessed and row.state in _STATES else ""
-
-
-def _urgency(row: Row) -> tuple[int, int, str]:
-    return -row.attention, _STATES.index(_state(row)), row.tenant
-
-
-def _counted(rows: Sequence[Row]) -> str:
-    counts = {word: sum(1 for row in rows if _state(row) == word) for word in _STATES}
-    named = [f"{count:,} {word or 'not assessed'}" for word, count in counts.items() if count]
-    urgent = sum(1 for row in rows if row.attention)
-    today = f" {urgent:,} of them {'needs' if urgent == 1 else 'need'} somebody today." if urgent else ""
-    return f"{len(rows):,} {'tenant' if len(rows) == 1 else 'tenants'}: {', '.join(named) or 'none'}.{today}"
-
-
-def _moment(made_at: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(made_at)
-    except ValueError:
-        return None
 
 
 # ---- cells to HTML
@@ -246,8 +100,11 @@ def _read(notebook: Any) -> Any:
 
 def _began(notebook: Any) -> datetime | None:
     """Return when papermill began, which it writes in the machine's own time zone."""
-    began = _moment(str(notebook["metadata"].get("papermill", {}).get("start_time", "")))
-    return began.astimezone(UTC) if began else None
+    began = str(notebook["metadata"].get("papermill", {}).get("start_time", ""))
+    try:
+        return datetime.fromisoformat(began).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _cell(cell: Any, headings: outline.Outline) -> str:
@@ -361,33 +218,3 @@ def _stopped(node: Any) -> str:
 
 def _joined(words: Any) -> str:
     return words if isinstance(words, str) else "".join(words)
-
-
-# ---- the file around them
-
-
-def _filled(page: _Page) -> str:
-    from .exporter import fill
-
-    scripts = {"page": _template("page.js")} | ({"charts": _template("charts.js")} if page.charts else {})
-    library, digest = _plotly() if page.charts else ("", "")
-    hashes = " ".join(f"'{value}'" for value in [*map(_sha256, scripts.values()), digest] if value)
-    return fill(page=page, style=_template("page.css"), scripts=scripts, library=library, hashes=hashes)
-
-
-def _template(name: str) -> str:
-    found = (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
-    # The browser hashes what it parsed, and parsing turns every line end into \n.
-    return found.replace("\r\n", "\n")
-
-
-def _sha256(script: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
-
-
-@cache
-def _plotly() -> tuple[str, str]:
-    """Return the chart library, packed for a page, and the hash by which the page's policy admits it."""
-    source = (resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    packed = gzip.compress(source.encode(), 9, mtime=0)
-    return base64.b64encode(packed).decode("ascii"), _sha256(source)

@@ -26,25 +26,57 @@
     return keyed.sort(sorted).map(([, row]) => row);
   };
 
-  const place = (body, rows) => {
-    const held = document.createDocumentFragment();
-    held.append(...rows);
-    body.append(held);
-  };
+  const said = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
+
+  // A browser lays out thousands of rows anew for each letter that is typed: so many are shown at a time.
+  const [MANY, SCREENFUL] = [600, 200];
 
   const handy = (table) => {
     const body = table.tBodies[0];
     const heads = [...table.tHead.rows[0].cells];
     const rows = [...body.rows];
+    const texts = new Map();
     const numeric = (column) => heads[column].classList.contains("num");
+    const field = make("input", { type: "search", autocomplete: "off" });
+    const count = make("span", { className: "count" });
+    const bar = make("div", { className: "tools" });
+    const more = make("button", { type: "button", className: "more" });
+    let room = rows.length > MANY ? SCREENFUL : rows.length;
+    let order = rows;
+    let pressed = null;
+
+    const text = (row) => texts.get(row) ?? texts.set(row, plain(row.textContent)).get(row);
+
+    const draw = (most = room) => {
+      const wanted = plain(field.value).split(/\s+/).filter(Boolean);
+      const found = order.filter((row) => (!pressed || pressed(row)) && wanted.every((word) => text(row).includes(word)));
+      body.replaceChildren(...found.slice(0, most));
+      count.textContent = found.length < rows.length ? `${found.length.toLocaleString("en")} of ${said(rows.length)}` : said(rows.length);
+      bar.classList.toggle("sifted", found.length < rows.length);
+      more.hidden = found.length <= most;
+      more.textContent = `Show more, ${said(found.length - most)} left`;
+    };
+
+    more.addEventListener("click", () => {
+      const next = room;
+      room += SCREENFUL;
+      draw();
+      // The button moves away; whoever uses the keyboard goes on at the first new row.
+      const first = body.rows[next]?.cells[0];
+      first?.setAttribute("tabindex", "-1");
+      first?.focus({ preventScroll: true });
+    });
+    addEventListener("beforeprint", () => draw(rows.length));
+    addEventListener("afterprint", () => draw());
 
     // ---- the order: one way, the other, as it came
 
     const turn = (column, way) => {
       heads.forEach((head) => head.removeAttribute("aria-sort"));
       if (way) heads[column].setAttribute("aria-sort", way);
-      place(body, way ? ordered(rows, column, numeric(column), way === "descending") : rows);
+      order = way ? ordered(rows, column, numeric(column), way === "descending") : rows;
       choice.value = way ? column : "";
+      draw();
     };
     const next = { ascending: "descending", descending: "" };
     // On a telephone the heads are not shown, so the order is chosen from a list.
@@ -61,42 +93,21 @@
 
     // ---- which rows
 
-    const field = make("input", { type: "search", autocomplete: "off" });
-    const count = make("span", { className: "count" });
-    const bar = make("div", { className: "tools" });
-    let pressed = null;
-    let texts = null;
-    const counted = (left) => {
-      const all = rows.length.toLocaleString("en");
-      if (left === rows.length) return `${all} rows`;
-      return left ? `${left.toLocaleString("en")} of ${all} rows` : `None of ${all} rows`;
-    };
-    const sift = () => {
-      texts ??= rows.map((row) => plain(row.textContent));
-      const wanted = plain(field.value).split(/\s+/).filter(Boolean);
-      let left = 0;
-      rows.forEach((row, place) => {
-        const shown = (!pressed || pressed(row)) && wanted.every((word) => texts[place].includes(word));
-        if (row.hidden === shown) row.hidden = !shown;
-        left += shown;
-      });
-      count.textContent = counted(left);
-      bar.classList.toggle("sifted", left < rows.length);
-    };
     let waiting = 0;
     field.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(sift, rows.length > 500 ? 120 : 0);
+      waiting = setTimeout(() => draw(), rows.length > MANY ? 120 : 0);
     });
     if (rows.length > 11) {
       const about = table.caption?.textContent;
       if (about) field.setAttribute("aria-label", `Filter rows: ${about}`);
       count.setAttribute("role", "status");
-      count.textContent = counted(rows.length);
       bar.append(make("label", {}, "Filter rows ", field), count);
     }
     bar.append(make("label", { className: "order" }, "Sort by ", choice));
     table.before(bar);
+    table.after(more);
+    draw();
 
     // A figure above all tenants shows the rows that it counts.
     const tiles = [...(table.closest(".fleet")?.querySelectorAll("[data-column]") ?? [])];
@@ -109,7 +120,7 @@
         buttons.forEach((other) => other.setAttribute("aria-pressed", String(on && other === button)));
         const chosen = (found) => (is ? found === is : Boolean(found) && found !== "0");
         pressed = on ? (row) => chosen(key(row.cells[column])) : null;
-        sift();
+        draw();
       });
       tile.replaceChildren(button);
       return button;
