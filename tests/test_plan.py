@@ -28,6 +28,12 @@ def made(*steps: Step) -> Plan:
     return Plan("20261127T090000-abcdef", "Mover", "woodgrove", "t", "public", steps, made_at=NOW)
 
 
+def test_ids_are_in_the_order_of_time_within_a_second_too() -> None:
+    ids = [plan.new_id(NOW.replace(microsecond=thousandth * 1000)) for thousandth in range(1000)]
+    assert ids == sorted(ids)
+    assert [each.partition("-")[0] for each in (ids[0], ids[-1])] == ["20261127T090000", "20261127T090000"]
+
+
 @pytest.mark.parametrize(
     ("seen", "side"),
     [

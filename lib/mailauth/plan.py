@@ -301,8 +301,12 @@ _CHANGED: Final = frozenset({"done", "unclear"})
 
 
 def new_id(now: datetime) -> str:
-    """Return an id for a plan: short, sortable, and made of what every service takes in a name."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    """Return an id for a plan: short, made of what every service takes in a name, and in the order of time.
+
+    Receipts are taken back from the last to the first, and several may be made within a second.
+    """
+    thousandth = now.microsecond // 1000
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{thousandth:03x}{secrets.randbelow(1 << 12):03x}"
 
 
 def frozen(first: date, last: date) -> Check:
