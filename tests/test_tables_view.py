@@ -243,7 +243,7 @@ def test_a_first_screen_names_each_next_step_with_its_day_and_its_reason() -> No
         < shown.html().index("What to do next")
         < shown.html().index("30 days")
     )
-    assert '<div class="more">Nobody has: notebook 10.</div>' in shown.html()
+    assert '<div class="why">Nobody has: notebook 10.</div>' in shown.html()
     assert "Next, by 11 December 2026: Decide about the scanners" in shown.text()
 
 

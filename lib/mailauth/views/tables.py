@@ -386,7 +386,7 @@ def _line(name: str, sentence: Said) -> str:
 
 
 def _more(step: Step) -> str:
-    return f'<div class="more">{said(step.more)}</div>' if step.more else ""
+    return f'<div class="why">{said(step.more)}</div>' if step.more else ""
 
 
 def _todo(step: Step) -> str:
