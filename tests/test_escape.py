@@ -91,6 +91,10 @@ def test_line_cuts_a_user_agent_of_five_megabytes() -> None:
         ("\ufe621", "'\ufe621"),
         ('"=1"', '\'"=1"'),
         ("\u200b=1", "[U+200B]=1"),
+        ("\ufeff=1", "[U+FEFF]=1"),
+        ('\ufeff"=1"', '[U+FEFF]"=1"'),
+        ("\n=1", "'␊=1"),
+        ('"\t=1', "'\"␉=1"),
         ("Mozilla/5.0 (a; b)", "Mozilla/5.0 (a; b)"),
         ("a; =cmd|' /C calc'!A0", "a;' =cmd|' /C calc'!A0"),
         ("first.last@example.org", "first.last@example.org"),
@@ -109,6 +113,28 @@ def test_no_reading_of_a_cell_begins_a_formula(text: str) -> None:
     for separator in ",;":
         for row in csv.reader(io.StringIO(held.getvalue()), delimiter=separator):
             assert not any(FORMULA.match(read) for read in row)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("Z" + "\u0301" * 100 + "algo", "Z" + "\u0301" * 4 + "[96 more marks]algo", id="one mark"),
+        pytest.param("\u0e01" + "\u0e47" * 9, "\u0e01" + "\u0e47" * 4 + "[5 more marks]", id="Thai"),
+        pytest.param("\u0627\u0651\u064e", "\u0627\u0651\u064e", id="Arabic as it is written"),
+        pytest.param("a\u0323\u0302\u0301", "a\u0323\u0302\u0301", id="Vietnamese, taken apart"),
+        pytest.param("\U0001f600" * 20, "\U0001f600" * 20, id="pictures"),
+        pytest.param("\u2026" * 20, "\u2026" * 20, id="signs"),
+    ],
+)
+def test_marks_piled_on_a_letter_are_counted_and_not_shown(text: str, shown: str) -> None:
+    assert escape.html(text) == shown
+    assert escape.line(text) == shown
+
+
+@given(st.text(st.sampled_from("a\u0301\u0e47\u20dd\u0489\u064e\u200b =")))
+def test_no_letter_carries_more_marks_than_a_writing_has(text: str) -> None:
+    for place in (escape.html, escape.line, escape.csv_cell):
+        assert not re.search(r"[\u0301\u0e47\u20dd\u0489\u064e]{5}", place(text))
 
 
 @given(st.text(st.characters()))

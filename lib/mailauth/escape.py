@@ -2,11 +2,14 @@
 
 Anybody on the internet can choose a user agent that lands in a sign-in log. Pages, spreadsheets and notes take such
 text through here and nowhere else. What cannot be seen (control characters, marks that turn the reading direction,
-blanks of no width) is shown by name, because an invisible letter makes two accounts look like one.
+blanks of no width) is shown by name, because an invisible letter makes two accounts look like one. Marks that are
+piled on one letter are counted and not shown: a hundred of them run over the lines above and below.
 """
 
 import re
+import unicodedata
 from html import escape as _html
+from itertools import groupby
 
 __all__ = ["csv_cell", "html", "line", "markdown"]
 
@@ -22,6 +25,10 @@ _MORE_BLANKS = (
 )
 _SURROGATES = r"\ud800-\udfff"
 _UNSEEN = re.compile(f"[{_CONTROL}{_BLANKS}{_MORE_BLANKS}{_SURROGATES}]")
+# No writing piles more marks than these on a letter. The pattern is cheap and takes in signs and pictures as well, so
+# what it finds is looked at letter by letter.
+_PILE = 4
+_PILED = re.compile(rf"[^\w\s\x00-\u02ff]{{{_PILE + 1},}}")
 _BREAKS = re.compile(r"[\t\n]")
 
 # What a spreadsheet takes for the beginning of a formula, with the full-width and small forms that it folds to them.
@@ -71,7 +78,17 @@ def markdown(text: str) -> str:
 
 
 def _seen(text: str) -> str:
-    return _UNSEEN.sub(_name, text)
+    return _UNSEEN.sub(_name, _PILED.sub(_flattened, text))
+
+
+def _flattened(found: re.Match[str]) -> str:
+    """Return a run of signs in which no pile of marks is higher than a writing's, and what is left out is counted."""
+    shown = ""
+    for marks, run in groupby(found[0], key=lambda letter: unicodedata.category(letter) in ("Mn", "Me")):
+        letters = "".join(run)
+        over = len(letters) - _PILE if marks else 0
+        shown += f"{letters[:_PILE]}[{over} more marks]" if over > 0 else letters
+    return shown
 
 
 def _name(found: re.Match[str]) -> str:
