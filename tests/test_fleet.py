@@ -8,6 +8,7 @@ import pytest
 
 from mailauth import fleet
 from mailauth.fleet import Job, Outcome
+from mailauth.fleet.jobs import best
 
 OUTCOME = Outcome("woodgrove", True, "quiet", "Nothing was seen.", made_at="2026-11-23T10:00:00Z", rehearsal=True)
 
@@ -27,14 +28,14 @@ def job(tmp_path: Path) -> Job:
     return Job(tenant="woodgrove", config="none", out=str(tmp_path / "out"), project=str(tmp_path))
 
 
-def notebook(project: str, name: str, code: str) -> None:
-    """Write a notebook with a title, the usual parameters and one cell."""
+def notebook(project: str, name: str, code: str, *before: str) -> None:
+    """Write a notebook with a title, the usual parameters, and the cells *before* and *code*."""
 
     def cell(source: str, *tags: str) -> dict[str, object]:
         known: dict[str, object] = {"execution_count": None, "outputs": [], "id": f"c{len(source)}"}
         return {"cell_type": "code", "metadata": {"tags": list(tags)}, "source": source, **known}
 
-    cells = [cell('tenant: str = ""  # who\nout: str = ""  # where', "parameters"), cell(code)]
+    cells = [cell('tenant: str = ""  # who\nout: str = ""  # where', "parameters"), *map(cell, before), cell(code)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     path = Path(project, "notebooks", f"{name}.ipynb")
     path.parent.mkdir(exist_ok=True)
@@ -54,12 +55,13 @@ def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
 
 
-def test_without_a_front_page_the_index_is_what_ran_last(job: Job) -> None:
+def test_without_a_front_page_the_index_is_what_says_most_of_what_was_run(job: Job) -> None:
+    assert best(["00-start", "20-register-app", "50-prove-mail-oauth", "80-diagnose"]) == "50-prove-mail-oauth"
+    assert best(["80-diagnose", "99-ours"]) == "80-diagnose"
+    notebook(job.project, "00-start", "1 + 1")
+    fleet.work(dataclasses.replace(job, notebooks=("00-start",)))
     folder = Path(job.out) / "woodgrove"
-    for name in ("00-start", "20-register-app"):
-        notebook(job.project, name, "1 + 1")
-        fleet.work(dataclasses.replace(job, notebooks=(name,)))
-        assert (folder / "index.html").read_bytes() == (folder / f"{name}.html").read_bytes()
+    assert (folder / "index.html").read_bytes() == (folder / "00-start.html").read_bytes()
 
 
 def test_a_page_leads_back_to_the_index_only_where_one_is_written(job: Job) -> None:
@@ -92,6 +94,39 @@ def test_a_kernel_that_dies_leaves_a_page_that_says_so_and_the_next_notebook_run
     assert (found.assessed, found.state) == (False, "exposed")
     assert "the kernel died" in found.sentence
     assert "the kernel died" in (Path(job.out) / "woodgrove" / "00-start.html").read_text(encoding="utf-8")
+
+
+def test_when_the_time_is_over_what_was_reached_is_shown_and_the_front_is_made_of_it(job: Job) -> None:
+    notebook(job.project, "00-start", "print('this far'); import time; time.sleep(120)")
+    notebook(job.project, "20-register-app", "1 + 1")
+    notebook(job.project, fleet.FRONT, WRITES)
+    names = ("00-start", "20-register-app", fleet.FRONT)
+    found = fleet.work(dataclasses.replace(job, notebooks=names), limit_s=4)
+    assert (found.assessed, found.ended, found.state) == (False, "limit", "exposed")
+    assert found.sentence.startswith("00-start stopped: the tenant's time of 4 s was over; 20-register-app ")
+    folder = Path(job.out) / "woodgrove"
+    pages = {name: (folder / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    assert "this far" in pages["00-start"]
+    assert "the tenant&#x27;s time of 4 s was over" in pages["00-start"]
+    assert "not begun: the tenant&#x27;s time of 4 s was over" in pages["20-register-app"]
+    assert "This run did not end" not in pages[fleet.FRONT]
+
+
+def test_a_process_that_is_killed_leaves_the_page_of_what_it_reached(job: Job) -> None:
+    notebook(job.project, "00-start", "import os; os.kill(os.getppid(), 9)", "print('so far')")
+    notebook(job.project, fleet.FRONT, WRITES)
+    said: list[str] = []
+    only = dataclasses.replace(job, notebooks=("00-start", fleet.FRONT))
+    [found] = fleet.run([only], workers=1, say=said.append, patience=fleet.Patience(attempts=1))
+    assert (found.assessed, found.ended, found.state) == (False, "died", "exposed")
+    folder = Path(job.out) / "woodgrove"
+    page = (folder / "00-start.html").read_text(encoding="utf-8")
+    assert "so far" in page
+    assert "This run did not end" in page
+    assert "the process was killed; a machine that ran out of memory does that" in page
+    assert (folder / "index.html").read_bytes() == (folder / f"{fleet.FRONT}.html").read_bytes()
+    assert [path.name for path in Path(job.out).rglob("*.part")] == []
+    assert json.loads((Path(job.out) / "fleet.json").read_text(encoding="utf-8"))["tenants"][0]["ended"] == "died"
 
 
 def test_tenants_of_earlier_runs_stay_in_the_index_until_they_are_forgotten(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from mailauth import evidence
 from mailauth.errors import EvidenceError
+from mailauth.phrases import Phrase
 from mailauth.services import store
 from mailauth.views import fleetpage
 
-from .jobs import FRONT, Job
+from .jobs import Job
 
 __all__ = ["FLEET", "Ended", "Outcome", "draw", "of", "read", "recall", "remember", "totals"]
 
@@ -22,6 +23,8 @@ FLEET = "fleet.json"
 
 Ended = Literal["whole", "stopped", "limit", "died", "held"]
 
+_REPORT = "90-tenant-report"
+_SEARCH = "10-find-basic-auth"
 # Drawing the page over all tenants takes a second; another fleet may be at it.
 _WAIT_S = 60
 
@@ -106,9 +109,8 @@ def of(job: Job, failures: Mapping[str, str]) -> Outcome:
         failures: Why each notebook stopped that did not run whole, by name.
     """
     folder = Path(job.out, job.tenant)
-    record = _evidence(folder) if FRONT in job.notebooks else {}
+    found = _found(job, folder)
     stopped = "; ".join(f"{name} stopped: {failure}" for name, failure in failures.items())
-    found = _of_findings(job, record)
     return replace(
         found,
         assessed=not failures,
@@ -116,18 +118,48 @@ def of(job: Job, failures: Mapping[str, str]) -> Outcome:
         sentence=stopped or found.sentence or f"ran {', '.join(job.notebooks)}",
         page=f"{job.tenant}/index.html",
         pages=tuple(sorted(path.stem for path in folder.glob("[0-9][0-9]-*.html"))),
-        made_at=str(record.get("made_at", "")) or _now(),
+        made_at=found.made_at or _now(),
     )
 
 
-def _of_findings(job: Job, record: Mapping[str, Any]) -> Outcome:
+def _found(job: Job, folder: Path) -> Outcome:
+    """Return what the evidence of *job*'s notebooks says, the report's before that of the search."""
+    nothing = Outcome(job.tenant, True, rehearsal=job.rehearsal)
+    if _REPORT in job.notebooks and (record := _evidence(folder, _REPORT)):
+        return _of_report(nothing, record)
+    if _SEARCH in job.notebooks and (record := _evidence(folder, _SEARCH)):
+        return _of_findings(nothing, record, has_sources=job.has_sources)
+    return nothing
+
+
+def _of_report(nothing: Outcome, record: Mapping[str, Any]) -> Outcome:
+    """Return what notebook 90 made of all there is."""
+    data = record["data"]
+    found = data["summary"]
+    numbers = ("senders", "certificates", "attention", "undecided", "overdue", "expiring", "unproven")
+    coming = [each for each in data["endings"] if each["senders"] and not each["passed"]]
+    ending = coming[0] if coming else {"when": "", "title": "", "day": None, "senders": 0}
+    return replace(
+        nothing,
+        state=found["word"],
+        sentence=str(Phrase.of_json(found["sentence"])),
+        blind=found["blind"],
+        coverage=found["coverage"],
+        stops=ending["senders"],
+        deadline=ending["title"],
+        ends=ending["day"] or "",
+        read_until=_latest(record["coverage"]),
+        made_at=record["made_at"],
+        **{name: int(found[name]) for name in numbers},
+    )
+
+
+def _of_findings(nothing: Outcome, record: Mapping[str, Any], *, has_sources: bool) -> Outcome:
     """Return what notebook 10 found."""
     data = record.get("data", {})
     state, headline, held = data.get("state", {}), data.get("headline", {}), data.get("held")
-    return Outcome(
-        tenant=job.tenant,
-        assessed=True,
-        rehearsal=job.rehearsal,
+    return replace(
+        nothing,
         state=str(state.get("word", "")),
         sentence=str(state.get("sentence", "")),
         senders=int(headline.get("senders", 0)),
@@ -135,14 +167,20 @@ def _of_findings(job: Job, record: Mapping[str, Any]) -> Outcome:
         attention=int(headline.get("attention", 0)),
         undecided=int(headline.get("undecided", 0)),
         read_until=str(held["to"]) if held else "",
-        coverage=_worst(record.get("coverage", ())) if data else "",
-        blind=bool(data) and job.has_sources and held is None,
+        coverage=_worst(record.get("coverage", ())),
+        blind=has_sources and held is None,
+        made_at=str(record.get("made_at", "")),
     )
 
 
 def _worst(coverage: Iterable[Mapping[str, Any]]) -> str:
     states = {str(each.get("state")) for each in coverage}
     return next((word for word in ("unknown", "absent", "partial") if word in states), "complete")
+
+
+def _latest(coverage: Iterable[Mapping[str, Any]]) -> str:
+    """Return the last moment that any record of sign-ins reaches to."""
+    return max((each["to"] for each in coverage if each["to"] and each["source"] != "tenant"), default="")
 
 
 def recall(out: Path) -> dict[str, Outcome]:
@@ -222,9 +260,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _evidence(folder: Path) -> dict[str, Any]:
+def _evidence(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "evidence" / f"{FRONT}.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / "evidence" / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -5,30 +5,27 @@ What a run found is read from the evidence it left, never from the notebook's ou
 
 import json
 import os
-import queue
 import shutil
-import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mailauth import warm
 from mailauth.errors import HeldError
-from mailauth.services import children, store
+from mailauth.services import store
 from mailauth.views import pages
 
 from . import outcomes
 from .jobs import FRONT, Job, best
 from .outcomes import Outcome
 
-__all__ = ["main", "stopping", "work"]
+__all__ = ["stopping", "work"]
 
 stopping = threading.Event()
 """Set when this process was told to end: a kernel that dies then is no failure of the notebook."""
@@ -36,8 +33,6 @@ stopping = threading.Event()
 # A notebook that hangs is stopped; the longest honest run reads a large tenant live from Graph.
 _CELL_LIMIT_S = 3 * 60 * 60
 _KERNEL_START_S = 120
-# Told to end, a worker ends its kernel in good order, if that is quick.
-_END_S = 3
 # A writer that is alive is done with a file much sooner.
 _PART_AGE_S = 60
 # When a tenant's time is over, its front page is still made from what there is.
@@ -188,8 +183,9 @@ def _judged(outcome: Outcome, failures: dict[str, _Failure], killed: str) -> Out
 
 
 def _said(clock: _Time) -> str:
-    minutes = (clock.limit_s or 0) / 60
-    return f"the tenant's time was over, {minutes:.3g} {'minute' if minutes == 1 else 'minutes'}"
+    seconds = round(clock.limit_s or 0)
+    length = f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds} s"
+    return f"the tenant's time of {length} was over"
 
 
 def _open_with(job: Job, folder: Path) -> None:
@@ -239,6 +235,7 @@ def _executed(job: Job, name: str, scratch: Path, clock: _Time) -> _Failure:
             str(scratch / notebook.name),
             parameters={name: value for name, value in wanted.items() if name in known},
             kernel_name="python3",
+            engine_name=warm.ENGINE,
             progress_bar=False,
             log_output=False,
             cwd=str(notebook.parent),
@@ -300,81 +297,3 @@ def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
 def _pages(folder: Path) -> Iterator[str]:
     """Yield the names of the notebooks whose pages of earlier runs lie in *folder*."""
     return (path.stem for path in folder.glob("[0-9][0-9]-*.html"))
-
-
-def main() -> None:
-    """Answer orders, one line of JSON each, until standard input ends; one tenant at a time, in this process.
-
-    An order is ``{"job": …, "limit_s": …, "killed": …}``, with `work`'s arguments, or ``{"stop": "why"}``, which ends
-    the running job. What is said, a line each: ``{"progress": "…"}`` and, once per job, ``{"outcome": …}`` or
-    ``{"died": "why", "transient": …}``.
-    """
-    # A shell that starts something in the background switches Ctrl-C off for it, and here it means: end.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    try:
-        while (order := orders.get()) is not None:
-            _answer(order)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _listen(orders: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
-    """Pass orders on; end this process when it is told to stop, or when whoever gives the orders is gone."""
-    for line in children.lines_given():
-        order = json.loads(line)
-        if "job" in order:
-            orders.put(order)
-        else:
-            break
-    orders.put(None)
-    stopping.set()
-    signal.raise_signal(signal.SIGINT)
-    time.sleep(_END_S)
-    # A kernel ends when this process does.
-    os._exit(130)
-
-
-def _answer(order: Mapping[str, Any]) -> None:
-    job = Job(**order["job"] | {"notebooks": tuple(order["job"]["notebooks"])})
-    progress = store.write_text(store.home() / "progress" / f"{os.getpid()}.log", "")
-    os.environ["MAILAUTH_PROGRESS"] = str(progress)
-    try:
-        with _followed(progress, lambda line: _say({"progress": line})):
-            outcome = work(job, limit_s=order.get("limit_s"), killed=order.get("killed", ""))
-        _say({"outcome": asdict(outcome)})
-    except Exception as error:
-        traceback.print_exc()
-        _say({"died": f"{type(error).__name__}: {error}", "transient": isinstance(error, MemoryError)})
-    finally:
-        progress.unlink(missing_ok=True)
-
-
-def _say(message: Mapping[str, object]) -> None:
-    print(json.dumps(message), flush=True)
-
-
-@contextmanager
-def _followed(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Pass each line that the run appends to *path* on to *tell* while the block runs."""
-    over = threading.Event()
-
-    def follow() -> None:
-        with path.open(encoding="utf-8") as lines:
-            while True:
-                last_look = over.is_set()
-                for line in lines:
-                    tell(line.rstrip())
-                if last_look:
-                    return
-                over.wait(0.3)
-
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
-    try:
-        yield
-    finally:
-        over.set()
-        follower.join()
