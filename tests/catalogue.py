@@ -259,7 +259,7 @@ _NO_STATE: Final = (
 )
 
 ELSEWHERE: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("I7", "I8", "I17", "I21", "I24", "P2", "P5", "S13", "S15", "S16", "T8"), _CLIENT),
+    **dict.fromkeys(("I7", "I8", "I17", "I21", "I24", "P2", "P5", "S13", "S15", "S16", "T8", "T9", "T10"), _CLIENT),
     **dict.fromkeys(("I9", "P4", "S3", "S4", "S5", "S6", "S7", "T7"), _PASSWORD),
     **dict.fromkeys(("I14", "I18", "I19", "I20", "S17", "S18", "S19", "I22", "I23"), _FAULT),
     "I15": "About personal accounts of outlook.com, which the practice cloud has none of.",

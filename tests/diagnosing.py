@@ -241,6 +241,8 @@ _EXCHANGE = (
     Case("T6", of(refused(mailbox="nobody@woodgrove.example"))),
     Case("T7", pasted("A1 NO AUTHENTICATE failed.", sent=("A1 AUTHENTICATE PLAIN",), kind="password", protocol="imap")),
     Case("T8", pasted("A1 NO AUTHENTICATE failed.", kind="app", protocol="imap", malformed=True)),
+    Case("T9", pasted("smtp.office365.com:587: error:0A00010B:SSL routines::wrong version number")),
+    Case("T10", pasted("SASL(-4): no mechanism available: No worthy mechs found", protocol="imap")),
     Case("T4", of(refused("smtp", claims=app_claims(aud="https://management.azure.com"))), "an app, sending"),
     Case("T7", pasted("535 5.7.3 Authentication unsuccessful", sent=("AUTH LOGIN",), kind="password"), "SMTP"),
     Case("E4", of(refused(), changes=(Change("full_access", NOW - timedelta(minutes=4)),))),

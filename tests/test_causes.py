@@ -36,7 +36,7 @@ def _place(row: str, found: Diagnosis) -> int:
 
 def test_the_catalogue_has_each_row_of_the_facts() -> None:
     rows = set(catalogue.causes())
-    for letter, count in {"I": 24, "P": 5, "S": 20, "G": 9, "E": 7, "T": 8}.items():
+    for letter, count in {"I": 24, "P": 5, "S": 20, "G": 9, "E": 7, "T": 10}.items():
         assert {f"{letter}{number}" for number in range(1, count + 1)} == {each for each in rows if each[0] == letter}
     assert len([each for each in rows if each.startswith("AADSTS")]) == 41
 
@@ -113,6 +113,11 @@ def test_unknown_words_yield_no_cause(text: str) -> None:
         "AccessDenied: access_denied (s3)",
         "SocketError: Failed to open TCP connection to api.example.com:443",
         "redis 127.0.0.1:6379: Connection timed out",
+        "curl https://shop.example.com\ncurl: (35) TLS alert, protocol version",
+        "HTTPSConnectionPool(host='api.example.com', port=443): certificate verify failed",
+        "* Connected to shop.example.com (203.0.113.80) port 8443\ncurl: (35) wrong version number",
+        # In a mail program's log too: the line names whose certificate it was.
+        "imaplib of outlook.office365.com:993\nhttps://login.example.com: certificate verify failed",
     ],
 )
 def test_what_others_say_too_is_no_refusal_of_mail(text: str) -> None:
@@ -134,6 +139,7 @@ def test_words_of_entra_without_its_number_are_likely_at_the_most(text: str) -> 
         "* connect to 52.98.151.66 port 993 failed: Connection timed out",
         "connect to smtp.office365.com[52.98.1.2]:587: Connection timed out",
         "Error: connect ETIMEDOUT 52.98.151.66:587",
+        "smtplib.SMTP('smtp.office365.com', 587)\nTimeoutError: [Errno 110] Connection timed out",
     ],
 )
 def test_a_client_that_does_not_reach_a_mail_port_is_told_of_the_way(text: str) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from mailauth import causes, pasted
 from mailauth.masking import mask
 from mailauth.pasted import Pasted
-from tests.diagnosing import ADA, NOW
+from tests import transcripts
+from tests.diagnosing import ADA, ADMIN, NOW, SHARED
+from tests.transcripts import Transcript
 
 
 def _part(value: object) -> str:
@@ -197,6 +199,134 @@ def test_no_secret_is_kept(log: str, tool: str, row: str) -> None:
         assert not [piece for piece in _pieces(secret) if piece in kept]
 
 
+def _ranked(text: str) -> tuple[causes.Ranked, ...]:
+    return causes.diagnose(pasted.read(text).evidence(), now=NOW).causes
+
+
+@pytest.mark.parametrize("one", transcripts.ALL, ids=lambda one: one.id)
+def test_what_is_behind_a_transcript_is_among_the_first_three_and_first_where_the_text_tells(one: Transcript) -> None:
+    found = _ranked(one.text)
+    if not one.row:
+        assert found == ()
+        return
+    shown = [(each.rows, each.standing) for each in found]
+    assert one.row in [row for each in found[:3] for row in each.rows], shown
+    if one.sure:
+        assert one.row in found[0].rows, shown
+
+
+@pytest.mark.parametrize("one", transcripts.ALL, ids=lambda one: one.id)
+def test_of_a_transcript_no_cause_is_certain_beside_another_and_no_secret_is_kept(one: Transcript) -> None:
+    found = _ranked(one.text)
+    assert len(found) == 1 or "certain" not in {each.standing for each in found}
+    assert transcripts.PASSWORD not in _all(pasted.read(one.text))
+
+
+def test_there_are_transcripts_of_many_programs_and_of_many_causes() -> None:
+    known = [pasted.read(each.text).tool for each in transcripts.ALL]
+    assert len(set(known)) >= 18
+    assert len({each.row for each in transcripts.ALL}) >= 20
+    assert sum(each.sure for each in transcripts.ALL) / len(transcripts.ALL) >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            f"C: AUTH XOAUTH2 {SASL}\nS: 535 5.7.139 Authentication unsuccessful, {words}", "password", id=words[:30]
+        )
+        for words in (
+            "the user credentials were incorrect.",
+            "the request did not meet the criteria to be authenticated successfully.",
+            "user is locked by your organization's security defaults policy.",
+        )
+    ],
+)
+def test_where_a_token_was_shown_nothing_is_said_of_a_password(text: str, said: str) -> None:
+    found = _ranked(text)
+    assert found
+    assert not [each.cause.id for each in found if said in f"{each.cause.title} {each.cause.cause} {each.because}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("A1 AUTHENTICATE XOAUTH2 x\nA2 LOGIN ada pw", "password", id="fell back"),
+        pytest.param("--> b'a1 LOGIN ada pw'\n    --> b'a1 AUTHENTICATE XOAUTH2 '", "token", id="a proxy"),
+        pytest.param("250-AUTH LOGIN PLAIN XOAUTH2\n* CAPABILITY AUTH=PLAIN AUTH=LOGIN", "", id="an offer"),
+        pytest.param("-ERR User is authenticated but not connected.\nPlease login with a browser", "", id="prose"),
+        pytest.param("USER ada@woodgrove.example\nPASS x", "password", id="POP"),
+    ],
+)
+def test_the_last_sign_in_counts(text: str, expected: str) -> None:
+    found = pasted.read(text)
+    assert ("token" if found.token_shown else "password" if found.kind == "password" else "") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("grant_type=client_credentials", "app"),
+        ("scope=https://outlook.office.com/IMAP.AccessAsUser.All", "delegated"),
+        ("client_credentials, and once more with authorization_code", None),
+        ("nothing of it", None),
+    ],
+)
+def test_words_around_a_sign_in_tell_whose_it_was(text: str, kind: str | None) -> None:
+    assert pasted.read(text).kind == kind
+
+
+def test_a_number_counts_whoever_signed_in() -> None:
+    assert _ranked("scope IMAP.AccessAsUser.All: AADSTS7000215")[0].cause.id == "AADSTS7000215"
+
+
+def test_the_seed_script_tells_who_signed_in_for_whom() -> None:
+    found = pasted.read(f"Accessing Sharedmailbox {SHARED} with Accesstoken of User {ADMIN}.\n")
+    assert (found.mailbox, found.user, found.kind) == (SHARED, ADMIN, "delegated")
+
+
+def test_a_token_that_somebody_decoded_is_read_too() -> None:
+    said = '{"aud": "https://outlook.office365.com", "appid": "a", "idtyp": "app", "roles": ["full_access_as_app"]}'
+    found = pasted.read(f"A1 NO AUTHENTICATE failed.\n{said}")
+    assert found.claims["roles"] == ["full_access_as_app"]
+    assert causes.diagnose(found.evidence(), now=NOW).causes[0].cause.id == "I5"
+
+
+@pytest.mark.parametrize(
+    ("scope", "standing"),
+    [
+        pytest.param("'scope' => 'https://graph.microsoft.com/.default'", "likely", id="Graph"),
+        pytest.param("scope=IMAP.AccessAsUser.All offline_access", "likely", id="without a host"),
+        pytest.param('"scope": "https://outlook.office.com/IMAP.AccessAsUser.All"', "unlikely", id="Outlook"),
+    ],
+)
+def test_the_scope_that_was_asked_for_hints_at_the_audience(scope: str, standing: str) -> None:
+    found = {each.cause.id: each.standing for each in _ranked(f"{scope}\nA1 NO AUTHENTICATE failed.")}
+    assert found["I1"] == standing
+
+
+def test_an_app_s_token_without_the_role_for_sending_is_likely_to_be_why() -> None:
+    claims = {"aud": "https://outlook.office365.com", "idtyp": "app", "roles": ["IMAP.AccessAsApp"], "tid": "t"}
+    string = base64.b64encode(f"user={ADA}\x01auth=Bearer {_token(**claims)}\x01\x01".encode()).decode()
+    first = _ranked(f"C: AUTH XOAUTH2 {string}\nS: 535 5.7.3 Authentication unsuccessful [X]")[0]
+    assert (first.cause.id, first.rows, first.standing) == ("I5", ("I5", "S8"), "likely")
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        pytest.param("* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=LOGIN", False, id="Dovecot"),
+        pytest.param("250-mail.example.net\n250 AUTH NTLM LOGIN", False, id="SMTP"),
+        pytest.param("* CAPABILITY IMAP4rev1 LOGINDISABLED", False, id="no login at all"),
+        pytest.param("* CAPABILITY IMAP4rev1 LOGINDISABLED STARTTLS", None, id="before STARTTLS"),
+        pytest.param("* CAPABILITY IMAP4 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR", True, id="Exchange"),
+    ],
+)
+def test_what_a_server_offered_is_read_from_a_log(text: str, offered: bool | None) -> None:
+    found = _ranked(text)
+    assert [each.cause.id for each in found] == ([] if offered is not False else ["I22"])
+
+
 def test_a_code_in_an_address_is_not_kept_and_the_answer_is() -> None:
     found = pasted.read(CONSENTED)
     assert "canaryCANARY" not in _all(found)
@@ -291,7 +421,8 @@ def test_any_text_can_be_pasted(text: str) -> None:
     "piece",
     ["eyJ", "eyJhbGciOi.", "dXNlcj", "pass='", 'pass="', "-----BEGIN X-----", "AUTH ", "a", "\n", "AADSTS1", "http://?error=",
      "[AAAA", "> ", "334 \n", "Bearer ", "AUTHENTICATE failed ", "535 ", "LOGIN ", "A.", "eyJ-", "error_codes:1234,",
-     "]:25 ", "login('a',", "password ", "a SendData:"],
+     "]:25 ", "login('a',", "password ", "a SendData:", "a1 LOGIN {3}\n", "'aud': '", "scope: ", "=> '", "user=a@",
+     "SERVER -> CLIENT: ", "250 AUTH ", "enter A1", '{"src": "s", "msg": "', "wrong version number "],
 )  # fmt: skip
 def test_reading_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
     begun = time.process_time()
@@ -320,6 +451,8 @@ def test_reading_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
         "* CAPABILITY IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS ID LITERAL+",
         "password required",
         "login failed, password expired",
+        "enter the mailbox and press the button",
+        "a1 SELECT {5}\n+ Ready.\nINBOX",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -363,8 +496,26 @@ def test_what_is_no_secret_stays(text: str) -> None:
         f"inline:{{[smtp.office365.com]:587={ADA}:{PASSWORD}}}",
         f'<add key="smtpPassword" value="{PASSWORD}" />',
         f"CertificatePassword = {PASSWORD}",
+        f"a1 LOGIN {{21}}\n+ Ready.\n{ADA} {{16}}\n+ Ready.\n{PASSWORD}",
+        f"C: A1 LOGIN {ADA} {{16}}\nS: + OK\nC: {PASSWORD}\nS: A1 NO LOGIN failed.",
+        f"a1 LOGIN {{3+}}\r\nada {{16+}}\r\n{PASSWORD}\r\n",
+        f'a1 LOGIN {{21}}\n+ Ready.\n{ADA} "{PASSWORD}"',
+        f"  02:11 > b'A1 LOGIN {ADA} {{16}}\\r\\n'\n  02:12 < b'+ \\r\\n'\n  02:12 > b'{PASSWORD}\\r\\n'",
     ],
 )
 def test_what_may_be_a_secret_goes(text: str) -> None:
     assert not [piece for secret in (SECRET, PASSWORD) for piece in _pieces(secret) if piece in mask(text)]
     assert " characters>" in mask(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"user_code":"F7Q4ZKX9R","expires_in":900}',
+        "To sign in, open https://microsoft.com/devicelogin and enter the code F7Q4ZKX9R to authenticate.",
+        "Open https://login.example/device and enter F7Q4ZKX9R to sign in to woodgrove.",
+    ],
+)
+def test_the_code_of_a_device_goes(text: str) -> None:
+    assert "F7Q4ZKX9R" not in mask(text)
+    assert "<9 characters>" in mask(text)

@@ -74,6 +74,8 @@ class Cause:
     clients: tuple[str, ...] = ()
     codes: tuple[int, ...] = ()
     at: tuple[str, ...] = ()
+    mail: bool = False
+    seen_by: tuple[str, ...] = ()
     says: bool = False
     open: bool = False
     lone: bool = False
@@ -117,12 +119,16 @@ class Sign:
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
-    """A refusal that many causes share: its words, as the service and as programs write them."""
+    """A refusal that many causes share: its words, as the service and as programs write them.
+
+    Those in `of_tokens` mean it only where a token was sent.
+    """
 
     id: str
     title: str
     shown: tuple[str, ...]
     clients: tuple[str, ...] = ()
+    of_tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from . import catalogue, signs
+from . import catalogue, signs, symptoms
 from .catalogue import LAYERS, Cause, Look, Trial
 from .literals import quoted
 from .signs import Change, Evidence
@@ -138,7 +138,7 @@ def diagnose(evidence: Evidence, *, now: datetime) -> Diagnosis:
     known = evidence.whole(now=now)
     if known.attempt and known.attempt.outcome in ("ok", "skipped"):
         return Diagnosis()
-    shown = recognise(known.texts)
+    shown = recognise(known.texts, token=signs.answer("token_used", known) is True)
     candidates = _candidates(known, shown)
     if not candidates:
         return Diagnosis(undecided=_unrecognised(known, shown), recognised=shown)
@@ -146,7 +146,7 @@ def diagnose(evidence: Evidence, *, now: datetime) -> Diagnosis:
     judged = [_judge(each, known, early, shown) for each in candidates]
     fit = _superseded([each for each in judged if isinstance(each, Ranked)])
     latent = [each for each in fit if each.cause.quiet and each.standing == "possible"]
-    kept = _alone(sorted((each for each in fit if each not in latent), key=_rank), latent)
+    kept = _alone(_mixed(sorted((each for each in fit if each not in latent), key=_rank), known), latent)
     deciding = tuple(_deciding(kept, latent, known))
     return Diagnosis(
         causes=kept,
@@ -162,14 +162,28 @@ def diagnose(evidence: Evidence, *, now: datetime) -> Diagnosis:
 
 
 def _candidates(known: Evidence, shown: Recognised) -> list[Cause]:
-    fit = [each for each in catalogue.causes().values() if _shows(each, known, shown) and _belongs(each, known)]
+    rows = catalogue.causes().values()
+    fit = [each for each in rows if _shows(each, known, shown) and _belongs(each, known, shown)]
     ids = {each.id for each in fit}
     # A row that only stands for others is no cause beside them.
     return [each for each in fit if each.confirmed_by or ids.isdisjoint(each.covers)]
 
 
 def _shows(cause: Cause, known: Evidence, shown: Recognised) -> bool:
-    return cause.id in shown.rows or _ended_at(cause, known)
+    return _worded(cause, known, shown) or _ended_at(cause, known) or _seen(cause, known)
+
+
+def _worded(cause: Cause, known: Evidence, shown: Recognised) -> bool:
+    return cause.id in shown.rows and (not cause.mail or _of_mail(cause, known) is not False)
+
+
+def _of_mail(cause: Cause, known: Evidence) -> bool | None:
+    return True if known.attempt else symptoms.about_mail(cause, known.texts)
+
+
+def _seen(cause: Cause, known: Evidence) -> bool:
+    """Whether a sign shows *cause* in what was pasted; an attempt has its stage for that."""
+    return known.attempt is None and any(signs.answer(each, known) for each in cause.seen_by)
 
 
 def _ended_at(cause: Cause, known: Evidence) -> bool:
@@ -178,10 +192,12 @@ def _ended_at(cause: Cause, known: Evidence) -> bool:
     return talk is not None and not talk.reply and talk.stage in cause.at
 
 
-def _belongs(cause: Cause, known: Evidence) -> bool:
+def _belongs(cause: Cause, known: Evidence, shown: Recognised) -> bool:
     if known.protocol and cause.protocols and known.protocol not in cause.protocols:
         return False
-    return not (known.kind and cause.kinds and known.kind not in cause.kinds)
+    # A number says what it says, whatever a pasted text lets one think of who signed in.
+    numbered = known.attempt is None and not set(cause.codes).isdisjoint(shown.numbers)
+    return numbered or not (known.kind and cause.kinds and known.kind not in cause.kinds)
 
 
 # --- what speaks for a row, and against it --------------------------------------------------------
@@ -199,9 +215,9 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
         return cause.id, signs.said(out or needed[0], bool(out), known)
     hangs = any(sign in fresh for sign in cause.confirmed_by) or any(cause.id in each.lag.rows for each in early)
     because, against = _sentences(cause, trusted, known)
-    said = cause.says and cause.id in shown.rows
-    # Other services use the same words: only Entra has the number.
-    worded = said and bool(cause.codes) and set(cause.codes).isdisjoint(shown.numbers)
+    said = cause.says and _worded(cause, known, shown)
+    # Other services use the same words: only Entra has the number, and only mail is meant where TLS is spoken of.
+    worded = said and (_unnumbered(cause, shown) or (cause.mail and _of_mail(cause, known) is None))
     return Ranked(
         cause,
         "likely" if worded else _standing(cause, trusted, said=said, early=hangs),
@@ -230,9 +246,15 @@ def _sentences(cause: Cause, found: dict[str, bool | None], known: Evidence) -> 
     return tuple(because), tuple(against)
 
 
+def _unnumbered(cause: Cause, shown: Recognised) -> bool:
+    return bool(cause.codes) and set(cause.codes).isdisjoint(shown.numbers)
+
+
 def _words(cause: Cause, *, worded: bool) -> str:
-    if worded:
+    if worded and cause.codes:
         return "Words were shown that stand beside its number, and the number was not."
+    if worded:
+        return "The words that were shown say it, if they are about a mail server."
     return "The number that was shown says it." if cause.codes else "The words that were shown say it."
 
 
@@ -241,7 +263,7 @@ def _rows(cause: Cause, known: Evidence, shown: Recognised) -> tuple[str, ...]:
     standing = (
         each.id
         for each in catalogue.causes().values()
-        if cause.id in each.covers and each.id in shown.rows and _belongs(each, known)
+        if cause.id in each.covers and each.id in shown.rows and _belongs(each, known, shown)
     )
     return (cause.id, *standing)
 
@@ -255,6 +277,19 @@ def _superseded(found: Sequence[Ranked]) -> list[Ranked]:
 def _goes(row: str, confirmed: Sequence[Cause]) -> bool:
     # What goes takes nothing with it: a row behind a hidden one would come up as confirmed when less is known.
     return any(row in each.instead_of and not _goes(each.id, confirmed) for each in confirmed)
+
+
+def _mixed(found: Sequence[Ranked], known: Evidence) -> list[Ranked]:
+    """Return *found*, rows of apps and of people that fit alike in turn where nobody knows which of them it was."""
+    if known.kind is not None:
+        return list(found)
+    places: dict[tuple[object, ...], int] = {}
+    turns: list[tuple[object, ...]] = []
+    for each in found:
+        group = (*_weight(each), -each.cause.often)
+        places[(*group, each.cause.kinds)] = place = places.get((*group, each.cause.kinds), -1) + 1
+        turns.append((*group, place))
+    return [each for _, each in sorted(zip(turns, found, strict=True), key=lambda pair: pair[0])]
 
 
 def _alone(found: Sequence[Ranked], latent: Sequence[Ranked]) -> tuple[Ranked, ...]:

@@ -7,7 +7,7 @@ SASL string, a key or a password goes, also where it is none. What is shown in i
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from .dialogue import server_name
@@ -16,7 +16,7 @@ __all__ = ["mask", "masked"]
 
 _NAMES: Final = (
     r"access_?token|refresh_?token|id_?token|client_?secret|client_?assertion|assertion|secret(?:_?text|_?value)?"
-    r"|passw(?:or)?[dt]|kennwort|passwd|pwd|pass|device_?code|code_?verifier|authorization_?code|api_?key|sasl|auth_?data"
+    r"|passw(?:or)?[dt]|kennwort|passwd|pwd|pass|device_?code|user_?code|code_?verifier|authorization_?code|api_?key|sasl|auth_?data"
 )
 _BASE64: Final = r"[A-Za-z0-9+/_=-]"
 _KEYS: Final = re.compile(
@@ -61,6 +61,10 @@ _FILE: Final = re.compile(
     r"(?P<value>\"[^\"\r\n]{1,400}\"|(?=[a-z]{0,400}[^a-z\s])\S{6,400})(?=\s{0,8}$)",
     re.MULTILINE,
 )
+# As a device-code sign-in asks a person for it: until it ends, who has it can be signed in as.
+_ENTER: Final = re.compile(
+    r"(?P<name>\benter (?:the )?(?:code )?)(?P<value>(?=[A-Z0-9-]{0,11}\d|[A-Z]{8})[A-Z0-9-]{8,12})(?=[\s.,;]|$)"
+)
 _BEARER: Final = re.compile(r"(?P<name>\bBearer\s{1,4})(?P<value>[^\s\"'\x01\\<]{1,65536})", re.IGNORECASE)
 # What a server offers is no secret, and what support looks for.
 _MECHANISM: Final = r"(?:XOAUTH2|OAUTHBEARER|PLAIN|LOGIN|CRAM-MD5|NTLM|GSSAPI|SCRAM-[A-Z0-9-]{1,20})(?![A-Za-z0-9+/=])"
@@ -73,7 +77,7 @@ _COMMANDS: Final = (
     # LOGIN user password, as IMAP has it; the name stays.
     re.compile(
         r"(?P<name>\bLOGIN\s{1,4}(?:\"[^\"\r\n]{1,400}\"|[^\s\"]{1,400}@[^\s\"]{1,400})\s{1,4})"
-        r"(?P<value>\"[^\"\r\n]{1,400}\"|[^\s\"'\\]{1,400})"
+        r"(?P<value>\"[^\"\r\n]{1,400}\"|(?!\{\d{1,6}\+?\})[^\s\"'\\]{1,400})"
     ),
     # A name that is no address: only where a tag stands in front and nothing but the password behind.
     re.compile(
@@ -102,7 +106,7 @@ _MASKED: Final = re.compile(r"<\d[\d,]* characters>")
 
 def mask(text: str) -> str:
     """Return *text* with what may be a secret in it replaced by its length."""
-    text = _KEYS.sub(lambda found: _length(found[0]), text)
+    text = _KEYS.sub(lambda found: _length(found[0]), "\n".join(_literals(text.split("\n"))))
     for pattern in (
         _BEARER,
         *_COMMANDS,
@@ -117,6 +121,7 @@ def mask(text: str) -> str:
         _USER,
         _NAMED,
         _CODE,
+        _ENTER,
     ):
         text = pattern.sub(_named, text)
     for pattern, masked in _RUNS:
@@ -171,6 +176,41 @@ def _continued(lines: list[str]) -> Iterator[str]:
         asked = found is not None and _ASKED.search(before) is not None and _decodes(found["value"])
         before = f"{found['name']}{_length(found['value'])}{found['end']}" if found and (goes_on or asked) else line
         yield before
+
+
+# IMAP's literals: {16} at a line's end, and so many bytes on the next; the server's + may stand in between.
+_LITERAL: Final = re.compile(r"\{\d{1,6}\+?\}(?:\\r\\n)?['\"]?\s{0,8}$")
+_LOGIN: Final = re.compile(r"\bLOGIN\s{1,4}(?P<rest>.{0,700})$", re.IGNORECASE)
+_GO_ON: Final = re.compile(r"(?:^|[\s'\"])\+(?:\s|\\r|['\"]|$)")
+_MARKED: Final = re.compile(
+    r"^(?P<name>.{0,160}?(?:-->|->|C:|>>>|send:|SendData:|[<>])\s{0,4}(?:b?['\"])?)?(?P<value>.{1,8192})$"
+)
+
+
+def _literals(lines: Iterable[str]) -> Iterator[str]:
+    """Yield *lines* without what LOGIN sends as a literal: the password, and what may be one."""
+    missing = 0  # of LOGIN's two words, those that come on the next lines
+    for line in lines:
+        if missing and not _GO_ON.search(line):
+            missing, line = _sent(missing, line)
+        elif not missing and (login := _LOGIN.search(line)) and _LITERAL.search(line):
+            missing = 2 if login["rest"].lstrip("\"'").startswith("{") else 1
+        yield line
+
+
+def _sent(missing: int, line: str) -> tuple[int, str]:
+    """Return how many words are missing after *line*, and what of it may be shown: the account, where it is one."""
+    found = _MARKED.match(line)
+    if found is None:
+        return missing, line
+    front, value = found["name"] or "", found["value"]
+    account, blank, rest = value.partition(" ")
+    shown = account if "@" in account else _length(account)
+    if missing == 2 and blank and _LITERAL.fullmatch(rest):
+        return 1, f"{front}{shown} {rest}"
+    if missing == 2 and blank and "@" in account:
+        return 0, f"{front}{account} {_length(rest)}"
+    return 0, front + _length(value)
 
 
 def _decodes(value: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from . import tokens
+from . import logs, tokens
 from .catalogue import Kind
 from .dialogue import server_name
 from .errors import TokenError
@@ -29,6 +29,12 @@ __all__ = ["MOST", "Observation", "Pasted", "read"]
 
 MOST: Final = 512 * 1024
 """So many characters are read: the last ones, as the end of a log is where the refusal stands."""
+
+_ALWAYS: Final[Mapping[str, Mapping[str, bool]]] = {
+    # It asks for Outlook's resource whatever it is told.
+    "Get-IMAPAccessToken.ps1": {"audience_is_graph": False, "audience_is_foreign": False},
+}
+"""What each log of a tool says without a word."""
 
 What = Literal["tool", "server", "line", "number", "answer", "token", "sasl", "id"]
 
@@ -47,6 +53,12 @@ _IDS: Final = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?)",
     re.IGNORECASE,
 )
+_CLAIM: Final = re.compile(
+    r"[\"'](?P<name>aud|iss|tid|oid|appid|azp|upn|unique_name|preferred_username|idtyp|ver|scp)[\"']\s{0,4}:\s{0,4}"
+    r"[\"'](?P<value>[^\"'\r\n]{1,1000})[\"']"
+)
+_MOMENT: Final = re.compile(r"[\"'](?P<name>exp|iat|nbf)[\"']\s{0,4}:\s{0,4}(?P<value>\d{1,11})\b")
+_ROLES: Final = re.compile(r"[\"']roles[\"']\s{0,4}:\s{0,4}\[([^\]]{0,4000})\]")
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>]{1,8192}")
 _ANSWERED: Final = ("error", "error_subcode", "error_description", "error_uri", "admin_consent", "tenant", "code")
 
@@ -78,6 +90,8 @@ class Pasted:
         token: What the first token in it says; None where there is none that can be read.
         cut: How many characters were left out in front.
         malformed: Whether a SASL string in it has a flaw in its form; None where there is none.
+        user: Who had signed in, where the log says so.
+        token_shown: Whether the last sign-in in it is one with a token.
     """
 
     tool: str = ""
@@ -91,6 +105,8 @@ class Pasted:
     token: Claims | None = None
     cut: int = 0
     malformed: bool | None = None
+    user: str = ""
+    token_shown: bool = False
 
     @property
     def claims(self) -> Mapping[str, object]:
@@ -112,6 +128,9 @@ class Pasted:
             "mailbox": self.mailbox,
             "claims": self.claims,
             "malformed": self.malformed,
+            "user": self.user,
+            "token_shown": self.token_shown,
+            "known": _ALWAYS.get(self.tool, {}),
         }
         return Evidence(**{**own, **{name: value for name, value in known.items() if value is not None}})
 
@@ -123,24 +142,27 @@ def read(text: str) -> Pasted:
     token, mailboxes, found = _tokens(raw)
     shown = mask("\n".join(line[:_LONGEST_LINE] for line in _lines(raw)))
     del raw, text
-    tool = next((name for name, marks in _TOOLS.items() if re.search(marks, shown, re.MULTILINE)), "")
-    lines = [_way(line) for line in shown.split("\n")]
-    heard = tuple(line for way, line in lines if way != "sent")
+    tool = logs.tool(shown)
+    lines = list(logs.lines(shown))
+    heard = tuple(line for way, line in lines if way == "heard")
     sent = tuple(line for way, line in lines if way == "sent") or None
     answers = tuple(_answers(shown))
     strings = [each.said for each in found if each.what == "sasl"]
+    signed_in, told = logs.shown(shown), logs.account(shown)
     return Pasted(
         tool,
         shown,
         (*heard, *answers),
         sent,
         tuple(_observations(tool, shown, found, answers)),
-        _protocol(shown),
-        _kind(sent or (), shown, token),
-        next(iter(mailboxes), ""),
+        logs.protocol(shown),
+        _kind(shown, signed_in, token),
+        next(iter(mailboxes), "") or told.mailbox,
         token,
         cut,
         _malformed(strings),
+        told.user,
+        signed_in == "token",
     )
 
 
@@ -168,7 +190,20 @@ def _tokens(text: str) -> tuple[Claims | None, list[str], list[Observation]]:
             read = tokens.read(token)
             claims = claims or read
             found.append(Observation("token", f"A token for {read.aud or 'nobody'} of {read.user or read.app_id}."))
+    if claims is None and (claims := _decoded(text)):
+        found.append(Observation("token", f"The claims of a token for {claims.aud} of {claims.user or claims.app_id}."))
     return claims, mailboxes, found
+
+
+def _decoded(text: str) -> Claims | None:
+    """Return the claims of a token that somebody has decoded and pasted as JSON; None where there are none."""
+    texts = {each["name"]: each["value"] for each in _CLAIM.finditer(text)}
+    times = {each["name"]: int(each["value"]) for each in _MOMENT.finditer(text)}
+    roles = _ROLES.search(text)
+    held = {"roles": re.findall(r"[\"']([^\"']{1,200})[\"']", roles[1])} if roles else {}
+    if "aud" not in texts or not (texts.keys() & {"scp", "appid", "azp", "upn", "tid"} or held):
+        return None
+    return tokens.told({**texts, **times, **held})
 
 
 def _unwrapped(text: str) -> str:
@@ -209,53 +244,6 @@ def _malformed(strings: Sequence[str]) -> bool | None:
     return False if strings and not any(": " in said for said in strings) else None
 
 
-# --- the tool and its lines -----------------------------------------------------------------------
-
-_TOOLS: Final[Mapping[str, str]] = {
-    "openssl s_client": r"^CONNECTED\([0-9A-F]{8}\)|^SSL-Session:|^Certificate chain",
-    "Get-IMAPAccessToken.ps1": (
-        r"Get-IMAPAccessToken|ERROR during authentication|Accessing Sharedmailbox|^A01 (?:OK AUTHENTICATE|NO AUTH)"
-    ),
-    "email-oauth2-proxy": r"Email OAuth 2\.0 Proxy|emailproxy|(?:IMAP|POP|SMTP) \([^)\n]{1,200}\) ?(?:-->|<--)",
-    "MailKit": r"^Connected to (?:imaps?|pops?|smtps?)://|MailKit\.",
-    "Thunderbird": r"[DIE]/(?:IMAP|POP3|SMTP)\b|mailnews\.(?:smtp|imap|pop3)|ImapLogger",
-    "offlineimap": r"OfflineIMAP|Establishing connection to .{1,200}:\d{2,5} \(",
-    "nodemailer": r"\bcode: '(?:EAUTH|ECONNECTION|ESOCKET|ETIMEDOUT|EENVELOPE)'|SMTPConnection|nodemailer",
-    "swaks": r"^=== (?:Trying|Connected)|^<\*\* |^ -> (?:EHLO|AUTH)|^<-  ",
-    "curl": r"^curl: \(\d{1,3}\)|^\* (?:Connected to|Trying|  Trying|TLSv1)",
-    "smtplib": r"^(?:send: ['\"]|reply: (?:b['\"]|retcode))|smtplib\.",
-    "imaplib": r"^ {0,4}\d\d:\d\d\.\d\d [<>] |imaplib\.",
-}
-"""By which marks the log of a tool is known, the more telling ones first."""
-
-_WAYS: Final = (
-    # Marks in front of what a client sends and of what it hears, with the time and the channel that stand before.
-    ("sent", re.compile(r"^(?:.{0,160}?\s)?(?:-->|->|~>|C:|>>>|send:|\S{1,80}SendData:)\s{0,4}(?P<text>.{1,16384})$")),
-    (
-        "heard",
-        re.compile(
-            r"^(?:.{0,160}?\s)?(?:<--|<-|<\*\*|<~\*?|S:|<<<|reply:|\S{1,80}CreateNewLineFromSocket:)\s{0,4}(?P<text>.{1,16384})$"
-        ),
-    ),
-    ("sent", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?> (?P<text>.{1,16384})$")),
-    ("heard", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?< (?P<text>.{1,16384})$")),
-)
-_BYTES: Final = re.compile(r"^b?(?P<mark>['\"])(?P<text>.*)(?P=mark)$")
-
-
-def _way(line: str) -> tuple[Literal["sent", "heard"], str]:
-    for way, pattern in _WAYS:
-        if found := pattern.match(line):
-            return ("sent" if way == "sent" else "heard"), _bare(found["text"])
-    return "heard", line
-
-
-def _bare(text: str) -> str:
-    """Return *text* out of the quotes that a program writes bytes in, without the line end in them."""
-    found = _BYTES.match(text.strip())
-    return (found["text"] if found else text).removesuffix("\\r\\n").strip()
-
-
 # --- what Entra answers ---------------------------------------------------------------------------
 
 
@@ -272,27 +260,13 @@ def _answers(text: str) -> Iterator[str]:
 
 # --- what it is about -----------------------------------------------------------------------------
 
-_PROTOCOLS: Final[tuple[tuple[Protocol, str], ...]] = (
-    ("smtp", r"smtp[\w.-]*\.(?:office365|outlook|partner)|:587\b|\b(?:535|550|530|454) \d\.\d|Microsoft ESMTP|EHLO\b"),
-    ("pop", r":995\b|POP3 service|\bpop\.|-ERR "),
-    ("imap", r":993\b|IMAP4 service|\bAUTHENTICATE\b|IMAP4rev1|imaps?://|imaplib"),
-)
 
-
-def _protocol(text: str) -> Protocol | None:
-    """Return the one protocol that the text speaks of; None where it is none or several."""
-    found = [name for name, marks in _PROTOCOLS if re.search(marks, text, re.MULTILINE)]
-    return found[0] if len(found) == 1 else None
-
-
-def _kind(sent: Iterable[str], text: str, token: Claims | None) -> Kind | None:
-    commands = "\n".join(sent)
-    if re.search(r"\b(?:AUTH|AUTHENTICATE) (?:XOAUTH2|OAUTHBEARER)\b", commands or text, re.IGNORECASE):
-        return None
-    password = re.search(r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN)\b|^\S{1,20} LOGIN |^PASS ", commands, re.M | re.I)
-    # Java's mail library leaves commands out that hold a password.
-    password = password or re.search(r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN) command trace suppressed", text)
-    return "password" if password and not token else None
+def _kind(text: str, signed_in: logs.Shown, token: Claims | None) -> Kind | None:
+    """Return how somebody signed in, as far as no token tells it."""
+    if signed_in == "password":
+        return "password"
+    app = None if token else logs.as_app(text)
+    return None if app is None else "app" if app else "delegated"
 
 
 def _observations(tool: str, text: str, found: Iterable[Observation], answers: Iterable[str]) -> Iterator[Observation]:

@@ -5,7 +5,7 @@ what it needs answers None, and whatever a confirmation rests on stays unknown w
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias, cast
@@ -78,6 +78,7 @@ class Evidence:
         changes: What was changed lately; None where that was not asked.
         known: Signs that a person, or another look, has answered.
         malformed: Whether the SASL string that was sent has a flaw in its form; None where none was seen.
+        token_shown: Whether what was pasted shows that a token was sent.
     """
 
     attempt: Attempt | None = None
@@ -103,6 +104,7 @@ class Evidence:
     changes: tuple[Change, ...] | None = None
     known: Mapping[str, bool] = field(default_factory=dict)
     malformed: bool | None = None
+    token_shown: bool = False
 
     def whole(self, *, now: datetime) -> "Evidence":
         """Return the same with what attempt and token tell in its place; tried *now* where nothing says when."""
@@ -254,6 +256,23 @@ def _foreign(known: Evidence) -> Answer:
     return not _graph(known) and found not in right and found != reference.table("tokens")["exchange_app_id"]
 
 
+def _scope_is_graph(known: Evidence) -> Answer:
+    """Whether the scopes in what was pasted are Graph's; a token says it better."""
+    scopes = "\n".join(each[1] for text in known.texts for each in _SCOPES.finditer(text))
+    if _audience(known) or known.attempt or not scopes:
+        return None
+    if _OUTLOOK.search(scopes):
+        return False
+    return True if _OF_GRAPH.search(scopes) else None
+
+
+_SCOPES: Final = re.compile(r"scopes?[\"'`]{0,2}\s{0,20}(?:=>|[:=`])\s{0,4}([^\r\n;}]{1,600})", re.IGNORECASE)
+_OUTLOOK: Final = re.compile(r"outlook\.office|partner\.outlook|%2Foutlook", re.IGNORECASE)
+_OF_GRAPH: Final = re.compile(
+    r"graph\.microsoft|(?<![/\w.])(?:IMAP\.AccessAsUser\.All|POP\.AccessAsUser\.All|SMTP\.Send)\b", re.IGNORECASE
+)
+
+
 def _role(known: Evidence) -> Answer:
     """Whether the token holds the app role of the protocol; None where it is not known, or is no app's."""
     if known.kind != "app" or known.protocol is None or not known.claims:
@@ -268,6 +287,11 @@ def _role_missing(known: Evidence) -> Answer:
     if known.protocol != "smtp":
         return True
     return _not(known.rbac)
+
+
+def _role_not_held(known: Evidence) -> Answer:
+    """Whether a token for sending lacks the role, where nobody says that the app sends by a role in Exchange."""
+    return _not(_role(known)) if known.protocol == "smtp" and known.rbac is None else None
 
 
 def _scope_missing(known: Evidence) -> Answer:
@@ -477,9 +501,13 @@ def _just_granted(known: Evidence) -> Answer:
 def _plain(known: Evidence) -> Answer:
     if known.kind == "password":
         return True
-    if known.attempt is not None or known.kind is not None:
+    if known.attempt is not None or known.kind is not None or known.token_shown:
         return False
     return _sends(known, r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN)\b|^\S+ LOGIN |^USER ") or None
+
+
+def _token_used(known: Evidence) -> Answer:
+    return _not(_plain(known))
 
 
 def _bad_after(known: Evidence) -> Answer:
@@ -502,10 +530,31 @@ def _sends(known: Evidence, pattern: str) -> bool:
 
 
 def _not_offered(known: Evidence) -> Answer:
-    if any("LOGINDISABLED" in text for text in known.texts):
-        return True
-    offered = known.attempt.talk.offered if known.attempt and known.attempt.talk else ()
-    return not any("XOAUTH2" in each.upper() for each in offered) if offered else None
+    talk = known.attempt.talk if known.attempt else None
+    offers = talk.offered if talk else tuple(_offers(known.texts))
+    return not any("XOAUTH2" in each.upper() for each in offers) if offers else None
+
+
+def _offers(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the lines in which a server says how one may sign in."""
+    for line in (line for text in texts for line in text.splitlines()):
+        # Before STARTTLS a server offers nothing, and that is as it should be.
+        if _OFFER.search(line) and not ("STARTTLS" in line and "AUTH=" not in line.upper()):
+            yield line
+
+
+_OFFER: Final = re.compile(r"AUTH=[A-Z]|\bLOGINDISABLED\b|\b250[ -]AUTH[ =]|^SASL [A-Z]", re.IGNORECASE)
+
+
+def _clear_port(known: Evidence) -> Answer:
+    """Whether the port is one that begins in clear; None where no port of mail is named, or both kinds are."""
+    text = "\n".join(known.texts)
+    clear, tls = _CLEAR.search(text) is not None, _TLS.search(text) is not None
+    return clear if clear != tls else None
+
+
+_CLEAR: Final = re.compile(r"(?::|\bport\W{1,4}|\bport'?: '?|[\"'], )(?:587|143|110|25)\b", re.IGNORECASE)
+_TLS: Final = re.compile(r"(?::|\bport\W{1,4}|[\"'], )(?:993|995|465)\b", re.IGNORECASE)
 
 
 def _no_auth(known: Evidence) -> Answer:
@@ -534,6 +583,19 @@ def _again(known: Evidence) -> Answer:
         return same and (other.outcome == "ok" or abs(other.at - one.at) >= _AGAIN)
 
     return _tried(known, fits)
+
+
+def _comes_and_goes(known: Evidence) -> Answer:
+    said = None if known.attempt else _CAME.search("\n".join(known.texts))
+    return True if said else None
+
+
+_CAME: Final = re.compile(
+    r"\b(?:suddenly|sporadic\w{0,4}|intermittent\w{0,2}|at random|randomly|now and then|sometimes (?:it )?works)\b"
+    r"|\b(?:worked|used it|was working)\b.{0,20}?"
+    r"\b(?:yesterday|last (?:week|month|night)|(?:one|a|two) (?:week|day)s? ago)\b",
+    re.IGNORECASE,
+)
 
 
 def _tried(known: Evidence, fits: Callable[[Attempt, Attempt], bool]) -> Answer:
@@ -585,7 +647,9 @@ def _off(known: Evidence) -> Answer:
 RULES: Final[Mapping[str, Callable[[Evidence], Answer]]] = {
     "audience_is_graph": _graph,
     "audience_is_foreign": _foreign,
+    "scope_is_graph": _scope_is_graph,
     "role_missing": _role_missing,
+    "role_not_held": _role_not_held,
     "scope_missing": _scope_missing,
     "token_expired": _expired,
     "other_tenant": _other_tenant,
@@ -610,13 +674,16 @@ RULES: Final[Mapping[str, Callable[[Evidence], Answer]]] = {
     "no_send_as": _no_send_as,
     "just_granted": _just_granted,
     "plain_used": _plain,
+    "token_used": _token_used,
     "bad_after_refusal": _bad_after,
     "one_line_pop": _one_line,
     "xoauth2_not_offered": _not_offered,
+    "clear_port": _clear_port,
     "no_auth_sent": _no_auth,
     "other_mailbox_works": _other_mailbox,
     "other_protocol_works": _other_protocol,
     "passes_later": _again,
+    "comes_and_goes": _comes_and_goes,
     "consumer": _consumer,
     "consented_too_soon": _too_soon,
     "consent_replaced": _replaced,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from .catalogue import Cause, causes, symptoms
+from .catalogue import Cause, Symptom, causes, symptoms
 
-__all__ = ["LONGEST", "Recognised", "numbers", "recognise"]
+__all__ = ["LONGEST", "Recognised", "about_mail", "numbers", "recognise"]
 
 LONGEST: Final = 256 * 1024
 """So many characters are read; what decides stands at the end, so it is the last ones that are."""
@@ -37,13 +37,22 @@ class Recognised:
     numbers: tuple[int, ...] = ()
 
 
-def recognise(texts: Iterable[str]) -> Recognised:
-    """Return what *texts*, in their order, can stand for; nothing where no words of theirs are known."""
+def recognise(texts: Iterable[str], *, token: bool = False) -> Recognised:
+    """Return what *texts*, in their order, can stand for; nothing where no words of theirs are known.
+
+    Args:
+        texts: What was shown.
+        token: Whether a token was sent: some words for a refused password mean less then.
+    """
     text = "\n".join(texts)[-LONGEST:]
     codes = numbers(text)
-    shared = tuple(id for id, each in symptoms().items() if _found(text, (*each.shown, *each.clients)))
+    shared = tuple(id for id, each in symptoms().items() if _found(text, _words(each, token=token)))
     rows = [each for each in causes().values() if _shows(each, text, codes, shared)]
     return Recognised(tuple(each.id for each in _apart(rows)), shared, codes)
+
+
+def _words(symptom: Symptom, *, token: bool) -> tuple[str, ...]:
+    return (*symptom.shown, *symptom.clients, *(symptom.of_tokens if token else ()))
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -58,6 +67,40 @@ def _shows(cause: Cause, text: str, codes: Sequence[int], shared: Sequence[str])
         return not set(cause.codes).isdisjoint(codes)
     own = (*cause.shown, *cause.about, *cause.clients)
     return not set(cause.symptoms).isdisjoint(shared) or _found(text, own)
+
+
+def about_mail(cause: Cause, texts: Iterable[str]) -> bool | None:
+    """Return whether the words of *cause* stand beside a host, port or program of mail; None where nothing tells.
+
+    A line that names a host speaks of that one; a line that names none, of what the rest is about.
+    """
+    text = "\n".join(texts)[-LONGEST:]
+    own = (*cause.shown, *cause.about, *cause.clients)
+    told = [_mail(line) for line in text.split("\n") if _found(line, own)]
+    known = [each for each in told if each is not None]
+    return any(known) if known else _mail(text)
+
+
+def _mail(text: str) -> bool | None:
+    if _MAIL.search(text):
+        return True
+    return False if _HOST.search(text) else None
+
+
+# Of a host's name the first word, or what Microsoft calls its own; of a port its number; of a program its name.
+_MAIL: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:imap|pop3?|smtp|mail)[\w-]{0,40}\.|outlook[\w-]{0,20}\.(?:office365|office|com|cn)|\.outlook\.com"
+    r"|(?::|\bport[ =:']{1,4}|[\"'], )(?:993|995|587|143|110|465|25)\b"
+    r"|(?<![a-z])(?:imap|smtp|pop3|smtpd?lib|imaplib|poplib|nodemailer|mailkit|msmtp|mbsync|fetchmail|swaks)(?![a-z])"
+    r"|\b[245]\d\d[ -]\d\.\d\.\d{1,3}\b|command: '(?:CONN|AUTH|EHLO|STARTTLS)|SmtpClient|ImapClient",
+    re.IGNORECASE,
+)
+_HOST: Final = re.compile(
+    # A source file with its line is no host with its port.
+    r"https?://|\bhost[=:]|\bport[ =:]{1,3}\d|\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}"
+    r"\.(?!(?:c|cc|cpp|cs|go|java|js|kt|php|py|rb|rs|ts):)[a-z0-9-]{1,63}:\d{2,5}\b",
+    re.IGNORECASE,
+)
 
 
 def _apart(rows: Sequence[Cause]) -> Iterator[Cause]:
