@@ -201,8 +201,13 @@ def _named(named: Named) -> str:
 
 
 def _breakable(words: str) -> str:
-    """Return text from outside; an address may be broken after its at sign, and nowhere else."""
-    return escape.html(shortened(words)).replace("@", "@<wbr>")
+    """Return text from outside; an address may be broken after its at sign, and what no line can hold anywhere."""
+    marked = _LONG.sub(lambda found: f"{found[0]}\0", shortened(words).replace("\0", "\u2400").replace("@", "@\0"))
+    return "<wbr>".join(map(escape.html, marked.split("\0")))
+
+
+# A table gets no narrower than its longest word, and a stranger's has thousands of letters.
+_LONG = re.compile(r"[^\s@\0-]{48}(?=[^\s@\0-])")
 
 
 def _part(part: "str | Badge | Link | Phrase") -> str:
