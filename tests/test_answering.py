@@ -51,3 +51,8 @@ def test_no_name_in_a_question_or_a_mail_becomes_markup() -> None:
     for view in (answering.questions(report), *answering.letters(report).views):
         assert "<script" not in view.html()
         assert "\u202e" not in view.html() + view.text()
+
+
+def test_an_answer_of_many_sentences_is_a_list() -> None:
+    many = replace(FABRIKAM, answers=(replace(world.ANSWERS[0], said=world.ANSWERS[0].said * 4),))
+    assert answering.questions(many).html().count("<li>Answer 1.</li>") == 4

@@ -1,6 +1,6 @@
 """Notebook 90 for whoever asks back: the ten questions with their answers, and the texts to send."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ _KNOWN: Final[dict[str, Badge | None]] = {
     "cannot know": Badge("cannot know", "know"),
 }
 _LETTERS: Final = 40
+_FEW: Final = 3
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,14 @@ class Questions(View):
 def _answered(answer: Answer) -> str:
     badge = _KNOWN[answer.known]
     beside = f" {html(badge)}" if badge else ""
-    lines = "".join(f"<p>{said(sentence)}</p>" for sentence in answer.said)
-    return f"<h3>{answer.number}. {escape.html(answer.question)}{beside}</h3>{lines}"
+    return f"<h3>{answer.number}. {escape.html(answer.question)}{beside}</h3>{_sentences(answer.said)}"
+
+
+def _sentences(answers: Sequence[Phrase]) -> str:
+    """Return an answer as paragraphs; where it is a list of many, as one."""
+    if len(answers) <= _FEW:
+        return "".join(f"<p>{said(each.capital())}</p>" for each in answers)
+    return f"<ul>{''.join(f'<li>{said(each.capital())}</li>' for each in answers)}</ul>"
 
 
 def questions(report: Report) -> Questions:

@@ -127,11 +127,21 @@ def _lines(report: Report) -> list[tuple[str, Said]]:
 
 
 def _what(stop: Stop) -> tuple[Cell, Cell]:
-    return stop.what, stop.used_for or None
+    return stop.what.capital(), stop.used_for.capital() or None
 
 
-def _decision(stop: Stop) -> Cell:
-    return (stop.decision, Badge("decided", "ok") if stop.decided else _OPEN)
+def _decision(stop: Stop) -> Sequence[Phrase | Badge]:
+    if stop.decided:
+        return (stop.decision.capital(), Badge("decided", "ok"))
+    return (_without_open(stop.decision).capital(), _OPEN)
+
+
+def _without_open(said: Phrase) -> Phrase:
+    """Return a decision without the word that the badge beside it says."""
+    match said.parts:
+        case (str(first), *rest):
+            return Phrase((first.removeprefix("open: "), *rest))
+    return said
 
 
 def _who_and_when(stop: Stop, report: Report) -> tuple[Cell, Cell]:
@@ -208,11 +218,11 @@ def stops(report: Report) -> Table | Callout:
         return unseen
     rows = [
         (
-            (stop.what, stop.protocol) if stop.protocol else stop.what,
-            stop.used_for or None,
+            (stop.what.capital(), stop.protocol) if stop.protocol else stop.what.capital(),
+            stop.used_for.capital() or None,
             _seen(stop),
             capital(stop.ends),
-            (*_parts(_decision(stop)), *(phrase("Open: {what}", what=each) for each in stop.questions)),
+            (*_decision(stop), *(phrase("Open: {what}", what=each) for each in stop.questions)),
             *_who_and_when(stop, report),
             (stop.witness, stop.proposal) if stop.proposal else stop.witness,
         )
@@ -230,10 +240,6 @@ def _seen(stop: Stop) -> Sequence[str]:
     return [*days, *last] or ["the report holds no days"]
 
 
-def _parts(cell: Cell) -> Sequence[str | Badge | Phrase]:
-    return [each for each in cell if isinstance(each, str | Badge | Phrase)] if isinstance(cell, tuple) else []
-
-
 def endings(report: Report) -> Table | Callout:
     """Return the dates that touch this tenant, with what a device or its user will see."""
     unseen = _unseen(report, "which dates touch this tenant")
@@ -241,7 +247,7 @@ def endings(report: Report) -> Table | Callout:
         return unseen
     rows = [
         (
-            (capital(each.when), Badge("passed", "quiet")) if each.passed else capital(each.when),
+            (capital(each.when), Badge("has begun", "quiet")) if each.passed else capital(each.when),
             each.title,
             each.senders or None,
             each.shows,
