@@ -1,17 +1,21 @@
-"""Texts to send: to a customer's administrator, and to the people who use a mail program. Plain text, nothing sent.
+"""Texts to send: to a customer's administrator, to a maker, to whoever runs a device, to the people who use a program.
 
-The mail to an app's maker is `advice.mail_to_vendor`: it is made of what is known about the sender.
+Plain text, nothing sent. Each is made as a phrase, so that a page can be given away with its letters; what stands in
+one from outside is kept on one line, because a letter's lines are ours.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
-from . import escape
+from . import deadlines, escape, reference
+from .calendar import spoken
 from .checks import Check
+from .phrases import Kind, Named, Phrase, joined, phrase, words
 
-__all__ = ["to_administrator", "to_users"]
+__all__ = ["administrator", "device_owner", "line", "to_administrator", "to_users", "users", "vendor"]
 
 _LINE = 400
+_NAME = 100
 
 
 def to_administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] = ()) -> str:
@@ -22,20 +26,28 @@ def to_administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[st
         tenant: The customer's tenant, as they know it.
         links: Addresses that they have to open.
     """
+    return administrator(checks, tenant=tenant, links=links).plain()
+
+
+def administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] = ()) -> Phrase:
+    """Return the same as a phrase; the parameters are those of `to_administrator`."""
     # What is not configured here is ours to do.
     missing = [check for check in checks if check.outcome in ("wrong", "cannot know")]
-    opened = [escape.line(link, limit=2_000) for link in links]
+    opened = [line(link, kind="free", limit=2_000) for link in links]
     if not missing and not opened:
-        return ""
-    asked = "".join(f"{number}. {_point(check)}\n\n" for number, check in enumerate(missing, 1))
-    opening = "".join(f"   {link}\n" for link in opened)
-    return (
-        f"Subject: What we need in {escape.line(tenant, limit=100)} before mail moves from passwords to OAuth\n\n"
+        return Phrase()
+    asked = joined((_point(number, check) for number, check in enumerate(missing, 1)), "")
+    opening = joined((phrase("   {link}\n", link=link) for link in opened), "")
+    return phrase(
+        "Subject: What we need in {tenant} before mail moves from passwords to OAuth\n\n"
         "Microsoft ends mail with passwords. To move your devices and programs in time, the following is missing. "
         "None of it\ngives us anybody's password, and you can take each of it back.\n\n"
-        f"{asked}"
-        + (f"Please open, as an administrator, and agree:\n\n{opening}\n" if opened else "")
-        + "Please answer when it is done, or say what speaks against it.\n"
+        "{asked}{please}Please answer when it is done, or say what speaks against it.\n",
+        tenant=line(tenant, kind="tenant"),
+        asked=asked,
+        please=phrase("Please open, as an administrator, and agree:\n\n{opening}\n", opening=opening)
+        if opened
+        else Phrase(),
     )
 
 
@@ -48,20 +60,84 @@ def to_users(program: str, *, firm: str, day: date, contact: str = "") -> str:
         day: When it is switched over.
         contact: Whom they ask; empty for whoever sends it.
     """
-    name = escape.line(program, limit=100)
-    return (
-        f"Subject: {name} will ask you to sign in again on {day:%A, %d %B %Y}\n\n"
-        f"From {day:%A, %d %B %Y} on, {name} gets your mail at {escape.line(firm, limit=100)} with a sign-in in place "
-        "of the\npassword that it has stored. Once, a page of Microsoft's opens and asks who you are.\n\n"
+    return users(line(program, kind="product"), firm=firm, day=day, contact=contact).plain()
+
+
+def users(program: Named | Phrase, *, firm: str, day: date, contact: str = "") -> Phrase:
+    """Return the same as a phrase; the parameters are those of `to_users`."""
+    asks = phrase("{who}", who=line(contact, kind="person")) if contact else words("answer this mail")
+    return phrase(
+        "Subject: {name} will ask you to sign in again on {day}\n\n"
+        "From {day} on, {name} gets your mail at {firm} with a sign-in in place of the\npassword that it has stored. "
+        "Once, a page of Microsoft's opens and asks who you are.\n\n"
         "What you do:\n"
         "1. Look at the address: it begins with https://login.microsoftonline.com/. On any other page, stop.\n"
         "2. Sign in as you do at work, and confirm it on your phone if you are asked to.\n"
-        f"3. If {name} asks for a password instead, do not type it: remove the account in it and add it again.\n\n"
+        "3. If {name} asks for a password instead, do not type it: remove the account in it and add it again.\n\n"
         "Nobody will ask you for your password by mail or telephone, and you never have to read a code to anybody.\n"
-        f"Questions: {escape.line(contact, limit=100) if contact else 'answer this mail'}.\n"
+        "Questions: {asks}.\n",
+        name=program,
+        day=words(f"{day:%A, %d %B %Y}"),
+        firm=line(firm, kind="tenant"),
+        asks=asks,
     )
 
 
-def _point(check: Check) -> str:
+def vendor(product: Named | Phrase, due: date | None) -> Phrase:
+    """Return a mail that asks a maker about OAuth.
+
+    Args:
+        product: What is asked about.
+        due: By when the answer is needed; None for the end of this month.
+    """
+    text: str = reference.table("roads")["mail"]["vendor"]
+    when = words(deadlines.get("smtp-auth-default-off").when)
+    day = words(spoken(due) if due else "the end of this month")
+    return phrase(text.strip() + "\n", product=product, when=when, due=day)
+
+
+def device_owner(
+    what: Phrase, *, account: str, place: Phrase, last_seen: date | None, questions: Sequence[Phrase], due: date | None
+) -> Phrase:
+    """Return a mail to whoever runs a device: that it will stop, when, what it will show, and what we have to know.
+
+    Args:
+        what: The device in words.
+        account: What it signs in as.
+        place: Where it signs in from; empty where that is not known.
+        last_seen: When it last did; None where that is not known.
+        questions: What only they can answer.
+        due: By when; None for the end of this month.
+    """
+    end = deadlines.get("smtp-auth-default-off")
+    seen = phrase(", last on {day}", day=last_seen) if last_seen else Phrase()
+    asked = questions or (words("Which device or program is it, and who looks after it?"),)
+    return phrase(
+        "Subject: {what} will stop sending mail\n\n"
+        "Hello,\n\n"
+        "{what} sends mail with the password of {account}{place}{seen}.\n"
+        "Microsoft switches this off: {when}. Nobody is told when it happens; the device shows, if anything:\n"
+        "{shows}\n\n"
+        "Please tell us by {due}:\n{asked}\n"
+        "Until then, please leave its settings as they are.\n",
+        what=what,
+        account=line(account, kind="address"),
+        place=phrase(" from {place}", place=place) if place else Phrase(),
+        seen=seen,
+        when=words(end.when),
+        shows=words(end.shows),
+        due=words(spoken(due) if due else "the end of this month"),
+        asked=joined((phrase(f"{number}. {{text}}\n", text=each) for number, each in enumerate(asked, 1)), ""),
+    )
+
+
+def line(text: str, *, kind: Kind, limit: int = _NAME) -> Named:
+    """Return text from outside as it stands in a letter: on one line, and no longer than *limit* characters."""
+    return Named(kind, escape.line(text, limit=limit))
+
+
+def _point(number: int, check: Check) -> Phrase:
+    name = f"{check.name[:1].upper()}{check.name[1:]}"
     found = f": {check.found}" if check.found else ""
-    return escape.line(f"{check.name[:1].upper()}{check.name[1:]}{found}. {check.remedy}", limit=_LINE * 2)
+    text = escape.line(f"{name}{found}. {check.remedy}", limit=_LINE * 2)
+    return phrase(f"{number}. {{text}}\n\n", text=Named("free", text))

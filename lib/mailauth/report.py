@@ -295,7 +295,7 @@ class Ending:
         shows: What the device or its user will see.
         note: What else is known, and what is not.
         source: Where it is from.
-        senders: How many of the tenant's rows of "what stops" end then; 0 where it touches something else.
+        senders: How many accounts of "what stops" end then; 0 where it touches something else.
     """
 
     id: Word
@@ -820,6 +820,8 @@ def read(record: Mapping[str, Any]) -> Report:
     """
     try:
         top = {name: record[name] for name in _ENVELOPE}
+        # Whoever maps a record says so outside its data.
+        top["edition"] = record.get("edition", record["data"]["edition"])
         held = [_coverage(each) for each in record["coverage"]]
         found: Report = shapes.read(Report, {**record["data"], **top, "coverage": held})
     except (KeyError, TypeError, ValueError) as error:

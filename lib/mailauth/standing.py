@@ -16,7 +16,7 @@ from .findings import ACTIVE_SENDER, ATTENTION, Adoption, Attention, Group, Head
 from .protocols import UNNAMED
 from .verdicts import Thresholds
 
-__all__ = ["Standing", "attention", "of"]
+__all__ = ["Standing", "attention", "needs_today", "of", "what_ends"]
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -70,13 +70,13 @@ def of(
     blind = _blind(groups, headline, coverage, engines, held, last_look)
     hurt = any(group.verdict == "suspected_compromise" for group in groups)
     if blind and not hurt:
-        return Standing("cannot know", " ".join(filter(None, (blind, _today(headline)))), headline, last_look)
+        return Standing("cannot know", " ".join(filter(None, (blind, needs_today(headline)))), headline, last_look)
     state = _state(groups, oauth, headline)
     said = (
-        _what_ends(headline, moment.date()),
+        what_ends(headline, moment.date()),
         _else(groups, coverage, held, headline),
         _moved(groups),
-        _today(headline),
+        needs_today(headline),
         blind,
     )
     return Standing(state, " ".join(filter(None, said)), headline, last_look)
@@ -182,7 +182,8 @@ def _why(coverage: Sequence[Coverage]) -> str:
     return next(iter(reasons), "No sign-in record was there to read, which does not mean that nobody signed in.")
 
 
-def _what_ends(headline: Headline, today: date) -> str:
+def what_ends(headline: Headline, today: date) -> str:
+    """Return what stops, and when, in a sentence of numbers only; empty where nothing does."""
     ends: dict[str, date] = dict(reference.table("verdicts")["ends"])
     said = (
         _senders(headline, ends["password"], today),
@@ -251,7 +252,8 @@ def _moved(groups: Sequence[Group]) -> str:
     return f"{_capital(_count(count, 'account'))} moved to OAuth, as it seems; that is not proven." if count else ""
 
 
-def _today(headline: Headline) -> str:
+def needs_today(headline: Headline) -> str:
+    """Return how many accounts cannot wait, in a sentence; empty where none is."""
     count = headline.attention
     return f"{_capital(_count(count, 'account'))} {'needs' if count == 1 else 'need'} attention today." if count else ""
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .mailboxes import Granting
     from .proofs import Proving
     from .registrations import Registering
+    from .reports import Reporting
     from .signing_in import SigningIn
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
@@ -158,6 +159,13 @@ class Run(Tenancy):
         from .registrations import Registering
 
         return Registering(self)
+
+    @cached_property
+    def reports(self) -> "Reporting":
+        """The report: everything that the tenant's evidence says, on one page."""
+        from .reports import Reporting
+
+        return Reporting(self)
 
     @cached_property
     def signing_in(self) -> "SigningIn":

@@ -1,0 +1,265 @@
+"""The next three things to do in a tenant, in order: security first, then what a change freeze leaves room for.
+
+Days on which nothing may be changed put what changes the tenant behind what only asks, looks or decides. What has to be
+changed and ends before the freeze does comes first while there is still time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+from . import deadlines
+from .calendar import spoken
+from .phrases import Named, Phrase, joined, phrase, words
+from .report import Action, App, Credential, Mailbox, State, Stop, Urgent
+from .reportapps import problems
+from .reportevidence import Held
+from .reportsenders import account
+from .wording import counted
+
+__all__ = ["Made", "actions"]
+
+_MOST: Final = 3
+_NAMES: Final = 3
+_ORDER: Final = ("security", "look", "credential", "decide", "move", "prove", "close")
+_CHANGES: Final = frozenset({"credential", "move", "close"})
+
+_FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES, _CLOSES = (
+    "10-find-basic-auth",
+    "20-register-app",
+    "30-consent",
+    "40-grant-mailboxes",
+    "50-prove-mail-oauth",
+    "60-close-basic",
+)
+_TOKENS: Final = frozenset({"OAuth in the same client", "Another client"})
+
+
+@dataclass(frozen=True)
+class Made:
+    """The parts of a report that its actions, answers and letters are made from."""
+
+    state: State
+    urgent: Sequence[Urgent]
+    stops: Sequence[Stop]
+    apps: Sequence[App]
+    mailboxes: Sequence[Mailbox]
+    credentials: Sequence[Credential]
+
+
+def actions(held: Held, made: Made) -> tuple[Action, ...]:
+    """Return the next three things to do."""
+    found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(made))]
+    found += [_dated(held, each) for each in (*_move(held, made), *_prove(made), *_close(held, made))]
+    return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST])
+
+
+def _rank(held: Held, each: Action) -> tuple[Any, ...]:
+    """Return the place of an action: what cannot wait, then what the freeze does not forbid, then by date."""
+    held_up = each.kind in _CHANGES and _frozen(held)
+    first = each.kind == "security" or (each.kind == "look" and held.found is None)
+    return (not first, held_up, each.by or date.max, _ORDER.index(each.kind))
+
+
+def _frozen(held: Held) -> bool:
+    freeze = held.tenant.defaults.freeze
+    return freeze is not None and freeze[0] <= held.now.date() <= freeze[1]
+
+
+def _dated(held: Held, each: Action) -> Action:
+    """Return an action whose words about its day say what the change freeze does to it."""
+    freeze = held.tenant.defaults.freeze
+    if freeze is None or each.kind not in _CHANGES or freeze[1] < held.now.date():
+        return each
+    if _frozen(held):
+        said = f"after the change freeze, which ends on {spoken(freeze[1])}, unless the change is let through"
+    elif each.by is None or each.by >= freeze[0]:
+        said = f"before the change freeze, which begins on {spoken(freeze[0])}"
+    else:
+        return each
+    return replace(each, when=words(said))
+
+
+def _secure(made: Made) -> Iterator[Action]:
+    """Yield what cannot wait: the accounts with the same first step together, each by the worst that is known of it."""
+    worst: dict[str, Urgent] = {}
+    for each in made.urgent:
+        worst.setdefault(each.account, each)
+    alike: dict[str, list[Urgent]] = {}
+    for each in worst.values():
+        alike.setdefault(_first_step(each), []).append(each)
+    for title, group in alike.items():
+        owners = {each.owner for each in group}
+        yield Action(
+            kind="security",
+            title=phrase(title, who=_accounts([each.account for each in group])),
+            why=joined([each.evidence for each in group[:_NAMES]], " "),
+            notebook=_FINDS,
+            where=words("In the Entra admin center, under Users, by whoever may reset passwords."),
+            by=None,
+            when=words("today"),
+            owner=owners.pop() if len(owners) == 1 else "",
+        )
+
+
+def _first_step(each: Urgent) -> str:
+    if not each.member:
+        return "Tell the organisations that {who} belong to"
+    if each.verdict == "confirm_today":
+        return "Ask {who} today, by telephone, whether this was theirs"
+    return "Reset the password of {who} and revoke the sessions"
+
+
+def _accounts(names: Sequence[str]) -> Phrase:
+    shown = [phrase("{who}", who=account(each)) for each in names[:_NAMES]]
+    more = [words(f"{len(names) - _NAMES:,} more")] if len(names) > _NAMES else []
+    return joined([*shown, *more], ", ", " and ")
+
+
+def _look(held: Held, made: Made) -> Iterator[Action]:
+    if made.state.word != "cannot know":
+        return
+    notebook = _FINDS if held.found is None else "00-start"
+    yield Action(
+        kind="look",
+        title=words("Make the sign-in records readable, and look again"),
+        why=made.state.sentence,
+        notebook=notebook,
+        where=words("Notebook 00 says what is missing and whom to ask; the letter to the administrator is below."),
+        by=held.now.date(),
+        when=words("now: without it no other number here speaks of today"),
+        owner="",
+    )
+
+
+def _renew(made: Made) -> Iterator[Action]:
+    for each in made.credentials:
+        if each.word not in ("ended", "ending") or each.ends is None:
+            continue
+        verb = "ended" if each.word == "ended" else "ends"
+        said = phrase("The {kind} {verb} on {day}.", kind=words(each.kind), verb=words(verb), day=each.ends.date())
+        yield Action(
+            kind="credential",
+            title=phrase("Renew the {kind} of {app}, prove it, then retire the old one", **_credential(each)),
+            why=said,
+            notebook=_REGISTERS,
+            where=words("Notebook 20, by whoever may change the app registration."),
+            by=each.ends.date(),
+            when=phrase("{verb} on {day}", verb=words(verb), day=each.ends.date()),
+            owner="",
+        )
+
+
+def _credential(each: Credential) -> dict[str, Any]:
+    return {"kind": words(each.kind), "app": Named("app", each.app)}
+
+
+def _decide(made: Made) -> Iterator[Action]:
+    waiting = [each for each in made.stops if each.open]
+    if not waiting:
+        return
+    by = min((each.propose for each in waiting if each.propose), default=None)
+    count = counted(len(waiting), "row")
+    yield Action(
+        kind="decide",
+        title=phrase("Decide what becomes of {what}", what=_rows(waiting)),
+        why=words(f"{count} of “what stops” {'lacks' if len(waiting) == 1 else 'lack'} a road, an owner or a date."),
+        notebook=_FINDS,
+        where=words("In the tenant's decisions file; notebook 10 writes its lines."),
+        by=by,
+        when=phrase("by {day}", day=by) if by else words("no date"),
+        owner="",
+    )
+
+
+def _rows(rows: Sequence[Stop]) -> Phrase:
+    shown = [each.what for each in rows[:_NAMES]]
+    more = [words(f"{len(rows) - _NAMES:,} more")] if len(rows) > _NAMES else []
+    return joined([*shown, *more], ", ", " and ")
+
+
+def _move(held: Held, made: Made) -> Iterator[Action]:
+    """Yield what stands between the senders and OAuth: the first notebook whose evidence is not in order."""
+    moving = [each for each in made.stops if each.decided and each.decision.plain() in _TOKENS]
+    if not (moving or made.mailboxes):
+        return
+    for notebook, title, where in _STEPS:
+        wrong = [each for each in made.apps if _status(each, notebook) in ("wrong", "not configured")]
+        unwanted = not made.apps and notebook == _REGISTERS and moving
+        if not (wrong or unwanted):
+            continue
+        names = joined([phrase("{app}", app=Named("app", each.name)) for each in wrong], ", ", " and ")
+        due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+        by = min((each.due for each in moving if each.due), default=due.day)
+        lacks = problems(held, notebook)
+        yield Action(
+            kind="move",
+            title=phrase(
+                "{title}{names}", title=words(title), names=phrase(" ({names})", names=names) if wrong else Phrase()
+            ),
+            why=_lacks(lacks) if wrong else words("Senders are to move to OAuth, and no app is registered for them."),
+            notebook=notebook,
+            where=words(where),
+            by=by,
+            when=phrase("by {day}", day=by) if by else words("no date"),
+            owner="",
+        )
+        return
+
+
+_STEPS: Final = (
+    (_REGISTERS, "Put the app registration in order", "Notebook 20, by whoever may change app registrations."),
+    (_CONSENTS, "Give the consent that is missing", "Notebook 30: a link that an administrator opens."),
+    (_GRANTS, "Let the app open its mailboxes", "Notebook 40, by whoever administers Exchange."),
+)
+
+
+def _status(app: App, notebook: str) -> str:
+    of: Mapping[str, str] = {
+        _REGISTERS: app.registration.word,
+        _CONSENTS: app.consent.word,
+        _GRANTS: app.grants.word,
+    }
+    return of[notebook]
+
+
+def _lacks(checks: Sequence[Mapping[str, Any]]) -> Phrase:
+    first = phrase("{name}: {found}", name=Named("free", checks[0]["name"]), found=Named("free", checks[0]["found"]))
+    more = words(f" {counted(len(checks) - 1, 'more point')}.") if len(checks) > 1 else Phrase()
+    return phrase("{first}.{more}", first=first, more=more)
+
+
+def _prove(made: Made) -> Iterator[Action]:
+    unproven = [each for each in made.mailboxes if each.unproven]
+    if not unproven:
+        return
+    causes = dict.fromkeys(one.cause for each in unproven for one in each.tried if one.cause)
+    why = f"First cause seen: {next(iter(causes))}." if causes else "No attempt since the last change went well."
+    yield Action(
+        kind="prove",
+        title=phrase("Prove OAuth on the wire for {who}", who=_accounts([each.address for each in unproven])),
+        why=words(why),
+        notebook=_PROVES,
+        where=words("Notebook 50: it reads, changes nothing, and sends nothing."),
+        by=None,
+        when=words("after each change"),
+        owner="",
+    )
+
+
+def _close(held: Held, made: Made) -> Iterator[Action]:
+    if made.state.word != "quiet" or any(each.unproven for each in made.mailboxes):
+        return
+    first = made.state.missing[0] if made.state.missing else Phrase()
+    due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+    yield Action(
+        kind="close",
+        title=words("Close the door to passwords, and test that it is shut"),
+        why=first,
+        notebook=_CLOSES,
+        where=words("Notebook 60, in waves: policy first, then the switches, then the proof."),
+        by=due.day,
+        when=words(due.why),
+        owner="",
+    )

@@ -1,0 +1,292 @@
+"""The ten questions that people ask about such a page, answered from the evidence; what nobody can know is said so."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from . import advice, deadlines
+from .decisions import Vendor
+from .phrases import Named, Phrase, joined, phrase, words
+from .report import Answer, Changes, Credential, Looked, Opening, Stop
+from .reportactions import Made
+from .reportevidence import Held, at
+from .reportsenders import account, where
+from .wording import counted
+
+__all__ = ["of"]
+
+Known = Literal["yes", "in part", "cannot know"]
+Said = tuple[Known, list[Phrase]]
+
+_MOST: Final = 12
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the answers are made from."""
+
+    held: Held
+    made: Made
+    looked: Looked
+    openings: Sequence[Opening]
+    changes: Changes
+
+
+def of(held: Held, made: Made, *, looked: Looked, openings: Sequence[Opening], changes: Changes) -> tuple[Answer, ...]:
+    """Return the ten questions with their answers.
+
+    Args:
+        held: The records.
+        made: The report's parts so far.
+        looked: How far the eye reached.
+        openings: What the apps can open.
+        changes: What changed since the run before.
+    """
+    asked = _Asked(held, made, looked, openings, changes)
+    return tuple(_answer(number, asked) for number in range(1, len(_QUESTIONS) + 1))
+
+
+def _answer(number: int, asked: _Asked) -> Answer:
+    question, answer = _QUESTIONS[number - 1]
+    known, said = answer(asked)
+    return Answer(number, question, tuple(said), known)
+
+
+def _what_stops(asked: _Asked) -> Said:
+    if asked.held.found is None:
+        return "cannot know", [asked.made.state.sentence]
+    said = [
+        phrase("{what}: {ends}. It will show: {shows}", what=each.what, ends=words(each.ends), shows=words(each.shows))
+        for each in asked.made.stops
+    ]
+    if not said:
+        said = [words("Nothing that was seen signs in with a password or certificate that ends.")]
+    said = _cut(said, "rows of “what stops”")
+    said.append(words("No day has been published: plan for the last day of the month before it as the first safe one."))
+    return ("in part" if asked.made.state.word == "cannot know" else "yes"), said
+
+
+def _everything(asked: _Asked) -> Said:
+    said = list(asked.looked.lines)
+    witnesses = [
+        words("The sign-in records are one witness") if asked.looked.start else Phrase(),
+        words("Microsoft's mail report is the other") if _has_report(asked.held) else Phrase(),
+    ]
+    both = joined(witnesses, "; ")
+    if both:
+        said.append(phrase("{both}.", both=both))
+    if not _has_report(asked.held):
+        said.append(words("There is no second witness: no mail report was read."))
+    said.append(
+        words(
+            "No log shows a password that Exchange refuses before it is checked, a job that runs on a day that is not "
+            "in the records, or wrong passwords of a domain that signs in with its own server."
+        )
+    )
+    return ("cannot know" if asked.made.state.word == "cannot know" else "in part"), said
+
+
+def _has_report(held: Held) -> bool:
+    return bool(held.found and held.found["reported"])
+
+
+def _which_device(asked: _Asked) -> Said:
+    groups = {each["sender_id"]: each for each in asked.held.groups}
+    said = []
+    for stop in asked.made.stops:
+        group = next((groups[key] for key in stop.sender_ids if key in groups), None)
+        if stop.kind in ("password", "unnamed") and group:
+            said.append(
+                phrase(
+                    "{who} signs in from {place}, last {at}; {used}. Ask there.",
+                    who=account(group["user"]),
+                    place=where(group),
+                    at=at(group["last_seen"]),
+                    used=stop.used_for,
+                )
+            )
+    if not said:
+        return ("yes" if asked.held.found else "cannot know"), [words("There is no password sender to look for.")]
+    unnamed = [each for each in asked.made.stops if each.kind == "reported"]
+    if unnamed:
+        names = joined(_named(unnamed), ", ")
+        said.append(phrase("Which account sends under these addresses is not known: {names}.", names=names))
+    return "in part", _cut(said, "senders")
+
+
+def _named(rows: Sequence[Stop]) -> Iterator[Phrase]:
+    return (phrase("{who}", who=account(name)) for row in rows[:_MOST] for name in row.accounts)
+
+
+def _hacked(asked: _Asked) -> Said:
+    if asked.held.found is None:
+        return "cannot know", [asked.made.state.sentence]
+    said = []
+    for each in asked.made.urgent:
+        said += [each.evidence, joined(each.steps, " ")]
+    if not said:
+        said.append(words("In these records no stranger used a right password."))
+    noise = asked.held.found["attacks"]
+    if noise["sign_ins"]:
+        said.append(
+            words(
+                f"Beside that {counted(noise['sign_ins'], 'sign-in')} from at least "
+                f"{counted(noise['networks'], 'network')} failed: strangers who try passwords, as everywhere; they had "
+                "none that was right."
+            )
+        )
+    said.append(words("What happened before the first record, nobody can say from them."))
+    return ("in part" if asked.made.state.word == "cannot know" else "yes"), said
+
+
+def _on_again(asked: _Asked) -> Said:
+    default, final = deadlines.get("smtp-auth-default-off"), deadlines.get("smtp-auth-final")
+    said = [
+        words(f"{default.title}: {default.when}. {default.note}"),
+        words(f"{final.title}: {final.when}. {final.note}"),
+    ]
+    phones = any(each.kind == "certificate" for each in asked.made.stops)
+    if phones:
+        said.append(words("For phones with certificates no way back was published."))
+    if asked.made.urgent:
+        accounts = len({each.account for each in asked.made.urgent})
+        said.append(
+            words(f"What it costs: {counted(accounts, 'account')} here had a right password in the wrong place.")
+        )
+    return "in part", said
+
+
+def _cost(asked: _Asked) -> Said:
+    """Return what each road needs; prices that a page cannot know are not on it."""
+    groups = {each["sender_id"]: each for each in asked.held.groups}
+    roads: dict[str, int] = {}
+    for stop in asked.made.stops:
+        for key in stop.sender_ids:
+            for road in groups[key]["decision"]["roads"][:1] if key in groups else ():
+                roads[road] = roads.get(road, 0) + 1
+    said = []
+    for name, count in roads.items():
+        road = advice.roads().get(name)
+        if road:
+            needs = " ".join((*road.conditions, *road.needs[:1]))
+            said.append(words(f"{road.title}, for {counted(count, 'sender')}: {needs}"))
+    said.append(words("What licences and hours cost with you, this page cannot know."))
+    return "in part", said
+
+
+def _vendors(asked: _Asked) -> Said:
+    decided = asked.held.reading.decided
+    said = [_vendor(each) for each in (decided.vendors.values() if decided else ())]
+    waiting = [each for each in asked.made.stops if each.kind != "certificate" and each.questions]
+    if waiting:
+        said.append(phrase("Nobody has answered yet for {what}. The letter is below.", what=_rows(waiting)))
+    if not said:
+        said = [words("No sender waits for its maker's word, and no answer of a maker was written down.")]
+    return ("in part" if waiting else "yes"), said
+
+
+def _vendor(each: Vendor) -> Phrase:
+    word = {True: "can do OAuth", False: "cannot do OAuth", None: "has not been answered for"}[each.oauth]
+    day = phrase(" ({day})", day=each.answered) if each.answered else Phrase()
+    note = phrase(": {note}", note=Named("free", each.note)) if each.note else Phrase()
+    return phrase(f"{{name}} {word}{{day}}{{note}}.", name=Named("device", each.name), day=day, note=note)
+
+
+def _rows(rows: Sequence[Stop]) -> Phrase:
+    return joined([each.what for each in rows[:_MOST]], ", ", " and ")
+
+
+def _may_read(asked: _Asked) -> Said:
+    if asked.held.data("40-grant-mailboxes") is None:
+        return "cannot know", [words("Notebook 40 has left no evidence: what the app can open was not looked at.")]
+    said = [_opening(each) for each in asked.openings]
+    if not said:
+        said = [words("As itself the app can open no mailbox, as far as Exchange was read.")]
+    people = [each for each in asked.made.apps if each.consent.word != "not looked at"]
+    if people:
+        said.append(words("With a person's token an app opens what that person may open, and only while they agree."))
+    said += [_runs_out(each) for each in asked.made.credentials]
+    made = asked.held.made_at("40-grant-mailboxes")
+    if made:
+        said.append(phrase("Looked at {at}.", at=made))
+    return "yes", _cut(said, "lines")
+
+
+def _opening(each: Opening) -> Phrase:
+    said = "{app} can open {mailbox} ({right}).{extra} To take it away: {away}"
+    extra = Phrase() if each.wanted else words(" Nobody asked for that.")
+    app = Named("app", each.app)
+    return phrase(said, app=app, mailbox=each.mailbox, right=words(each.right), extra=extra, away=each.take_away)
+
+
+def _runs_out(each: Credential) -> Phrase:
+    day = phrase("ends on {day}", day=each.ends.date()) if each.ends else words("does not end")
+    return phrase("The {kind} of {app} {day}.", kind=words(each.kind), app=Named("app", each.app), day=day)
+
+
+def _noticed(asked: _Asked) -> Said:
+    said = [
+        words(
+            "Whoever uses a mail program signs in once more in a browser window. "
+            "A device is set up once by whoever runs it."
+        )
+    ]
+    if any(each.kind == "certificate" for each in asked.made.stops):
+        said.append(
+            words(
+                "A phone whose account is made again is new to Exchange, and may wait in quarantine for an "
+                "administrator."
+            )
+        )
+    said.append(
+        words(
+            "Each change leaves a receipt that takes it back. It cannot take back everything: a token that was issued "
+            "works for 60 to 90 minutes, Exchange may remember a password for up to 24 hours, and a secret that was "
+            "removed is gone."
+        )
+    )
+    receipts = [each for each in asked.held.reading.receipts if each.applied]
+    settles = max((each.settles_at for each in receipts if each.settles_at), default=None)
+    if receipts:
+        count = counted(len(receipts), "receipt")
+        said.append(words(f"Beside this page: {count} of changes that were made from this machine."))
+    if settles and settles > asked.held.now:
+        said.append(phrase("The last change is in force at the latest {at}.", at=settles))
+    return "yes", said
+
+
+def _done(asked: _Asked) -> Said:
+    said = [
+        words(
+            "When three witnesses agree for each sender: no password in the records for two weeks, OAuth seen or "
+            "another road that a person decided, and mail still arriving; and when a door test shows that passwords "
+            "are refused."
+        ),
+        *asked.made.state.proofs[:_MOST],
+        *asked.made.state.missing,
+    ]
+    for stop in asked.made.stops[:_MOST]:
+        owner = phrase("{owner}", owner=Named("person", stop.owner)) if stop.owner else words("open")
+        due = phrase("{due}", due=stop.due) if stop.due else words("open")
+        said.append(phrase("{what}: owner {owner}, date {due}.", what=stop.what, owner=owner, due=due))
+    said += [each.said for each in asked.changes.lines[:_MOST]]
+    return ("in part" if asked.made.state.word != "closed" else "yes"), said
+
+
+def _cut(said: list[Phrase], of_what: str) -> list[Phrase]:
+    more = len(said) - _MOST
+    return said if more <= 0 else [*said[:_MOST], words(f"{more:,} more {of_what}, in the tables of this page.")]
+
+
+_QUESTIONS: Final[tuple[tuple[str, Callable[[_Asked], Said]], ...]] = (
+    ("What exactly stops, and on which day?", _what_stops),
+    ("How do you know that this is everything?", _everything),
+    ("Which device is it?", _which_device),
+    ("Were we hacked?", _hacked),
+    ("Can we not just switch it on again?", _on_again),
+    ("What does it cost?", _cost),
+    ("Does our copier or program support this?", _vendors),
+    ("May your app read all our mail?", _may_read),
+    ("What will our people notice, and can you undo it?", _noticed),
+    ("When are we done, and who says so?", _done),
+)

@@ -1,0 +1,249 @@
+"""A tenant's report, put together from its evidence: nothing is asked of anybody, nothing is read from a disk."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from . import coverage as coverages
+from . import (
+    deadlines,
+    reportactions,
+    reportanswers,
+    reportapps,
+    reportengineer,
+    reportletters,
+    reportsenders,
+    reportstate,
+    reporttime,
+)
+from .phrases import Named, Phrase, joined, phrase, words
+from .report import Credential, Ending, Looked, Missed, Progress, Report, State, Stop, Summary
+from .reportactions import Made
+from .reportevidence import Held, Reading, at
+from .wording import counted
+
+__all__ = ["report"]
+
+_FINDS: Final = "10-find-basic-auth"
+_USER_TABLES: Final = ("interactive sign-ins", "non-interactive sign-ins")
+
+
+def report(reading: Reading) -> Report:
+    """Return the report that these records make, in full."""
+    held = Held(reading)
+    urgent, stops, progress = reportsenders.urgent(held), reportsenders.stops(held), reportsenders.progress(held)
+    state = reportstate.of(held, urgent, stops, progress)
+    apps, mailboxes, credentials = reportapps.apps(held), reportapps.mailboxes(held), reportapps.credentials(held)
+    openings, looked = reportapps.openings(held), _looked(held)
+    made = Made(state, urgent, stops, apps, mailboxes, credentials)
+    changes, actions = reporttime.changes(held, state), reportactions.actions(held, made)
+    summary = _summary(held, made, progress, looked)
+    tenant = held.tenant
+    return Report(
+        tenant=tenant.name,
+        cloud=tenant.cloud.name,
+        rehearsal=tenant.cloud.rehearsal,
+        made_at=held.now,
+        coverage=tuple(held.coverage()),
+        edition="full",
+        tenant_id=tenant.tenant_id,
+        summary=summary,
+        state=state,
+        urgent=urgent,
+        stops=stops,
+        progress=progress,
+        if_nothing=tuple(_if_nothing(held, stops)),
+        looked=looked,
+        endings=_endings(held, stops),
+        actions=actions,
+        apps=apps,
+        mailboxes=mailboxes,
+        credentials=credentials,
+        openings=openings,
+        changes=changes,
+        trend=reporttime.trend(held, state, progress, undecided=summary.undecided),
+        answers=reportanswers.of(held, made, looked=looked, openings=openings, changes=changes),
+        letters=reportletters.of(held, made),
+        engineer=reportengineer.of(held, made, actions=actions, changes=changes),
+        purpose=_purpose(held),
+    )
+
+
+def _if_nothing(held: Held, stops: Sequence[Stop]) -> Iterator[Phrase]:
+    if not stops:
+        if held.found is None:
+            yield words("What stops cannot be said: nobody has looked.")
+            return
+        yield words("Nothing that was seen stops. What no record shows may stop all the same.")
+        return
+    senders = [each for each in stops if each.kind != "certificate"]
+    if senders:
+        default, final = deadlines.get("smtp-auth-default-off"), deadlines.get("smtp-auth-final")
+        rows = joined([each.what for each in senders[:3]], ", ", " and ")
+        more = words(f", and of {len(senders) - 3:,} more") if len(senders) > 3 else Phrase()
+        yield phrase(
+            "Mail of {rows}{more} is refused without any message to your people: {when}.",
+            rows=rows,
+            more=more,
+            when=words(default.when),
+        )
+        yield words(f"{default.note} {final.title}: {final.when}.")
+    if any(each.kind == "certificate" for each in stops):
+        end = deadlines.get("activesync-certificate")
+        yield words(f"{end.title}: {end.when}. {end.shows}")
+
+
+def _looked(held: Held) -> Looked:
+    found = held.found
+    span = found["held"] if found else None
+    days = [date.fromisoformat(each[key]) for each in _reported(held) for key in ("first", "last") if each[key]]
+    return Looked(
+        word=_word(held),
+        lines=tuple(_lines(held)),
+        start=at(span["from"]) if span else None,
+        end=at(span["to"]) if span else None,
+        last_look=date.fromisoformat(found["last_look"]) if found and found["last_look"] else None,
+        report_start=min(days, default=None),
+        report_end=max(days, default=None),
+        missed=tuple(
+            Missed(name, date.fromisoformat(day)) for name, day in (found["business"]["missed"] if found else ())
+        ),
+        missing_days=tuple(map(date.fromisoformat, found["missing_days"] if found else ())),
+        federated=_federated(held),
+        sources=held.reading.sources,
+    )
+
+
+def _federated(held: Held) -> tuple[str, ...]:
+    grants = held.data("40-grant-mailboxes")
+    domains = grants.get("domains", ()) if grants else ()
+    return tuple(each["name"] for each in domains if each["kind"] == "Federated")
+
+
+def _reported(held: Held) -> Sequence[dict[str, str]]:
+    return held.found["reported"] if held.found else ()
+
+
+def _word(held: Held) -> coverages.State:
+    """Return how whole the sign-in records are; what nobody looked at is unknown."""
+    record = held.reading.held.get(_FINDS)
+    if record is None:
+        return "unknown"
+    if record["data"]["held"] is None:
+        return "absent"
+    states = {each["state"] for each in record["coverage"] if each["what"] in _USER_TABLES}
+    whole = states == {"complete"} and not record["data"]["missing_days"] and not record["data"]["last_look"]
+    return "complete" if whole else "partial"
+
+
+def _lines(held: Held) -> Iterator[Phrase]:
+    found, record = held.found, held.reading.held.get(_FINDS)
+    if found is None or record is None:
+        yield (
+            next(each.said for each in held.reading.sources if each.notebook == _FINDS)
+            if held.reading.sources
+            else words("Nobody has looked at the sign-in records.")
+        )
+        return
+    span, made = found["held"], held.made_at(_FINDS) or held.now
+    sources = ", ".join(dict.fromkeys(each["source"] for each in record["coverage"] if each["what"] in _USER_TABLES))
+    if span:
+        said = "Sign-in records from {first} to {last} ({sources}), looked at {made}."
+        named = {"first": at(span["from"]).date(), "last": at(span["to"]).date()}
+        yield phrase(said, sources=words(sources or "no source"), made=made, **named)
+    else:
+        yield phrase("No sign-in record was read, looked at {made}.", made=made)
+    yield from (_report_line(each) for each in record["coverage"] if each["source"] == "smtp_report")
+    if missed := found["business"]["missed"]:
+        days = joined((phrase(f"the {name} of {{day}}", day=date.fromisoformat(day)) for name, day in missed), ", ")
+        yield phrase("Not in the records: {days}. A job that runs on such a day only would not show.", days=days)
+    if lost := found["missing_days"]:
+        yield words(f"{counted(len(lost), 'day')} within the records {'holds' if len(lost) == 1 else 'hold'} none.")
+    yield from (_gap(each) for each in record["coverage"] if each["what"] in _LIMITS and each["state"] != "complete")
+
+
+# What a manager has to hear in any case; the rest stands in the coverage table.
+_LIMITS: Final = (*_USER_TABLES, "known sites", "federated domains and mailboxes on premises")
+
+
+def _report_line(each: dict[str, str]) -> Phrase:
+    if each["from"] and each["to"]:
+        first, last = at(each["from"]).date(), at(each["to"]).date()
+        return phrase("Microsoft's mail report from {first} to {last}.", first=first, last=last)
+    if each["state"] == "absent":
+        return words("No mail report was read: the sign-in records are the only witness of who sends.")
+    return words(
+        "Microsoft's mail report, which does not say which days it covers: 7 unless more were chosen, 90 at most."
+    )
+
+
+def _gap(each: dict[str, str]) -> Phrase:
+    name = words(each["what"][:1].upper() + each["what"][1:])
+    return phrase("{name}: {state}. {why}", name=name, state=words(each["state"]), why=Named("free", each["reason"]))
+
+
+def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
+    kinds = {"smtp-auth-default-off": ("password", "unnamed", "reported"), "activesync-certificate": ("certificate",)}
+    return tuple(
+        Ending(
+            id=each["id"],
+            title=each["title"],
+            when=each["when"],
+            day=date.fromisoformat(each["day"]) if each["day"] else None,
+            passed=bool(each["day"]) and date.fromisoformat(each["day"]) < held.now.date(),
+            shows=each["shows"],
+            note=each["note"],
+            source=each["source"],
+            senders=sum(len(stop.accounts) for stop in stops if stop.kind in kinds.get(each["id"], ())),
+        )
+        for each in (held.found["deadlines"] if held.found else ())
+    )
+
+
+def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summary:
+    headline, today = reportstate.headline(held), held.now.date()
+    waiting = [each for each in made.stops if each.open]
+    dates = [each.due or each.propose for each in made.stops]
+    endings = sorted((each.ends for each in waiting), key=lambda when: when)
+    pairs = [(each, protocol) for each in made.mailboxes for protocol in each.wanted]
+    unproven = sum(protocol in each.unproven for each, protocol in pairs)
+    ending = [each for each in made.credentials if each.word in ("ended", "ending")]
+    return Summary(
+        word=made.state.word,
+        sentence=_without_name(made.state),
+        senders=headline.senders,
+        certificates=headline.certificate_users,
+        attention=headline.attention,
+        undecided=len(waiting),
+        overdue=sum(each.due is not None and each.due < today for each in made.stops),
+        next_due=min((day for day in dates if day), default=None),
+        next_end=endings[0] if endings else "",
+        coverage=looked.word,
+        blind=bool(held.tenant.sources) and (held.found is None or held.found["held"] is None),
+        expiring=len(ending),
+        next_expiry=_next_expiry(made.credentials),
+        proven=len(pairs) - unproven,
+        unproven=unproven + progress.quiet,
+    )
+
+
+def _next_expiry(found: Sequence[Credential]) -> datetime | None:
+    return min((each.ends for each in found if each.ends), default=None)
+
+
+def _without_name(state: State) -> Phrase:
+    """Return the first sentence without the tenant's name, which stands beside it in a table."""
+    match state.sentence.parts:
+        case (Named(), str(first), *rest) if first.startswith(": "):
+            return Phrase((first.removeprefix(": "), *rest)).capital()
+    return state.sentence
+
+
+def _purpose(held: Held) -> Phrase:
+    read = [each.what for each in held.reading.sources if each.state == "read"]
+    return phrase(
+        "This page holds personal data: accounts, networks and times of sign-ins. It is made of {what}, to move mail "
+        "from passwords to OAuth. Evidence of earlier runs is kept for {days} days.",
+        what=words("; ".join(read) or "no evidence"),
+        days=held.tenant.defaults.keep.days,
+    )

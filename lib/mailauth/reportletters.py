@@ -1,0 +1,111 @@
+"""The letters of a report: to whoever runs a device, to its maker, to people with phones, to the administrator."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+from . import deadlines, letters
+from .checks import Check
+from .phrases import Named, Phrase, phrase, words
+from .report import Letter, Stop
+from .reportactions import Made
+from .reportapps import problems
+from .reportevidence import NOTEBOOKS, Held
+
+__all__ = ["of"]
+
+_MOST: Final = 20
+_ASKS: Final = 12
+
+
+def of(held: Held, made: Made) -> tuple[Letter, ...]:
+    """Return every letter that has a reason; at most so many of a kind that somebody reads them."""
+    return (
+        *_some(_device_owners(made)),
+        *_some(_vendors(held, made)),
+        *_some(_users(held, made)),
+        *_administrator(held),
+    )
+
+
+def _some(found: Iterator[Letter]) -> Iterator[Letter]:
+    for _, each in zip(range(_MOST), found, strict=False):
+        yield each
+
+
+def _device_owners(made: Made) -> Iterator[Letter]:
+    for each in made.stops:
+        if each.kind == "certificate" or not each.accounts or (each.decided and not each.questions):
+            continue
+        text = letters.device_owner(
+            each.what,
+            account=each.accounts[0],
+            place=each.where,
+            last_seen=each.last_seen,
+            questions=each.questions,
+            due=_due(each),
+        )
+        yield Letter("device owner", _owner(each), each.what, text)
+
+
+def _owner(each: Stop) -> Phrase:
+    if each.owner:
+        return phrase("{owner}", owner=Named("person", each.owner))
+    return phrase("whoever is asked at {place}", place=each.where) if each.where else words("whoever runs it")
+
+
+def _due(each: Stop) -> date | None:
+    return each.due or each.propose
+
+
+def _vendors(held: Held, made: Made) -> Iterator[Letter]:
+    """Yield a mail for each sender whose road waits for its maker's word."""
+    asked = {each["sender_id"]: each for each in held.groups if _asks_for_oauth(each)}
+    for each in made.stops:
+        group = next((asked[key] for key in each.sender_ids if key in asked), None)
+        if group is not None:
+            product = _product(group)
+            text = letters.vendor(product, _due(each))
+            yield Letter("vendor", phrase("the maker of {product}", product=product), each.what, text)
+
+
+def _asks_for_oauth(group: Mapping[str, Any]) -> bool:
+    return any(question["id"] == "oauth" for question in group["decision"]["questions"])
+
+
+def _product(group: Mapping[str, Any]) -> Named | Phrase:
+    own = group["decision"]
+    kind = own["kind"] if own["kind"] != "not known" else "our device"
+    return words(kind) if own["kind_is_inferred"] else letters.line(kind, kind="device")
+
+
+def _users(held: Held, made: Made) -> Iterator[Letter]:
+    phones = [each for each in made.stops if each.kind == "certificate"]
+    if phones:
+        day = min((due for each in phones if (due := _due(each))), default=None)
+        end = deadlines.due(deadlines.get("activesync-certificate"), held.now.date(), held.tenant.defaults.freeze)
+        when = day or end.day
+        if when:
+            text = letters.users(words("Mail on your phone"), firm=held.tenant.name, day=when)
+            yield Letter("users", words("everybody whose phone signs in with a certificate"), phones[0].what, text)
+
+
+def _administrator(held: Held) -> Iterator[Letter]:
+    checks = [*_unseen(held), *(Check(**each) for notebook in NOTEBOOKS for each in _checks(held, notebook))]
+    unique = list(dict.fromkeys(checks))[:_ASKS]
+    text = letters.administrator(unique, tenant=held.tenant.name)
+    if text:
+        about = words("what is missing before mail moves from passwords to OAuth")
+        yield Letter("administrator", words("the tenant's administrator"), about, text)
+
+
+def _checks(held: Held, notebook: str) -> tuple[Mapping[str, Any], ...]:
+    return () if notebook.startswith(("10", "50")) else problems(held, notebook)
+
+
+def _unseen(held: Held) -> Iterator[Check]:
+    """Yield what a witness of notebook 10 does not hold, and somebody can supply."""
+    record = held.reading.held.get("10-find-basic-auth")
+    for each in record["coverage"] if record else ():
+        if each["state"] != "complete" and each["source"] != "tenant" and each["remedy"]:
+            yield Check(each["what"], "cannot know", each["reason"].rstrip("."), each["remedy"])

@@ -1,0 +1,293 @@
+"""The tenant's state in a report: one word, one sentence, and what is missing before "closed" may be said.
+
+A sign-in log alone never says ``closed``: a password that Exchange refuses leaves no record. So it takes a door test
+on the wire, every sender that was ever seen accounted for, and proofs younger than the last change. ``cannot know``
+outranks everything but a compromise, and evidence that is old is no look at today.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from . import findings, standing
+from .calendar import spoken
+from .findings import Headline
+from .phrases import Named, Phrase, joined, phrase, words
+from .report import Known, Progress, State, Stop, Urgent
+from .reportevidence import Held, at
+from .reportsenders import account
+from .verdicts import Thresholds
+from .wording import counted
+
+__all__ = ["CLOSED_AFTER_DAYS", "headline", "of"]
+
+CLOSED_AFTER_DAYS: Final = 30
+"""So many days of whole records it takes, without a password, before a tenant can be closed: a month end is in them."""
+
+_SETTLES: Final = timedelta(hours=24)
+_NAMES: Final = 3
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the state is made from."""
+
+    held: Held
+    urgent: Sequence[Urgent]
+    stops: Sequence[Stop]
+    progress: Progress
+
+
+def of(held: Held, urgent: Sequence[Urgent], stops: Sequence[Stop], progress: Progress) -> State:
+    """Return where the tenant stands.
+
+    Args:
+        held: The records.
+        urgent: What cannot wait.
+        stops: What stops.
+        progress: What became of every sender.
+    """
+    told = _Told(held, urgent, stops, progress)
+    blind = _blind(held)
+    hurt = any(each.verdict == "suspected_compromise" for each in urgent)
+    if held.found is None or (blind and not hurt):
+        return State("cannot know", _sentence(held, blind, _last_good(held), _today(held)), also=tuple(_also(told)))
+    word: findings.State = held.found["state"]["word"]
+    if word == "cannot know":
+        word = "exposed"
+    if stops and word == "quiet":
+        word = "exposed"  # The mail report knows of some that the sign-in records do not.
+    proofs, missing = tuple(_proofs(told)), tuple(_missing(told))
+    if word == "quiet" and not missing:
+        return State("closed", _closed(told, proofs), also=tuple(_also(told)), proofs=proofs)
+    said = _quiet(held) if word == "quiet" else _ends(held, stops)
+    return State(word, _sentence(held, said, _today(held)), (*_also(told), *filter(None, (blind,))), proofs, missing)
+
+
+def headline(held: Held) -> Headline:
+    """Return the numbers of notebook 10's first sentence; zeros where nobody has looked."""
+    numbers = held.found["headline"] if held.found else {}
+    return Headline(**{each.name: numbers.get(each.name, 0) for each in fields(Headline)})
+
+
+def _sentence(held: Held, *parts: Phrase) -> Phrase:
+    return phrase("{tenant}: {said}", tenant=Named("tenant", held.tenant.name), said=joined(parts, " "))
+
+
+# Who did not look.
+
+
+def _blind(held: Held) -> Phrase:
+    """Return why nobody can speak of today, or nothing."""
+    if held.found is None:
+        return _unlooked(held)
+    made = held.made_at("10-find-basic-auth") or held.now
+    days = Thresholds.standard().fresh_days
+    if held.now - made > timedelta(days=days):
+        return phrase("we have not looked since {day}, more than {days} days ago.", day=made.date(), days=days)
+    if held.found["state"]["word"] != "cannot know" and not held.found["last_look"]:
+        return Phrase()
+    if held.found["last_look"]:
+        last = at(held.found["held"]["to"]).date()
+        return phrase("we could not look at the time since {day}: there are no records of it.", day=last)
+    return phrase("we could not look. {why}", why=_why(held))
+
+
+def _unlooked(held: Held) -> Phrase:
+    for each in held.reading.sources:
+        if each.notebook.startswith("10") and each.state in ("broken", "another tenant's"):
+            return phrase("we could not look. {said}", said=each.said)
+    return words("nobody has looked yet: notebook 10 has left no evidence here.")
+
+
+def _why(held: Held) -> Phrase:
+    record = held.reading.held["10-find-basic-auth"]
+    for each in record["coverage"]:
+        if each["source"] != "tenant" and each["state"] != "complete":
+            return phrase("{what}: {reason}", what=words(each["what"]), reason=Named("free", each["reason"]))
+    return words("No sign-in record was there to read, which does not mean that nobody signed in.")
+
+
+def _last_good(held: Held) -> Phrase:
+    """Return what the last look showed that could speak of its own day."""
+    if held.found and held.found["held"]:
+        count, day = held.found["headline"]["senders"], at(held.found["held"]["to"]).date()
+    else:
+        points = held.reading.before.trend.points if held.reading.before else ()
+        good = [each for each in points if each.word != "cannot know"]
+        if not good:
+            return Phrase()
+        count, day = good[-1].senders, good[-1].made_at.date()
+    return words(f"The last good look ({spoken(day)}) showed {counted(count, 'password sender')}.")
+
+
+# What was found.
+
+
+def _ends(held: Held, stops: Sequence[Stop]) -> Phrase:
+    said = words(standing.what_ends(headline(held), held.now.date()))
+    reported = sum(each.kind == "reported" for each in stops)
+    if said or not reported:
+        return said or _quiet(held)
+    count = counted(reported, "address", "addresses")
+    return words(f"{count} sent mail with a password, as Microsoft's mail report shows; the sign-in records do not.")
+
+
+def _today(held: Held) -> Phrase:
+    return words(standing.needs_today(headline(held)))
+
+
+def _quiet(held: Held) -> Phrase:
+    span = held.found["held"] if held.found else None
+    if not span:
+        return Phrase()
+    first, last = at(span["from"]).date(), at(span["to"]).date()
+    said = (
+        "nothing signs in with a password any more, as far as the records reach ({first} to {last}); quiet, not proven."
+    )
+    return phrase(said, first=first, last=last)
+
+
+def _closed(told: _Told, proofs: Sequence[Phrase]) -> Phrase:
+    span = told.held.found["held"] if told.held.found else {}
+    days = (at(span["to"]) - at(span["from"])).days
+    count = len(told.progress.known)
+    sure = f"{count:,} of {counted(count, 'sender')} proven or on another road, which a person decided."
+    lead = phrase("closed. No password sender in {days} days; {door}", days=days, door=proofs[0])
+    return _sentence(told.held, lead, words(sure) if count else Phrase())
+
+
+def _also(told: _Told) -> Iterator[Phrase]:
+    found = told.held.found
+    if found is None:
+        return
+    reported = sum(each.kind == "reported" for each in told.stops)
+    if reported and told.held.found and headline(told.held).senders:
+        count = counted(reported, "more address", "more addresses")
+        yield words(
+            f"Microsoft's mail report shows {count} that sent with a password: other names of the same senders, or "
+            "senders that the sign-in records do not show."
+        )
+    if told.progress.quiet:
+        yield words(f"{counted(told.progress.quiet, 'sender')} moved, as it seems; that is not proven.")
+    tries = _trying(told.held)
+    if tries:
+        verb = "tries" if len(tries) == 1 else "try"
+        yield words(f"{counted(len(tries), 'account')} still {verb} with a password, in vain.")
+
+
+def _trying(held: Held) -> tuple[str, ...]:
+    """Return the members that still try with a password and that nobody has decided about."""
+    vain = ("stale_sender", "blocked_by_policy")
+    return tuple(
+        dict.fromkeys(
+            each["user"] for each in held.groups if each["population"] == "member" and each["verdict"] in vain
+        )
+    )
+
+
+# What closed takes.
+
+
+def _proofs(told: _Told) -> Iterator[Phrase]:
+    """Yield what is proven, the door test first."""
+    if door := _door(told.held):
+        yield door
+    for each in told.progress.known:
+        if each.now in ("proven", "other road"):
+            how = "was proven with OAuth" if each.now == "proven" else "took another road, which a person decided"
+            yield phrase(f"{{who}} {how}.", who=account(each.account))
+
+
+def _door(held: Held) -> Phrase:
+    """Return the door test that still counts, or nothing."""
+    tried = held.data("50-prove-mail-oauth")
+    test: Mapping[str, Any] | None = tried["password"] if tried else None
+    made = held.made_at("50-prove-mail-oauth")
+    if not test or not made or test["state"] != "closed" or test["protocol"] != "smtp" or _early(held, made):
+        return Phrase()
+    said = "passwords are refused (tested {day} on {mailbox})."
+    return phrase(said, day=made.date(), mailbox=Named("address", test["mailbox"]))
+
+
+def _early(held: Held, made: datetime) -> bool:
+    """Whether a change came after a test, or so shortly before it that Exchange may remember an old password."""
+    return held.changed_at is not None and made < held.changed_at + _SETTLES
+
+
+def _missing(told: _Told) -> Iterator[Phrase]:
+    """Yield what is missing before the tenant may be called closed."""
+    held = told.held
+    yield from _missing_door(held)
+    yield from _missing_senders(told.progress.known)
+    yield from _missing_records(held)
+    undecided = [name for name in _trying(held) if not _is_decided(held, name)]
+    if undecided:
+        yield phrase("Find what still tries with a password: {who}.", who=_names(undecided))
+    if held.found and (unseen := held.found["unreported"]):
+        yield words(f"{counted(len(unseen), 'sender')} of the sign-in records is in no mail report.")
+
+
+def _missing_door(held: Held) -> Iterator[Phrase]:
+    tried, made = held.data("50-prove-mail-oauth"), held.made_at("50-prove-mail-oauth")
+    test = tried["password"] if tried else None
+    if not test or not made:
+        yield words("No password was tried on the wire: notebook 50 tests that a password is refused.")
+    elif test["state"] == "open":
+        said = "A password still opened SMTP for {mailbox} on {day}."
+        yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
+    elif not _door(held):
+        yield words("The door test says too little: it was not about SMTP, not clear, or too early after a change.")
+    grants = held.data("40-grant-mailboxes")
+    open_doors = [
+        each["address"]
+        for each in (grants["mailboxes"] if grants else ())
+        if any(_is_open(one) for one in each["doors"])
+    ]
+    if open_doors:
+        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(open_doors))
+
+
+def _is_open(door: Mapping[str, Any]) -> bool:
+    return (door["protocol"], door["kind"], door["state"]) == ("smtp", "password", "open")
+
+
+def _missing_senders(known: Sequence[Known]) -> Iterator[Phrase]:
+    for now, said in (
+        ("oauth", "OAuth was seen and not proven since the last change: {who}."),
+        ("quiet", "Nobody knows why nothing comes any more: {who}."),
+    ):
+        names = list(dict.fromkeys(each.account for each in known if each.now == now))
+        if names:
+            yield phrase(said, who=_names(names))
+
+
+def _missing_records(held: Held) -> Iterator[Phrase]:
+    span = held.found["held"] if held.found else None
+    if not span:
+        return
+    days = (at(span["to"]) - at(span["from"])).days
+    if days < CLOSED_AFTER_DAYS:
+        yield words(f"The records reach back {counted(days, 'day')}; {CLOSED_AFTER_DAYS} are needed.")
+    if held.found and (lost := held.found["missing_days"]):
+        yield words(f"{counted(len(lost), 'day')} of the records {'is' if len(lost) == 1 else 'are'} missing.")
+    user = ("interactive sign-ins", "non-interactive sign-ins")
+    record = held.reading.held["10-find-basic-auth"]
+    for each in record["coverage"]:
+        if each["what"] in user and each["state"] != "complete":
+            yield words(f"The {each['what']} are {each['state']}, not complete.")
+
+
+def _is_decided(held: Held, name: str) -> bool:
+    return all(each["decision"]["decided"] for each in held.groups if each["user"] == name and _in_vain(each))
+
+
+def _in_vain(group: Mapping[str, Any]) -> bool:
+    return group["verdict"] in ("stale_sender", "blocked_by_policy")
+
+
+def _names(names: Sequence[str]) -> Phrase:
+    shown = [phrase("{who}", who=account(each)) for each in names[:_NAMES]]
+    more = [words(f"{len(names) - _NAMES:,} more")] if len(names) > _NAMES else []
+    return joined([*shown, *more], ", ", " and ")

@@ -1,0 +1,162 @@
+"""Notebook 90's part of a session: a tenant's report from the evidence in its folder, and that report as evidence.
+
+It asks nobody. What lies in the folder is what notebooks left, of this run or an earlier one; each record carries its
+age. The decisions file is read as it stands, because owners and dates change between two looks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .. import advice, decisions, evidence, report, reporting
+from ..coverage import Coverage
+from ..decisions import Decisions
+from ..errors import ConfigurationError, EvidenceError
+from ..plan import Receipt
+from ..report import Edition, Report
+from ..reportevidence import NOTEBOOKS, Read, Reading, read
+from ..services import journal, store
+from .tenancy import Tenancy, shown
+
+__all__ = ["NOTEBOOK", "Reporting"]
+
+NOTEBOOK: Final = "90-tenant-report"
+
+_FINDS: Final = "10-find-basic-auth"
+# A hundred times what a tenant of a hundred thousand accounts leaves.
+_LARGEST: Final = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """What notebook 90 asks of a tenant's folder.
+
+    Args:
+        tenancy: The tenant, opened.
+    """
+
+    tenancy: Tenancy
+
+    def gather(self, edition: Edition = "full") -> Report:
+        """Return the tenant's report from the evidence in its folder; what is broken or not there is named in it.
+
+        Args:
+            edition: ``full``, or ``shareable`` for the mapped report that `mailauth share` has put there.
+
+        Raises:
+            ConfigurationError: There is no such edition, or the report that lies there is not mapped.
+            EvidenceError: For ``shareable``: no whole report lies there.
+        """
+        if edition not in ("full", "shareable"):
+            raise ConfigurationError(f"edition: found {edition!r}; expected full or shareable.")
+        return self._mapped() if edition == "shareable" else reporting.report(self._reading())
+
+    def keep(self, made: Report) -> Path:
+        """Write notebook 90's evidence, the whole report, and return where it is."""
+        record = report.record(self.tenancy.tenant, made)
+        return store.write_evidence(self._evidence(NOTEBOOK), record)
+
+    def _mapped(self) -> Report:
+        """Return the report that was mapped to pseudonyms; nothing else is looked at, for it would hold names."""
+        path = self._evidence(NOTEBOOK)
+        made = report.read(evidence.read("report", _bytes(path) or b""))
+        if made.edition != "shareable":
+            raise ConfigurationError(
+                f"edition: {shown(path)} is the report in full.",
+                remedy="Run `mailauth share`: it maps the report to pseudonyms and draws the page from that.",
+            )
+        return made
+
+    def _reading(self) -> Reading:
+        """Return what lies in the folder, read and checked."""
+        now, tenant = self.tenancy.now(), self.tenancy.tenant
+        found = {name: self._read(name) for name in NOTEBOOKS}
+        before = self._before()
+        receipts, lost = self._receipts()
+        decided, wrong = self._decided()
+        mine = found[_FINDS].record
+        earlier = {name: self._past(name, found[name].record) for name in NOTEBOOKS}
+        return Reading(
+            tenant=tenant,
+            now=now,
+            held={name: each.record for name, each in found.items() if each.record is not None},
+            sources=tuple(each.source for each in (*found.values(), before)),
+            lost=(*(each.lost for each in found.values() if each.lost), *lost, *wrong),
+            earlier={name: each for name, each in earlier.items() if each is not None},
+            first=self._first(mine) if before.record is None else None,
+            before=_as_report(before),
+            receipts=receipts,
+            decided=decided,
+        )
+
+    def _evidence(self, name: str) -> Path:
+        return self.tenancy.folder / "evidence" / f"{name}.json"
+
+    def _read(self, name: str, path: Path | None = None) -> Read:
+        text = _bytes(path or self._evidence(name))
+        return read(text, name, self.tenancy.tenant, self.tenancy.now())
+
+    def _before(self) -> Read:
+        """Return the report before this one: of this folder's evidence, else the newest that history holds."""
+        held = self._read(NOTEBOOK)
+        return held if held.record else next(self._history(NOTEBOOK), held)
+
+    def _past(self, name: str, now: Any) -> Any:
+        """Return the newest record of a notebook in history that is not the one of today."""
+        records = (each.record for each in self._history(name))
+        return next((each for each in records if each and (not now or each["made_at"] != now["made_at"])), None)
+
+    def _first(self, now: Any) -> Any:
+        """Return the oldest record of notebook 10 in history; None where there is none but that of today."""
+        oldest = next(self._history(_FINDS, oldest=True), None)
+        record = oldest.record if oldest else None
+        return record if record and (not now or record["made_at"] != now["made_at"]) else None
+
+    def _history(self, name: str, *, oldest: bool = False) -> Iterator[Read]:
+        """Yield the records of earlier runs that count, the newest first unless *oldest*."""
+        paths = sorted((self.tenancy.folder / "history").glob(f"{name}.*.json"), reverse=not oldest)
+        for path in paths:
+            found = self._read(name, path)
+            if found.record is not None:
+                yield found
+
+    def _receipts(self) -> tuple[tuple[Receipt, ...], tuple[Coverage, ...]]:
+        tenant, receipts, lost = self.tenancy.tenant, list[Receipt](), list[Coverage]()
+        for path in sorted((self.tenancy.folder / "receipts").glob("*.jsonl")):
+            try:
+                who = {"tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
+                receipts.append(journal.read(path, where=shown(path), **who))
+            except ConfigurationError as error:
+                lost.append(Coverage("receipts", "partial", "tenant", reason=error.message, remedy=error.remedy))
+        return tuple(receipts), tuple(lost)
+
+    def _decided(self) -> tuple[Decisions | None, tuple[Coverage, ...]]:
+        """Return what a person decided; a file that is wrong is coverage, because a report goes on."""
+        path = self.tenancy.tenant.decisions
+        if path is None:
+            return None, ()
+        try:
+            return decisions.load(path, actions=tuple(advice.roads())), ()
+        except ConfigurationError as error:
+            lost = Coverage("decisions", "unknown", "tenant", reason=error.message, remedy=error.remedy)
+            return None, (lost,)
+
+
+def _as_report(before: Read) -> Report | None:
+    try:
+        return report.read(before.record) if before.record else None
+    except EvidenceError:
+        # It fitted its schema, so another version of the library wrote it; what it knew is in history as well.
+        return None
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Return what a file holds, None where there is none; what cannot be read is read as nothing that fits."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return b""
