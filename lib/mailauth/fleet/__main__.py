@@ -1,5 +1,5 @@
 """A worker: ``python -m mailauth.fleet``, one tenant, started by `mailauth.fleet.run`."""
 
-from .working import main
+from .serving import main
 
 main()

@@ -34,6 +34,8 @@ def born(life: Callable[[], None]) -> int:
         die_with_parent(parent)
         contextvars.Context().run(life)
         status = 0
+    except KeyboardInterrupt:
+        status = 130
     except BaseException:
         os.write(2, traceback.format_exc().encode(errors="replace"))
     finally:

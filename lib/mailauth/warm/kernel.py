@@ -9,7 +9,7 @@ import atexit
 import contextvars
 import fcntl
 import gc
-import importlib
+import importlib.util
 import os
 import socket
 import sys
@@ -50,6 +50,7 @@ with redirect_stderr(StringIO()):
 # What nbclient starts ipykernel with: a history that ends with the process.
 ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
 _PIECE = 1 << 16
+_FIRST = sys.path[0]
 
 
 def live(link: socket.socket) -> None:
@@ -57,6 +58,7 @@ def live(link: socket.socket) -> None:
     children.detach({link.fileno()})
     # What the parent made is never collected here: looking at it would only copy its memory.
     gc.freeze()
+    _as_if_launched()
     asyncio.set_event_loop(asyncio.new_event_loop())
     application: Any = _Application.instance(link=link)
     application.initialize(ARGUMENTS)
@@ -66,6 +68,15 @@ def live(link: socket.socket) -> None:
     sys.stderr.flush()
     # What cells have registered runs; what the parent had is gone by now.
     atexit._run_exitfuncs()
+
+
+def _as_if_launched() -> None:
+    """Have arguments and import path be those of ``python -m ipykernel_launcher``."""
+    launcher = importlib.util.find_spec("ipykernel_launcher")
+    # Where the parent's own program lies is no place for a notebook to import from.
+    if sys.path[:1] == [_FIRST] and not sys.flags.safe_path:
+        del sys.path[0]
+    sys.argv = [str(launcher.origin) if launcher else ""]
 
 
 def _redraw_plotly() -> None:

@@ -28,8 +28,8 @@ assert sys.platform != "win32"  # which has no fork; nothing imports this there
 PROGRESS: Final = "MAILAUTH_PROGRESS"
 """The variable that names where a run's lines of progress go."""
 
-_MERCY_S: Final = 10.0  # between being asked to end and being killed
-_GRACE_S: Final = 20.0  # past its limit, for the page that says so
+_MERCY_S: Final = 7.0  # between being asked to end and being killed
+_GRACE_S: Final = 150.0  # past its limit, for the pages that say so
 _PIECE: Final = 1 << 16
 
 Asked = Mapping[str, Any]
@@ -52,6 +52,8 @@ def serve(work: Work) -> None:
             server.run()
         finally:
             server.end()
+            # Or libraries that look for their own leftovers at the end find all of it.
+            gc.unfreeze()
 
 
 @contextmanager
@@ -130,7 +132,9 @@ class _Server:
             self._look_at_the_clock()
 
     def _pause(self) -> float | None:
-        return None if self._child is None else max(0.0, self._child.kill_at - time.monotonic())
+        if self._child is None or self._child.kill_at == float("inf"):
+            return None
+        return max(0.0, self._child.kill_at - time.monotonic())
 
     def _look_at_the_clock(self) -> None:
         if self._child is not None and time.monotonic() >= self._child.kill_at:
