@@ -195,6 +195,21 @@ def test_a_few_tenants_keep_their_sentences() -> None:
     assert sentence in fleetpage.index([Outcome("fabrikam", sentence=sentence)])
 
 
+@pytest.mark.parametrize(
+    ("page", "links"),
+    [
+        ("x/index.html", ["x/index.html"]),
+        ("../shard-2/x/index.html", ["../shard-2/x/index.html"]),
+        ("", []),
+        ("//evil.example/x/index.html", []),
+        ("javascript:x/index.html", []),
+        ('"onclick=x/index.html', []),
+    ],
+)
+def test_a_tenant_links_to_its_page_and_nowhere_else(page: str, links: list[str]) -> None:
+    assert Reader(fleetpage.index([Outcome("x", page=page)])).links == ["#main", *links]
+
+
 def test_a_hostile_name_leads_nowhere_and_stays_text() -> None:
     names = [
         HOSTILE,

@@ -222,11 +222,13 @@ def _figure(title: str, name: str) -> _Column:
 
 def _tenant(row: Row) -> str:
     name = escape.html(row.tenant)
-    # A name that is no plain folder leads nowhere.
-    return f'<a href="{name}/index.html">{name}</a>' if row.page and _FOLDER.fullmatch(row.tenant) else name
+    # A name that is no plain folder leads nowhere. The folder may lie beside this page's own: a shard's.
+    plain = _FOLDER.fullmatch(row.tenant) and _PAGE.fullmatch(row.page)
+    return f'<a href="{row.page}">{name}</a>' if plain else name
 
 
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_PAGE = re.compile(r"(?!/)[A-Za-z0-9_.~%/-]+/index\.html")
 
 
 def _ends(row: Row) -> str:
