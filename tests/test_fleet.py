@@ -113,7 +113,8 @@ def test_when_the_time_is_over_what_was_reached_is_shown_and_the_front_is_made_o
 
 
 def test_a_process_that_is_killed_leaves_the_page_of_what_it_reached(job: Job) -> None:
-    notebook(job.project, "00-start", "import os; os.kill(os.getppid(), 9)", "print('so far')")
+    # The notebook is written down twice a second while it runs.
+    notebook(job.project, "00-start", "import os, time; time.sleep(1); os.kill(os.getppid(), 9)", "print('so far')")
     notebook(job.project, fleet.FRONT, WRITES)
     said: list[str] = []
     only = dataclasses.replace(job, notebooks=("00-start", fleet.FRONT))
