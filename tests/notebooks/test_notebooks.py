@@ -38,6 +38,7 @@ def test_there_are_notebooks() -> None:
         "40-grant-mailboxes",
         "50-prove-mail-oauth",
         "80-diagnose",
+        "90-tenant-report",
     ]
 
 
@@ -61,7 +62,7 @@ def test_a_cell_is_one_breath_and_defines_nothing(notebook: Any) -> None:
 
 def test_only_what_reads_sign_ins_takes_the_days_of_a_report() -> None:
     taking = [path.stem for path in NOTEBOOKS if "days" in _declared(path)]
-    assert taking == ["10-find-basic-auth"]
+    assert taking == ["10-find-basic-auth", "90-tenant-report"]
 
 
 def _declared(path: Path) -> dict[str, object]:
@@ -69,7 +70,7 @@ def _declared(path: Path) -> dict[str, object]:
     return dict(parameters.declared(source(next(c for c in cells if "parameters" in c["metadata"].get("tags", [])))))
 
 
-SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|effective)\.")
+SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|effective|report|answering|engineer)\.")
 
 
 def test_what_a_cell_shows_is_read_by_the_prose_after_it(notebook: Any) -> None:
@@ -77,3 +78,13 @@ def test_what_a_cell_shows_is_read_by_the_prose_after_it(notebook: Any) -> None:
     shown = [i for i, cell in enumerate(cells) if cell["cell_type"] == "code" and SHOWS.search(source(cell))]
     read = [i for i in shown if i + 1 < len(cells) and cells[i + 1]["cell_type"] == "markdown"]
     assert len(read) / len(shown) >= 0.85
+
+
+def test_what_a_reader_of_90_sees_is_drawn_from_the_report_alone() -> None:
+    [path] = [path for path in NOTEBOOKS if path.stem == "90-tenant-report"]
+    cells = code(json.loads(path.read_text("utf-8")))
+    seen = [
+        source(cell) for cell in cells if not {"parameters", "notebook-only"} & set(cell["metadata"].get("tags", []))
+    ]
+    assert seen[0] == "found = run.reports.gather(edition)\nreport.first_screen(found)"
+    assert [text for text in seen[1:] if not re.fullmatch(r"(report|answering|engineer)\.\w+\(found\)", text)] == []
