@@ -221,7 +221,8 @@ def _resident_mb() -> float:
 
 def _death(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"its process ended without an answer, exit status {code}"
-    memory = "; a machine that runs out of memory does that" if code == -signal.SIGKILL else ""
-    return f"its process was ended by {signal.Signals(-code).name}{memory}"
+    if code == -signal.SIGKILL:
+        return "the process was killed; a machine that ran out of memory does that"
+    if code < 0:
+        return f"the process was ended by {signal.Signals(-code).name}"
+    return f"the process ended with {code} and no answer"
