@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from . import vocabulary
 from .pseudonyms import LEFT_OUT, Pseudonyms
 
 __all__ = ["EDITION", "Leaf", "leaves", "shareable"]
@@ -131,13 +130,12 @@ class _Walk(NamedTuple):
 
 
 def _text(leaf: Leaf, node: Schema, names: Pseudonyms) -> str:
-    if leaf.kind == "phrase" or not leaf.value:
-        return leaf.value
-    if leaf.kind != "word":
+    if leaf.kind not in ("word", "phrase"):
         return names.name(leaf.kind, leaf.value)
     if any(bound in node for bound in _BOUNDS):
-        return leaf.value if _bounded(leaf.value, node) else LEFT_OUT
-    return leaf.value if vocabulary.is_ours(leaf.value) else names.name("free", leaf.value)
+        return leaf.value if not leaf.value or _bounded(leaf.value, node) else LEFT_OUT
+    # The plain words of a phrase are ours as well, and are asked all the same: a slip there must not give a name away.
+    return names.name("word", leaf.value)
 
 
 def _bounded(text: str, node: Schema) -> bool:

@@ -28,11 +28,13 @@ Kind = Literal[
     "domain",
     "thumbprint",
     "product",
+    "word",
     "free",
 ]
 """What a value names: somebody; a mail address or a name that signs in; a computer; a thing that sends; what a tenant
 calls an app; what a person calls a place; the tenant or the firm; any id; an address, a network or an autonomous
-system; a domain; a certificate; a product that the world knows, which stays; and text that anybody may have written."""
+system; a domain; a certificate; a product that the world knows, which stays; our own words as another record holds
+them, which stay where each is ours; and text that anybody may have written."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 

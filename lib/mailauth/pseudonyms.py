@@ -63,7 +63,7 @@ class Pseudonyms:
             value: The value as it came. Hostile text.
         """
         if not value.strip():
-            return ""
+            return value if kind == "word" else ""
         return self._named(kind, value)
 
     def meant(self, pseudonym: str, kind: str, value: str) -> bool:
@@ -176,6 +176,7 @@ _KINDS: Final[Mapping[str, Callable[[Pseudonyms, str], str]]] = MappingProxyType
         "app": Pseudonyms._app,
         "device": lambda own, value: value if vocabulary.is_fact(value) else own._sign("device", _folded(value)),
         "tenant": lambda own, value: own._sign("tenant", _folded(value)),
+        "word": lambda _, value: value if vocabulary.is_ours(value) else _reduced(value),
         "place": lambda own, value: own._sign("place", _folded(value)),
     }
 )

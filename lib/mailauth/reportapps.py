@@ -130,9 +130,9 @@ def _status(held: Held, notebook: str, outcome: Found, checks: Sequence[Record])
 
 def _checked(check: Record) -> Phrase:
     # What a checkpoint is called may hold a mailbox or an app; nobody can tell which words those are.
-    name = phrase("{name}", name=Named("free", check["name"]))
+    name = phrase("{name}", name=Named("word", check["name"]))
     said = phrase("{name}: {found}", name=name, found=Named("free", check["found"] or check["outcome"]))
-    return phrase("{said}. {remedy}", said=said, remedy=Named("free", check["remedy"])) if check["remedy"] else said
+    return phrase("{said}. {remedy}", said=said, remedy=Named("word", check["remedy"])) if check["remedy"] else said
 
 
 def _worst(checks: Sequence[Record]) -> Found:

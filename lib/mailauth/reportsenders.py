@@ -58,7 +58,7 @@ def where(group: Group) -> Phrase:
     if network["known_site"]:
         return phrase("{place}, where members work", place=place)
     asn = phrase("{asn}", asn=Named("ip", f"AS{network['asn']}")) if network["asn"] else Phrase()
-    country = phrase("{country}", country=Named("free", network["country"])) if network["country"] else Phrase()
+    country = phrase("{country}", country=Named("word", network["country"])) if network["country"] else Phrase()
     about = joined((country, asn))
     held = phrase("{place} ({about})", place=place, about=about) if about else place
     return held if network["kind"] else phrase("{place}, which nobody has confirmed", place=held)

@@ -105,7 +105,7 @@ def _why(held: Held) -> Phrase:
     record = held.reading.held["10-find-basic-auth"]
     for each in record["coverage"]:
         if each["source"] != "tenant" and each["state"] != "complete":
-            return phrase("{what}: {reason}", what=words(each["what"]), reason=Named("free", each["reason"]))
+            return phrase("{what}: {reason}", what=Named("word", each["what"]), reason=Named("word", each["reason"]))
     return words("No sign-in record was there to read, which does not mean that nobody signed in.")
 
 

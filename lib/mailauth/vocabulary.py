@@ -23,20 +23,26 @@ _FACTS: Final = (
 _SOURCES: Final = frozenset({"source", "sources", "at"})
 _WORD: Final = re.compile(r"[A-Za-z0-9]+(?:['\u2019][a-z]+)?")
 _FOREIGN: Final = re.compile(
-    r"[^\x20-\x7e\u2018-\u201d\u2026\u00d7\u2013\u2014\u00b7\u2192]|[@\\]|://|\d+\.\d+\.\d+|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4}:"
+    r"[^\n\x20-\x7e\u2018-\u201d\u2026\u00d7\u2013\u2014\u00b7\u2192\u00a0]|[@\\]|://"
+    r"|\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4}:"
 )
-_BEGINS: Final = re.compile(r"(?:^|[.:?!]\s+|[\u201c\"(]\s*)$")
+# A page that people are sent to; what follows the host is asked like any other text.
+_LINK: Final = re.compile(r"https://([a-z0-9.-]{1,253}[a-z0-9])")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_BEGINS: Final = re.compile(r"(?:^\s*|[.:?!;\d]\s+|\n\s*|[\u201c\"(]\s*)$")
 _LONGEST_NUMBER: Final = 4  # digits of a year; ids and telephone numbers are longer
 _LONGEST: Final = 20_000
 
 
 def is_ours(text: str) -> bool:
-    """Whether *text* is a text of the facts, or a sentence made of their words and of numbers."""
-    if not text or is_fact(text):
+    """Whether *text* is a text of the facts, a sentence of their words and of numbers, a moment, a day or a country."""
+    if not text or is_fact(text) or _MOMENT.fullmatch(text) or _COUNTRY.fullmatch(text):
         return True
-    if len(text) > _LONGEST or _FOREIGN.search(text):
+    if len(text) > _LONGEST:
         return False
-    return all(_is_word(found, text) for found in _WORD.finditer(text))
+    rest = _LINK.sub(lambda found: " " if is_everybodys_host(found[1]) else found[0], text)
+    return _FOREIGN.search(rest) is None and all(_is_word(found, rest) for found in _WORD.finditer(rest))
 
 
 def is_fact(text: str) -> bool:
