@@ -24,7 +24,7 @@ def test_an_answer_that_nobody_can_know_says_so() -> None:
 
 def test_a_mail_keeps_its_lines_and_names_whom_it_goes_to() -> None:
     [mail] = answering.letters(FABRIKAM).views
-    assert "To its maker: whoever makes <bdi>erp@<wbr>fabrikam.example</bdi>" in mail.html()
+    assert "Whoever makes <bdi>erp@<wbr>fabrikam.example</bdi>: OAuth for <bdi>" in mail.html()
     assert "Subject: OAuth\n\nDear maker of <bdi>" in mail.html()
     assert mail.text().splitlines()[1:4] == ["Subject: OAuth", "", "Dear maker of erp@fabrikam.example,"]
 

@@ -64,7 +64,7 @@ def test_a_first_sentence_does_not_end_inside_a_name() -> None:
         pytest.param({}, "11 Dec 2026", id="their day"),
         pytest.param({"due": date(2026, 11, 1)}, "1 Nov 2026 overdue", id="overdue"),
         pytest.param({"exception_until": date(2027, 3, 1)}, "1 Mar 2027 exception", id="an exception"),
-        pytest.param({"due": None}, "open proposed: 11 Dec 2026", id="proposed"),
+        pytest.param({"due": None}, "open 11 Dec 2026 proposed", id="proposed"),
         pytest.param({"due": None, "propose": None}, "open", id="nothing hurries"),
     ],
 )
@@ -76,13 +76,13 @@ def test_a_row_of_what_stops_says_by_when_and_whose_day_that_is(fields: dict[str
 def test_a_row_that_nobody_decided_says_open_three_times() -> None:
     table = page.first_screen(replace(FABRIKAM, stops=(world.INVOICES,))).decisions
     assert table
-    assert "One answer is missing open open open proposed: 11 Dec 2026" in seen(table)
+    assert "One answer is missing open open open 11 Dec 2026 proposed" in seen(table)
 
 
 def test_a_date_that_nobody_published_is_printed_in_words_only() -> None:
     shown = seen(page.first_screen(FABRIKAM)) + seen(page.endings(FABRIKAM)) + seen(page.stops(FABRIKAM))
     assert "31 Dec" not in shown
-    assert "2 lines of the table below" in shown.replace("2 Lines", "2 lines")
+    assert "2 accounts of the table below" in shown
 
 
 @pytest.mark.parametrize(
@@ -207,3 +207,22 @@ def test_a_report_older_than_its_day_still_counts_overdue_from_its_own_day() -> 
     late = replace(FABRIKAM, stops=(world.SCANS,), made_at=NOON + timedelta(days=30), actions=(), endings=())
     assert "11 Dec 2026 overdue" in seen(page.first_screen(late))
     assert page.name("person", "") == Phrase()
+
+
+def test_an_account_seen_by_two_protocols_is_one_row_with_its_steps_once() -> None:
+    also = replace(world.URGENT, protocol="SMTP AUTH", evidence=words("And by SMTP AUTH."), last_seen=NOON)
+    table = page.attention(replace(FABRIKAM, urgent=(world.URGENT, also)))
+    assert isinstance(table, Table)
+    said = seen(table)
+    assert len(table.rows) == 1
+    assert "dora@fabrikam.example IMAP SMTP AUTH Suspected compromise" in said
+    assert "And by SMTP AUTH. Reset the password" in said
+    assert said.count("Reset the password") == 1
+
+
+def test_a_reason_that_stands_in_the_box_above_is_not_repeated_beside_the_step() -> None:
+    steps = page.first_screen(FABRIKAM).actions
+    assert [str(step.more) for step in steps] == [
+        "In the Entra admin center. Owner: open.",
+        "Nobody has, and it stops in December. In the decisions file. Owner: M. Roy.",
+    ]

@@ -6,9 +6,8 @@ from typing import Final
 
 from mailauth import escape
 
-from ..phrases import Phrase
+from ..phrases import Phrase, joined
 from ..report import Answer, Letter, Report
-from ..wording import capital
 from .markup import Badge, Stack, View, html, said
 from .tables import Callout
 
@@ -97,13 +96,4 @@ def letters(report: Report) -> Stack:
 
 
 def _title(letter: Letter) -> Phrase:
-    lead = Phrase((f"{capital(_TO[letter.kind])}: ",))
-    return lead + letter.to + Phrase((", about ",)) + letter.about
-
-
-_TO: Final[dict[str, str]] = {
-    "device owner": "to whoever looks after it",
-    "vendor": "to its maker",
-    "users": "to the people who use it",
-    "administrator": "to an administrator",
-}
+    return joined((letter.to.capital(), letter.about), ": ")

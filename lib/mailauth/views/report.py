@@ -13,7 +13,7 @@ from ..report import Action, Change, Ending, Known, Report, Stop, Urgent
 from ..wording import capital, counted
 from . import figures
 from .figures import Chart
-from .markup import Badge, Cell, Said, Tone, text
+from .markup import Badge, Cell, Said, Tone, sentences, text
 from .tables import Callout, Facts, Headline, Step, Table, state_badge, without_empty
 
 __all__ = [
@@ -49,7 +49,7 @@ def first_screen(report: Report) -> Headline:
         state=report.state.word,
         sentence=report.state.sentence,
         reach=report.looked.lines or (words("Nobody has looked yet: notebook 10 reads the sign-in records."),),
-        also=report.state.also,
+        also=tuple(filter(None, (joined(report.state.also, " "),))),
         today=_today(report),
         dates=_dates(report.endings),
         actions=tuple(map(_step, report.actions)),
@@ -97,14 +97,15 @@ def _dates(ends: Iterable[Ending]) -> tuple[Step, ...]:
 
 def _date(when: str, alike: Sequence[Ending]) -> Step:
     stopping = sum(each.senders for each in alike)
-    more = f"{counted(stopping, 'line')} of the table below" if stopping else ""
-    return Step(capital(when), "; ".join(each.title for each in alike), capital(more))
+    more = f"{counted(stopping, 'account')} of the table below" if stopping else ""
+    return Step(capital(when), "; ".join(each.title for each in alike), more)
 
 
 def _step(action: Action) -> Step:
-    owner = phrase("Owner: {who}.", who=Named("person", action.owner)) if action.owner else Phrase()
-    where = words(f"Notebook {action.notebook}.") if action.notebook else Phrase()
-    return Step(action.when, action.title, joined((action.why, owner, where), " "))
+    owner = phrase("Owner: {who}.", who=Named("person", action.owner)) if action.owner else words("Owner: open.")
+    # Why an account needs somebody stands right above.
+    why = Phrase() if action.kind == "security" else action.why
+    return Step(action.when, action.title, joined((why, action.where, owner), " "))
 
 
 def _stopping(report: Report) -> Table | None:
@@ -153,7 +154,7 @@ def _by(stop: Stop, today: date) -> Cell:
         return (text(stop.exception_until), Badge("exception", "bad" if stop.exception_until < today else "info"))
     if stop.due:
         return (text(stop.due), Badge("overdue", "bad")) if stop.due < today else text(stop.due)
-    return (_OPEN, f"proposed: {text(stop.propose)}") if stop.propose else _OPEN
+    return (_OPEN, f"{text(stop.propose)} proposed") if stop.propose else _OPEN
 
 
 def person(owner: str) -> Cell:
@@ -194,21 +195,27 @@ def attention(report: Report) -> Table | Callout:
     unseen = _unseen(report, "whether an account needs somebody today")
     if unseen and not report.urgent:
         return unseen
-    rows = [
-        (
-            (name("address", one.account) or "a name that does not exist", one.protocol),
-            Badge(one.title, _VERDICTS[one.verdict]),
-            one.evidence,
-            one.steps,
-            person(one.owner),
-            one.last_seen.date(),
-        )
-        for one in report.urgent
-    ]
+    alike: dict[tuple[str, str], list[Urgent]] = {}
+    for one in report.urgent:
+        alike.setdefault((one.account or one.sender_id, one.verdict), []).append(one)
+    rows = [_attention(group) for group in alike.values()]
     columns = ("Account", "What", "What was seen", "First steps", "Owner", "Last seen")
     caption = f"Needs somebody today ({window(report)})"
     empty = "Nothing was seen in these records. What they do not hold stands under “How far did we look?”."
     return Table(columns, rows, caption, limit=200, empty=empty)
+
+
+def _attention(alike: Sequence[Urgent]) -> Sequence[Cell]:
+    """Return one account's row; what was seen of it by several protocols stands together."""
+    one = alike[0]
+    return (
+        (name("address", one.account) or "a name that does not exist", *(each.protocol for each in alike)),
+        Badge(one.title, _VERDICTS[one.verdict]),
+        tuple(each.evidence for each in alike),
+        one.steps,
+        person(one.owner),
+        max(each.last_seen for each in alike).date(),
+    )
 
 
 def stops(report: Report) -> Table | Callout:
@@ -250,13 +257,20 @@ def endings(report: Report) -> Table | Callout:
             (capital(each.when), Badge("has begun", "quiet")) if each.passed else capital(each.when),
             each.title,
             each.senders or None,
-            each.shows,
-            each.note,
+            sentences(each.shows),
+            sentences(each.note),
             each.source,
         )
         for each in report.endings
     ]
-    columns = ("When", "What ends", "Lines above", "What a device or a user will see", "What else is known", "Source")
+    columns = (
+        "When",
+        "What ends",
+        "Accounts above",
+        "What a device or a user will see",
+        "What else is known",
+        "Source",
+    )
     empty = "No date known to us touches what was found."
     note = "Where Microsoft has published no day, none is shown."
     return Table(columns, rows, "What ends, and when", note, limit=100, empty=empty)
