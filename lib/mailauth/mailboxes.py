@@ -11,7 +11,7 @@ from datetime import datetime
 from . import admission, evidence, grants, mailgrants, parameters, permissions
 from .admission import Conflict, Effective
 from .checks import worst
-from .conditions import Conditions
+from .conditions import AccessPolicy, Conditions
 from .coverage import Coverage
 from .errors import ConfigurationError
 from .froms import Froms
@@ -202,6 +202,7 @@ def record(
         "checks": [evidence.plain(check) for check in checks],
         "mailboxes": evidence.plain(list(_mailboxes(found))),
         "openings": [evidence.plain(each) for each in found.openings],
+        "settings": evidence.plain(_settings(found)),
         "senders": evidence.plain(found.senders),
         "plan": evidence.planned(change, receipt),
     }
@@ -222,3 +223,35 @@ def _mailboxes(found: Found) -> Iterator[Mapping[str, object]]:
                 for one in (told.answers if told else ())
             ],
         }
+
+
+def _settings(found: Found) -> Mapping[str, object]:
+    """Return what holds for the whole tenant, None for what was not read."""
+    held, seen = found.conditions, found.organization.settings
+    legacy = None if held.policies is None else [each for each in held.policies if each.reaches("other")]
+    changes = held.changes
+    return {
+        "smtp_off": seen.smtp_off,
+        "default_policy": seen.default_policy,
+        "security_defaults": held.defaults,
+        "access": None if legacy is None else [_access(each) for each in legacy],
+        "changes": None
+        if changes is None
+        else [{"policy": each.policy, "at": each.at, "excluded": len(each.excluded)} for each in changes],
+        "domains": None
+        if held.domains is None
+        else [{"name": name, "kind": kind} for name, kind in sorted(held.domains.items())],
+    }
+
+
+def _access(each: AccessPolicy) -> Mapping[str, object]:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "state": each.state,
+        "managed": each.managed,
+        "stops": each.effect("other") == "stops",
+        "excludes": len(each.exclude.ids),
+        "changed_at": each.changed_at,
+        "switches_on": each.switches_on,
+    }

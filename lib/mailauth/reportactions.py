@@ -82,33 +82,36 @@ def _dated(held: Held, each: Action) -> Action:
 
 
 def _secure(made: Made) -> Iterator[Action]:
-    """Yield what cannot wait: the accounts with the same first step together, each by the worst that is known of it."""
+    """Yield what cannot wait as one thing to do: each account by the first step that the worst of it asks for."""
     worst: dict[str, Urgent] = {}
     for each in made.urgent:
         worst.setdefault(each.account, each)
-    alike: dict[str, list[Urgent]] = {}
+    if not worst:
+        return
+    alike: dict[str, list[str]] = {}
     for each in worst.values():
-        alike.setdefault(_first_step(each), []).append(each)
-    for title, group in alike.items():
-        owners = {each.owner for each in group}
-        yield Action(
-            kind="security",
-            title=phrase(title, who=_accounts([each.account for each in group])),
-            why=joined([each.evidence for each in group[:_NAMES]], " "),
-            notebook=_FINDS,
-            where=words("In the Entra admin center, under Users, by whoever may reset passwords."),
-            by=None,
-            when=words("today"),
-            owner=owners.pop() if len(owners) == 1 else "",
-        )
+        alike.setdefault(_first_step(each), []).append(each.account)
+    owners = {each.owner for each in worst.values()}
+    steps = joined((phrase(step, who=_accounts(names)) for step, names in alike.items()), "; ")
+    count = counted(len(worst), "account")
+    yield Action(
+        kind="security",
+        title=steps.capital(),
+        why=words(f"A password of {count} was right where nobody has confirmed it; the evidence stands above."),
+        notebook=_FINDS,
+        where=words("In the Entra admin center, under Users, by whoever may reset passwords."),
+        by=None,
+        when=words("today"),
+        owner=owners.pop() if len(owners) == 1 else "",
+    )
 
 
 def _first_step(each: Urgent) -> str:
     if not each.member:
-        return "Tell the organisations that {who} belong to"
+        return "tell the organisation that {who} belongs to"
     if each.verdict == "confirm_today":
-        return "Ask {who} today, by telephone, whether this was theirs"
-    return "Reset the password of {who} and revoke the sessions"
+        return "ask {who} today, by telephone, whether this was theirs"
+    return "reset the password of {who} and revoke the sessions"
 
 
 def _accounts(names: Sequence[str]) -> Phrase:
@@ -134,21 +137,28 @@ def _look(held: Held, made: Made) -> Iterator[Action]:
 
 
 def _renew(made: Made) -> Iterator[Action]:
+    """Yield each credential that has ended or is about to; one that another has followed hurries nobody."""
+    running = {each.app for each in made.credentials if each.word in ("runs", "does not end")}
     for each in made.credentials:
         if each.word not in ("ended", "ending") or each.ends is None:
             continue
-        verb = "ended" if each.word == "ended" else "ends"
-        said = phrase("The {kind} {verb} on {day}.", kind=words(each.kind), verb=words(verb), day=each.ends.date())
+        followed = each.app in running
+        title = "Retire the {kind} of {app}, once nothing uses it" if followed else _RENEWS
+        when = phrase("{verb} on {day}", verb=words("ended" if each.word == "ended" else "ends"), day=each.ends.date())
+        more = " Another credential of the app runs on." if followed else " Nothing else lets the app sign in."
         yield Action(
             kind="credential",
-            title=phrase("Renew the {kind} of {app}, prove it, then retire the old one", **_credential(each)),
-            why=said,
+            title=phrase(title, **_credential(each)),
+            why=phrase("The {kind} {when}.{more}", kind=words(each.kind), when=when, more=words(more)),
             notebook=_REGISTERS,
             where=words("Notebook 20, by whoever may change the app registration."),
-            by=each.ends.date(),
-            when=phrase("{verb} on {day}", verb=words(verb), day=each.ends.date()),
+            by=None if followed else each.ends.date(),
+            when=when,
             owner="",
         )
+
+
+_RENEWS: Final = "Renew the {kind} of {app}, prove it, then retire the old one"
 
 
 def _credential(each: Credential) -> dict[str, Any]:
@@ -225,7 +235,7 @@ def _status(app: App, notebook: str) -> str:
 
 
 def _lacks(checks: Sequence[Mapping[str, Any]]) -> Phrase:
-    first = phrase("{name}: {found}", name=Named("free", checks[0]["name"]), found=Named("free", checks[0]["found"]))
+    first = phrase("{name}: {found}", name=Named("word", checks[0]["name"]), found=Named("free", checks[0]["found"]))
     more = words(f" {counted(len(checks) - 1, 'more point')}.") if len(checks) > 1 else Phrase()
     return phrase("{first}.{more}", first=first, more=more)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, Literal
 
 from . import advice, deadlines
@@ -55,14 +56,19 @@ def _answer(number: int, asked: _Asked) -> Answer:
 def _what_stops(asked: _Asked) -> Said:
     if asked.held.found is None:
         return "cannot know", [asked.made.state.sentence]
+    alike: dict[tuple[str, str], list[Stop]] = {}
+    for each in asked.made.stops:
+        alike.setdefault((each.ends, each.shows), []).append(each)
     said = [
-        phrase("{what}: {ends}. It will show: {shows}", what=each.what, ends=words(each.ends), shows=words(each.shows))
-        for each in asked.made.stops
+        phrase(
+            "{when}: {what}. What they show: {shows}", when=words(when).capital(), what=_rows(rows), shows=words(shows)
+        )
+        for (when, shows), rows in alike.items()
     ]
     if not said:
         said = [words("Nothing that was seen signs in with a password or certificate that ends.")]
-    said = _cut(said, "rows of “what stops”")
-    said.append(words("No day has been published: plan for the last day of the month before it as the first safe one."))
+    else:
+        said.append(words("No day was published; the dates that are proposed leave two weeks to prove each change."))
     return ("in part" if asked.made.state.word == "cannot know" else "yes"), said
 
 
@@ -122,8 +128,9 @@ def _hacked(asked: _Asked) -> Said:
     if asked.held.found is None:
         return "cannot know", [asked.made.state.sentence]
     said = []
-    for each in asked.made.urgent:
-        said += [each.evidence, joined(each.steps, " ")]
+    for name in dict.fromkeys(each.account for each in asked.made.urgent):
+        about = [each for each in asked.made.urgent if each.account == name]
+        said += [joined([each.evidence for each in about], " "), joined(about[0].steps, " ")]
     if not said:
         said.append(words("In these records no stranger used a right password."))
     noise = asked.held.found["attacks"]
@@ -193,7 +200,8 @@ def _vendor(each: Vendor) -> Phrase:
 
 
 def _rows(rows: Sequence[Stop]) -> Phrase:
-    return joined([each.what for each in rows[:_MOST]], ", ", " and ")
+    more = [words(f"{len(rows) - _MOST:,} more")] if len(rows) > _MOST else []
+    return joined([*(each.what for each in rows[:_MOST]), *more], "; ", "; and ")
 
 
 def _may_read(asked: _Asked) -> Said:
@@ -265,12 +273,20 @@ def _done(asked: _Asked) -> Said:
         *asked.made.state.proofs[:_MOST],
         *asked.made.state.missing,
     ]
-    for stop in asked.made.stops[:_MOST]:
-        owner = phrase("{owner}", owner=Named("person", stop.owner)) if stop.owner else words("open")
-        due = phrase("{due}", due=stop.due) if stop.due else words("open")
-        said.append(phrase("{what}: owner {owner}, date {due}.", what=stop.what, owner=owner, due=due))
+    said += _owned(asked.made.stops)
     said += [each.said for each in asked.changes.lines[:_MOST]]
     return ("in part" if asked.made.state.word != "closed" else "yes"), said
+
+
+def _owned(rows: Sequence[Stop]) -> Iterator[Phrase]:
+    """Yield who sees to what until when, those with the same owner and date together."""
+    alike: dict[tuple[str, date | None], list[Stop]] = {}
+    for each in rows:
+        alike.setdefault((each.owner, each.due), []).append(each)
+    for (owner, due), held in alike.items():
+        who = phrase("{owner}", owner=Named("person", owner)) if owner else words("open")
+        day = phrase("{due}", due=due) if due else words("open")
+        yield phrase("Owner {who}, date {day}: {what}.", who=who, day=day, what=_rows(held))
 
 
 def _cut(said: list[Phrase], of_what: str) -> list[Phrase]:

@@ -1,14 +1,14 @@
 """The engineer's block of a report: the same state in the terms of the services, dense, with ids."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from . import verdicts
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, Changes, Engineer, Line, Mailbox
 from .reportactions import Made
-from .reportevidence import Held
+from .reportevidence import Held, at
 from .reportsenders import ends, moved, rows
 from .wording import counted
 
@@ -61,15 +61,10 @@ def _coverage(held: Held) -> Iterator[Phrase]:
         return
     for each in record["coverage"]:
         lost = f", {each['lost']:,} lost" if each["lost"] else ""
-        why = phrase(": {reason}", reason=Named("free", each["reason"])) if each["reason"] else Phrase()
-        told = f"{each['what']} ({each['source']}): {each['state']}{lost}"
+        why = phrase(": {reason}", reason=Named("word", each["reason"])) if each["reason"] else Phrase()
+        told = words(f" ({each['source']}): {each['state']}{lost}")
         # What a record speaks of may be the name of a file.
-        what = (
-            words(told)
-            if not each["what"].startswith("file ")
-            else phrase("{what}: {state}", what=Named("free", each["what"]), state=words(f"{each['state']}{lost}"))
-        )
-        yield phrase("{what}{why}", what=what, why=why)
+        yield phrase("{what}{told}{why}", what=Named("word", each["what"]), told=told, why=why)
 
 
 def _smtp(held: Held, mailboxes: Sequence[Mailbox]) -> Iterator[Phrase]:
@@ -81,6 +76,7 @@ def _smtp(held: Held, mailboxes: Sequence[Mailbox]) -> Iterator[Phrase]:
     made = held.made_at(_GRANTS)
     told = ", ".join(f"{states[word]:,} {word}" for word in ("open", "closed", "unknown") if states[word])
     yield words(f"a password gets in: {told}, of {counted(len(doors), 'mailbox', 'mailboxes')} of the tenants file")
+    yield from _deciding(held)
     opened = [
         each.address for each in mailboxes for door in each.doors if (door.protocol, door.password) == ("smtp", "open")
     ]
@@ -90,21 +86,65 @@ def _smtp(held: Held, mailboxes: Sequence[Mailbox]) -> Iterator[Phrase]:
         yield phrase("seen {at}", at=made)
 
 
-def _policies(held: Held) -> Iterator[Phrase]:
+def _deciding(held: Held) -> Iterator[Phrase]:
+    """Yield what decides about a password, and for how many mailboxes."""
     record = held.data(_GRANTS)
-    if record is None:
-        yield words("not looked at")
-        return
     decides = Counter(
         (door["decides"], door["state"])
-        for each in record["mailboxes"]
+        for each in (record["mailboxes"] if record else ())
         for door in each["doors"]
         if (door["protocol"], door["kind"]) == ("smtp", "password")
     )
     for (rule, state), count in decides.most_common():
         yield words(f"{rule} decides for {counted(count, 'mailbox', 'mailboxes')}: {state}")
-    if not decides:
-        yield words("no mailbox was read")
+
+
+def _policies(held: Held) -> Iterator[Phrase]:
+    settings = held.settings
+    if settings is None:
+        yield words("not looked at")
+        return
+    yield words(f"SMTP AUTH where a mailbox says nothing: {_SWITCHED[settings['smtp_off']]}")
+    default = settings["default_policy"]
+    own = (
+        phrase("“{name}”", name=Named("free", default)) if default else words("not read" if default is None else "none")
+    )
+    yield phrase("default authentication policy: {own}", own=own)
+    yield words(f"security defaults: {_ON[settings['security_defaults']]}")
+    if settings["access"] is None:
+        yield words("Conditional Access: not read")
+    yield from (_policy(each) for each in settings["access"] or ())
+    if settings["access"] == []:
+        yield words("Conditional Access: no policy is about programs that show a password")
+
+
+_SWITCHED: Final = {True: "off", False: "on", None: "not read"}
+_ON: Final = {True: "on", False: "off", None: "not read"}
+_STATES: Final = {
+    "enabled": "on",
+    "disabled": "off",
+    "enabledForReportingButNotEnforced": "report-only",
+}
+
+
+def _policy(each: Mapping[str, Any]) -> Phrase:
+    does = "stops passwords" if each["stops"] else "does not stop passwords"
+    whose = ", Microsoft-managed" if each["managed"] else ""
+    spared = f", {counted(each['excludes'], 'exclusion')}" if each["excludes"] else ""
+    turns = (
+        phrase(", may switch itself on from {day}", day=at(each["switches_on"]).date())
+        if each["switches_on"]
+        else Phrase()
+    )
+    return phrase(
+        "Conditional Access “{name}”{whose}: {state}, {does}{spared}{turns}",
+        name=Named("free", each["name"]),
+        whose=words(whose),
+        state=words(_STATES[each["state"]]),
+        does=words(does),
+        spared=words(spared),
+        turns=turns,
+    )
 
 
 def _others(held: Held) -> Iterator[Phrase]:

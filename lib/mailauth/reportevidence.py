@@ -113,6 +113,20 @@ class Held:
         return self.found["groups"] if self.found else ()
 
     @property
+    def settings(self) -> Record | None:
+        """What notebook 40 read of the whole tenant; None where it did not, or an earlier version of it did."""
+        record = self.data("40-grant-mailboxes")
+        return record.get("settings") if record else None
+
+    @property
+    def federated(self) -> frozenset[str] | None:
+        """The domains that sign in with a server of their own, in lower case; None where that was not read."""
+        domains = self.settings["domains"] if self.settings else None
+        if domains is None:
+            return None
+        return frozenset(each["name"].lower() for each in domains if each["kind"] == "Federated")
+
+    @property
     def changed_at(self) -> datetime | None:
         """When this machine last changed anything in the tenant."""
         done = ("done", "unclear")

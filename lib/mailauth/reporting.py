@@ -76,21 +76,16 @@ def _if_nothing(held: Held, stops: Sequence[Stop]) -> Iterator[Phrase]:
             return
         yield words("Nothing that was seen stops. What no record shows may stop all the same.")
         return
-    senders = [each for each in stops if each.kind != "certificate"]
+    senders = sum(each.kind != "certificate" for each in stops)
     if senders:
         default, final = deadlines.get("smtp-auth-default-off"), deadlines.get("smtp-auth-final")
-        rows = joined([each.what for each in senders[:3]], ", ", " and ")
-        more = words(f", and of {len(senders) - 3:,} more") if len(senders) > 3 else Phrase()
-        yield phrase(
-            "Mail of {rows}{more} is refused without any message to your people: {when}.",
-            rows=rows,
-            more=more,
-            when=words(default.when),
-        )
-        yield words(f"{default.note} {final.title}: {final.when}.")
+        who = "the sender" if senders == 1 else f"the {senders:,} senders"
+        yield words(f"Mail of {who} above is refused without any message to your people: {default.when}.")
+        again = "An administrator can let passwords in again for a time."
+        yield words(f"{again} {final.title}: {final.when}.")
     if any(each.kind == "certificate" for each in stops):
         end = deadlines.get("activesync-certificate")
-        yield words(f"{end.title}: {end.when}. {end.shows}")
+        yield words(f"Phones with certificates stop synchronising: {end.when}.")
 
 
 def _looked(held: Held) -> Looked:
@@ -109,15 +104,9 @@ def _looked(held: Held) -> Looked:
             Missed(name, date.fromisoformat(day)) for name, day in (found["business"]["missed"] if found else ())
         ),
         missing_days=tuple(map(date.fromisoformat, found["missing_days"] if found else ())),
-        federated=_federated(held),
+        federated=tuple(sorted(held.federated or ())),
         sources=held.reading.sources,
     )
-
-
-def _federated(held: Held) -> tuple[str, ...]:
-    grants = held.data("40-grant-mailboxes")
-    domains = grants.get("domains", ()) if grants else ()
-    return tuple(each["name"] for each in domains if each["kind"] == "Federated")
 
 
 def _reported(held: Held) -> Sequence[dict[str, str]]:
@@ -159,11 +148,27 @@ def _lines(held: Held) -> Iterator[Phrase]:
         yield phrase("Not in the records: {days}. A job that runs on such a day only would not show.", days=days)
     if lost := found["missing_days"]:
         yield words(f"{counted(len(lost), 'day')} within the records {'holds' if len(lost) == 1 else 'hold'} none.")
-    yield from (_gap(each) for each in record["coverage"] if each["what"] in _LIMITS and each["state"] != "complete")
+    yield from (
+        _gap(each) for each in record["coverage"] if each["what"] in _USER_TABLES and each["state"] != "complete"
+    )
+    yield _domains(held)
 
 
-# What a manager has to hear in any case; the rest stands in the coverage table.
-_LIMITS: Final = (*_USER_TABLES, "known sites", "federated domains and mailboxes on premises")
+def _domains(held: Held) -> Phrase:
+    """Return what the tenant's own sign-in servers hide."""
+    if held.federated is None:
+        return words(
+            "Whether a domain signs in with its own server was not read (notebook 40 reads it): what such a server "
+            "refuses is not visible to us."
+        )
+    if not held.federated:
+        return words("No domain signs in with a server of its own.")
+    named = joined((phrase("{name}", name=Named("domain", each)) for each in sorted(held.federated)), ", ", " and ")
+    users = {each["user"] for each in held.groups if each["user"].rpartition("@")[2].lower() in held.federated}
+    told = counted(len(users), "account") if users else "no account"
+    count = words(f"{told} there {'were' if len(users) > 1 else 'was'} seen")
+    said = "{named} signs in with a server of its own, whose refusals are not visible to us; {count}."
+    return phrase(said, named=named, count=count)
 
 
 def _report_line(each: dict[str, str]) -> Phrase:
@@ -178,8 +183,8 @@ def _report_line(each: dict[str, str]) -> Phrase:
 
 
 def _gap(each: dict[str, str]) -> Phrase:
-    name = words(each["what"][:1].upper() + each["what"][1:])
-    return phrase("{name}: {state}. {why}", name=name, state=words(each["state"]), why=Named("free", each["reason"]))
+    name = Named("word", each["what"][:1].upper() + each["what"][1:])
+    return phrase("{name}: {state}. {why}", name=name, state=words(each["state"]), why=Named("word", each["reason"]))
 
 
 def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:

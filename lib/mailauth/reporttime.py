@@ -39,6 +39,7 @@ def changes(held: Held, state: State) -> Changes:
         *_proofs(held),
         *_consents(held),
         *_doors(held),
+        *_policies(held),
         *_credentials(held),
     )
     since = at(earlier["made_at"]) if earlier else held.reading.before.made_at if held.reading.before else None
@@ -168,6 +169,30 @@ def _opened(held: Held) -> Iterator[tuple[str, str, str, str]]:
             yield *key, old[key], state
 
 
+def _policies(held: Held) -> Iterator[Change]:
+    """Yield what changed about the policies that stop passwords, and about the tenant's own switch."""
+    was, now = held.earlier("40-grant-mailboxes"), held.settings
+    old = was.get("settings") if was else None
+    if not old or not now:
+        return
+    if old["smtp_off"] != now["smtp_off"] and now["smtp_off"] is not None:
+        said = "off" if now["smtp_off"] else "on"
+        yield Change(
+            "setting", now["smtp_off"], words(f"SMTP AUTH is {said} for every mailbox that says nothing else.")
+        )
+    before = {each["id"]: each for each in old["access"] or ()}
+    for each in now["access"] or ():
+        other, name = before.get(each["id"]), Named("free", each["name"])
+        if other and other["state"] != each["state"]:
+            good = each["state"] == "enabled"
+            said = f"The policy “{{name}}” was {other['state']} and is {each['state']}."
+            yield Change("setting", good, phrase(said, name=name))
+        if other and other["excludes"] != each["excludes"]:
+            grown = each["excludes"] - other["excludes"]
+            said = f"The exclusions of “{{name}}” {'grew' if grown > 0 else 'shrank'} by {abs(grown):,}."
+            yield Change("setting", grown < 0, phrase(said, name=name))
+
+
 def _passwords(record: Record) -> Mapping[tuple[str, str], str]:
     return {
         (box["address"], door["protocol"]): door["state"]
@@ -206,7 +231,8 @@ def trend(held: Held, state: State, progress: Progress, *, undecided: int) -> Tr
     """
     days = tuple(_days(held))
     points = _points(held, state, undecided)
-    marks = tuple(sorted(_marks(held), key=lambda each: each.day))
+    first = days[0].day if days else held.now.date()
+    marks = tuple(sorted((each for each in _marks(held) if each.day >= first), key=lambda each: each.day))
     return Trend(_sentence(days, points), days, marks, points)
 
 
@@ -278,10 +304,26 @@ def _marks(held: Held) -> Iterator[Mark]:
             yield Mark(date.fromisoformat(day), "service", words(said))
     for receipt in held.reading.receipts:
         yield from _done(receipt)
+    yield from _accesses(held)
     for address, protocol, was, now in _opened(held):
         made = held.made_at("40-grant-mailboxes") or held.now
         said = f"{protocol.upper()} for {{who}} went from {was} to {now}, on this day or before"
         yield Mark(made.date(), "access", phrase(said, who=account(address)))
+
+
+def _accesses(held: Held) -> Iterator[Mark]:
+    """Yield the days on which a Conditional Access policy about passwords changed, as far as that was read."""
+    settings = held.settings
+    policies = {each["id"]: each for each in (settings["access"] if settings else ()) or ()}
+    days = {(each["id"], at(each["changed_at"]).date()): 0 for each in policies.values() if each["changed_at"]}
+    for each in (settings["changes"] if settings else ()) or ():
+        if each["policy"] in policies:
+            key = each["policy"], at(each["at"]).date()
+            days[key] = days.get(key, 0) + each["excluded"]
+    for (policy, day), excluded in days.items():
+        more = f", {counted(excluded, 'exclusion')} more" if excluded else ""
+        name = Named("free", policies[policy]["name"])
+        yield Mark(day, "access", phrase("Conditional Access “{name}” changed{more}", name=name, more=words(more)))
 
 
 def _done(receipt: Receipt) -> Iterator[Mark]:

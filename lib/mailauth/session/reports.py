@@ -4,15 +4,16 @@ It asks nobody. What lies in the folder is what notebooks left, of this run or a
 age. The decisions file is read as it stands, because owners and dates change between two looks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from .. import advice, decisions, evidence, report, reporting
 from ..coverage import Coverage
 from ..decisions import Decisions
-from ..errors import ConfigurationError, EvidenceError
+from ..errors import ConfigurationError, EvidenceError, MailauthError
 from ..plan import Receipt
 from ..report import Edition, Report
 from ..reportevidence import NOTEBOOKS, Read, Reading, read
@@ -24,6 +25,8 @@ __all__ = ["NOTEBOOK", "Reporting"]
 NOTEBOOK: Final = "90-tenant-report"
 
 _FINDS: Final = "10-find-basic-auth"
+_DAY: Final = timedelta(days=1)
+_LOCAL: Final = frozenset({"files", "smtp_report"})
 # A hundred times what a tenant of a hundred thousand accounts leaves.
 _LARGEST: Final = 512 * 1024 * 1024
 
@@ -34,15 +37,19 @@ class Reporting:
 
     Args:
         tenancy: The tenant, opened.
+        look: Reads the sign-ins so many days back and writes notebook 10's evidence; 0 for all there are.
     """
 
     tenancy: Tenancy
+    look: Callable[[int], object]
 
-    def gather(self, edition: Edition = "full") -> Report:
+    def gather(self, edition: Edition = "full", *, days: int = 0) -> Report:
         """Return the tenant's report from the evidence in its folder; what is broken or not there is named in it.
 
         Args:
             edition: ``full``, or ``shareable`` for the mapped report that `mailauth share` has put there.
+            days: How many days back to look where the sign-ins are read anew, 0 for all that each source holds; they
+                are where notebook 10 has not looked for a day, and all that there is to read lies on this machine.
 
         Raises:
             ConfigurationError: There is no such edition, or the report that lies there is not mapped.
@@ -50,12 +57,33 @@ class Reporting:
         """
         if edition not in ("full", "shareable"):
             raise ConfigurationError(f"edition: found {edition!r}; expected full or shareable.")
-        return self._mapped() if edition == "shareable" else reporting.report(self._reading())
+        if edition == "shareable":
+            return self._mapped()
+        lost = self._look_anew(days) if self._is_old() and self._is_local() else ()
+        return reporting.report(self._reading(lost))
 
     def keep(self, made: Report) -> Path:
         """Write notebook 90's evidence, the whole report, and return where it is."""
         record = report.record(self.tenancy.tenant, made)
         return store.write_evidence(self._evidence(NOTEBOOK), record)
+
+    def _is_old(self) -> bool:
+        """Whether notebook 10 has not looked for a day, or left nothing that counts."""
+        made = self._read(_FINDS).source.made_at
+        return made is None or self.tenancy.now() - made > _DAY
+
+    def _is_local(self) -> bool:
+        """Whether all that there is to read lies on this machine: reading it asks nobody, and takes seconds."""
+        kinds = {source.kind for source in self.tenancy.tenant.sources}
+        return bool(kinds) and kinds <= _LOCAL
+
+    def _look_anew(self, days: int) -> tuple[Coverage, ...]:
+        try:
+            self.look(days)
+        except MailauthError as error:
+            reason, remedy = error.message, error.remedy or "Run notebook 10."
+            return (Coverage("a look at the sign-ins anew", "unknown", "tenant", reason=reason, remedy=remedy),)
+        return ()
 
     def _mapped(self) -> Report:
         """Return the report that was mapped to pseudonyms; nothing else is looked at, for it would hold names."""
@@ -68,8 +96,8 @@ class Reporting:
             )
         return made
 
-    def _reading(self) -> Reading:
-        """Return what lies in the folder, read and checked."""
+    def _reading(self, more: tuple[Coverage, ...]) -> Reading:
+        """Return what lies in the folder, read and checked; *more* is what else was lost."""
         now, tenant = self.tenancy.now(), self.tenancy.tenant
         found = {name: self._read(name) for name in NOTEBOOKS}
         before = self._before()
@@ -82,7 +110,7 @@ class Reporting:
             now=now,
             held={name: each.record for name, each in found.items() if each.record is not None},
             sources=tuple(each.source for each in (*found.values(), before)),
-            lost=(*(each.lost for each in found.values() if each.lost), *lost, *wrong),
+            lost=(*(each.lost for each in found.values() if each.lost), *lost, *wrong, *more),
             earlier={name: each for name, each in earlier.items() if each is not None},
             first=self._first(mine) if before.record is None else None,
             before=_as_report(before),
