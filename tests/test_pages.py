@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mailauth.views import pages, scrubbing
+from mailauth.views.tables import Callout, Table
 from tests import views_invented as world
 
 VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
@@ -330,3 +331,19 @@ def test_the_pages_of_a_tenant_lead_to_each_other() -> None:
     page = pages.render(notebook, tenant="a", beside=("40-grant-mailboxes", "20-register-app"), here="20-register-app")
     assert '<span aria-current="page">20 register app</span> · <a href="40-grant-mailboxes.html">' in page
     assert 'class="beside"' not in pages.render(notebook, tenant="a", beside=("00-start",), here="00-start")
+
+
+def test_a_page_of_many_long_tables_stays_small_enough_for_a_mail() -> None:
+    rows = [(f"{n}@fabrikam.example", *["'" * 240] * 8) for n in range(200)]
+    table = Table([f"c{n}" for n in range(9)], rows, "Rows", limit=200)
+    data, metadata = table._repr_mimebundle_()
+    page = pages.render(_notebook(*(_code(_shown(dict(data), **metadata)) for _ in range(8))))
+    assert len(page.encode()) < 540_000
+    assert page.count("The page has room for") == 8
+    assert page.count("@<wbr>fabrikam.example") >= 24
+
+
+def test_a_name_of_thousands_of_letters_is_cut_in_a_sentence_too() -> None:
+    callout = Callout("attention", "W" * 5_000, (f"{'W' * 5_000} signed in.", "x " * 9_000), ("W" * 5_000,))
+    assert len(callout.html()) < 8_000
+    assert "W… signed in." in callout.html()

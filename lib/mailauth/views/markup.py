@@ -192,8 +192,14 @@ def html(cell: Cell) -> str:
 def said(words: Said) -> str:
     """Return a sentence's HTML; a name in it is isolated: its letters do not turn round what is beside it."""
     if isinstance(words, str):
-        return escape.html(words)
+        return escape.html(_LONGER.sub(r"\1…", shortened(words, _PARAGRAPH)))
     return "".join(_named(part) if isinstance(part, Named) else escape.html(part) for part in words.parts)
+
+
+# A name in the middle of a sentence may be a stranger's: thousands of letters without a blank. The longest address of
+# ours, for a consent, has fewer.
+_LONGER = re.compile(r"(\S{240})\S{360,}")
+_PARAGRAPH = 6_000  # characters; a page's own paragraphs have a tenth of that
 
 
 def _named(named: Named) -> str:

@@ -17,6 +17,7 @@ from mailauth import escape
 
 from . import outline
 from .figures import PLOTLY
+from .fitting import fitted
 from .frame import Page, filled
 from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
@@ -26,6 +27,12 @@ __all__ = ["HIDDEN", "render", "scrub"]
 
 HIDDEN = "notebook-only"
 """The tag of a cell that speaks to whoever runs the notebook and not to the page's reader."""
+
+# A page of 2.5 MB can be mailed; the chart library takes 2 MB of it.
+_ROOM = 470_000
+
+_PERSONAL = "names people and their sign-ins: pass it on only to those who need it for moving mail off passwords"
+_PSEUDONYMS = "names nobody: each name on it is a pseudonym, and only whoever made it can find out who is meant"
 
 _NEVER_SHOWN = frozenset({HIDDEN, "parameters", "injected-parameters", "remove-cell"})
 
@@ -41,6 +48,7 @@ def render(
     beside: Collection[str] = (),
     over: str = "",
     here: str = "",
+    pseudonyms: bool = False,
 ) -> str:
     """Return the page of an executed notebook.
 
@@ -53,6 +61,7 @@ def render(
         made_at: When the run began; without one, what papermill noted.
         beside: Names of the notebooks whose pages lie in the same folder; links to others become plain words.
         over: Where the page over all tenants lies, seen from this one; empty where there is none.
+        pseudonyms: Whether its names are pseudonyms; what is said of passing it on follows from that.
         here: This page's own name among those beside it: the page then leads to the others.
     """
     executed = _read(notebook)
@@ -62,7 +71,7 @@ def render(
     headings = outline.Outline(beside)
     shown = [cell for cell in node["cells"] if not _NEVER_SHOWN & set(cell["metadata"].get("tags", []))]
     lead = _stopped(node) + "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
-    body = "\n".join(_cell(cell, headings) for cell in shown)
+    body = fitted("\n".join(_cell(cell, headings) for cell in shown), room=_ROOM - len(lead.encode()))
     heading = title or headings.title or outline.first_title(node["cells"]) or "Report"
     page = Page(
         title=" · ".join(part for part in (tenant, heading, "practice" if rehearsal else "") if part),
@@ -75,7 +84,7 @@ def render(
         contents=headings.contents,
         parameters=Facts(given, "This run").html() if given else "",
         charts=_CHART in body,
-        personal="names people and their sign-ins",
+        personal=_PSEUDONYMS if pseudonyms else _PERSONAL,
         over=over,
         beside=_beside(beside, here),
     )

@@ -136,7 +136,12 @@ def _today(case: Case) -> tuple[Callout, ...]:
         return ()
     title = f"{counted(len(worst), 'account')} {'needs' if len(worst) == 1 else 'need'} somebody today"
     lines = [f"{one.title}: {sentences(one.evidence)[0]} {one.steps[0]}" for one in reversed(worst.values())]
-    return (Callout("attention", title, lines),)
+    more = len(lines) - _FIRST_ACCOUNTS
+    rest = [f"{counted(more, 'more account')}: see the first table below."] if more > 0 else []
+    return (Callout("attention", title, [*lines[:_FIRST_ACCOUNTS], *rest]),)
+
+
+_FIRST_ACCOUNTS = 8
 
 
 def _stopping(case: Case) -> Table | None:

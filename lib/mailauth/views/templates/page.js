@@ -104,7 +104,7 @@
       count.setAttribute("role", "status");
       bar.append(make("label", {}, "Filter rows ", field), count);
     }
-    bar.append(make("label", { className: "order" }, "Sort by ", choice));
+    if (rows.length > 5) bar.append(make("label", { className: "order" }, "Sort by ", choice));
     table.before(bar);
     table.after(more);
     draw();
