@@ -104,8 +104,8 @@ def test_what_is_urgent_is_shown_whether_or_not_anybody_looked() -> None:
 def test_nothing_seen_is_never_called_fine() -> None:
     empty = replace(FABRIKAM, urgent=(), stops=(), endings=(), actions=())
     words_shown = " ".join(map(seen, (page.attention(empty), page.stops(empty), page.next_steps(empty))))
-    assert "Nothing was seen in these records. What they do not hold stands under" in words_shown
-    assert "That proves nothing about what left no record." in words_shown
+    assert "Nothing was seen. What the records do not hold stands under" in words_shown
+    assert "Nothing was seen. That proves nothing about what left no record." in words_shown
     assert not re.search(r"\b(fine|safe|clean|all good|no risk)\b", words_shown, re.IGNORECASE)
 
 
@@ -226,3 +226,16 @@ def test_a_reason_that_stands_in_the_box_above_is_not_repeated_beside_the_step()
         "In the Entra admin center. Owner: open.",
         "Nobody has, and it stops in December. In the decisions file. Owner: M. Roy.",
     ]
+
+
+def test_why_nobody_could_look_stands_right_under_the_sentence() -> None:
+    state = replace(world.STATE, word="cannot know", also=(words("The permission was taken away."),), missing=())
+    said = seen(page.first_screen(replace(FABRIKAM, state=state)))
+    assert said.index("The permission was taken away.") < said.index("What to do next")
+    assert seen(page.first_screen(FABRIKAM)).index("Also: Microsoft's mail report") > said.index("What to do next")
+
+
+def test_nothing_seen_in_records_that_end_too_early_says_until_when_anybody_could_look() -> None:
+    early = replace(FABRIKAM.looked, last_look=date(2026, 11, 17))
+    said = seen(page.attention(replace(FABRIKAM, urgent=(), looked=early)))
+    assert "Nothing was seen up to 17 Nov 2026; nobody could look since." in said

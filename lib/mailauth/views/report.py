@@ -45,11 +45,13 @@ _VERDICTS: Final[dict[str, Tone]] = {"suspected_compromise": "bad", "password_kn
 
 def first_screen(report: Report) -> Headline:
     """Return what a manager reads first: the sentence, today, the dates, what to do, what stops, how far we looked."""
+    # Why nobody could look belongs to the sentence; what a second witness adds can wait for a line below.
+    blind = report.state.word == "cannot know"
     return Headline(
         state=report.state.word,
         sentence=report.state.sentence,
         reach=report.looked.lines or (words("Nobody has looked yet: notebook 10 reads the sign-in records."),),
-        also=tuple(filter(None, (joined(report.state.also, " "),))),
+        also=report.state.also if blind else (),
         today=_today(report),
         dates=_dates(report.endings),
         actions=tuple(map(_step, report.actions)),
@@ -119,6 +121,7 @@ def _lines(report: Report) -> list[tuple[str, Said]]:
     """Return the further sentences of the first screen, each under a bold word."""
     state = report.state
     said: list[tuple[str, Said]] = [
+        ("Also", joined(state.also, " ") if state.word != "cannot know" else Phrase()),
         ("Progress", report.progress.sentence),
         ("Proven", joined(state.proofs, " ")),
         ("Not proven yet", joined(state.missing, " ") if state.word != "exposed" else Phrase()),
@@ -201,8 +204,14 @@ def attention(report: Report) -> Table | Callout:
     rows = [_attention(group) for group in alike.values()]
     columns = ("Account", "What", "What was seen", "First steps", "Owner", "Last seen")
     caption = f"Needs somebody today ({window(report)})"
-    empty = "Nothing was seen in these records. What they do not hold stands under “How far did we look?”."
+    empty = f"{_nothing(report)} What the records do not hold stands under “How far did we look?”."
     return Table(columns, rows, caption, limit=200, empty=empty)
+
+
+def _nothing(report: Report) -> str:
+    """Return that nothing was seen, and until when somebody could have seen it."""
+    last = report.looked.last_look
+    return f"Nothing was seen up to {text(last)}; nobody could look since." if last else "Nothing was seen."
 
 
 def _attention(alike: Sequence[Urgent]) -> Sequence[Cell]:
@@ -237,7 +246,7 @@ def stops(report: Report) -> Table | Callout:
     ]
     columns = ("What stops", "Used for", "Seen", "Stops", "Decision", "Owner", "By", "Who says so, and why that day")
     caption = f"What stops ({window(report)})"
-    empty = "No sender was seen that a date of Microsoft's stops. That proves nothing about what left no record."
+    empty = f"{_nothing(report)} That proves nothing about what left no record."
     return Table(columns, rows, caption, limit=200, rest="tables/senders.csv", empty=empty)
 
 
@@ -396,6 +405,14 @@ _KINDS: Final[dict[str, str]] = {
 }
 
 
+_PSEUDONYMS: Final = (
+    "Each stands for one person, mailbox, network, place or app, and is the same wherever it is found, here and in the "
+    "files beside this page. Who is meant can be found out by whoever made this edition, and by nobody else."
+)
+
+
 def purpose(report: Report) -> Callout:
-    """Return why the page holds what it holds of people, and for how long."""
+    """Return why the page holds what it holds of people, and for how long; of pseudonyms, what they are."""
+    if report.edition == "shareable":
+        return Callout("info", "The names on this page are pseudonyms", (_PSEUDONYMS,))
     return Callout("info", "Why this page names people", (report.purpose,))
