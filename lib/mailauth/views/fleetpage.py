@@ -13,7 +13,7 @@ from typing import Protocol
 from mailauth import escape
 from mailauth.wording import counted
 
-from .frame import Page, filled
+from .frame import ONLY, Page, filled
 from .markup import Badge, Cell, Tone, html, shortened, text
 from .tables import Facts, state_badge
 
@@ -96,7 +96,7 @@ def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: 
             contents=(),
             parameters="",
             charts=False,
-            personal="says where tenants are open to strangers",
+            personal=f"says where tenants are open to strangers: {ONLY}",
             style=_rules(),
         )
     )

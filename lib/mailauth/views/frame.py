@@ -10,7 +10,10 @@ from importlib import resources
 
 from . import outline
 
-__all__ = ["Page", "filled"]
+__all__ = ["ONLY", "Page", "filled"]
+
+ONLY = "pass it on only to those who need it for moving mail off passwords"
+"""To whom a page may go that holds names."""
 
 
 @dataclass(frozen=True)

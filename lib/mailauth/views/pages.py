@@ -18,7 +18,7 @@ from mailauth import escape
 from . import outline
 from .figures import PLOTLY
 from .fitting import fitted
-from .frame import Page, filled
+from .frame import ONLY, Page, filled
 from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
 from .tables import Callout, Facts
@@ -31,7 +31,7 @@ HIDDEN = "notebook-only"
 # A page of 2.5 MB can be mailed; the chart library takes 2 MB of it.
 _ROOM = 470_000
 
-_PERSONAL = "names people and their sign-ins: pass it on only to those who need it for moving mail off passwords"
+_PERSONAL = f"names people and their sign-ins: {ONLY}"
 _PSEUDONYMS = "names nobody: each name on it is a pseudonym, and only whoever made it can find out who is meant"
 
 _NEVER_SHOWN = frozenset({HIDDEN, "parameters", "injected-parameters", "remove-cell"})

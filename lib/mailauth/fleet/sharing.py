@@ -1,0 +1,231 @@
+"""The edition for others: pages, evidence and tables of tenants with pseudonyms in the place of names.
+
+A tenant's evidence is mapped field by field, and its page is drawn by notebook 90 from the mapped record alone, in a
+process that has never seen a name: it gets a tenants file and a folder with nothing but pseudonyms in them. Only HTML,
+JSON and CSV are written.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from mailauth import editions, evidence, tables, warm
+from mailauth.errors import EvidenceError, MailauthError
+from mailauth.pseudonyms import Pseudonyms
+from mailauth.services import sharing, store
+from mailauth.views import pages
+
+from . import outcomes
+from .jobs import Job
+
+__all__ = ["FOLDER", "PAGE", "Meant", "forget", "lookup", "ready", "share"]
+
+FOLDER: Final = "shareable"
+"""Where the edition lies in the folder of all reports, unless somebody says otherwise."""
+
+PAGE: Final = "90-tenant-report"
+"""The notebook whose evidence is the whole report, and which draws the page."""
+
+_TENANTS: Final = """# Made for one page: the tenant's name is a pseudonym, and nothing is asked.
+tenants:
+  - name: {name}
+    tenant_id: {name}.example
+"""
+# A file of another name is none of ours, and its name may be anybody's.
+_NOTEBOOKS: Final = (
+    *("00-start", "10-find-basic-auth", "20-register-app", "30-consent", "40-grant-mailboxes", "50-prove-mail-oauth"),
+    *("60-close-basic", "80-diagnose", PAGE),
+)
+_LIMIT_S: Final = 10 * 60
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What a pseudonym stands for.
+
+    Args:
+        kind: Of what kind it is.
+        value: The value, as a record holds it. Hostile text.
+        tenant: Whose record that is.
+        place: Where in it.
+    """
+
+    kind: str
+    value: str
+    tenant: str
+    place: str
+
+
+def ready(out: Path) -> tuple[str, ...]:
+    """Return the tenants under *out* that have a report."""
+    return tuple(sorted(path.parents[1].name for path in out.glob(f"*/evidence/{PAGE}.json")))
+
+
+def share(
+    out: Path, tenants: Sequence[str], names: Pseudonyms, to: Path, *, project: Path, say: Callable[[str], None]
+) -> list[Path]:
+    """Write the edition for others and return each tenant's page, in the order of *tenants*.
+
+    Args:
+        out: The folder of all reports.
+        tenants: Whose reports.
+        names: The pseudonyms.
+        to: Where the edition goes, a folder for each tenant by its pseudonym; with several tenants, a page over them.
+        project: The folder that holds ``notebooks``.
+        say: Where a line goes when a tenant is done.
+
+    Raises:
+        MailauthError: A tenant has no report, or its page could not be drawn; nothing was written.
+    """
+    with sharing.begun(), sharing.staged(to) as stage:
+        before, rows = outcomes.recall(to), []
+        indexed = len({*before, *(names.name("tenant", tenant) for tenant in tenants)}) > 1
+        for number, tenant in enumerate(tenants, 1):
+            name = names.name("tenant", tenant)
+            _write(stage / name, _files(_mapped(out, tenant, names), name, project, indexed=indexed))
+            rows.append(_row(stage, name))
+            say(f"{tenant}: {name} ({number} of {len(tenants)})")
+        known = {**before, **{row.tenant: row for row in rows}}
+        if indexed:
+            outcomes.draw(stage, [known[name] for name in sorted(known)])
+    return [to / row.page for row in rows]
+
+
+def _mapped(out: Path, tenant: str, names: Pseudonyms) -> dict[str, dict[str, Any]]:
+    with store.lock(tenant):
+        held = sharing.records(out / tenant)
+    if PAGE not in held:
+        raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
+    return {notebook: _edition(record, names) for notebook, record in held.items() if notebook in _NOTEBOOKS}
+
+
+def _edition(record: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
+    schema, made = evidence.schema(_kind(record)), dict(record)
+    evidence.check(_kind(record), made)
+    mapped = editions.shareable(made, schema, names)
+    evidence.check(_kind(record), mapped)
+    return mapped
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    """Return the name of a record's schema."""
+    parts = str(record.get("schema", "")).split("/")
+    if len(parts) != 3:
+        raise EvidenceError("a record names no schema.")
+    return parts[1]
+
+
+_File = tuple[str, str | bytes | Mapping[str, Any]]
+
+
+def _files(mapped: Mapping[str, dict[str, Any]], name: str, project: Path, *, indexed: bool) -> Iterator[_File]:
+    """Yield what is written of a tenant, each file by its path."""
+    for notebook, record in mapped.items():
+        yield f"evidence/{notebook}.json", record
+        for table, content in tables.of(record).items():
+            yield f"tables/{table}.csv", content
+    yield "index.html", _page(mapped[PAGE], name, project, indexed=indexed)
+
+
+def _write(folder: Path, files: Iterator[_File]) -> None:
+    for path, content in files:
+        match content:
+            case str():
+                store.write_text(folder / path, content)
+            case bytes():
+                store.write_bytes(folder / path, content)
+            case _:
+                store.write_evidence(folder / path, content)
+
+
+def _row(stage: Path, name: str) -> outcomes.Outcome:
+    record = sharing.records(stage / name)[PAGE]
+    job = Job(tenant=name, config="", out=str(stage), project="", rehearsal=bool(record["rehearsal"]))
+    return outcomes.of(job, {})
+
+
+def _page(record: Mapping[str, Any], name: str, project: Path, *, indexed: bool) -> str:
+    """Return the page that notebook 90 draws of a mapped record; where others are beside it, it leads to them."""
+    with tempfile.TemporaryDirectory(prefix="mailauth-") as folder:
+        config = store.write_text(Path(folder, "tenants.yaml"), _TENANTS.format(name=name))
+        store.write_evidence(Path(folder, name, "evidence", f"{PAGE}.json"), record)
+        node = _executed(project / "notebooks" / f"{PAGE}.ipynb", Path(folder), config, name)
+    made_at = datetime.fromisoformat(record["made_at"])
+    return pages.render(
+        node,
+        tenant=name,
+        rehearsal=bool(record["rehearsal"]),
+        made_at=made_at,
+        over="../index.html" if indexed else "",
+        pseudonyms=True,
+    )
+
+
+def _executed(notebook: Path, folder: Path, config: Path, name: str) -> Any:
+    """Return the notebook as it ran, without what it was told."""
+    import papermill
+
+    nbformat: Any = import_module("nbformat")
+    target = folder / "executed.ipynb"
+    told = {"tenant": name, "config": str(config), "out": str(folder), "edition": editions.EDITION}
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(target),
+            parameters=told,
+            engine_name=warm.ENGINE,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            cwd=str(notebook.parent),
+            execution_timeout=_LIMIT_S,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise MailauthError(f"{name}: its page could not be drawn: {error.ename}: {error.evalue}") from None
+    node = nbformat.read(str(target), as_version=4)
+    node["metadata"].get("papermill", {})["parameters"] = {}
+    return node
+
+
+def lookup(out: Path, pseudonym: str, names: Pseudonyms) -> list[Meant]:
+    """Return what a pseudonym stands for, found again in the owner's own evidence; each value once.
+
+    Args:
+        out: The folder of all reports.
+        pseudonym: A name as a page shows it, or the mailbox or the domain of an address.
+        names: The pseudonyms of the key it was made with.
+    """
+    found: dict[tuple[str, str], Meant] = {}
+    asked: set[tuple[str, str]] = set()
+    for tenant, record in _all(out):
+        for leaf in editions.leaves(record, evidence.schema(_kind(record))):
+            if (leaf.kind, leaf.value) not in asked:
+                asked.add((leaf.kind, leaf.value))
+                if names.meant(pseudonym.strip(), leaf.kind, leaf.value):
+                    found[leaf.kind, leaf.value] = Meant(leaf.kind, leaf.value, tenant, leaf.path)
+    return list(found.values())
+
+
+def forget(out: Path, tenant: str) -> tuple[Path, ...]:
+    """Remove a tenant's edition for others from where it lies by default, and return what is gone."""
+    folder = out / FOLDER
+    if not folder.is_dir():
+        return ()
+    name = Pseudonyms(sharing.key()).name("tenant", tenant)
+    with sharing.begun():
+        gone = sharing.removed(folder / name)
+        if gone and (folder / outcomes.FLEET).exists():
+            known = outcomes.recall(folder)
+            outcomes.draw(folder, [known[name] for name in sorted(known)])
+    return gone
+
+
+def _all(out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for folder in sorted(path for path in out.glob("*") if (path / "evidence").is_dir()):
+        for record in (*sharing.records(folder).values(), *sharing.past(folder)):
+            if "edition" not in record:
+                yield folder.name, record
