@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_args
 import click
 
 from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, tenants
-from .errors import MailauthError
+from .errors import HeldError, MailauthError, UnreachableError
 from .guids import is_guid
 from .plan import Plan, Receipt
 from .services import children, pasting, store
@@ -24,7 +24,7 @@ from .views import scripts as script_views
 
 __all__ = ["main"]
 
-_FAIL_ON = ("basic", "attention", "unknown")
+_FAIL_ON = ("basic", "attention", "expiring", "unproven", "unknown")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -53,7 +53,12 @@ def main() -> NoReturn:
 @click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
 @click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
 @click.option("--notebooks", default=",".join(fleet.NOTEBOOKS), show_default=True, help="Which ones, with commas.")
-@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages go.")
+@click.option(
+    "--out",
+    default="reports",
+    show_default=True,
+    help="Where pages go: a folder, or an address as s3://bucket/reports.",
+)
 @click.option(
     "--days",
     default=0,
@@ -91,17 +96,19 @@ def report(
     path = tenants.locate(config, Path.cwd())
     configuration = tenants.load(path)
     wanted = dict.fromkeys(names or configuration.names)
-    selected = _shard([configuration.tenant(name) for name in wanted], shard)
+    first, count = _shard(shard)
+    selected = [configuration.tenant(name) for name in wanted][first - 1 :: count]
     if not selected:
         click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
         return 0
-    target = Path(out).resolve()
-    indexed = len({*fleet.recall(target), *(tenant.name for tenant in selected)}) > 1
+    place = fleet.Place(out)
+    place.begin(tenant.name for tenant in selected)
+    indexed = bool(shard) or len({*fleet.recall(place.folder), *(tenant.name for tenant in selected)}) > 1
     plan = [
         fleet.Job(
             tenant=tenant.name,
             config=str(path),
-            out=str(target),
+            out=str(place.folder),
             project=str(project),
             notebooks=chosen,
             rehearsal=tenant.cloud.rehearsal,
@@ -113,13 +120,37 @@ def report(
         for tenant in selected
     ]
     workers = jobs or min(len(plan), os.cpu_count() or 1)
-    outcomes = fleet.run(plan, workers=workers, say=_say, limit_s=limit * 60 or None, resume=resume)
+    also = fleet.shard_file(first, count) if shard else ""
+    try:
+        outcomes = fleet.run(
+            plan, workers=workers, say=_say, limit_s=limit * 60 or None, resume=resume, also=also, ended=place.ended
+        )
+        place.end(shard=also)
+    except (HeldError, UnreachableError) as error:
+        _say(f"mailauth: {error}")
+        return 1
+    if place.elsewhere and shard:
+        _say(f"When every shard is done, `mailauth index {place.shown}` writes the page over all of them.")
+        click.echo(place.shown)
+        return _status(outcomes, wanted_findings)
     alone = len(outcomes) == 1 and bool(outcomes[0].page)
-    shown = target / (outcomes[0].page if alone else "index.html")
-    click.echo(str(shown))
-    if not no_open and sys.stdout.isatty() and _has_display():
-        webbrowser.open(shown.as_uri())
+    page = outcomes[0].page if alone else "index.html"
+    click.echo(f"{place.shown}/{page}" if place.elsewhere else str(place.folder / page))
+    if not no_open and not place.elsewhere and sys.stdout.isatty() and _has_display():
+        webbrowser.open((place.folder / page).as_uri())
     return _status(outcomes, wanted_findings)
+
+
+@commands.command()
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option("--out", default="", metavar="ADDRESS", help="Where the page goes; without it, the first ADDRESS.")
+@click.option("--fail-on", default="", help=f"End with 1 on a finding; any of: {', '.join(_FAIL_ON)}.")
+def index(addresses: tuple[str, ...], out: str, fail_on: str) -> int:
+    """Write one page and one fleet.json over what shards left, each at its ADDRESS or all at one."""
+    wanted_findings = _listed(fail_on, "--fail-on", _FAIL_ON)
+    rows, page = fleet.join(addresses, out or addresses[0])
+    click.echo(page)
+    return _status(rows, wanted_findings)
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})
@@ -571,20 +602,21 @@ def _notebooks(project: Path) -> list[str]:
     return sorted(path.stem for path in (project / "notebooks").glob("*.ipynb"))
 
 
-def _shard(items: list[tenants.Tenant], shard: str) -> list[tenants.Tenant]:
-    if not shard:
-        return items
-    first, _, count = shard.partition("/")
+def _shard(shard: str) -> tuple[int, int]:
+    """Return which one of how many; all of it without a shard."""
+    first, _, count = (shard or "1/1").partition("/")
     if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
         raise click.UsageError(f"--shard: found {shard!r}; expected I/N with 1 <= I <= N, such as 3/8.")
-    return items[int(first) - 1 :: int(count)]
+    return int(first), int(count)
 
 
-def _status(outcomes: list[fleet.Outcome], wanted: tuple[str, ...]) -> int:
+def _status(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> int:
     unassessed = any(outcome.blind or not outcome.assessed for outcome in outcomes)
     found = {
         "basic": any(outcome.senders or outcome.certificates for outcome in outcomes),
         "attention": any(outcome.attention for outcome in outcomes),
+        "expiring": any(outcome.expiring for outcome in outcomes),
+        "unproven": any(outcome.unproven for outcome in outcomes),
         "unknown": any(outcome.state == "cannot know" for outcome in outcomes),
     }
     return int(unassessed or any(found[name] for name in wanted))

@@ -21,6 +21,7 @@ from .jobs import FRONT, NOTEBOOKS, Job
 from .journal import Journal
 from .outcomes import FLEET, Outcome, draw, read, recall, remember
 from .pace import Pace
+from .publishing import Place, join, shard_file
 from .record import Record, name_of
 from .workers import COMMAND, Answer, Worker, close
 from .working import work
@@ -33,11 +34,14 @@ __all__ = [
     "Job",
     "Outcome",
     "Patience",
+    "Place",
     "draw",
+    "join",
     "read",
     "recall",
     "remember",
     "run",
+    "shard_file",
     "work",
 ]
 

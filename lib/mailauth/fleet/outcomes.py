@@ -136,9 +136,8 @@ def _of_report(nothing: Outcome, record: Mapping[str, Any]) -> Outcome:
     """Return what notebook 90 made of all there is."""
     data = record["data"]
     found = data["summary"]
-    numbers = ("senders", "certificates", "attention", "undecided", "overdue", "expiring", "unproven")
     coming = [each for each in data["endings"] if each["senders"] and not each["passed"]]
-    ending = coming[0] if coming else {"when": "", "title": "", "day": None, "senders": 0}
+    ending: dict[str, Any] = coming[0] if coming else {"title": "", "day": None, "senders": 0}
     return replace(
         nothing,
         state=found["word"],
@@ -150,7 +149,13 @@ def _of_report(nothing: Outcome, record: Mapping[str, Any]) -> Outcome:
         ends=ending["day"] or "",
         read_until=_latest(record["coverage"]),
         made_at=record["made_at"],
-        **{name: int(found[name]) for name in numbers},
+        senders=found["senders"],
+        certificates=found["certificates"],
+        attention=found["attention"],
+        undecided=found["undecided"],
+        overdue=found["overdue"],
+        expiring=found["expiring"],
+        unproven=found["unproven"],
     )
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "retire",
     "run_folder",
     "sign_in_file",
+    "staging_dir",
     "sweep",
     "write_bytes",
     "write_evidence",
@@ -45,6 +46,7 @@ _DIRECTORY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 _REPORT = re.compile(r"\d\d-[a-z0-9-]+\.(html|ipynb|json)")
 # No directory id begins with a dot.
 _RUN = ".run"
+_STAGING = "staging"
 _PART = ".part"
 # Writing a file takes a moment; what is older than this was left by a process that is gone.
 _PART_S = 60.0
@@ -93,6 +95,11 @@ def run_folder(tenant: str, *, afresh: bool) -> Path:
     if afresh and folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
     return private_folder(folder)
+
+
+def staging_dir(name: str) -> Path:
+    """Return the folder in which reports are made that go somewhere else; made if need be."""
+    return private_folder(home() / _STAGING / name)
 
 
 def sign_in_file(tenant: str, tenant_id: str = "") -> Path:
@@ -228,16 +235,18 @@ def forget(tenant: str, *, reports: Path | None = None, cache_only: bool = False
 
     Args:
         tenant: Its name in the tenants file.
-        reports: The folder of all reports, to remove the tenant's there too. A folder of that name which
-            holds no report is left alone: it is somebody else's.
+        reports: The folder of all reports, to remove the tenant's there too, and what was made on this machine for
+            an address. A folder of that name which holds no report is left alone: it is somebody else's.
         cache_only: Only what can be made again from the logs; the archive of fetched sign-ins stays.
 
     Raises:
         MailauthError: The name is none, a run of the tenant is under way, or a folder cannot be removed.
     """
     wanted = sorted(_all_kept(tenant).glob("*/cache")) if cache_only else [_all_kept(tenant)]
-    if reports is not None and _holds_reports(reports / tenant):
-        wanted.append(reports / tenant)
+    if reports is not None:
+        # What went somewhere else was made here.
+        places = [reports, *sorted((home() / _STAGING).glob("*"))]
+        wanted += [place / tenant for place in places if _holds_reports(place / tenant)]
     with lock(tenant):
         return tuple(folder for folder in wanted if _remove(folder))
 
