@@ -13,9 +13,11 @@ import click
 
 from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, tenants
 from .errors import HeldError, MailauthError, UnreachableError
+from .fleet import sharing as editing
 from .guids import is_guid
 from .plan import Plan, Receipt
-from .services import children, pasting, store
+from .pseudonyms import Pseudonyms
+from .services import children, pasting, sharing, store
 from .session import roads as leading
 from .tenants import PersonKind
 from .views import changing, consenting, diagnosing, proving, registering
@@ -557,6 +559,46 @@ def show_roads(config: str, names: tuple[str, ...], written: bool) -> int:
     return int(not all(way.ready for way in found) or checks.worst(common) != "ok")
 
 
+@commands.command()
+@click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
+@click.option(
+    "--to", default="", type=click.Path(file_okay=False), help="Where the edition goes; OUT/shareable without."
+)
+@click.option("--lookup", default="", metavar="PSEUDONYM", help="Say who is meant, and write nothing.")
+@click.option("--new-key", is_flag=True, help="Give other names from now on; the old ones can be looked up no longer.")
+def share(names: tuple[str, ...], out: str, to: str, lookup: str, new_key: bool) -> int:
+    """Make the edition of reports that can be sent to anyone: pseudonyms in place of people, addresses and networks.
+
+    The names come from a key that stays on this machine, so they are the same in every page, table and file, today and
+    next year, and --lookup finds who is meant from the reports that lie here. Ends with 1 where nobody is found.
+    """
+    if lookup and (new_key or names or to):
+        raise click.UsageError("--lookup goes with --out alone.")
+    reports = Path(out).resolve()
+    if lookup:
+        return _look_up(reports, lookup, Pseudonyms(sharing.key()))
+    chosen = tuple(dict.fromkeys(names)) or editing.ready(reports)
+    if not chosen:
+        raise MailauthError(
+            f"No report lies under {out}.", remedy="Run `mailauth report` first, or name its folder with --out."
+        )
+    target = Path(to).resolve() if to else reports / editing.FOLDER
+    pseudonyms = Pseudonyms(sharing.key(afresh=new_key))
+    shared = editing.share(reports, chosen, pseudonyms, target, project=session.project(), say=_say)
+    click.echo(str(shared[0] if len(shared) == 1 else target / "index.html"))
+    return 0
+
+
+def _look_up(reports: Path, pseudonym: str, names: Pseudonyms) -> int:
+    found = editing.lookup(reports, pseudonym, names)
+    for each in found:
+        click.echo(f"{escape.line(each.value)}: {each.kind}, in {each.tenant}'s {each.place}")
+    if not found:
+        click.echo("Nobody in these reports has that name, or another key gave it.", err=True)
+    return int(not found)
+
+
 def _folder_of(receipt: Path) -> Path:
     """Return the tenant's folder that a receipt lies in: the receipt of the undo goes beside it."""
     return receipt.parent.parent if receipt.parent.name == "receipts" else receipt.parent
@@ -574,6 +616,8 @@ def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
     """
     reports = Path(out).resolve()
     removed = store.forget(tenant, reports=None if keep_reports or cache_only else reports, cache_only=cache_only)
+    if not (keep_reports or cache_only):
+        removed += editing.forget(reports, tenant)
     for path in removed:
         click.echo(f"removed {path}")
     if not removed:
