@@ -438,7 +438,7 @@ def _add(found: dict[str, Known], group: Group, seen: datetime) -> None:
 
 
 def _now(held: Held, each: Known, group: Group | None) -> Literal["sends", "proven", "oauth", "other road", "quiet"]:
-    if held.found is None or held.found["last_look"]:
+    if held.found is None or held.found["state"]["word"] == "cannot know" or held.found["last_look"]:
         return each.now  # Who did not look cannot say that it stopped.
     if group and ends(group):
         return "sends"

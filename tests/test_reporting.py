@@ -1,0 +1,485 @@
+"""A tenant's report from its evidence: what it says, in what order, and that it never says more than was seen."""
+
+import copy
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailauth import evidence, report, reporting
+from mailauth.errors import EvidenceError
+from mailauth.phrases import Named
+from mailauth.plan import Entry, Receipt
+from mailauth.report import Report
+from mailauth.reportevidence import read
+from mailauth.tenants import Defaults
+from tests import planned
+from tests.case_invented import NOW, SCANNER, TENANT, case, decided, mail
+from tests.case_invented import report as mail_report
+from tests.readings import (
+    WITH_APP,
+    attempt,
+    consents,
+    grants,
+    moved,
+    phrases_of,
+    proofs,
+    reading,
+    registration,
+    stamped,
+)
+
+DAILY = [mail(ago=ago) for ago in range(1, 20)]
+DORA = mail("dora@woodgrove.example", network="192.0.2.66", country="BR", ago=2, risk="high")
+PHONES = [
+    mail(f"{name}@woodgrove.example", client_app="Exchange ActiveSync", step="certificate", ago=3) for name in "abc"
+]
+
+
+def made(*args: Any, **more: Any) -> Report:
+    return reporting.report(reading(*args, **more))
+
+
+def closed(**more: Any) -> dict[str, Any]:
+    """Return everything that it takes to be closed; *more* replaces a part."""
+    held = {"40": grants(), "50": proofs(), **more.pop("held", {})}
+    return {"of": moved(), "tenant": WITH_APP, "held": held, **more}
+
+
+def said(phrases: Any) -> list[str]:
+    return [each.plain() for each in phrases]
+
+
+# The state.
+
+
+def test_the_first_sentence_names_the_tenant_what_stops_and_who_needs_somebody() -> None:
+    state = made(case([*DAILY, DORA])).state
+
+    assert state.word == "exposed"
+    assert state.sentence.parts[0] == Named("tenant", "woodgrove")
+    assert state.sentence.plain() == (
+        "woodgrove: One sender will stop sending mail when Microsoft switches off password sign-in at the end of "
+        "December 2026. One account needs attention today."
+    )
+
+
+def test_without_evidence_nothing_can_be_known_and_nothing_reads_as_fine() -> None:
+    found = made(tenant=WITH_APP)
+
+    assert found.state.word == "cannot know"
+    assert found.state.sentence.plain() == ("woodgrove: nobody has looked yet: notebook 10 has left no evidence here.")
+    assert (found.summary.coverage, found.summary.unproven, found.stops) == ("unknown", 1, ())
+    assert {each.registration.word for each in found.apps} == {"not looked at"}
+    assert [each.known for each in found.answers if each.number in (1, 4, 8)] == ["cannot know"] * 3
+    assert found.actions[0].kind == "look"
+
+
+def test_a_look_that_is_old_cannot_speak_of_today_and_says_what_the_last_one_showed() -> None:
+    found = made(stamped(evidence.findings(case(DAILY)), NOW - timedelta(days=8)))
+
+    assert found.state.word == "cannot know"
+    assert found.state.sentence.plain() == (
+        "woodgrove: we have not looked since 15 November 2026, more than 7 days ago. The last good look "
+        "(23 November 2026) showed 1 password sender."
+    )
+
+
+def test_a_compromise_outranks_that_nobody_has_looked_lately() -> None:
+    found = made(stamped(evidence.findings(case([*DAILY, DORA])), NOW - timedelta(days=8)))
+
+    assert found.state.word == "exposed"
+    assert any("we have not looked since" in each for each in said(found.state.also))
+
+
+def test_a_sender_that_only_the_mail_report_knows_keeps_a_quiet_tenant_exposed() -> None:
+    found = made(case([], [mail_report("reception@woodgrove.example Basic 3")]))
+
+    assert found.state.word == "exposed"
+    assert found.state.sentence.plain().startswith("woodgrove: 1 address sent mail with a password")
+    assert [(each.kind, each.accounts) for each in found.stops] == [("reported", ("reception@woodgrove.example",))]
+
+
+def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven() -> None:
+    found = made(**closed())
+
+    assert (found.state.word, found.state.missing) == ("closed", ())
+    assert found.state.sentence.plain() == (
+        "woodgrove: closed. No password sender in 30 days; passwords are refused (tested 23 November 2026 on "
+        "scanner@woodgrove.example). 1 of 1 sender proven or on another road, which a person decided."
+    )
+    assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]
+
+
+def _changed(at: datetime) -> Receipt:
+    step = planned.full_access(SCANNER)
+    return Receipt(planned.plan(step), (Entry(step.id, "done", at),), where="r")
+
+
+def _without(record: dict[str, Any], **data: Any) -> dict[str, Any]:
+    return {**record, "data": {**record["data"], **data}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        pytest.param({"held": {"50": proofs(door="")}}, "No password was tried on the wire", id="no door test"),
+        pytest.param({"held": {"50": proofs(door="open")}}, "A password still opened SMTP", id="an open door"),
+        pytest.param({"held": {"50": proofs(door="unknown")}}, "The door test says too little", id="an unclear test"),
+        pytest.param({"held": {"40": grants("open")}}, "SMTP AUTH lets a password in", id="a switch that is on"),
+        pytest.param({"held": {"50": proofs(attempt("refused"))}}, "OAuth was seen and not proven", id="no proof"),
+        pytest.param(
+            {"receipts": (_changed(NOW - timedelta(minutes=5)),)}, "OAuth was seen and not proven", id="a later change"
+        ),
+        pytest.param(
+            {"receipts": (_changed(NOW - timedelta(hours=9)),)}, "too early after a change", id="remembered passwords"
+        ),
+        pytest.param(
+            {"of": _without(moved(), missing_days=["2026-11-02"])}, "1 day of the records is missing", id="a gap"
+        ),
+    ],
+)
+def test_it_is_only_quiet_where_one_of_them_is_missing(changes: dict[str, Any], complaint: str) -> None:
+    state = made(**closed(**changes)).state
+
+    assert state.word == "quiet"
+    assert any(complaint in each for each in said(state.missing)), said(state.missing)
+    assert "quiet, not proven" in state.sentence.plain()
+
+
+def test_a_sender_on_a_road_that_a_person_decided_needs_no_token() -> None:
+    record = moved()
+    record["data"]["groups"][0]["oauth_days"] = 0
+    own = decided(f"senders: [{{user: {SCANNER}, action: retire, owner: Mei}}]")
+
+    without = made(**closed(of=record))
+    found = made(**closed(of=record, decided=own))
+
+    assert (without.state.word, without.progress.known[0].now) == ("quiet", "quiet")
+    assert (found.state.word, found.progress.known[0].now) == ("closed", "other road")
+
+
+# What cannot wait, what stops, what to do.
+
+
+def test_what_cannot_wait_stands_apart_from_what_stops_and_comes_first() -> None:
+    found = made(case([*DAILY, DORA]))
+
+    assert [each.account for each in found.urgent] == ["dora@woodgrove.example"]
+    assert all("dora" not in name for each in found.stops for name in each.accounts)
+    assert "signed in 2 times by SMTP AUTH from 192.0.2.66 (BR, AS64500)" in found.urgent[0].evidence.plain()
+    assert found.actions[0].title.plain() == "Reset the password of dora@woodgrove.example and revoke the sessions"
+    assert found.summary.attention == 1
+
+
+def test_a_row_is_open_until_a_decision_an_owner_and_a_date_stand_in_the_file() -> None:
+    own = f"senders: [{{user: {SCANNER}, action: relay, owner: J. Ward, due: 2026-12-04}}]"
+    (unread,) = made(case(DAILY)).stops
+    (row,) = made(case(DAILY), decided=decided(own)).stops
+
+    assert unread.open
+    assert unread.decision.plain().startswith("open: ")
+    assert not row.open
+    assert (row.decision.plain(), row.owner, row.due) == ("Local relay or OAuth proxy", "J. Ward", date(2026, 12, 4))
+    assert row.witness.plain() == "sign-in records, 24 October 2026 to 23 November 2026"
+
+
+def test_phones_that_share_a_decision_are_one_row() -> None:
+    own = "senders: [{user: c@woodgrove.example, owner: M. Roy}]"
+    rows = made(case(PHONES), decided=decided(own)).stops
+
+    assert [(row.kind, row.accounts, row.owner) for row in rows] == [
+        ("certificate", ("a@woodgrove.example", "b@woodgrove.example"), ""),
+        ("certificate", ("c@woodgrove.example",), "M. Roy"),
+    ]
+    assert rows[0].what.plain() == "Phones with certificates, 2 accounts"
+
+
+def _frozen(first: date, last: date) -> Any:
+    return replace(WITH_APP, defaults=Defaults(freeze=(first, last)))
+
+
+def test_what_changes_the_tenant_waits_for_the_end_of_a_change_freeze_and_asking_does_not() -> None:
+    held = {"20": registration(NOW + timedelta(days=3))}
+    free = made(case(DAILY), tenant=WITH_APP, held=held).actions
+    frozen = made(case(DAILY), tenant=_frozen(date(2026, 11, 20), date(2026, 12, 1)), held=held).actions
+
+    assert [each.kind for each in free] == ["credential", "decide", "prove"]
+    assert [each.kind for each in frozen] == ["decide", "prove", "credential"]
+    assert frozen[-1].when.plain() == (
+        "after the change freeze, which ends on 1 December 2026, unless the change is let through"
+    )
+
+
+def test_the_first_notebook_that_is_not_in_order_is_the_next_step() -> None:
+    held = {"30": consents(("relay: SMTP for people", "wrong", "SMTP.Send is not granted"))}
+    actions = made(case(DAILY), tenant=WITH_APP, held=held).actions
+
+    move = next(each for each in actions if each.kind == "move")
+    assert move.notebook == "30-consent"
+    assert move.title.plain() == "Give the consent that is missing (relay)"
+
+
+# Apps and credentials.
+
+
+def test_what_a_notebook_says_of_an_app_stands_with_the_moment_it_looked() -> None:
+    held = {"30": consents(("relay: SMTP for people", "wrong", "SMTP.Send is not granted")), "50": proofs()}
+    (app,) = made(case(DAILY), tenant=WITH_APP, held=held).apps
+
+    assert (app.registration.word, app.consent.word, app.grants.word, app.proof.word) == (
+        *("not looked at", "wrong", "not looked at", "ok"),
+    )
+    assert app.consent.made_at == NOW - timedelta(hours=1)
+    assert app.consent.said[0].plain() == "relay: SMTP for people: SMTP.Send is not granted"
+
+
+def test_a_proof_from_before_a_change_proves_nothing_any_more() -> None:
+    held, later = {"50": proofs()}, _changed(NOW - timedelta(minutes=5))
+    found = made(case(DAILY), tenant=WITH_APP, held=held, receipts=(later,))
+
+    assert [each.stale for each in found.mailboxes[0].tried] == [True]
+    assert (found.mailboxes[0].unproven, found.apps[0].proof.word) == (("smtp",), "wrong")
+    assert (found.summary.proven, found.summary.unproven) == (0, 1)
+
+
+def test_credentials_stand_by_the_day_they_end() -> None:
+    ends = (None, NOW + timedelta(days=400), NOW + timedelta(days=29), NOW - timedelta(days=6))
+    found = made(case(DAILY), tenant=WITH_APP, held={"20": registration(*ends)})
+
+    assert [(each.word, each.days) for each in found.credentials] == [
+        ("ended", -6),
+        ("ending", 29),
+        ("runs", 400),
+        ("does not end", None),
+    ]
+    assert (found.summary.expiring, found.summary.next_expiry) == (2, NOW - timedelta(days=6))
+
+
+def test_what_an_app_can_open_says_how_to_take_it_away() -> None:
+    told = {"mailbox": "every mailbox", "right": "IMAP.AccessAsApp", "by": "consent", "wanted": False}
+    one = {"mailbox": SCANNER, "right": "FullAccess", "by": "S-1-5-21-1", "wanted": True}
+    found = made(case(DAILY), tenant=WITH_APP, held={"40": grants(openings=[told, one])})
+
+    assert [each.take_away.plain().split(" for ")[0] for each in found.openings] == [
+        "Notebook 30 with remove=IMAP.AccessAsApp",
+        f"Notebook 40 with remove_extra={SCANNER}",
+    ]
+    assert "Nobody asked for that." in found.answers[7].said[0].plain()
+
+
+# Over time.
+
+
+def test_what_changed_since_the_run_before_is_told_by_sender() -> None:
+    was = stamped(evidence.findings(case(DAILY)), NOW - timedelta(days=7))
+    elsewhere = [mail(ago=ago, network="198.51.100.20") for ago in range(1, 6)]
+    new = [mail("erp@woodgrove.example", ago=ago) for ago in range(1, 6)]
+    changes = made(case([*DAILY, *elsewhere, *new, DORA]), earlier={"10-find-basic-auth": was}).changes
+
+    assert changes.since == NOW - timedelta(days=7)
+    assert sorted((each.kind, each.good) for each in changes.lines) == [
+        ("network", False),
+        ("sender", False),
+        ("sender", False),
+    ]
+    assert any(
+        f"{SCANNER} signs in from one network more: 198.51.100.20" in each.said.plain() for each in changes.lines
+    )
+
+
+def test_a_sender_that_is_gone_and_a_decision_that_is_new_are_changes() -> None:
+    was = stamped(evidence.findings(case([*DAILY, mail("erp@woodgrove.example", ago=9)])), NOW - timedelta(days=7))
+    own = decided(f"senders: [{{user: {SCANNER}, owner: J. Ward}}]")
+    lines = made(case(DAILY, own=own), earlier={"10-find-basic-auth": was}).changes.lines
+
+    assert "erp@woodgrove.example from 203.0.113.10, where members work was not seen any more." in said(
+        each.said for each in lines
+    )
+    assert f"The owner of {SCANNER} is J. Ward." in said(each.said for each in lines)
+
+
+def test_who_could_not_look_says_of_no_sender_that_it_is_gone() -> None:
+    was = stamped(evidence.findings(case(DAILY)), NOW - timedelta(days=7))
+    blind = evidence.findings(case([], found=_unheld()))
+    found = made(blind, earlier={"10-find-basic-auth": was}, first=was)
+
+    assert [each.kind for each in found.changes.lines] == ["state"]
+    assert found.progress.known[0].now == "sends"
+
+
+def _unheld() -> Any:
+    from tests.case_invented import find
+
+    return find([], held=False)
+
+
+def test_progress_remembers_every_sender_that_any_run_has_seen() -> None:
+    rows = [*DAILY, *(mail("erp@woodgrove.example", ago=ago) for ago in range(20, 28))]
+    was = stamped(evidence.findings(case(rows)), NOW - timedelta(days=16))
+    before = reporting.report(replace(reading(was), now=NOW - timedelta(days=16)))
+    found = made(case(DAILY), before=before)
+
+    assert {each.account: each.now for each in found.progress.known} == {
+        SCANNER: "sends",
+        "erp@woodgrove.example": "quiet",
+    }
+    assert found.progress.sentence.plain() == (
+        "2 password senders on 7 November 2026, 1 now. 1 moved, of these 0 proven and 1 quiet but not proven."
+    )
+    assert [each.senders for each in found.trend.points] == [2, 1]
+
+
+def test_the_trend_has_every_day_and_tells_a_day_without_records_from_one_without_senders() -> None:
+    record = _without(evidence.findings(case(DAILY)), missing_days=["2026-11-01"])
+    days = {each.day: each for each in made(record).trend.days}
+
+    assert len(days) == 31
+    assert days[date(2026, 11, 1)].missing
+    assert (days[date(2026, 11, 2)].senders, days[date(2026, 11, 22)].senders) == (0, 1)
+
+
+def test_changes_by_the_runbook_and_by_conditional_access_are_marks_on_their_day() -> None:
+    step = planned.switch(SCANNER)
+    receipt = Receipt(planned.plan(step), (Entry(step.id, "done", NOW - timedelta(days=2)),), where="r")
+    policy = {"id": "p", "name": "Block legacy", "state": "enabled", "managed": False, "stops": True, "excludes": 0}
+    settings = {
+        "smtp_off": True,
+        "default_policy": "",
+        "security_defaults": False,
+        "access": [{**policy, "changed_at": "2026-11-07T10:00:00Z", "switches_on": None}],
+        "changes": [],
+        "domains": [{"name": "plant.woodgrove.example", "kind": "Federated"}],
+    }
+    found = made(case(DAILY), tenant=WITH_APP, held={"40": grants(settings=settings)}, receipts=(receipt,))
+
+    assert [(each.day, each.kind) for each in found.trend.marks] == [
+        (date(2026, 11, 7), "access"),
+        (date(2026, 11, 21), "policy"),
+    ]
+    assert found.looked.federated == ("plant.woodgrove.example",)
+
+
+# Answers, letters, and the record.
+
+
+def test_each_of_the_ten_questions_has_an_answer() -> None:
+    found = made(case([*DAILY, DORA, *PHONES], [mail_report(f"{SCANNER} Basic 40")]))
+
+    assert [each.number for each in found.answers] == list(range(1, 11))
+    assert all(each.said for each in found.answers)
+    assert found.answers[0].said[0].plain().startswith("End of December 2026, no day published: ")
+    assert "535 5.7.139" in found.answers[0].said[0].plain()
+
+
+def test_there_is_a_letter_for_whoever_has_to_act() -> None:
+    found = made(case([*DAILY, *PHONES]))
+
+    assert {each.kind for each in found.letters} == {"device owner", "vendor", "users", "administrator"}
+    letter = next(each for each in found.letters if each.kind == "device owner")
+    assert letter.text.plain().startswith("Subject: ")
+    assert SCANNER in letter.text.plain()
+
+
+def test_a_report_comes_back_whole_from_its_record() -> None:
+    held = {"20": registration(NOW + timedelta(days=3)), "40": grants(), "50": proofs()}
+    found = made(case([*DAILY, DORA, *PHONES]), tenant=WITH_APP, held=held)
+
+    assert report.read(json.loads(json.dumps(report.record(WITH_APP, found)))) == found
+
+
+def test_the_schema_that_ships_is_the_one_that_the_classes_say() -> None:
+    assert evidence.schema("report")["properties"]["data"] == report.data_schema()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        pytest.param({"summary": None}, r"summary", id="nothing"),
+        pytest.param({"edition": "secret"}, r"edition: found 'secret'; expected one of full, shareable", id="a word"),
+        pytest.param({"more": 1}, r"expected the fields of Report: more", id="a field too many"),
+    ],
+)
+def test_a_record_that_is_no_report_is_refused_and_the_field_named(changes: dict[str, Any], complaint: str) -> None:
+    record = report.record(TENANT, made(case(DAILY)))
+
+    with pytest.raises(EvidenceError, match=complaint):
+        report.read({**record, "data": {**record["data"], **changes}})
+
+
+def test_no_value_of_the_evidence_stands_among_the_plain_words_of_a_phrase() -> None:
+    record = evidence.findings(case([*DAILY, DORA, *PHONES], [mail_report("reception@woodgrove.example Basic 3")]))
+    canaries = _planted(record["data"]["groups"])
+    told = json.dumps(record).replace("reception@woodgrove.example", "canary-0-reception")
+    found = made(json.loads(told), tenant=WITH_APP)
+
+    plain = " ".join(part for each in phrases_of(found) for part in each.parts if isinstance(part, str))
+    named = {part.value for each in phrases_of(found) for part in each.parts if isinstance(part, Named)}
+    assert "canary-" not in plain
+    assert {each for each in canaries if each.endswith("-user")} <= named
+
+
+def _planted(groups: list[dict[str, Any]]) -> set[str]:
+    """Put a text of its own into each field of each group that others may write, and return the texts."""
+    planted = set()
+    for number, group in enumerate(groups):
+        for place, key in (
+            *((group, key) for key in ("user", "app", "resource", "client_app_used")),
+            *((group["network"], key) for key in ("address", "asn", "country", "label")),
+            *((group["decision"], key) for key in ("owner", "note", "kind")),
+        ):
+            place[key] = f"canary-{number}-{key}"
+            planted.add(place[key])
+        group["decision"]["kind_is_inferred"] = False
+        group["user_agents"] = [f"canary-{number}-agent"]
+    return planted
+
+
+# Records that do not count.
+
+
+def _file(record: Any) -> bytes:
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "reason"),
+    [
+        pytest.param(None, "not there", "", id="none"),
+        pytest.param(b'{"schema": "mailauth/fin', "broken", "it is no JSON", id="torn"),
+        pytest.param(b"{}", "broken", "lacks the fields", id="empty"),
+        pytest.param(b"[" * 100_000, "broken", "it is no JSON", id="deep"),
+        pytest.param(
+            _file(_without(evidence.findings(case(DAILY)), tenant_id="22222222-2222-2222-2222-222222222222")),
+            "another tenant's",
+            "another directory",
+            id="foreign",
+        ),
+        pytest.param(
+            _file({**evidence.findings(case(DAILY)), "cloud": "china"}), "another tenant's", "cloud", id="another cloud"
+        ),
+    ],
+)
+def test_a_record_that_does_not_count_is_named_and_not_used(text: bytes | None, state: str, reason: str) -> None:
+    found = read(text, "10-find-basic-auth", TENANT, NOW)
+
+    assert (found.source.state, found.record) == (state, None)
+    assert reason in (found.lost.reason if found.lost else "")
+
+
+def test_a_record_carries_its_age() -> None:
+    record = stamped(evidence.findings(case(DAILY)), datetime(2026, 11, 21, 9, tzinfo=UTC))
+    found = read(_file(record), "10-find-basic-auth", TENANT, NOW)
+
+    assert (found.source.state, found.source.age_s) == ("read", 51 * 3600)
+    assert found.source.said.plain() == "Who still signs in with a password: notebook 10, 2 days old."
+
+
+def test_what_is_read_is_not_changed() -> None:
+    record = evidence.findings(case([*DAILY, DORA]))
+    before = copy.deepcopy(record)
+    made(record)
+
+    assert record == before
