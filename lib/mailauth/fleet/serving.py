@@ -21,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mailauth import evidence
 from mailauth.services import children, store
 from mailauth.views import pages
 
@@ -90,6 +91,7 @@ def ready() -> None:
     for name in (*_LATER, *(("mailauth.warm.engine",) if sys.platform != "win32" else ())):
         with suppress(ImportError):
             importlib.import_module(name)
+    evidence.prepare()
     pages.render(_sample())
 
 
