@@ -46,6 +46,7 @@ STYLE = (
     ".jp-RenderedHTMLCommon .mailauth :is(th,td){text-align:left;vertical-align:top;white-space:normal}"
     ".jp-RenderedHTMLCommon .mailauth :is(th,td).num{text-align:right}"
     ".mailauth caption{text-align:left;font-weight:600;padding:.25em 0}.mailauth .note{opacity:.75;margin:.25em 0}"
+    ".mailauth :is(.title,.what){font-weight:600}.mailauth :is(.by,.why){opacity:.75}"
     ".mailauth .badge{font-weight:600}.mailauth .bad{color:var(--jp-error-color1,#b3261e)}"
     ".mailauth .warn{color:var(--jp-warn-color0,#8a5300)}.mailauth .ok{color:var(--jp-success-color0,#1b6e3c)}"
     ".mailauth.callout,.mailauth.headline{border-left:4px solid currentColor;padding:.1em 1em;margin:.5em 0}"

@@ -390,4 +390,5 @@ def _more(step: Step) -> str:
 
 
 def _todo(step: Step) -> str:
-    return f'<span class="what">{said(step.what)}</span> <span class="by">{said(step.when)}</span>{_more(step)}'
+    when = f'<span class="by">\N{MIDDLE DOT} {said(step.when)}</span>'
+    return f'<span class="what">{said(step.what)}</span> {when}{_more(step)}'
