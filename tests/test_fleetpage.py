@@ -23,6 +23,7 @@ class Outcome:
     stops: int = 0
     deadline: str = ""
     ends: str = ""
+    when: str = ""
     undecided: int = 0
     expiring: int = 0
     unproven: int = 0
@@ -210,6 +211,16 @@ def test_a_tenant_links_to_its_page_and_nowhere_else(page: str, links: list[str]
     assert Reader(fleetpage.index([Outcome("x", page=page)])).links == ["#main", *links]
 
 
+def test_a_day_that_nobody_published_is_said_in_words_and_sorted_by() -> None:
+    later = Outcome("a", deadline="It ends", ends="2027-04-01", when="1 April 2027")
+    sooner = Outcome("b", deadline="It ends", ends="2026-12-31", when="end of December 2026, no day published")
+    reader = Reader(fleetpage.index([later, sooner]))
+    assert [(cells[0], cells[4]) for cells in reader.rows if len(cells) > 4][-2:] == [
+        ("b", "end of December 2026"),
+        ("a", "1 April 2027"),
+    ]
+
+
 def test_a_hostile_name_leads_nowhere_and_stays_text() -> None:
     names = [
         HOSTILE,
@@ -219,7 +230,10 @@ def test_a_hostile_name_leads_nowhere_and_stays_text() -> None:
         '"><svg onload=alert(1)>',
         "=cmd|x!A0",
     ]
-    rows = [Outcome(name, sentence=HOSTILE, deadline=HOSTILE, ends=HOSTILE, coverage=HOSTILE) for name in names]
+    rows = [
+        Outcome(name, sentence=HOSTILE, deadline=HOSTILE, ends=HOSTILE, when=HOSTILE, coverage=HOSTILE)
+        for name in names
+    ]
     reader = Reader(fleetpage.index(rows))
 
     assert reader.links == ["#main"]

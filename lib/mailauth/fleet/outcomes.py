@@ -52,7 +52,8 @@ class Outcome:
         overdue: Decisions whose date lies before the day of the run.
         stops: Senders that stop at the next deadline.
         deadline: That deadline in words, empty where none touches the tenant.
-        ends: Its day, ISO; empty where nobody published one.
+        ends: Its day, ISO, to order by; empty where there is none.
+        when: Its day in words: where nobody published one, they say so.
         coverage: How far the eye reached in the sign-in records: ``complete``, ``partial``, ``absent``, ``unknown``;
             empty where nothing was looked at.
         read_until: The last moment of the records that were read, RFC 3339; empty where that is not known.
@@ -81,6 +82,7 @@ class Outcome:
     stops: int = 0
     deadline: str = ""
     ends: str = ""
+    when: str = ""
     coverage: str = ""
     read_until: str = ""
     expiring: int = 0
@@ -137,7 +139,7 @@ def _of_report(nothing: Outcome, record: Mapping[str, Any]) -> Outcome:
     data = record["data"]
     found = data["summary"]
     coming = [each for each in data["endings"] if each["senders"] and not each["passed"]]
-    ending: dict[str, Any] = coming[0] if coming else {"title": "", "day": None, "senders": 0}
+    ending: dict[str, Any] = coming[0] if coming else {"title": "", "day": None, "when": "", "senders": 0}
     return replace(
         nothing,
         state=found["word"],
@@ -147,6 +149,7 @@ def _of_report(nothing: Outcome, record: Mapping[str, Any]) -> Outcome:
         stops=ending["senders"],
         deadline=ending["title"],
         ends=ending["day"] or "",
+        when=ending["when"],
         read_until=_latest(record["coverage"]),
         made_at=record["made_at"],
         senders=found["senders"],

@@ -48,6 +48,8 @@ class Row(Protocol):
     @property
     def ends(self) -> str: ...
     @property
+    def when(self) -> str: ...
+    @property
     def undecided(self) -> int: ...
     @property
     def expiring(self) -> int: ...
@@ -232,8 +234,10 @@ _PAGE = re.compile(r"(?!/)[A-Za-z0-9_.~%/-]+/index\.html")
 
 
 def _ends(row: Row) -> str:
+    # In words where there are any: a day that nobody published is only there to sort by.
     day = _day(row.ends)
-    return text(day) if day else escape.html(row.ends) or ("no day published" if row.deadline else "")
+    said = escape.html(row.when.split(",")[0]) or (text(day) if day else escape.html(row.ends))
+    return said or ("no day published" if row.deadline else "")
 
 
 _COVERAGE: dict[str, Tone] = {"complete": "ok", "partial": "warn", "absent": "bad", "unknown": "know"}
@@ -325,8 +329,10 @@ def _legend(rows: Sequence[Row]) -> str:
     states: list[tuple[str, Cell]] = [
         (state_badge(state).text, words) for state, words in _MEANINGS.items() if state in shown
     ]
-    ends = sorted({(row.ends or _NO_DAY, row.deadline) for row in rows if row.deadline})
-    dates: list[tuple[str, Cell]] = [(_ended(day), shortened(words)) for day, words in ends[:_DEADLINES]]
+    ends = sorted({(row.ends or _NO_DAY, row.when, row.deadline) for row in rows if row.deadline})
+    dates: list[tuple[str, Cell]] = [
+        (shortened(when).capitalize() or _ended(day), shortened(words)) for day, when, words in ends[:_DEADLINES]
+    ]
     parts = [Facts(states, "What the states mean").html() if states else ""]
     parts += [Facts(dates, "What ends next").html()] if dates else []
     return "".join([*parts, Facts(_WORDS, "What is counted").html()]) if rows else ""
