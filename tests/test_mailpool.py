@@ -111,6 +111,33 @@ def test_ctrl_c_keeps_what_ended_and_begins_no_more() -> None:
     assert not any(thread.name == "mail" for thread in threading.enumerate())
 
 
+@pytest.mark.parametrize("at", [1, 3])
+def test_an_interrupt_before_a_result_is_handed_on_loses_none(at: int) -> None:
+    done = threading.Event()
+
+    def tell(line: str) -> None:
+        if line.startswith(f"{at} of"):
+            assert done.wait(10)
+            time.sleep(0.1)  # so that the last one is taken note of
+            raise KeyboardInterrupt
+
+    wanted, ended, found = [Job(f"m{n}@contoso.example", "imap") for n in range(4)], list[Job](), list[Job]()
+
+    def talk(job: Job) -> str:
+        ended.append(job)
+        if len(ended) == len(wanted):
+            done.set()
+        return "done"
+
+    def collect() -> None:
+        for job, _ in mailpool.many(wanted, talk, at_once=4, tell=tell):
+            found.append(job)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect()
+    assert Counter(found) == Counter(wanted)
+
+
 def test_a_defect_ends_all_of_it() -> None:
     def talk(job: Job) -> str:
         raise ZeroDivisionError

@@ -19,6 +19,7 @@ from mailauth.tenants import Flow, MailApp, Mailbox, Protocol, Tenant
 from mailauth.tokens import Finding
 from mailauth.views import proving as views
 from mailauth.views import trying
+from tests.sealing import sealed
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 APP = "11111111-1111-1111-1111-111111111111"
@@ -197,11 +198,9 @@ def test_the_form_tries_what_was_typed() -> None:
         return proof(tried())
 
     panel = trying._Panel(form(prove))
-    panel.fields["mailboxes"].value = "ada@x.example"
     panel.fields["protocols"].value = "imap"
-    panel.press()
+    panel.field.inbox.set_state({"value": sealed("ada@x.example", panel.field.key)})
     assert asked == [{"mailboxes": "ada@x.example", "protocols": "imap", "app": "", "flow": ""}]
-    assert not panel.button.disabled
 
 
 def test_the_form_says_what_is_wrong_and_hints_where_nothing_is_typed() -> None:

@@ -17,6 +17,7 @@ from tests import leaks
 from tests.practice.mailing import ADA
 from tests.practice.mailrefusals import having
 from tests.practice.provable import provable
+from tests.sealing import sealed
 from tests.test_pasted import PASSWORD, SASL, SECRET, SEED, SWAKS, TOKEN
 
 REFUSED = "A01 BAD User is authenticated but not connected."
@@ -197,21 +198,21 @@ def panel(run: Run) -> Iterator[diagnosing.Panel]:
     ipywidgets.Widget.close_all()
 
 
-def test_the_form_lets_go_of_what_is_pasted_before_anything_can_save_it(
+def test_the_form_explains_what_is_pasted_and_no_widget_ever_holds_it(
     panel: diagnosing.Panel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # What the browser sends when the field is left, and what a notebook saves of its widgets.
-    panel.field.set_state({"value": EVERYTHING})
-    state = json.dumps(ipywidgets.Widget.get_manager_state())
-    assert leaks.search(CANARIES, texts={"state": state, "placeholder": panel.field.placeholder}) == []
-    assert panel.field.value == ""
-    assert not panel.field.continuous_update
-    panel.press()
-    state = json.dumps(ipywidgets.Widget.get_manager_state())
-    assert (
-        leaks.search(CANARIES, texts={"state": state, "shown": capsys.readouterr().out, "panel": repr(vars(panel))})
-        == []
-    )
+    states: list[str] = []
+    # What the browser sends, what a notebook saves of its widgets then, and what it saves afterwards.
+    panel.field.inbox.observe(lambda _: states.append(json.dumps(ipywidgets.Widget.get_manager_state())), names="value")
+    panel.field.inbox.set_state({"value": sealed(EVERYTHING, panel.field.key)})
+    states.append(json.dumps(ipywidgets.Widget.get_manager_state()))
+    shown = capsys.readouterr().out
+    assert "What is behind it" in shown
+    assert len(states) >= 2
+    texts = {f"state {number}": state for number, state in enumerate(states)}
+    assert leaks.search(CANARIES, texts={**texts, "shown": shown, "panel": repr(vars(panel))}) == []
+    assert leaks.search(CANARIES, texts={"state": json.dumps({"value": EVERYTHING})})
+    assert panel.field.inbox.value == ""
 
 
 def test_the_form_explains_what_was_pasted(run: Run) -> None:

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -52,7 +53,8 @@ def many(
     """Return an iterator over each job with what *talk* returned for it, in the order in which they end.
 
     At Ctrl-C, or where the caller stops early, no further job begins; those that ended are yielded, and the
-    interrupt goes on to the caller. Conversations under way are left to their own deadlines.
+    interrupt goes on to the caller. No result is lost then, and the one at which it came may come twice.
+    Conversations under way are left to their own deadlines.
 
     Args:
         jobs: What to try.
@@ -78,14 +80,16 @@ def _run(line: "_Line[J]", crew: "_Crew[J, R]", at_once: int, tell: Callable[[st
                 crew.give(job)
             if not crew.busy:
                 return
-            job, result = crew.take()
+            job, result = crew.wait()
             ended += 1
             line.leave(job)
             tell(f"{ended:,} of {line.size:,}: {job.mailbox} by {job.protocol}")
             yield job, result
+            crew.drop()
     except KeyboardInterrupt:
         while crew.has_ended:
-            yield crew.take()
+            yield crew.wait()
+            crew.drop()
         raise
     finally:
         crew.dismiss()
@@ -105,12 +109,14 @@ class _Crew(Generic[J, R]):
         self._talk = talk
         self._hired = 0
         self._given: queue.SimpleQueue[J | None] = queue.SimpleQueue()
-        self._ended: queue.SimpleQueue[tuple[J, _Result[R] | BaseException]] = queue.SimpleQueue()
+        # An interrupt can come between any two steps: a result stays here until it was handed on.
+        self._ended: deque[tuple[J, _Result[R] | BaseException]] = deque()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def has_ended(self) -> bool:
-        """Whether a job has ended that was not taken yet."""
-        return not self._ended.empty()
+        """Whether a job has ended that was not handed on yet."""
+        return bool(self._ended)
 
     def give(self, job: J) -> None:
         """Begin a job."""
@@ -121,17 +127,21 @@ class _Crew(Generic[J, R]):
         self.busy += 1
         self._given.put(job)
 
-    def take(self) -> tuple[J, R]:
-        """Wait for a job to end, and return it; raises what it raised."""
-        while True:
-            try:
-                job, result = self._ended.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-            self.busy -= 1
-            if isinstance(result, BaseException):
-                raise result
-            return job, result.value
+    def wait(self) -> tuple[J, R]:
+        """Wait for a job to end, and return it as long as it was not dropped; raises what it raised."""
+        while not self._ended:
+            with suppress(queue.Empty):
+                self._news.get(timeout=_LOOK_S)
+        job, result = self._ended[0]
+        if isinstance(result, BaseException):
+            self.drop()
+            raise result
+        return job, result.value
+
+    def drop(self) -> None:
+        """Forget the job that `wait` returned: it was handed on."""
+        self._ended.popleft()
+        self.busy -= 1
 
     def dismiss(self) -> None:
         """Let the threads end after what they are at."""
@@ -141,9 +151,10 @@ class _Crew(Generic[J, R]):
     def _work(self) -> None:
         while (job := self._given.get()) is not None:
             try:
-                self._ended.put((job, _Result(self._talk(job))))
+                self._ended.append((job, _Result(self._talk(job))))
             except BaseException as error:
-                self._ended.put((job, error))
+                self._ended.append((job, error))
+            self._news.put(None)
 
 
 class _Line(Generic[J]):

@@ -100,11 +100,15 @@ class Proving:
         how = _How(self.tenancy, self._tokens, {"send": send, "names": show_folders, "timeout_s": timeout_s})
         ended: dict[int, Tried] = {}
         jobs = [_Job(place, row) for place, row in enumerate(rows)]
+
+        def talk(job: _Job) -> None:
+            # Noted in the job's own thread, where no interrupt comes in between.
+            ended[job.place] = how.tried(job.row)
+
         try:
             how.prepare(rows, fresh=fresh)
-            talks = mailpool.many(jobs, lambda job: how.tried(job.row), at_once=at_once, tell=self.tenancy.tell)
-            for job, tried in talks:
-                ended[job.place] = tried
+            for _ in mailpool.many(jobs, talk, at_once=at_once, tell=self.tenancy.tell):
+                pass
         except KeyboardInterrupt:
             left = [job.place not in ended for job in jobs]
             found = tuple(ended.get(job.place) or how.skipped(job.row, _INTERRUPTED) for job in jobs)
@@ -134,6 +138,20 @@ class Proving:
         finally:
             self.tenancy.tell("")
         return self._explained(proof, replace(gathered, known=known)) if known else second
+
+    def explained(self, proof: Proof, *, minutes: int = 0, experiments: bool = False) -> Proof:
+        """Return *proof* with each refusal explained, tried again where it was too early, and by experiments if asked.
+
+        Args:
+            proof: What came of trying.
+            minutes: How long to wait, at the most, where it is too early to judge.
+            experiments: Whether what would tell causes apart is tried too.
+
+        Raises:
+            ConfigurationError: *minutes* is out of range.
+        """
+        found = self.retest(self.diagnosed(proof), minutes=minutes)
+        return self.control(found) if experiments else found
 
     def controls(self, proof: Proof) -> tuple[Row, ...]:
         """Return the experiments that would tell causes apart and were not made: at most a few, each for one refusal.

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from ..diagnosed import Diagnosed, Opening
 from ..errors import MailauthError
 from ..tokens import Finding, Weight
-from ..wording import counted
 from . import causes as diagnoses
-from . import listings
+from . import listings, sealing
 from .markup import Badge, Cell, Place, Stack, Tone, View, show
 from .tables import Callout, Code, Facts, Table
 
@@ -40,7 +39,7 @@ _KEPT: Final = (
     "What you pasted into the first cell held something secret. It is in no output, page or evidence of this run; the "
     "cell itself, and whatever ran this notebook with parameters, keep what they were given.",
 )
-_PLACE: Final = "Paste here, and press the button before you save: nothing of it is stored"
+_PLACE: Final = "A line, a token, a transcript: nothing of it is stored"
 _STEPS: Final = (
     "Empty the cell before you save the notebook.",
     "Next time use the form of step 1, or mailauth diagnose.",
@@ -162,8 +161,8 @@ def _result(found: Diagnosed) -> Iterator[View]:
 class Pasting:
     """A form to paste into; showing it shows the widgets, and below them what came of it.
 
-    Whatever is pasted leaves the widget as soon as the field is left: a notebook may be saved with the state of its
-    widgets, and that state is not to hold a token. A save by the very click that leaves the field can come before.
+    What is pasted leaves the browser sealed (`sealing`): a notebook may be saved with the state of its widgets, on its
+    own and at any moment, and that state never holds a token.
 
     Args:
         diagnose: Returns what a text says, explained; the session's own.
@@ -192,37 +191,17 @@ class Pasting:
 
 
 class Panel:
-    """The widgets: a field that is emptied when it is left, and a button that reads what was in it."""
+    """The widgets: a field whose text no widget holds, and the place for what comes of it."""
 
     def __init__(self, owner: Pasting) -> None:
-        import ipywidgets
-
         self.owner = owner
         self._place = Place()
-        self._text = ""
-        # Not with each sign that is typed: the text arrives once, when the field is left, and is taken out at once.
-        self.field = ipywidgets.Textarea(placeholder=_PLACE, continuous_update=False, rows=6)
-        self.field.layout = ipywidgets.Layout(width="100%")
-        self.field.observe(self._take, names="value")
-        self.button = ipywidgets.Button(description="Explain it")
-        self.button.on_click(self.press)
-        self.box = ipywidgets.VBox([self.field, self.button])
+        self.field = sealing.Field(label="Paste", button="Explain it", hint=_PLACE, take=self.explain, lines=6)
+        self.box = self.field.box
 
-    def _take(self, change: Any) -> None:
-        if change["new"]:
-            self._text = change["new"]
-            change["owner"].value = ""
-            self.field.placeholder = f"{counted(len(self._text), 'character')} taken, not shown. Press the button."
-
-    def press(self, _button: object = None) -> None:
+    def explain(self, text: str) -> None:
         """Explain what was pasted, and forget it."""
-        text, self._text = self._text, ""
-        self.field.placeholder = _PLACE
-        self.button.disabled = True
-        try:
-            self.show(self.owner.results(text))
-        finally:
-            self.button.disabled = False
+        self.show(self.owner.results(text))
 
     def show(self, views: Sequence[View]) -> None:
         """Draw the views in the place where the last ones stand."""

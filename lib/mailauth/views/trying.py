@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import MailauthError
 from ..proving import Proof
 from ..tenants import Tenant
-from . import proving
+from . import proving, sealing
 from .markup import Place, View, show
 from .tables import Callout
 
@@ -49,7 +49,10 @@ class Trial:
 
 
 class _Panel:
-    """The widgets; what came of a try is drawn in the place of what came of the last."""
+    """The widgets; what came of a try is drawn in the place of what came of the last.
+
+    The address goes sealed: the field is where a token or a password is pasted by mistake, and widgets are saved.
+    """
 
     def __init__(self, owner: Trial) -> None:
         import ipywidgets
@@ -59,7 +62,6 @@ class _Panel:
         self.owner = owner
         self._place = Place()
         self.fields: dict[str, Any] = {
-            "mailboxes": ipywidgets.Text(description="Mailbox", placeholder="somebody@example.com"),
             "protocols": ipywidgets.Dropdown(
                 description="Protocol", options=[("all", ""), ("IMAP", "imap"), ("POP", "pop"), ("SMTP", "smtp")]
             ),
@@ -68,18 +70,13 @@ class _Panel:
                 description="Flow", options=[("those without a person", ""), *((kind, kind) for kind in flows)]
             ),
         }
-        self.button = ipywidgets.Button(description="Try it")
-        self.button.on_click(self.press)
-        inside = [*self.fields.values(), self.button]
-        self.box = ipywidgets.Box(inside, layout=ipywidgets.Layout(flex_flow="row wrap"))
+        self.field = sealing.Field(label="Mailbox", button="Try it", hint="somebody@example.com", take=self.attempt)
+        choices = ipywidgets.Box(list(self.fields.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
+        self.box = ipywidgets.VBox([choices, self.field.box])
 
-    def press(self, _button: object = None) -> None:
-        """Try what the widgets say."""
-        self.button.disabled = True
-        try:
-            self.show(self.owner.results(**{name: each.value for name, each in self.fields.items()}))
-        finally:
-            self.button.disabled = False
+    def attempt(self, mailbox: str) -> None:
+        """Try a mailbox as the other widgets say."""
+        self.show(self.owner.results(mailboxes=mailbox, **{name: each.value for name, each in self.fields.items()}))
 
     def show(self, views: Sequence[View]) -> None:
         """Draw the views in the place where the last ones stand."""
