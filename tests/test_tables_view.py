@@ -41,6 +41,11 @@ def test_a_long_table_says_what_it_leaves_out_and_where_it_is() -> None:
     assert table.html().count("<tr>") == 51
 
 
+def test_a_column_without_a_title_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^table 'Rows': column 2 has no title$"):
+        Table(("A", ""), [("a", 1)], "Rows")
+
+
 def test_a_table_without_rows_says_so_in_words() -> None:
     table = Table(("Account",), (), "Senders", empty="Nobody was seen.")
     assert "Nobody was seen." in table.html()

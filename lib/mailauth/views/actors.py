@@ -28,7 +28,7 @@ def acting(actor: Actor | None, lacking: Sequence[Check] = ()) -> Stack:
         ("Directory roles", _listed(actor.roles, "could not be read")),
         ("Lets the app" if actor.kind == "person" else "Permissions", _listed(actor.graph, "not known yet")),
     ]
-    table = Table(("", "Now"), rows, "As whom this acts")
+    table = Table(("What", "Now"), rows, "As whom this acts")
     return Stack([table, listings.checks(lacking, caption="What is missing for this")] if lacking else [table])
 
 

@@ -120,7 +120,7 @@ def _openings(openings: Sequence[Opening]) -> Table:
         ids = dict.fromkeys(row for _, one in found for row in one.rows)
         names = ", ".join(name for name, _ in found)
         rows.append((names, Badge(weight, _TONES[weight]), said, list(ids) or None, found[0][1].remedy or None))
-    columns = ("For", "", "What does not fit", "Rows", "What to do")
+    columns = ("For", "How bad", "What does not fit", "Rows", "What to do")
     note = "fits: by what the token says of itself. Whether the mailbox opens is for its server to say: notebook 50."
     return Table(columns, rows, "What it opens", note)
 

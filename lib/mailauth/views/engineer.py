@@ -229,7 +229,7 @@ def coverage(report: Report) -> Table:
 def sources(report: Report) -> Table:
     """Return the records that this page was made from, or would have been."""
     rows = [(source.notebook, _STATES[source.state], source.made_at, source.said) for source in report.looked.sources]
-    columns = ("Record", "", "Made", "What it tells")
+    columns = ("Record", "There", "Made", "What it tells")
     return Table(columns, rows, "What this page was made from", limit=50)
 
 

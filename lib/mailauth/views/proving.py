@@ -80,7 +80,7 @@ def planned(rows: Sequence[Row]) -> Table:
         (box, protocols, app, kind, account or None, said or Badge("is tried", "info"))
         for (box, app, kind, account, said), protocols in lots.items()
     ]
-    columns = ("Mailbox", "Protocols", "App", "Flow", "Who signs in", "")
+    columns = ("Mailbox", "Protocols", "App", "Flow", "Who signs in", "Tried")
     return Table(columns, cells, f"What is tried: {counted(sum(not row.said for row in rows), 'attempt')}")
 
 
@@ -89,7 +89,7 @@ def matrix(proof: Proof, *, limit: int = 200) -> Table:
     rows = [_row(each, proof.of(each)) for each in proof.tried if each.good is not None]
     note = "ok: LIST, STAT or a mail transaction up to RSET succeeded. A sign-in alone is no proof."
     return Table(
-        ("Mailbox", "Protocol", "App", "Flow", "", "What decided", "First cause"),
+        ("Mailbox", "Protocol", "App", "Flow", "Outcome", "What decided", "First cause"),
         rows,
         "What each mailbox answered",
         note,
@@ -212,7 +212,7 @@ def controls(proof: Proof, offered: Sequence[Row] = ()) -> Table:
          Badge("offered", "info"))
         for each in offered
     ]  # fmt: skip
-    columns = ("Mailbox", "Protocol", "App", "Flow", "What decided", "")
+    columns = ("Mailbox", "Protocol", "App", "Flow", "What decided", "Outcome")
     return Table(columns, rows, "Experiments that tell causes apart", empty="None would decide anything.")
 
 
@@ -248,7 +248,7 @@ def _findings(tried: Sequence[Tried], whose: str) -> Iterator[View]:
         for protocol, one in found
     ]
     if rows:
-        yield Table(("For", "", "What does not fit", "Rows", "What to do"), rows, f"What the token of {whose} lacks")
+        yield Table(("For", "How bad", "What does not fit", "Rows", "What to do"), rows, f"What the token of {whose} lacks")
 
 
 def tls(proof: Proof) -> Table:

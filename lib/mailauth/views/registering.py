@@ -83,7 +83,7 @@ def _principal(look: Found) -> Cell:
 def credentials(app: App | None, *, now: datetime) -> Table:
     """Return what the app proves itself by, and when each ends; never a secret."""
     rows = [_credential(each, now) for each in (app.credentials if app else ())]
-    columns = ("Kind", "Name", "Id", "Ends", "")
+    columns = ("Kind", "Name", "Id", "Ends", "State")
     note = "Times are UTC. A certificate is known here by its SHA-1 thumbprint as well."
     return Table(columns, rows, "Credentials", note, empty="It has none.")
 

@@ -293,7 +293,7 @@ def next_steps(report: Report) -> Table | Callout:
         (f"{number}", each.title, each.why, each.when, person(each.owner), _where(each))
         for number, each in enumerate(report.actions, 1)
     ]
-    return Table(("", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order")
+    return Table(("Order", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order")
 
 
 def _where(action: Action) -> Cell:
@@ -381,7 +381,7 @@ def changed(report: Report) -> Table | Callout:
         return Callout("info", "Nothing to compare with yet", [held.said] if held.said else ())
     rows = [(each.said, _KINDS[each.kind], _good(each)) for each in held.lines]
     caption = f"What changed since the run of {text(held.since)}"
-    columns = ("Change", "What it is about", "")
+    columns = ("Change", "What it is about", "Good or bad")
     note = held.said.plain()
     empty = note or "Nothing that the two runs can tell apart."
     return Table(*without_empty(columns, rows), caption, note if rows else "", limit=100, empty=empty)

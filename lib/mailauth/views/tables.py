@@ -47,7 +47,7 @@ class Table(View):
         empty: What is said in place of a table without rows.
 
     Raises:
-        ValueError: A row has too many or too few cells.
+        ValueError: A row has too many or too few cells, or a column no title.
     """
 
     columns: Sequence[str]
@@ -59,6 +59,9 @@ class Table(View):
     empty: str = "Nothing to show."
 
     def __post_init__(self) -> None:
+        # Who hears the table read out hears the title before each cell.
+        if not all(self.columns):
+            raise ValueError(f"table {self.caption!r}: column {[*self.columns].index('') + 1} has no title")
         for number, row in enumerate(self.rows, start=1):
             if len(row) != len(self.columns):
                 raise ValueError(
