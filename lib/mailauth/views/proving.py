@@ -248,7 +248,9 @@ def _findings(tried: Sequence[Tried], whose: str) -> Iterator[View]:
         for protocol, one in found
     ]
     if rows:
-        yield Table(("For", "How bad", "What does not fit", "Rows", "What to do"), rows, f"What the token of {whose} lacks")
+        yield Table(
+            ("For", "How bad", "What does not fit", "Rows", "What to do"), rows, f"What the token of {whose} lacks"
+        )
 
 
 def tls(proof: Proof) -> Table:

@@ -293,7 +293,9 @@ def next_steps(report: Report) -> Table | Callout:
         (f"{number}", each.title, each.why, each.when, person(each.owner), _where(each))
         for number, each in enumerate(report.actions, 1)
     ]
-    return Table(("Order", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order")
+    return Table(
+        ("Order", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order"
+    )
 
 
 def _where(action: Action) -> Cell:
