@@ -129,3 +129,15 @@ def test_no_name_in_a_report_becomes_markup(view: Callable[[Report], Any]) -> No
     assert "<script" not in shown.html()
     assert "\u202e" not in shown.html() + shown.text()
     assert "\x1b" not in shown.html() + shown.text()
+
+
+def test_an_open_door_is_a_warning_for_a_password_and_none_for_a_token() -> None:
+    door = replace(BOX.doors[0], password="open", delegated="open", app="closed")
+    shown = engineer.doors(replace(FABRIKAM, mailboxes=(replace(BOX, doors=(door,)),)))
+    assert [getattr(cell, "tone", "") for cell in shown.rows[0]][2:5] == ["warn", "ok", "quiet"]
+
+
+def test_a_look_at_another_app_is_not_shown_as_a_look() -> None:
+    other = replace(FABRIKAM.apps[0], consent=replace(world.NEVER, made_at=NOON))
+    said = seen(engineer.apps(replace(FABRIKAM, apps=(other,))))
+    assert "not looked at Notebook 30 has left no evidence. ok" in said

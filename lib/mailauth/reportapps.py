@@ -11,7 +11,7 @@ from . import mailgrants
 from .checks import Check, worst
 from .phrases import Named, Phrase, phrase, words
 from .report import App, Credential, Door, Found, Mailbox, Opening, Status, Tried
-from .reportevidence import Held, age, at
+from .reportevidence import Held, at
 from .reportsenders import proven, stale
 from .wording import counted
 
@@ -122,10 +122,7 @@ def _status(held: Held, notebook: str, outcome: Found, checks: Sequence[Record])
         said.append(words(f"{len(wrong) - _MOST:,} more."))
     if not said:
         said.append(words(f"{counted(len(checks), 'checkpoint')} ok."))
-    made = held.made_at(notebook)
-    if made:
-        said.append(phrase("Seen {at}, {age}.", at=made, age=age(held.now - made)))
-    return Status(outcome, tuple(said), made, notebook)
+    return Status(outcome, tuple(said), held.made_at(notebook), notebook)
 
 
 def _checked(check: Record) -> Phrase:

@@ -86,5 +86,5 @@ def test_what_a_reader_of_90_sees_is_drawn_from_the_report_alone() -> None:
     seen = [
         source(cell) for cell in cells if not {"parameters", "notebook-only"} & set(cell["metadata"].get("tags", []))
     ]
-    assert seen[0] == "found = run.reports.gather(edition)\nreport.first_screen(found)"
+    assert seen[0] == "found = run.reports.gather(edition, days=days)\nreport.first_screen(found)"
     assert [text for text in seen[1:] if not re.fullmatch(r"(report|answering|engineer)\.\w+\(found\)", text)] == []

@@ -32,12 +32,9 @@ _OUTCOMES: Final[dict[str, Badge]] = {
     "skipped": Badge("not tried", "know"),
 }
 _STANDING: Final[dict[str, Tone]] = {"ended": "bad", "ending": "warn", "runs": "ok", "does not end": "info"}
-_TURNS: Final[dict[str, Badge]] = {
-    "open": Badge("open", "warn"),
-    "closed": Badge("closed", "ok"),
-    "unknown": Badge("unknown", "know"),
-    "not looked at": Badge("not looked at", "know"),
-}
+# What is good news for a password is none for a token.
+_PASSWORD: Final[dict[str, Tone]] = {"open": "warn", "closed": "ok"}
+_TOKEN: Final[dict[str, Tone]] = {"open": "ok", "closed": "quiet"}
 
 
 def lines(report: Report) -> Facts:
@@ -98,7 +95,7 @@ def apps(report: Report) -> Table | Callout:
 
 
 def _status(status: Status) -> Sequence[str | Badge | Phrase]:
-    at = [f"looked at {text(status.made_at)}"] if status.made_at else []
+    at = [f"looked at {text(status.made_at)}"] if status.made_at and status.word != "not looked at" else []
     return (Badge(status.word, _FOUND[status.word]), *status.said, *at)
 
 
@@ -163,8 +160,9 @@ def doors(report: Report) -> Table:
 
 
 def _door(box: Mailbox, door: Door) -> Sequence[Cell]:
-    turns = (door.password, door.delegated, door.app)
-    return (_mailbox(box), _protocol(door.protocol), *(_TURNS[each] for each in turns), door.decides or None)
+    password = Badge(door.password, _PASSWORD.get(door.password, "know"))
+    tokens = (Badge(each, _TOKEN.get(each, "know")) for each in (door.delegated, door.app))
+    return (_mailbox(box), _protocol(door.protocol), password, *tokens, door.decides or None)
 
 
 def credentials(report: Report) -> Table | Callout:

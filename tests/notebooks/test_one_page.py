@@ -35,12 +35,12 @@ def _log(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the notebook as papermill leaves it, with a fresh look, and the record that it keeps."""
+    """Return the notebook as papermill leaves it, and the record that it keeps."""
     folder = tmp_path_factory.mktemp("ninety")
     _log(folder)
     text = f"tenants:\n  - {{name: contoso, tenant_id: {exported.TENANT}, signin_logs: [{{files: log.json}}]}}\n"
     folder.joinpath("tenants.yaml").write_text(text, encoding="utf-8")
-    given = {"config": str(folder / "tenants.yaml"), "out": str(folder / "out"), "tenant": "contoso", "look": True}
+    given = {"config": str(folder / "tenants.yaml"), "out": str(folder / "out"), "tenant": "contoso"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAILAUTH_HOME", str(folder / "home"))
         notebook = ROOT / "notebooks" / "90-tenant-report.ipynb"
