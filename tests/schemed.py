@@ -1,5 +1,7 @@
 """Records made from the schemas alone: every field there is, and a text of the test's choice in every place for one."""
 
+import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,52 @@ from typing import Any
 import mailauth
 from mailauth import evidence
 
-__all__ = ["NAMES", "Node", "keyed", "made", "texts"]
+__all__ = ["MOMENT", "NAMES", "Node", "Planted", "keyed", "made", "texts"]
+
+MOMENT = "2026-11-23T12:00:00Z"
+_DAY, _SENDER = "2026-11-23", "0123456789ab"
 
 NAMES = sorted(path.stem for path in (Path(mailauth.__file__).parent / "schemas").glob("*.json"))
 """Every schema that ships with the library."""
 
 Node = Mapping[str, Any]
+
+
+class Planted:
+    """Makes a canary for every place that takes any text, so that each is found again on its own.
+
+    Args:
+        name: Tells several of them apart: two letters or digits.
+
+    Attributes:
+        canaries: What was planted, by place.
+    """
+
+    def __init__(self, name: str = "zq") -> None:
+        self.canaries: dict[str, str] = {}
+        self._name = name
+        self._count = itertools.count(1)
+
+    def __call__(self, path: str, node: Node) -> str:
+        for fits in (MOMENT, _DAY, _SENDER):
+            if "pattern" in node and re.search(node["pattern"], fits):
+                return fits
+        number = next(self._count)
+        canary = f"{self._name}{number * 7919:06x}kestrelmarsh{number:04}"
+        self.canaries[f"{self._name} {number} {path}"] = canary
+        return _SHAPES.get(node.get("x-kind", "free"), "{}").format(canary)
+
+
+# A canary as each kind of value is written; the rest is the canary alone.
+_SHAPES = {
+    "address": "{0}@{0}.example",
+    "person": "{0} Kestrelmarsh",
+    "host": "{0}.woodgrove.example:993",
+    "id": "{0}-0000-4000-8000",
+    "word": "Reached {0} once.",
+    "free": "<b>{0}</b> said =1+1 https://{0}.example",
+    "product": "Mozilla/5.0 ({0})",
+}
 
 
 def texts(name: str) -> Iterator[tuple[str, Node]]:

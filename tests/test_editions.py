@@ -1,7 +1,6 @@
 """The shareable edition: what stays, what gets another name, what goes; and that nothing that was planted is found."""
 
 import ast
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ NAMES = Pseudonyms(b"0123456789abcdef0123456789abcdef")
 KINDS = {*phrases.KINDS, "word", "phrase"}
 # Of the files of evidence; what a script collects and what goes to support is never made for others.
 SHARED = [name for name in schemed.NAMES if name not in ("bundle", "collected", "fleet")]
-MOMENT, DAY, SENDER = "2026-11-23T12:00:00Z", "2026-11-23", "0123456789ab"
 
 
 @pytest.mark.parametrize("name", schemed.NAMES)
@@ -35,45 +33,12 @@ def test_every_map_says_what_its_keys_name(name: str) -> None:
     assert [path for path, node in schemed.keyed(name) if node.get("x-key-kind") not in KINDS - {"phrase"}] == []
 
 
-class Planted:
-    """Makes a canary for every place that takes any text, so that each is found again on its own.
-
-    Args:
-        canaries: What was planted, by place.
-    """
-
-    def __init__(self) -> None:
-        self.canaries: dict[str, str] = {}
-        self._count = itertools.count(1)
-
-    def __call__(self, path: str, node: schemed.Node) -> str:
-        for fits in (MOMENT, DAY, SENDER):
-            if "pattern" in node and re.search(node["pattern"], fits):
-                return fits
-        number = next(self._count)
-        canary = f"zq{number * 7919:06x}kestrelmarsh{number:04}"
-        self.canaries[f"{number} {path}"] = canary
-        return _SHAPES.get(node.get("x-kind", "free"), "{}").format(canary)
-
-
-# A canary as each kind of value is written; the rest is the canary alone.
-_SHAPES = {
-    "address": "{0}@{0}.example",
-    "person": "{0} Kestrelmarsh",
-    "host": "{0}.woodgrove.example:993",
-    "id": "{0}-0000-4000-8000",
-    "word": "Reached {0} once.",
-    "free": "<b>{0}</b> said =1+1 https://{0}.example",
-    "product": "Mozilla/5.0 ({0})",
-}
-
-
 @pytest.fixture(scope="module")
 def planted() -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
     """Return a record of each schema, full of canaries, with the canaries."""
     made = {}
     for name in SHARED:
-        plant = Planted()
+        plant = schemed.Planted()
         made[name] = schemed.made(name, plant), plant.canaries
     return made
 
@@ -104,7 +69,7 @@ def test_the_shareable_record_fits_its_schema_and_says_what_it_is(name: str, pla
 
     evidence.check(name, mapped)
     assert "shareable" in (mapped.get("edition"), mapped["data"].get("edition"))
-    assert mapped["made_at"] == MOMENT
+    assert mapped["made_at"] == schemed.MOMENT
 
 
 SCHEMA: dict[str, Any] = {

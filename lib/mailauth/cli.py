@@ -382,6 +382,7 @@ def bundle(
     run = _opened(config, tenant, out)
     asked = {"mailboxes": mailboxes, "protocols": protocols, "flow": flows}
     rows = run.proofs.rows(app=app, **{name: ",".join(each) for name, each in asked.items()})
+    run.bundles.check_writable()
     proof = run.proofs.diagnosed(run.proofs.attempts(rows, show_folders=folders))
     click.echo(str(proving.summary(proof)), err=True)
     click.echo(run.bundles.of_proof(proof, folders=folders))
@@ -585,7 +586,7 @@ def share(names: tuple[str, ...], out: str, to: str, lookup: str, new_key: bool)
         )
     target = Path(to).resolve() if to else reports / editing.FOLDER
     pseudonyms = Pseudonyms(sharing.key(afresh=new_key))
-    shared = editing.share(reports, chosen, pseudonyms, target, project=session.project(), say=_say)
+    shared = editing.share(reports, chosen, pseudonyms, target, project=session.project(), say=_say, afresh=new_key)
     click.echo(str(shared[0] if len(shared) == 1 else target / "index.html"))
     return 0
 

@@ -5,6 +5,7 @@ process that has never seen a name: it gets a tenants file and a folder with not
 JSON and CSV are written.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from mailauth import editions, evidence, tables, warm
 from mailauth.errors import EvidenceError, MailauthError
-from mailauth.pseudonyms import Pseudonyms
+from mailauth.pseudonyms import PATTERN, Pseudonyms
 from mailauth.services import sharing, store
 from mailauth.views import pages
 
@@ -66,7 +67,14 @@ def ready(out: Path) -> tuple[str, ...]:
 
 
 def share(
-    out: Path, tenants: Sequence[str], names: Pseudonyms, to: Path, *, project: Path, say: Callable[[str], None]
+    out: Path,
+    tenants: Sequence[str],
+    names: Pseudonyms,
+    to: Path,
+    *,
+    project: Path,
+    say: Callable[[str], None],
+    afresh: bool = False,
 ) -> list[Path]:
     """Write the edition for others and return each tenant's page, in the order of *tenants*.
 
@@ -77,12 +85,15 @@ def share(
         to: Where the edition goes, a folder for each tenant by its pseudonym; with several tenants, a page over them.
         project: The folder that holds ``notebooks``.
         say: Where a line goes when a tenant is done.
+        afresh: Whether the key is a new one: what an older one has named is removed from *to*.
 
     Raises:
         MailauthError: A tenant has no report, or its page could not be drawn; nothing was written.
     """
+    for tenant in set(tenants).difference(ready(out)):
+        raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
     with sharing.begun(), sharing.staged(to) as stage:
-        before, rows = outcomes.recall(to), []
+        before, rows = {} if afresh else outcomes.recall(to), []
         indexed = len({*before, *(names.name("tenant", tenant) for tenant in tenants)}) > 1
         for number, tenant in enumerate(tenants, 1):
             name = names.name("tenant", tenant)
@@ -92,14 +103,24 @@ def share(
         known = {**before, **{row.tenant: row for row in rows}}
         if indexed:
             outcomes.draw(stage, [known[name] for name in sorted(known)])
+    if afresh:
+        _remove_others(to, known)
     return [to / row.page for row in rows]
+
+
+def _remove_others(to: Path, known: Mapping[str, outcomes.Outcome]) -> None:
+    """Remove the tenants that older names stand for, and the page over them where there is no new one."""
+    for folder in to.glob("tenant-*"):
+        if re.fullmatch(PATTERN, folder.name) and folder.name not in known:
+            sharing.removed(folder)
+    if len(known) == 1:
+        for name in ("index.html", outcomes.FLEET):
+            (to / name).unlink(missing_ok=True)
 
 
 def _mapped(out: Path, tenant: str, names: Pseudonyms) -> dict[str, dict[str, Any]]:
     with store.lock(tenant):
         held = sharing.records(out / tenant)
-    if PAGE not in held:
-        raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
     return {notebook: _edition(record, names) for notebook, record in held.items() if notebook in _NOTEBOOKS}
 
 
