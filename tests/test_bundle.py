@@ -3,12 +3,16 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
 
 from mailauth import bundle, cli
+from mailauth.errors import MailauthError
+from practice.signins import Table
 from practice.wellknown import SIGN_IN_WORD
 from tests import leaks
 from tests.practice.mailing import ADA
@@ -48,6 +52,21 @@ def test_it_holds_what_support_asks_for(lab: Lab) -> None:
     assert box["imap"] is False
     assert {"Python", "OpenSSL", "platform", "mailauth-runbook"} <= {each["name"] for each in data["machine"]}
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_where_it_cannot_be_written_nobody_signs_in_for_it(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "woodgrove").write_text("a file, where a folder is to be")
+
+    def tokens() -> int:
+        later = lab.practice.backend.now() + timedelta(minutes=1)
+        return sum(1 for _ in lab.practice.backend.ledger.sign_ins(TENANT, now=later, tables=get_args(Table)))
+
+    before = tokens()
+    given = ["bundle", "--config", str(lab.config), "--tenant", "woodgrove", "--out", str(tmp_path)]
+    ran = CliRunner().invoke(cli.commands, given, standalone_mode=False)
+    assert isinstance(ran.exception, MailauthError)
+    assert "support cannot be made" in str(ran.exception)
+    assert tokens() == before
 
 
 def test_entras_ids_are_in_it_where_no_token_was_got(tmp_path: Path) -> None:

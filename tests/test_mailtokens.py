@@ -295,6 +295,14 @@ def test_a_managed_identity_opens_a_mailbox(place: Place, machine: str) -> None:
     assert ours.token(MailApp(name="runner", client_id=machine), flow, IMAP, fresh=True) is not found
 
 
+def test_a_machine_s_own_identity_is_asked_for_without_an_id(place: Place, machine: str) -> None:
+    own = Flow(kind="managed-identity", identity="system")
+    # Under an id that no machine has: what is not sent cannot be missed.
+    found = place.tokens(attended=False).token(MailApp(name="runner", client_id=place.daemon.client_id), own, IMAP)
+    assert place.opens(found, "imap", ADA)
+    assert place.findings(found, "imap", app_id=machine, as_app=True) == []
+
+
 def test_a_managed_identity_that_the_machine_does_not_have_is_named(place: Place, machine: str) -> None:
     found = place.tokens(attended=False).token(place.daemon, Flow(kind="managed-identity"), IMAP)
     assert isinstance(found, NoToken)

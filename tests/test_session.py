@@ -143,3 +143,37 @@ def test_silence_of_a_cloud_for_rehearsing_is_not_told_as_a_fact_about_the_tenan
         assert remedies[rehearsal] in [row.remedy for row in silent.find().coverage]
     assert "run the cell that opens the tenant again" in remedies["true"]
     assert "run the cell" not in remedies["false"]
+
+
+@pytest.mark.parametrize(
+    ("admin", "kept"),
+    [
+        pytest.param("", (True, False, False), id="nobody reads the tenant"),
+        pytest.param(
+            "admin: {client_id: 22222222-2222-2222-2222-222222222222, remember: never}",
+            (False, False, False),
+            id="never",
+        ),
+        pytest.param(
+            "admin: {client_id: 22222222-2222-2222-2222-222222222222, remember: encrypted}",
+            (True, True, False),
+            id="encrypted",
+        ),
+        pytest.param(
+            "admin: {client_id: 22222222-2222-2222-2222-222222222222, remember: plain}", (True, False, True), id="plain"
+        ),
+        pytest.param(
+            "admin: {client_id: 22222222-2222-2222-2222-222222222222}",
+            (True, False, False),
+            id="encrypted where it can be",
+        ),
+    ],
+)
+def test_people_s_sign_ins_to_mail_are_kept_as_the_one_of_whoever_reads_the_tenant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, admin: str, kept: tuple[bool, bool, bool]
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    how = run(tmp_path, f", {admin}" if admin else "").proofs.tenancy.remembering
+    assert (how["remember"] is not None, how["strict"], how["plain"]) == kept
+    assert how["remember"] is None or how["remember"].name == "mail-sign-in.bin"
+    assert how["remember"] is None or how["remember"].is_relative_to(tmp_path / "home")

@@ -475,3 +475,16 @@ def test_a_sign_in_is_remembered_only_where_that_makes_sense(lines: str, complai
     text = f"tenants: [{{name: a, tenant_id: {GUID}, {lines.replace('%s', GUID)}}}]"
     (found,) = complaints(text)
     assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("flow", "complaint"),
+    [
+        ("{kind: interactive, identity: system}", "flow interactive does not use identity"),
+        ("{kind: managed-identity, identity: mine}", "one of user, system"),
+    ],
+)
+def test_only_a_machine_s_identity_is_the_system_s(flow: str, complaint: str) -> None:
+    text = f"tenants:\n  - name: t\n    tenant_id: {GUID}\n    mail_apps: [{{name: mail, flows: [{flow}]}}]\n"
+    with pytest.raises(ConfigurationError, match=complaint):
+        tenants.load_text(text, WHERE)

@@ -221,6 +221,8 @@ class Flow:
         password: For ``certificate``: the passphrase of the key or the PFX, where it has one.
         assertion: For ``federated``: the token of the other identity provider; None leaves it to the environment.
         token: For ``token``: an access token for mail that somebody else got; it is used as it is.
+        identity: For ``managed-identity``: whether it is the ``system``'s or one that a ``user`` assigned, which is
+            asked for by the app's client_id.
     """
 
     __pydantic_config__ = _FORBID
@@ -231,6 +233,7 @@ class Flow:
     password: _Reference = None
     assertion: _Reference = None
     token: _Reference = None
+    identity: Annotated[Literal["user", "system"], Field(description="one of user, system")] = "user"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +296,8 @@ def _complete(kind: str, given: object) -> None:
 
 def _complete_flow(flow: Flow) -> Flow:
     _complete(flow.kind, flow)
+    if flow.identity != "user" and flow.kind != "managed-identity":
+        raise complain(f"flow {flow.kind} does not use identity; expected it gone: no identity of a machine signs in")
     return flow
 
 

@@ -228,7 +228,9 @@ class MailTokens:
                 code="not_registered",
             )
         references = {name: getattr(flow, name) for name in ("secret", "certificate", "password", "assertion")}
-        who = _SignIn(flow=flow.kind, client_id=app.client_id, account=account, **references)
+        # A machine's own identity is asked for without an id; with one it looks for what a person assigned to it.
+        client_id = "" if flow.identity == "system" else app.client_id
+        who = _SignIn(flow=flow.kind, client_id=client_id, account=account, **references)
         return identity.credential(who, tenant_id=self._tenant.tenant_id, cloud=self._tenant.cloud, **self._how)
 
     def _brought(self, flow: Flow) -> Token:

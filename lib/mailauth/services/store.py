@@ -25,11 +25,13 @@ from mailauth.errors import EvidenceError, HeldError, MailauthError
 __all__ = [
     "archive_dir",
     "cache_dir",
+    "check_writable",
     "forget",
     "home",
     "link_key",
     "lock",
     "lock_folder",
+    "mail_sign_in_file",
     "private_folder",
     "retire",
     "run_folder",
@@ -107,6 +109,11 @@ def sign_in_file(tenant: str, tenant_id: str = "") -> Path:
     return private_folder(_kept(tenant, tenant_id)) / "sign-in.bin"
 
 
+def mail_sign_in_file(tenant: str, tenant_id: str) -> Path:
+    """Return where the sign-ins of people with mailboxes are kept between runs; its folder is made if need be."""
+    return private_folder(_kept(tenant, tenant_id)) / "mail-sign-in.bin"
+
+
 def _kept(tenant: str, tenant_id: str) -> Path:
     directory_id = tenant_id.lower() or "unnamed"
     if not _DIRECTORY_ID.fullmatch(directory_id):
@@ -136,6 +143,21 @@ def private_folder(path: Path) -> Path:
     if not path.is_dir():
         raise MailauthError(f"{path} is a file; expected a folder.")
     return path
+
+
+def check_writable(folder: Path) -> None:
+    """Insist that files can be made in *folder*, which is made if need be.
+
+    Raises:
+        MailauthError: They cannot.
+    """
+    private_folder(folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=folder)
+    except OSError as error:
+        raise MailauthError(f"{folder} cannot be written: {error.strerror}.", remedy="Choose another folder.") from None
+    os.close(handle)
+    Path(name).unlink()
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -26,6 +26,14 @@ class Bundling:
 
     tenancy: Tenancy
 
+    def check_writable(self) -> None:
+        """Insist that a bundle can be written, before anybody signs in for it.
+
+        Raises:
+            MailauthError: It cannot; the text names the folder.
+        """
+        store.check_writable(self.tenancy.folder / "support")
+
     def of_proof(self, proof: Proof, *, folders: bool = False) -> Path:
         """Write what was proven and refused, and return where it is.
 

@@ -236,7 +236,8 @@ class Proving:
 
     @cached_property
     def _tokens(self) -> MailTokens:
-        return MailTokens(self.tenancy.tenant, attended=attended(), now=self.tenancy.now)
+        kept = self.tenancy.remembering
+        return MailTokens(self.tenancy.tenant, attended=attended(), now=self.tenancy.now, **kept)
 
     def _explained(self, proof: Proof, gathered: Gathered) -> Proof:
         found = proving.explained(proof.tried, proof.controls, gathered, self.tenancy.tenant, now=self.tenancy.now())

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -85,15 +85,23 @@ class Tenancy:
     @cached_property
     def _reader(self) -> TokenCredential:
         assert self.tenant.admin is not None
-        kept = self.tenant.admin.remember
-        file = None if kept == "never" else store.sign_in_file(self.tenant.name, self.tenant.tenant_id)
-        return self._signed_in(self.tenant.admin, remember=file, strict=kept == "encrypted", plain=kept == "plain")
+        return self._signed_in(self.tenant.admin, **self._remembering(store.sign_in_file))
 
     @cached_property
     def _operator(self) -> TokenCredential:
         assert self.tenant.operator is not None
         # In memory: what can change a tenant does not outlive the run.
         return self._signed_in(self.tenant.operator)
+
+    @property
+    def remembering(self) -> Mapping[str, Any]:
+        """How people's sign-ins to mail are kept for the next run: as the tenant says of whoever reads it."""
+        return self._remembering(store.mail_sign_in_file)
+
+    def _remembering(self, file: Callable[[str, str], Path]) -> Mapping[str, Any]:
+        kept = self.tenant.admin.remember if self.tenant.admin else ""
+        where = None if kept == "never" else file(self.tenant.name, self.tenant.tenant_id)
+        return {"remember": where, "strict": kept == "encrypted", "plain": kept == "plain"}
 
     def considered(self, change: Plan) -> Plan:
         """Return the plan with what this tenant has to say about its day: whether its change freeze covers today."""
