@@ -111,6 +111,7 @@ def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven(
         "scanner@woodgrove.example). 1 of 1 sender proven or on another road, which a person decided."
     )
     assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]
+    assert [each.title.plain() for each in found.actions] == ["Look again in a week"]
 
 
 def _changed(at: datetime) -> Receipt:
@@ -220,6 +221,14 @@ def test_the_first_notebook_that_is_not_in_order_is_the_next_step() -> None:
     move = next(each for each in actions if each.kind == "move")
     assert move.notebook == "30-consent"
     assert move.title.plain() == "Give the consent that is missing (relay)"
+
+
+def test_a_sender_that_moved_is_proven_before_anybody_closes_a_door() -> None:
+    (unproven,) = made(moved()).actions
+    (proven,) = made(**closed(held={"50": proofs(door="")})).actions
+
+    assert (unproven.kind, unproven.title.plain()) == ("prove", f"Prove OAuth on the wire for {SCANNER}")
+    assert (proven.kind, proven.notebook) == ("close", "60-close-basic")
 
 
 # Apps and credentials.

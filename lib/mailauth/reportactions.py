@@ -6,16 +6,17 @@ changed and ends before the freeze does comes first while there is still time.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from . import deadlines
 from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
-from .report import Action, App, Credential, Mailbox, State, Stop, Urgent
+from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
 from .reportapps import problems
 from .reportevidence import Held
 from .reportsenders import account
+from .reportstate import door, nameless
 from .wording import counted
 
 __all__ = ["Made", "actions"]
@@ -46,13 +47,29 @@ class Made:
     apps: Sequence[App]
     mailboxes: Sequence[Mailbox]
     credentials: Sequence[Credential]
+    progress: Progress
 
 
 def actions(held: Held, made: Made) -> tuple[Action, ...]:
     """Return the next three things to do."""
     found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(made))]
     found += [_dated(held, each) for each in (*_move(held, made), *_prove(made), *_close(held, made))]
-    return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST])
+    return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST]) or (_again(held),)
+
+
+def _again(held: Held) -> Action:
+    """Return what is left to do where nothing else is."""
+    by = held.now.date() + timedelta(days=7)
+    return Action(
+        kind="look",
+        title=words("Look again in a week"),
+        why=words("A password that comes back, or a policy that somebody opens, shows in the next run only."),
+        notebook="00-start",
+        where=words("Run the report again, by hand or by a scheduled job."),
+        by=by,
+        when=phrase("by {day}", day=by),
+        owner="",
+    )
 
 
 def _rank(held: Held, each: Action) -> tuple[Any, ...]:
@@ -127,7 +144,7 @@ def _look(held: Held, made: Made) -> Iterator[Action]:
     yield Action(
         kind="look",
         title=words("Make the sign-in records readable, and look again"),
-        why=made.state.sentence,
+        why=nameless(made.state),
         notebook=notebook,
         where=words("Notebook 00 says what is missing and whom to ask; the letter to the administrator is below."),
         by=held.now.date(),
@@ -170,11 +187,12 @@ def _decide(made: Made) -> Iterator[Action]:
     if not waiting:
         return
     by = min((each.propose for each in waiting if each.propose), default=None)
-    count = counted(len(waiting), "row")
+    many = words(f"{len(waiting):,} rows of “what stops”")
+    lack = f"{'It lacks' if len(waiting) == 1 else 'Each lacks'} a road, an owner or a date"
     yield Action(
         kind="decide",
-        title=phrase("Decide what becomes of {what}", what=_rows(waiting)),
-        why=words(f"{count} of “what stops” {'lacks' if len(waiting) == 1 else 'lack'} a road, an owner or a date."),
+        title=phrase("Decide what becomes of {what}", what=waiting[0].what if len(waiting) == 1 else many),
+        why=phrase("{lack}: {rows}.", lack=words(lack), rows=_rows(waiting)),
         notebook=_FINDS,
         where=words("In the tenant's decisions file; notebook 10 writes its lines."),
         by=by,
@@ -192,37 +210,35 @@ def _rows(rows: Sequence[Stop]) -> Phrase:
 def _move(held: Held, made: Made) -> Iterator[Action]:
     """Yield what stands between the senders and OAuth: the first notebook whose evidence is not in order."""
     moving = [each for each in made.stops if each.decided and each.decision.plain() in _TOKENS]
-    if not (moving or made.mailboxes):
-        return
-    for notebook, title, where in _STEPS:
+    due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+    by = min((each.due for each in moving if each.due), default=due.day)
+    if not made.apps and (moving or made.mailboxes):
+        why = words("Senders are to move to OAuth, and no app is registered for them.")
+        yield _moved(_REGISTERS, words("Register an app for mail"), why, _STEPS[_REGISTERS][1], by)
+    for notebook, (title, where) in _STEPS.items():
         wrong = [each for each in made.apps if _status(each, notebook) in ("wrong", "not configured")]
-        unwanted = not made.apps and notebook == _REGISTERS and moving
-        if not (wrong or unwanted):
-            continue
-        names = joined([phrase("{app}", app=Named("app", each.name)) for each in wrong], ", ", " and ")
-        due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
-        by = min((each.due for each in moving if each.due), default=due.day)
-        lacks = problems(held, notebook)
-        yield Action(
-            kind="move",
-            title=phrase(
-                "{title}{names}", title=words(title), names=phrase(" ({names})", names=names) if wrong else Phrase()
-            ),
-            why=_lacks(lacks) if wrong else words("Senders are to move to OAuth, and no app is registered for them."),
-            notebook=notebook,
-            where=words(where),
-            by=by,
-            when=phrase("by {day}", day=by) if by else words("no date"),
-            owner="",
-        )
-        return
+        lacks = _hindering(held, notebook)
+        if wrong and lacks:
+            names = joined([phrase("{app}", app=Named("app", each.name)) for each in wrong], ", ", " and ")
+            yield _moved(notebook, phrase(title + " ({names})", names=names), _lacks(lacks), where, by)
+            return
 
 
-_STEPS: Final = (
-    (_REGISTERS, "Put the app registration in order", "Notebook 20, by whoever may change app registrations."),
-    (_CONSENTS, "Give the consent that is missing", "Notebook 30: a link that an administrator opens."),
-    (_GRANTS, "Let the app open its mailboxes", "Notebook 40, by whoever administers Exchange."),
-)
+def _moved(notebook: str, title: Phrase, why: Phrase, where: str, by: date | None) -> Action:
+    when = phrase("by {day}", day=by) if by else words("no date")
+    return Action("move", title, why, notebook, words(where), by, when, "")
+
+
+def _hindering(held: Held, notebook: str) -> list[Mapping[str, Any]]:
+    """Return what is wrong, without credentials that end: they are things to do of their own."""
+    return [each for each in problems(held, notebook) if not each["name"].startswith(("certificate ", "secret "))]
+
+
+_STEPS: Final = {
+    _REGISTERS: ("Put the app registration in order", "Notebook 20, by whoever may change app registrations."),
+    _CONSENTS: ("Give the consent that is missing", "Notebook 30: a link that an administrator opens."),
+    _GRANTS: ("Let the app open its mailboxes", "Notebook 40, by whoever administers Exchange."),
+}
 
 
 def _status(app: App, notebook: str) -> str:
@@ -242,14 +258,22 @@ def _lacks(checks: Sequence[Mapping[str, Any]]) -> Phrase:
 
 def _prove(made: Made) -> Iterator[Action]:
     unproven = [each for each in made.mailboxes if each.unproven]
-    if not unproven:
-        return
+    listed = {each.address.lower() for each in made.mailboxes}
+    moved = [each for each in _moving(made) if each.lower() not in listed]
+    names = list(dict.fromkeys((*(each.address for each in unproven), *moved)))
+    if not names or not (made.apps or moved):
+        return  # Without an app there is nothing to prove with: registering one comes first.
     causes = dict.fromkeys(one.cause for each in unproven for one in each.tried if one.cause)
     why = f"First cause seen: {next(iter(causes))}." if causes else "No attempt since the last change went well."
+    more = (
+        phrase(" The tenants file does not list {who} under mailboxes yet.", who=_accounts(moved))
+        if moved
+        else Phrase()
+    )
     yield Action(
         kind="prove",
-        title=phrase("Prove OAuth on the wire for {who}", who=_accounts([each.address for each in unproven])),
-        why=words(why),
+        title=phrase("Prove OAuth on the wire for {who}", who=_accounts(names)),
+        why=phrase("{why}{more}", why=words(why) if unproven else _TOKENS_ONLY, more=more),
         notebook=_PROVES,
         where=words("Notebook 50: it reads, changes nothing, and sends nothing."),
         by=None,
@@ -258,15 +282,23 @@ def _prove(made: Made) -> Iterator[Action]:
     )
 
 
+def _moving(made: Made) -> list[str]:
+    """Return the accounts that hold tokens and are not proven."""
+    return [each.account for each in made.progress.known if each.now == "oauth"]
+
+
+_TOKENS_ONLY: Final = words("Tokens were seen for it; that a mailbox opens with them was not.")
+
+
 def _close(held: Held, made: Made) -> Iterator[Action]:
-    if made.state.word != "quiet" or any(each.unproven for each in made.mailboxes):
-        return
-    first = made.state.missing[0] if made.state.missing else Phrase()
+    waits = [*(each for each in made.mailboxes if each.unproven), *_moving(made)]
+    if made.state.word != "quiet" or door(held) or waits:
+        return  # Whoever closes the door before OAuth is proven finds out by mail that does not come.
     due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
     yield Action(
         kind="close",
         title=words("Close the door to passwords, and test that it is shut"),
-        why=first,
+        why=made.state.missing[0] if made.state.missing else Phrase(),
         notebook=_CLOSES,
         where=words("Notebook 60, in waves: policy first, then the switches, then the proof."),
         by=due.day,

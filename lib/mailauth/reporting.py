@@ -17,7 +17,7 @@ from . import (
     reporttime,
 )
 from .phrases import Named, Phrase, joined, phrase, words
-from .report import Credential, Ending, Looked, Missed, Progress, Report, State, Stop, Summary
+from .report import Credential, Ending, Looked, Missed, Progress, Report, Stop, Summary
 from .reportactions import Made
 from .reportevidence import Held, Reading, at
 from .wording import counted
@@ -35,7 +35,7 @@ def report(reading: Reading) -> Report:
     state = reportstate.of(held, urgent, stops, progress)
     apps, mailboxes, credentials = reportapps.apps(held), reportapps.mailboxes(held), reportapps.credentials(held)
     openings, looked = reportapps.openings(held), _looked(held)
-    made = Made(state, urgent, stops, apps, mailboxes, credentials)
+    made = Made(state, urgent, stops, apps, mailboxes, credentials, progress)
     changes, actions = reporttime.changes(held, state), reportactions.actions(held, made)
     summary = _summary(held, made, progress, looked)
     tenant = held.tenant
@@ -215,7 +215,7 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
     ending = [each for each in made.credentials if each.word in ("ended", "ending")]
     return Summary(
         word=made.state.word,
-        sentence=_without_name(made.state),
+        sentence=reportstate.nameless(made.state),
         senders=headline.senders,
         certificates=headline.certificate_users,
         attention=headline.attention,
@@ -234,14 +234,6 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
 
 def _next_expiry(found: Sequence[Credential]) -> datetime | None:
     return min((each.ends for each in found if each.ends), default=None)
-
-
-def _without_name(state: State) -> Phrase:
-    """Return the first sentence without the tenant's name, which stands beside it in a table."""
-    match state.sentence.parts:
-        case (Named(), str(first), *rest) if first.startswith(": "):
-            return Phrase((first.removeprefix(": "), *rest)).capital()
-    return state.sentence
 
 
 def _purpose(held: Held) -> Phrase:

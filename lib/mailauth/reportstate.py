@@ -20,7 +20,7 @@ from .reportsenders import account
 from .verdicts import Thresholds
 from .wording import counted
 
-__all__ = ["CLOSED_AFTER_DAYS", "headline", "of"]
+__all__ = ["CLOSED_AFTER_DAYS", "door", "headline", "nameless", "of"]
 
 CLOSED_AFTER_DAYS: Final = 30
 """So many days of whole records it takes, without a password, before a tenant can be closed: a month end is in them."""
@@ -69,6 +69,14 @@ def headline(held: Held) -> Headline:
     """Return the numbers of notebook 10's first sentence; zeros where nobody has looked."""
     numbers = held.found["headline"] if held.found else {}
     return Headline(**{each.name: numbers.get(each.name, 0) for each in fields(Headline)})
+
+
+def nameless(state: State) -> Phrase:
+    """Return the first sentence without the tenant's name, which stands beside it in a table."""
+    match state.sentence.parts:
+        case (Named(), str(first), *rest) if first.startswith(": "):
+            return Phrase((first.removeprefix(": "), *rest)).capital()
+    return state.sentence
 
 
 def _sentence(held: Held, *parts: Phrase) -> Phrase:
@@ -192,15 +200,15 @@ def _trying(held: Held) -> tuple[str, ...]:
 
 def _proofs(told: _Told) -> Iterator[Phrase]:
     """Yield what is proven, the door test first."""
-    if door := _door(told.held):
-        yield door
+    if test := door(told.held):
+        yield test
     for each in told.progress.known:
         if each.now in ("proven", "other road"):
             how = "was proven with OAuth" if each.now == "proven" else "took another road, which a person decided"
             yield phrase(f"{{who}} {how}.", who=account(each.account))
 
 
-def _door(held: Held) -> Phrase:
+def door(held: Held) -> Phrase:
     """Return the door test that still counts, or nothing."""
     tried = held.data("50-prove-mail-oauth")
     test: Mapping[str, Any] | None = tried["password"] if tried else None
@@ -237,7 +245,7 @@ def _missing_door(held: Held) -> Iterator[Phrase]:
     elif test["state"] == "open":
         said = "A password still opened SMTP for {mailbox} on {day}."
         yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
-    elif not _door(held):
+    elif not door(held):
         yield words("The door test says too little: it was not about SMTP, not clear, or too early after a change.")
     grants = held.data("40-grant-mailboxes")
     open_doors = [
