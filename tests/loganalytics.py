@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ class Service:
             return 504, {"error": {"code": "GatewayTimeout", "message": "Gateway timeout"}}
         try:
             with self.lock:
-                found = duckdb_kql.execute(self.engine, body["query"], allow_write=False)
+                sql = translated(body["query"], tuple(self.tables), self.lacking)
+                found = self.engine.execute(sql, sql.parameters)
                 columns = [(one[0], kusto_type(one[1])) for one in found.description or ()]
                 rows = found.fetchall()
         except (duckdb.Error, duckdb_kql.KqlError) as error:
@@ -84,6 +86,13 @@ class Service:
         if len(rows) > self.row_cap:
             answer["error"] = _partial(self.row_cap)
         return 200, answer
+
+
+@cache
+def translated(text: str, tables: tuple[str, ...], lacking: tuple[str, ...] = ()) -> duckdb_kql.TranslationResult:
+    """Return a query for an engine with *tables* and without *lacking*; it takes half a second, and tests ask alike."""
+    schema = {table: [name for name in segments.TABLES[table] if name not in lacking] for table in tables}
+    return duckdb_kql.to_sql(text, schema=schema, allow_write=False)
 
 
 def engine(tables: Tables, *, lacking: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:

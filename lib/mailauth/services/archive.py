@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -230,6 +231,7 @@ class _Translations:
         return begun.result() if begun else _sql(text)
 
 
+@lru_cache(maxsize=64)  # a cell that is run again asks the same, and so does the next tenant of this process
 def _sql(text: str) -> duckdb_kql.TranslationResult:
     return duckdb_kql.to_sql(text, schema=_COLUMNS, allow_write=False)
 
