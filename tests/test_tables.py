@@ -8,6 +8,7 @@ import pytest
 
 from mailauth import evidence, tables
 from mailauth.cases import Case
+from tests import schemed
 from tests.case_invented import SCANNER, TENANT, case, decided, find, mail, report
 
 DAILY = [mail(ago=ago) for ago in range(1, 20)]
@@ -127,3 +128,26 @@ def test_a_deadline_that_touches_the_tenant_is_listed() -> None:
     made = case(DAILY)
 
     assert [row["What"] for row in rows(made, "deadlines")] == [each.title for each in made.deadlines] != []
+
+
+REPORTED = {
+    *("stops", "actions", "progress", "runs", "answers", "doors", "proofs", "credentials", "openings", "sources"),
+}
+
+
+def test_a_report_has_tables_of_what_its_page_shows() -> None:
+    made = tables.of(schemed.made("report", lambda path, _: f"={path}"))
+    stops = next(csv.DictReader(io.StringIO(made["stops"].decode("utf-8-sig"), newline="")))
+
+    assert set(made) == REPORTED
+    assert {name for name, content in made.items() if content.count(b"\r\n") == 2} == REPORTED
+    assert stops["Owner"] == "'=data.stops[].owner"
+    assert stops["What stops"].startswith("Ours: =data.stops[].what:person=data.stops[].what:address")
+    assert not any(b'"=' in content or b"{" in content for content in made.values())
+
+
+def test_a_tables_name_is_one_records_own() -> None:
+    records = [schemed.made(name, lambda path, _: path) for name in ("report", "attempts")]
+    names = [*NAMES, *(name for record in records for name in tables.of(record))]
+
+    assert len(names) == len(set(names))

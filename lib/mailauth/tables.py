@@ -18,7 +18,7 @@ from .escape import csv_cell
 
 __all__ = ["of", "written"]
 
-Cell = str | int | float | bool | None | Sequence[str]
+Cell = str | int | float | bool | None | Sequence[Any]
 Row = Sequence[Cell]
 
 _BOM = b"\xef\xbb\xbf"
@@ -189,6 +189,18 @@ def _attempts(record: Mapping[str, Any]) -> Iterator[Row]:
         )
 
 
+def _doors(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["data"]["mailboxes"]:
+        for door in each["doors"]:
+            yield each["address"], each["kind"], *_values(door, "protocol password delegated app decides")
+
+
+def _proofs(record: Mapping[str, Any]) -> Iterator[Row]:
+    for each in record["data"]["mailboxes"]:
+        for one in each["tried"]:
+            yield each["address"], *_values(one, "protocol app flow outcome at stale cause remedy retest_at")
+
+
 _Tables = Mapping[str, tuple[Sequence[str], Callable[[Mapping[str, Any]], Iterable[Row]]]]
 
 _FINDINGS: _Tables = {
@@ -260,7 +272,59 @@ _PROVEN: _Tables = {
     ),
 }
 
-_TABLES: Mapping[str, _Tables] = {"mailauth/findings/1": _FINDINGS, "mailauth/attempts/1": _PROVEN}
+_REPORT: _Tables = {
+    "stops": (
+        (
+            *("What stops", "Kind", "Accounts", "Protocol", "Used for", "Where", "Days active", "Last seen (UTC)"),
+            *("Decision", "Decided by a person", "Owner", "Due", "Exception until", "Proposed day", "Proposal"),
+            *("Open questions", "Ends with", "What is shown", "Witness", "Sender ids"),
+        ),
+        _listed(
+            "stops",
+            "what kind accounts protocol used_for where days_active last_seen decision decided owner due "
+            "exception_until propose proposal questions ends shows witness sender_ids",
+        ),
+    ),
+    "actions": (
+        ("What to do", "Why", "Kind", "Notebook", "Where", "By", "When", "Owner"),
+        _listed("actions", "title why kind notebook where by when owner"),
+    ),
+    "progress": (
+        ("Account", "Kind", "First seen (UTC)", "Last password (UTC)", "Now", "Sender id"),
+        _listed("progress.known", "account kind first_seen last_password now sender_id"),
+    ),
+    "runs": (
+        ("Made (UTC)", "State", "Senders", "Phones with certificates", "Need somebody", "Open decisions"),
+        _listed("trend.points", "made_at word senders certificates attention undecided"),
+    ),
+    "answers": (("Number", "Question", "Answer", "Known"), _listed("answers", "number question said known")),
+    "doors": (("Mailbox", "Kind", "Protocol", "Password", "Token of a person", "Token of an app", "Decides"), _doors),
+    "proofs": (
+        (
+            *("Mailbox", "Protocol", "App", "Flow", "Outcome", "At (UTC)", "Older than a change", "Cause", "Remedy"),
+            "Try again at (UTC)",
+        ),
+        _proofs,
+    ),
+    "credentials": (
+        ("App", "Kind", "Id", "Name", "Ends (UTC)", "Days left", "State", "Read (UTC)"),
+        _listed("credentials", "app kind id name ends days word made_at"),
+    ),
+    "openings": (
+        ("App", "Mailbox", "Right", "By", "Asked for", "How to take it away", "Read (UTC)"),
+        _listed("openings", "app mailbox right by wanted take_away made_at"),
+    ),
+    "sources": (
+        ("Notebook", "What", "State", "Made (UTC)", "Seconds old", "In words"),
+        _listed("looked.sources", "notebook what state made_at age_s said"),
+    ),
+}
+
+_TABLES: Mapping[str, _Tables] = {
+    "mailauth/findings/1": _FINDINGS,
+    "mailauth/attempts/1": _PROVEN,
+    "mailauth/report/1": _REPORT,
+}
 
 
 def written(head: Sequence[str], rows: Iterable[Row]) -> bytes:
@@ -282,4 +346,13 @@ def _cell(value: Cell) -> str | int | float:
             return value
         case str():
             return csv_cell(_FRACTION.sub(r"\1Z", value))
-    return csv_cell("; ".join(value))
+    return csv_cell(_joined(value))
+
+
+def _joined(value: Sequence[Any]) -> str:
+    """Return a list in one line; a sentence with names in it (`phrases.Phrase`) as it reads."""
+    if any(isinstance(part, Mapping) for part in value):
+        return "".join(part["value"] if isinstance(part, Mapping) else part for part in value)
+    parts = [part if isinstance(part, str) else _joined(part) for part in value]
+    # Whole sentences need nothing between them.
+    return "".join(part + (" " if part.endswith(".") else "; ") for part in parts[:-1]) + "".join(parts[-1:])

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from .. import advice, decisions, evidence, report, reporting
+from .. import advice, decisions, evidence, report, reporting, tables
 from ..coverage import Coverage
 from ..decisions import Decisions
 from ..errors import ConfigurationError, EvidenceError, MailauthError
@@ -63,8 +63,10 @@ class Reporting:
         return reporting.report(self._reading(lost))
 
     def keep(self, made: Report) -> Path:
-        """Write notebook 90's evidence, the whole report, and return where it is."""
+        """Write notebook 90's evidence, the whole report, and its tables; return where the evidence is."""
         record = report.record(self.tenancy.tenant, made)
+        for name, text in tables.of(record).items():
+            store.write_bytes(self.tenancy.folder / "tables" / f"{name}.csv", text)
         return store.write_evidence(self._evidence(NOTEBOOK), record)
 
     def _is_old(self) -> bool:
