@@ -126,6 +126,7 @@ def _lines(report: Report) -> list[tuple[str, Said]]:
         ("Proven", joined(state.proofs, " ")),
         ("Not proven yet", joined(state.missing, " ") if state.word != "exposed" else Phrase()),
         ("If nothing is done", joined(report.if_nothing, " ")),
+        ("Names on this page", _PSEUDONYMS if report.edition == "shareable" else ""),
     ]
     return [(title, sentence) for title, sentence in said if sentence]
 
@@ -373,7 +374,7 @@ def runs(report: Report) -> Table:
         for each in sorted(report.trend.points, key=lambda point: point.made_at, reverse=True)
     ]
     columns = ("Run", "State", "Password senders", "With a certificate", "Needed somebody", "Without a decision")
-    return Table(columns, rows, "Run by run", limit=30, rest="history/", empty="This is the first run that is known.")
+    return Table(columns, rows, "Run by run", limit=30, empty="This is the first run that is known.")
 
 
 def changed(report: Report) -> Table | Callout:
