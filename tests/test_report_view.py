@@ -243,6 +243,6 @@ def test_nothing_seen_in_records_that_end_too_early_says_until_when_anybody_coul
 
 def test_an_edition_for_others_says_on_its_first_screen_that_its_names_are_pseudonyms() -> None:
     shared = replace(FABRIKAM, edition="shareable")
-    assert "Names on this page: pseudonyms stand for people, addresses" in seen(page.first_screen(shared))
-    assert "Whoever sent this page can look one up." in seen(page.purpose(shared))
+    assert "The names are pseudonyms: Each stands for one person, mailbox" in seen(page.first_screen(shared))
+    assert "The names on this page are pseudonyms" in seen(page.purpose(shared))
     assert "pseudonym" not in seen(page.first_screen(FABRIKAM)) + seen(page.purpose(FABRIKAM))

@@ -126,7 +126,7 @@ def _lines(report: Report) -> list[tuple[str, Said]]:
         ("Proven", joined(state.proofs, " ")),
         ("Not proven yet", joined(state.missing, " ") if state.word != "exposed" else Phrase()),
         ("If nothing is done", joined(report.if_nothing, " ")),
-        ("Names on this page", _PSEUDONYMS if report.edition == "shareable" else ""),
+        ("The names are pseudonyms", _PSEUDONYMS if report.edition == "shareable" else ""),
     ]
     return [(title, sentence) for title, sentence in said if sentence]
 
