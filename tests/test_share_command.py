@@ -136,6 +136,8 @@ def report(config: Path, out: Path) -> dict[str, str]:
         store.write_evidence(out / TENANT / "evidence" / f"{number}.json", record)
         planted |= plant.canaries
     opened.reports.keep(opened.reports.gather())
+    old = {"schema": "mailauth/diagnosis/1", "was": CANARIES["person"]}
+    store.write_evidence(out / TENANT / "evidence" / "80-diagnose.json", old)
     written = (out / TENANT / "evidence").glob("[2345]*.json")
     held = " ".join(path.read_text("utf-8") for path in written)
     return {place: canary for place, canary in planted.items() if canary in held}
@@ -176,6 +178,11 @@ def test_the_page_says_the_same_of_each_under_other_names(shared: Shared) -> Non
         assert name in page
         assert any(name in path.read_text("utf-8-sig") for path in tenant.glob("tables/*.csv")) or name == tenant.name
     assert "pseudonym" in page
+
+
+def test_a_record_that_no_longer_fits_is_left_out_and_named(shared: Shared) -> None:
+    assert f"{TENANT}: the evidence of 80-diagnose does not fit its schema and is left out" in shared.told
+    assert not list(shared.folder.glob("*/evidence/80-diagnose.json"))
 
 
 @pytest.mark.parametrize("place", ["a chart", "packed", "the file's name"])

@@ -5,6 +5,7 @@ process that has never seen a name: it gets a tenants file and a folder with not
 JSON and CSV are written.
 """
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,9 +38,11 @@ tenants:
     tenant_id: {name}.example
 """
 # A file of another name is none of ours, and its name may be anybody's.
-_NOTEBOOKS: Final = (
-    *("00-start", "10-find-basic-auth", "20-register-app", "30-consent", "40-grant-mailboxes", "50-prove-mail-oauth"),
-    *("60-close-basic", "80-diagnose", PAGE),
+_NOTEBOOKS: Final = frozenset(
+    {
+        *("00-start", "10-find-basic-auth", "20-register-app", "30-consent", "40-grant-mailboxes"),
+        *("50-prove-mail-oauth", "60-close-basic", "80-diagnose", PAGE),
+    }
 )
 _LIMIT_S: Final = 10 * 60
 
@@ -93,11 +96,11 @@ def share(
     for tenant in set(tenants).difference(ready(out)):
         raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
     with sharing.begun(), sharing.staged(to) as stage:
-        before, rows = {} if afresh else outcomes.recall(to), []
+        before, rows = {} if afresh else {name: _row(to, name) for name in _shared(to)}, []
         indexed = len({*before, *(names.name("tenant", tenant) for tenant in tenants)}) > 1
         for number, tenant in enumerate(tenants, 1):
             name = names.name("tenant", tenant)
-            _write(stage / name, _files(_mapped(out, tenant, names), name, project, indexed=indexed))
+            _write(stage / name, _files(_mapped(out, tenant, names, say), name, project, indexed=indexed))
             rows.append(_row(stage, name))
             say(f"{tenant}: {name} ({number} of {len(tenants)})")
         known = {**before, **{row.tenant: row for row in rows}}
@@ -110,25 +113,42 @@ def share(
 
 def _remove_others(to: Path, known: Mapping[str, outcomes.Outcome]) -> None:
     """Remove the tenants that older names stand for, and the page over them where there is no new one."""
-    for folder in to.glob("tenant-*"):
-        if re.fullmatch(PATTERN, folder.name) and folder.name not in known:
-            sharing.removed(folder)
+    for name in _shared(to):
+        if name not in known:
+            sharing.removed(to / name)
     if len(known) == 1:
         for name in ("index.html", outcomes.FLEET):
             (to / name).unlink(missing_ok=True)
 
 
-def _mapped(out: Path, tenant: str, names: Pseudonyms) -> dict[str, dict[str, Any]]:
+def _shared(to: Path) -> list[str]:
+    """Return the pseudonyms of the tenants whose edition lies in *to*."""
+    found = (path.parents[1].name for path in to.glob(f"tenant-*/evidence/{PAGE}.json"))
+    return sorted(name for name in found if re.fullmatch(PATTERN, name))
+
+
+def _mapped(out: Path, tenant: str, names: Pseudonyms, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Return a tenant's evidence as others may see it; what an older version left and no longer fits is left out."""
     with store.lock(tenant):
         held = sharing.records(out / tenant)
-    return {notebook: _edition(record, names) for notebook, record in held.items() if notebook in _NOTEBOOKS}
+    mapped = {}
+    for notebook in sorted(held.keys() & _NOTEBOOKS):
+        try:
+            mapped[notebook] = _edition(held[notebook], names)
+        except (EvidenceError, LookupError) as error:
+            if notebook == PAGE:
+                raise MailauthError(
+                    f"{tenant}: {error}", remedy=f"Run `mailauth report --tenant {tenant}` again."
+                ) from None
+            say(f"{tenant}: the evidence of {notebook} does not fit its schema and is left out")
+    return mapped
 
 
 def _edition(record: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
-    schema, made = evidence.schema(_kind(record)), dict(record)
-    evidence.check(_kind(record), made)
-    mapped = editions.shareable(made, schema, names)
-    evidence.check(_kind(record), mapped)
+    name = _kind(record)
+    evidence.check(name, record)
+    mapped = editions.shareable(record, evidence.schema(name), names)
+    evidence.check(name, mapped)
     return mapped
 
 
@@ -163,9 +183,10 @@ def _write(folder: Path, files: Iterator[_File]) -> None:
                 store.write_evidence(folder / path, content)
 
 
-def _row(stage: Path, name: str) -> outcomes.Outcome:
-    record = sharing.records(stage / name)[PAGE]
-    job = Job(tenant=name, config="", out=str(stage), project="", rehearsal=bool(record["rehearsal"]))
+def _row(folder: Path, name: str) -> outcomes.Outcome:
+    """Return what the page over several tenants says of one, from its shared evidence alone."""
+    record = sharing.records(folder / name)[PAGE]
+    job = Job(tenant=name, config="", out=str(folder), project="", rehearsal=bool(record["rehearsal"]))
     return outcomes.of(job, {})
 
 
@@ -222,8 +243,8 @@ def lookup(out: Path, pseudonym: str, names: Pseudonyms) -> list[Meant]:
     """
     found: dict[tuple[str, str], Meant] = {}
     asked: set[tuple[str, str]] = set()
-    for tenant, record in _all(out):
-        for leaf in editions.leaves(record, evidence.schema(_kind(record))):
+    for tenant, record, schema in _all(out):
+        for leaf in editions.leaves(record, schema):
             if (leaf.kind, leaf.value) not in asked:
                 asked.add((leaf.kind, leaf.value))
                 if names.meant(pseudonym.strip(), leaf.kind, leaf.value):
@@ -245,8 +266,10 @@ def forget(out: Path, tenant: str) -> tuple[Path, ...]:
     return gone
 
 
-def _all(out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _all(out: Path) -> Iterator[tuple[str, dict[str, Any], Mapping[str, Any]]]:
+    """Yield each record under *out* with its tenant and its schema, those of earlier runs last."""
     for folder in sorted(path for path in out.glob("*") if (path / "evidence").is_dir()):
         for record in (*sharing.records(folder).values(), *sharing.past(folder)):
-            if "edition" not in record:
-                yield folder.name, record
+            # What another version left may still hold the value that is asked for.
+            with contextlib.suppress(EvidenceError, LookupError):
+                yield folder.name, record, evidence.schema(_kind(record))
