@@ -16,6 +16,7 @@ from mailauth.plan import Entry, Receipt
 from mailauth.proof import Attempt, Stage
 from mailauth.signs import Change, Evidence
 from mailauth.tenants import FlowKind, Protocol
+from mailauth.views import causes as diagnosis_views
 from tests import diagnosing, planned
 from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
 
@@ -216,6 +217,32 @@ def test_two_faults_at_once_are_both_named_and_neither_is_certain() -> None:
     found = _diagnose(of(one, organization=diagnosing.exchange(principals=())))
     assert [(each.cause.id, each.standing) for each in found.causes[:2]] == [("I5", "confirmed"), ("I3", "confirmed")]
     assert found.undecided == ("2 causes are confirmed (I5, I3), and each would do alone. Mend them in this order.")
+
+
+def test_what_would_be_met_next_is_said_beside_the_cause_and_is_none_itself() -> None:
+    held = replace(diagnosing.with_ada(imap=False), principals=())
+    found = _diagnose(of(refused(), organization=held))
+    assert [each.cause.id for each in found.causes] == ["I3"]
+    assert [(each.cause.id, each.because) for each in found.behind] == [("I12", (f"IMAP is off for {ADA}.",))]
+    shown = "".join(map(str, diagnosis_views.diagnosis(found, "A title")))
+    assert "Wrong too, and met once this is mended" in shown
+    assert "I12 The protocol is off for this mailbox." in shown
+
+
+def test_nothing_is_behind_what_is_not_known_or_what_comes_last_itself() -> None:
+    assert _diagnose(Evidence(attempt=refused())).behind == ()
+    assert _diagnose(of(refused(), organization=diagnosing.exchange(principals=()))).behind == ()
+    ungranted = next(case.evidence for case in CASES if case.row == "I10")
+    assert _diagnose(replace(ungranted, attempt=unconnected())).behind == ()
+
+
+_INSTRUCTIONS = {"Read", "Look", "Compare", "Ask", "Try", "Decode", "Open", "Run", "Count", "Connect", "Sign"}
+
+
+def test_each_check_says_what_to_do() -> None:
+    checks = [each.ask for each in catalogue.signs().values()]
+    checks += [each.confirm for each in catalogue.causes().values() if each.open]
+    assert [each for each in checks if each.split()[0] not in _INSTRUCTIONS] == []
 
 
 def test_a_switch_that_looks_right_speaks_against_what_the_server_says() -> None:

@@ -25,7 +25,7 @@ from .signs import Change, Evidence
 from .symptoms import Recognised, recognise
 from .wording import counted
 
-__all__ = ["Deciding", "Diagnosis", "Ranked", "Standing", "TooEarly", "diagnose"]
+__all__ = ["Behind", "Deciding", "Diagnosis", "Ranked", "Standing", "TooEarly", "diagnose"]
 
 Standing = Literal["certain", "confirmed", "likely", "possible", "unlikely"]
 
@@ -81,6 +81,19 @@ class Deciding:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """What is wrong too and was not come to: it will be met once the cause is mended.
+
+    Args:
+        cause: The row of the catalogue.
+        because: What speaks for it, a sentence each; may hold text from outside.
+    """
+
+    cause: Cause
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TooEarly:
     """A change that may not be in force yet.
 
@@ -108,6 +121,7 @@ class Diagnosis:
         too_early: The changes that make it too early to judge, the latest to settle first.
         ruled_out: The rows that would fit what was shown and are ruled out, with what rules them out.
         recognised: What was recognised.
+        behind: What is wrong too and was not come to yet, as far as what Exchange holds was read.
     """
 
     causes: tuple[Ranked, ...] = ()
@@ -116,6 +130,7 @@ class Diagnosis:
     too_early: tuple[TooEarly, ...] = ()
     ruled_out: tuple[tuple[str, str], ...] = ()
     recognised: Recognised = field(default_factory=Recognised)
+    behind: tuple[Behind, ...] = ()
 
     @property
     def first(self) -> Ranked | None:
@@ -155,6 +170,7 @@ def diagnose(evidence: Evidence, *, now: datetime) -> Diagnosis:
         too_early=tuple(_too_early(each, now) for each in early),
         ruled_out=tuple(each for each in judged if isinstance(each, tuple)),
         recognised=shown,
+        behind=tuple(_behind(kept, known, shown)),
     )
 
 
@@ -315,6 +331,30 @@ def _rank(one: Ranked) -> tuple[int, ...]:
     layer = LAYERS.index(one.cause.layer)
     alike = (layer, -one.cause.often) if confirmed else (-one.cause.often, layer)
     return (*_weight(one), *alike, _CONFIDENCE.index(one.cause.confidence))
+
+
+# --- what is behind -------------------------------------------------------------------------------
+
+_LATER: Final = ("mailbox", "submission")
+"""The layers that a login comes to after it was let in."""
+
+
+def _behind(found: Sequence[Ranked], known: Evidence, shown: Recognised) -> Iterator[Behind]:
+    """Yield what Exchange holds against a later step of the same login, which no refusal can show yet."""
+    if not found or found[0].standing not in ("certain", "confirmed") or found[0].cause.layer in _LATER:
+        return
+    told = {sign for each in found for sign in each.cause.signs}
+    listed = {each.cause.id for each in found}
+    for cause in catalogue.causes().values():
+        if cause.layer in _LATER and not cause.quiet and cause.id not in listed and _belongs(cause, known, shown):
+            own = [sign for sign in (*cause.confirmed_by, *cause.hinted_by) if sign not in told]
+            wrong = [sign for sign in own if _of_exchange(sign) and signs.answer(sign, known)]
+            if wrong:
+                yield Behind(cause, tuple(signs.said(sign, True, known) for sign in wrong))
+
+
+def _of_exchange(sign: str) -> bool:
+    return catalogue.signs()[sign].look == "exchange"
 
 
 # --- what would decide ----------------------------------------------------------------------------

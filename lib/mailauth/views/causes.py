@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..catalogue import Cause, Look
-from ..causes import Deciding, Diagnosis, Ranked, Standing
+from ..causes import Behind, Deciding, Diagnosis, Ranked, Standing
 from ..tokens import Finding
 from .markup import Badge, Cell, Tone, View
 from .tables import Callout, Table
@@ -52,6 +52,8 @@ def diagnosis(
     rows = [*(_by_token(*each) for each in by_token), *map(_cause, found.causes)]
     note = " ".join(filter(None, (f"The words were: “{shown}”" if shown else "", found.undecided if rows else "")))
     yield Table(_COLUMNS, rows, title, note, empty=f"No cause is known. {shown or found.undecided}")
+    if found.behind:
+        yield Callout("info", "Wrong too, and met once this is mended", [_next(each) for each in found.behind])
     if found.too_early:
         at = max(each.retest_at for each in found.too_early)
         said = [each.said for each in found.too_early]
@@ -74,6 +76,10 @@ def _cause(each: Ranked) -> Sequence[Cell]:
         [row.remedy, *row.cmdlets],
         _where(row),
     )
+
+
+def _next(each: Behind) -> str:
+    return f"{each.cause.id} {each.cause.title}. {' '.join(each.because)} {each.cause.remedy}"
 
 
 def _where(cause: Cause) -> Cell:
