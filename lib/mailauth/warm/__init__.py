@@ -12,10 +12,11 @@ kernel with ports has.
 import re
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["CAN_FORK", "ENGINE", "WarmEngine", "alone"]
+__all__ = ["CAN_FORK", "ENGINE", "WarmEngine", "alone", "chosen"]
 
 # macOS has fork, but not every one of its own libraries survives it; the workers here load none of those.
 CAN_FORK: Final = sys.platform != "win32"
@@ -41,7 +42,7 @@ class WarmEngine:
     @staticmethod
     def execute_notebook(nb: Any, kernel_name: str, **options: Any) -> Any:
         """Run *nb* and return it; the arguments are those of papermill's engines."""
-        return _chosen(nb, kernel_name, options).execute_notebook(nb, kernel_name, **options)
+        return chosen(nb, kernel_name, options).execute_notebook(nb, kernel_name, **options)
 
     @staticmethod
     def nb_kernel_name(nb: Any, name: str | None = None) -> Any:
@@ -60,7 +61,8 @@ def _stock() -> Any:
     return NBClientEngine
 
 
-def _chosen(nb: Any, kernel_name: str, options: dict[str, Any]) -> Any:
+def chosen(nb: Any, kernel_name: str, options: Mapping[str, Any]) -> Any:
+    """Return the engine that runs *nb* here and now; the arguments are those of papermill's engines."""
     engine = _stock()
     if sys.platform != "win32":
         # papermill starts a thread for its bar before it asks, so a run with a bar is the stock engine's.
