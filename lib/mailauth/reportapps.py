@@ -12,7 +12,6 @@ from .checks import Check, worst
 from .phrases import Named, Phrase, phrase, words
 from .report import App, Credential, Door, Found, Mailbox, Opening, Status, Tried
 from .reportevidence import Held, at
-from .reportsenders import proven, stale
 from .wording import counted
 
 __all__ = ["SOON", "apps", "credentials", "mailboxes", "openings", "problems"]
@@ -94,7 +93,7 @@ def _proof(held: Held, name: str) -> Status:
     if not tried:
         return _unseen(held, _PROVES)
     good = [each for each in tried if each["outcome"] == "ok"]
-    fresh = [each for each in good if not stale(held, each)]
+    fresh = [each for each in good if not held.is_stale(each)]
     word: Found = "ok" if len(fresh) == len(tried) else "wrong"
     said = [words(f"{len(good):,} of {counted(len(tried), 'attempt')} opened the mailbox with a token.")]
     if len(fresh) < len(good):
@@ -163,7 +162,7 @@ def _mailbox(held: Held, address: str, wanted: tuple[str, ...]) -> Mailbox:
         wanted=wanted,
         doors=_doors(known[0]["doors"] if known else ()),
         tried=tuple(_tried(held, each) for each in tried),
-        unproven=tuple(each for each in wanted if not proven(held, address, each)),
+        unproven=tuple(each for each in wanted if (address.lower(), each) not in held.proven),
     )
 
 
@@ -191,7 +190,7 @@ def _tried(held: Held, each: Record) -> Tried:
         flow=each["flow"],
         outcome=each["outcome"],
         at=at(each["at"]),
-        stale=stale(held, each),
+        stale=held.is_stale(each),
         cause=_cause(each),
         remedy=first["remedy"] if first else "",
         retest_at=at(each["retest_at"]) if each["retest_at"] else None,

@@ -4,9 +4,11 @@ A record counts only whole and only of the tenant that is open: one that is brok
 coverage and read no further, because a page that mixes tenants is worse than a page with a hole.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from . import evidence, recently
@@ -111,6 +113,39 @@ class Held:
     def groups(self) -> Sequence[Record]:
         """Every group of notebook 10's evidence."""
         return self.found["groups"] if self.found else ()
+
+    # A large tenant has tens of thousands of senders, and each asks the same things of the other records.
+    @cached_property
+    def reports(self) -> Mapping[str, Sequence[Record]]:
+        """The addresses of the mail report, by the groups that may have sent under them."""
+        found: dict[str, list[Record]] = defaultdict(list)
+        for each in self.found["reported"] if self.found else ():
+            for sender_id in each["sender_ids"]:
+                found[sender_id].append(each)
+        return found
+
+    @cached_property
+    def with_tokens(self) -> frozenset[tuple[str, str]]:
+        """The accounts that were seen with a token, each with the protocol that it was for."""
+        users = self.found["adoption"]["users"] if self.found else ()
+        return frozenset((each["user"], protocol) for each in users for protocol in each["protocols"])
+
+    @cached_property
+    def proven(self) -> frozenset[tuple[str, str]]:
+        """The names of mailboxes, in lower case, that a token opened since the last change, each with its protocol."""
+        tried = self.data("50-prove-mail-oauth")
+        good = [each for each in (tried["attempts"] if tried else ()) if each["outcome"] == "ok"]
+        return frozenset(
+            (each[name].lower(), each["protocol"])
+            for each in good
+            if not self.is_stale(each)
+            for name in ("mailbox", "user", "signed_in")
+        )
+
+    def is_stale(self, attempt: Record) -> bool:
+        """Whether something was changed after an attempt that its outcome may depend on."""
+        names, made = (attempt["mailbox"], attempt["user"], attempt["signed_in"]), at(attempt["at"])
+        return any(each.change.at > made and each.concerns(names, attempt["client_id"]) for each in self.changes)
 
     @property
     def settings(self) -> Record | None:

@@ -26,10 +26,8 @@ __all__ = [
     "ends",
     "moved",
     "progress",
-    "proven",
     "rows",
     "seen_with_oauth",
-    "stale",
     "stops",
     "urgent",
     "where",
@@ -248,7 +246,7 @@ def _used_for(held: Held, group: Group) -> Phrase:
     outside = now.answers.get("outside") if now else None
     grants = held.data("40-grant-mailboxes")
     others = grants["senders"].get(group["user"].lower(), ()) if grants else ()
-    told = sum(each["messages"] for each in _reports_of(held, group))
+    told = sum(each["messages"] for each in held.reports.get(group["sender_id"], ()))
     said = (
         words({True: "mail to people outside", False: "mail inside the firm only"}[outside])
         if outside is not None
@@ -259,11 +257,6 @@ def _used_for(held: Held, group: Group) -> Phrase:
         words(f"{counted(told, 'message')} in Microsoft's mail report") if told else Phrase(),
     )
     return joined(said, "; ") or _UNKNOWN_USE
-
-
-def _reports_of(held: Held, group: Group) -> Iterator[Mapping[str, Any]]:
-    reported = held.found["reported"] if held.found else ()
-    return (each for each in reported if group["sender_id"] in each["sender_ids"])
 
 
 def _phones(held: Held, groups: Sequence[Group]) -> Iterator[Stop]:
@@ -350,30 +343,9 @@ def _day(text: str | None) -> date | None:
 
 def seen_with_oauth(held: Held, group: Group) -> bool:
     """Whether the sign-in records or the mail report show the account sending with a token."""
-    if group["oauth_days"] or any(each["oauth"] for each in _reports_of(held, group)):
+    if group["oauth_days"] or any(each["oauth"] for each in held.reports.get(group["sender_id"], ())):
         return True
-    users = held.found["adoption"]["users"] if held.found else ()
-    return any(each["user"] == group["user"] and group["protocol"] in each["protocols"] for each in users)
-
-
-def proven(held: Held, mailbox: str, protocol: str) -> bool:
-    """Whether a token opened a mailbox by a protocol, and nothing was changed since that this may depend on."""
-    tried = held.data("50-prove-mail-oauth")
-    return any(
-        each["outcome"] == "ok" and each["protocol"] == protocol and _is(mailbox, each) and not stale(held, each)
-        for each in (tried["attempts"] if tried else ())
-    )
-
-
-def stale(held: Held, attempt: Mapping[str, Any]) -> bool:
-    """Whether something was changed after an attempt that its outcome may depend on."""
-    names = (attempt["mailbox"], attempt["user"], attempt["signed_in"])
-    made = at(attempt["at"])
-    return any(each.change.at > made and each.concerns(names, attempt["client_id"]) for each in held.changes)
-
-
-def _is(mailbox: str, attempt: Mapping[str, Any]) -> bool:
-    return mailbox.lower() in (attempt["mailbox"].lower(), attempt["user"].lower(), attempt["signed_in"].lower())
+    return (group["user"], group["protocol"]) in held.with_tokens
 
 
 def progress(held: Held) -> Progress:
@@ -446,7 +418,7 @@ def _now(held: Held, each: Known, group: Group | None) -> Literal["sends", "prov
         return "quiet"
     about = group or _made_up(held, each)
     if seen_with_oauth(held, about):
-        return "proven" if proven(held, each.account, "smtp") else "oauth"
+        return "proven" if (each.account.lower(), "smtp") in held.proven else "oauth"
     return "other road" if _other_road(held, about, each) else "quiet"
 
 

@@ -186,13 +186,9 @@ def _also(told: _Told) -> Iterator[Phrase]:
 
 
 def _trying(held: Held) -> tuple[str, ...]:
-    """Return the members that still try with a password and that nobody has decided about."""
-    vain = ("stale_sender", "blocked_by_policy")
-    return tuple(
-        dict.fromkeys(
-            each["user"] for each in held.groups if each["population"] == "member" and each["verdict"] in vain
-        )
-    )
+    """Return the members that still try with a password."""
+    trying = (each["user"] for each in held.groups if each["population"] == "member" and _in_vain(each))
+    return tuple(dict.fromkeys(trying))
 
 
 # What closed takes.
@@ -230,7 +226,8 @@ def _missing(told: _Told) -> Iterator[Phrase]:
     yield from _missing_door(held)
     yield from _missing_senders(told.progress.known)
     yield from _missing_records(held)
-    undecided = [name for name in _trying(held) if not _is_decided(held, name)]
+    open_ones = {each["user"] for each in held.groups if _in_vain(each) and not each["decision"]["decided"]}
+    undecided = [name for name in _trying(held) if name in open_ones]
     if undecided:
         yield phrase("Find what still tries with a password: {who}.", who=_names(undecided))
     if held.found and (unseen := held.found["unreported"]):
@@ -285,10 +282,6 @@ def _missing_records(held: Held) -> Iterator[Phrase]:
     for each in record["coverage"]:
         if each["what"] in user and each["state"] != "complete":
             yield words(f"The {each['what']} are {each['state']}, not complete.")
-
-
-def _is_decided(held: Held, name: str) -> bool:
-    return all(each["decision"]["decided"] for each in held.groups if each["user"] == name and _in_vain(each))
 
 
 def _in_vain(group: Mapping[str, Any]) -> bool:

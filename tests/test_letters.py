@@ -1,0 +1,74 @@
+"""Texts to send: what stands in them, and that a value from outside never begins a line of its own."""
+
+from datetime import date
+
+import pytest
+
+from mailauth import letters
+from mailauth.checks import Check
+from mailauth.phrases import Named, Phrase, phrase, words
+
+SCANNER = "scanner@woodgrove.example"
+LEEDS = phrase("{name} ({ip})", name=Named("place", "Leeds office"), ip=Named("ip", "203.0.113.10"))
+HOSTILE = "Mail\nBcc: all@woodgrove.example\r\n\u2028\x00Program"
+
+
+def lines(text: Phrase) -> list[str]:
+    return text.plain().splitlines()
+
+
+def test_whoever_runs_a_device_is_told_what_it_will_show_and_asked_by_when() -> None:
+    text = letters.device_owner(
+        words("The scanner"),
+        account=SCANNER,
+        place=LEEDS,
+        last_seen=date(2026, 11, 22),
+        questions=(words("Can it sign in with OAuth?"),),
+        due=date(2026, 12, 11),
+    )
+
+    assert lines(text)[0] == "Subject: The scanner will stop sending mail"
+    assert f"password of {SCANNER} from Leeds office (203.0.113.10), last on 22 November 2026." in text.plain()
+    assert "535 5.7.139" in text.plain()
+    assert "Please tell us by 11 December 2026:\n1. Can it sign in with OAuth?\n" in text.plain()
+
+
+def test_what_is_not_known_is_not_in_the_letter_and_asked() -> None:
+    args: dict[str, None] = {"last_seen": None, "due": None}
+    text = letters.device_owner(words("A sender"), account=SCANNER, place=Phrase(), questions=(), **args)
+
+    assert f"password of {SCANNER}.\n" in text.plain()
+    assert "by the end of this month:\n1. Which device or program is it, and who looks after it?" in text.plain()
+
+
+def test_a_maker_is_asked_about_its_product_as_the_tenant_calls_it() -> None:
+    text = letters.vendor(Named("device", "Ledgerline ERP"), date(2026, 12, 4))
+
+    assert lines(text)[0] == "Subject: OAuth for sending mail with Ledgerline ERP"
+    assert text.plain().rstrip().endswith("We have to decide by 4 December 2026.")
+    assert text.parts.count(Named("device", "Ledgerline ERP")) == text.plain().count("Ledgerline ERP")
+
+
+def test_an_administrator_is_asked_only_for_what_somebody_can_mend() -> None:
+    checks = [
+        Check("consent for SMTP", "wrong", "not granted", "Open the link."),
+        Check("decisions file", "not configured"),
+        Check("disk", "ok"),
+    ]
+    text = letters.to_administrator(checks, tenant="woodgrove")
+
+    assert "1. Consent for SMTP: not granted. Open the link.\n" in text
+    assert "2." not in text
+    assert letters.to_administrator(checks[1:], tenant="woodgrove") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(letters.to_users(HOSTILE, firm=HOSTILE, day=date(2026, 12, 4), contact=HOSTILE), id="users"),
+        pytest.param(letters.to_administrator([Check(HOSTILE, "wrong", HOSTILE)], tenant=HOSTILE), id="administrator"),
+    ],
+)
+def test_a_value_from_outside_begins_no_line_of_its_own(text: str) -> None:
+    assert not any(line.startswith(("Bcc", "Program")) for line in text.splitlines())
+    assert "\x00" not in text
