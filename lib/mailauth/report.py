@@ -234,8 +234,7 @@ class Source:
     """A record that the report was made from, or would have been.
 
     Args:
-        notebook: Whose evidence, ``10-find-basic-auth``; ``receipts`` for what this machine changed; or
-            ``90-tenant-report`` for the report before this one.
+        notebook: Whose evidence, ``10-find-basic-auth``; ``90-tenant-report`` for the report before this one.
         what: What it tells.
         state: ``read``, ``not there``, ``broken`` or ``another tenant's``.
         made_at: When it was made; None where it was not read.

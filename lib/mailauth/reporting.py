@@ -209,7 +209,6 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
     headline, today = reportstate.headline(held), held.now.date()
     waiting = [each for each in made.stops if each.open]
     dates = [each.due or each.propose for each in made.stops]
-    endings = sorted((each.ends for each in waiting), key=lambda when: when)
     pairs = [(each, protocol) for each in made.mailboxes for protocol in each.wanted]
     unproven = sum(protocol in each.unproven for each, protocol in pairs)
     ending = [each for each in made.credentials if each.word in ("ended", "ending")]
@@ -222,7 +221,7 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
         undecided=len(waiting),
         overdue=sum(each.due is not None and each.due < today for each in made.stops),
         next_due=min((day for day in dates if day), default=None),
-        next_end=endings[0] if endings else "",
+        next_end=_next_end(waiting),
         coverage=looked.word,
         blind=bool(held.tenant.sources) and (held.found is None or held.found["held"] is None),
         expiring=len(ending),
@@ -230,6 +229,13 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
         proven=len(pairs) - unproven,
         unproven=unproven + progress.quiet,
     )
+
+
+def _next_end(waiting: Sequence[Stop]) -> str:
+    """Return when the next of these rows stops, in words."""
+    ids = {"activesync-certificate" if each.kind == "certificate" else "smtp-auth-default-off" for each in waiting}
+    coming = sorted((deadlines.get(each) for each in ids), key=lambda each: each.day or date.max)
+    return coming[0].when if coming else ""
 
 
 def _next_expiry(found: Sequence[Credential]) -> datetime | None:
