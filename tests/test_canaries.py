@@ -5,7 +5,7 @@ import logging
 import re
 import ssl
 import traceback
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from mailauth.secretrefs import SecretRef
 from mailauth.services import mail, secrets
 from mailauth.services.mailtokens import MailTokens, Token
 from mailauth.tenants import Flow, FlowKind, MailApp, Protocol, Tenant
+from mailauth.views import diagnosing
 from practice import cloud as practice_cloud
 from practice import credentials
 from practice import tenants as stories
@@ -40,6 +41,8 @@ from tests.mailserver import cloud as at
 from tests.practice import mailing, windows
 from tests.practice.browsing import Browser
 from tests.practice.mailing import ADA
+from tests.practice.mailrefusals import having, ungranted
+from tests.practice.provable import provable
 from tests.practice.woodgrove import TENANT, running, woodgrove
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -406,6 +409,156 @@ def test_no_error_about_a_secret_holds_it(name: str, watch: Watch, tmp_path: Pat
             secrets.read(SecretRef("file", str(path)))
         watched.fail(caught.value)
     assert watched.leaks() == []
+
+
+# --- what is handed to others ---------------------------------------------------------------------
+
+PASSWORD = "cAn~8ry-0f.a-password_Rt5Yw8"
+USER_CODE = "C4N4RYQZ7"
+
+
+def flows(folder: Path) -> list[dict[str, str]]:
+    """Return flows of every kind, with what is right and with what is wrong, their secrets in files of *folder*."""
+    credentials.kept(folder / "keys", ["adatum"])
+    kept = {"wrong": SECRET[::-1], "token": TOKEN, "assertion": TOKEN[::-1]}
+    for name, text in kept.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    key = f"file:{folder / 'keys' / 'adatum-mail.pem'}"
+    at = {name: f"file:{folder / name}" for name in kept}
+    return [
+        {"kind": "secret", "secret": at["wrong"]},
+        {"kind": "certificate", "certificate": key},
+        {"kind": "certificate", "certificate": at["wrong"]},
+        {"kind": "token", "token": at["token"]},
+        {"kind": "token", "token": key},
+        {"kind": "federated", "assertion": at["assertion"]},
+    ]
+
+
+def besides(folder: Path) -> list[Path]:
+    """Return the files that hold secrets because the tenants file names them."""
+    named = [folder / name for name in ("wrong", "token", "assertion", "daemon.secret", "reader.secret")]
+    return [*named, *(folder / "keys").iterdir()]
+
+
+@pytest.mark.parametrize("broken", [None, "imap", "grant"])
+def test_no_bundle_holds_what_a_flow_was_given_whatever_was_refused(
+    broken: str | None, watch: Watch, tmp_path: Path
+) -> None:
+    breaks = {"imap": having("ada_box", imap_enabled=False), "grant": ungranted}
+    given = flows(tmp_path)
+    own = {"kind": "secret", "secret": f"file:{tmp_path / 'daemon.secret'}"}
+    with provable(
+        tmp_path,
+        broken=breaks.get(broken or "", lambda made: None),
+        mailboxes=({"address": ADA},),
+        flows=lambda *_: [own, *given],
+    ) as lab:
+        watched = watch(lab.practice, secret=SECRET, wrong=SECRET[::-1], brought=TOKEN, assertion=TOKEN[::-1])
+        kinds = ",".join(dict.fromkeys(each["kind"] for each in (own, *given)))
+        proof = lab.prove(flow=kinds)
+        outcomes = {each.attempt.outcome for each in proof.tried}
+        lab.run.proofs.keep(proof)
+        watched.show(lab.run.bundles.of_proof(proof, folders=True))
+        watched.show(repr(proof))
+        ran = CliRunner().invoke(cli.commands, ["bundle", "--config", str(lab.config), "--tenant", "woodgrove",
+                                               "--out", str(tmp_path / "out")])  # fmt: skip
+        watched.show(ran.output + ran.stderr)
+    assert outcomes >= ({"no_token", "ok"} if broken is None else {"no_token", "refused"})
+    assert (tmp_path / "out" / "woodgrove" / "support" / "50-prove-mail-oauth.zip").stat().st_size > 1_000
+    assert watched.leaks(tmp_path, besides=besides(tmp_path)) == []
+
+
+def test_no_bundle_holds_what_a_person_s_sign_in_brought(watch: Watch, tmp_path: Path) -> None:
+    with provable(
+        tmp_path, broken=having("ada_box", pop_enabled=False), client=True, flows=lambda *_: [{"kind": "interactive"}]
+    ) as lab:
+        watched = watch(lab.practice, word=SIGN_IN_WORD)
+        with windows.opening(windows.person(lab.practice, ADA)):
+            proof = lab.prove(flow="interactive", signs_in=ADA)
+        watched.show(lab.run.bundles.of_proof(proof, folders=True))
+        watched.show(repr(proof))
+    assert {each.attempt.outcome for each in proof.tried} == {"ok", "refused"}
+    named = [tmp_path / name for name in ("daemon.secret", "reader.secret")]
+    assert watched.leaks(tmp_path, besides=named) == []
+
+
+@pytest.mark.parametrize("how", ["as it came", "decoded", "in pieces"])
+def test_no_bundle_holds_a_token_that_a_server_says_again(how: str, watch: Watch, tmp_path: Path) -> None:
+    context, ca_file = issued(tmp_path, "localhost")
+    (tmp_path / "token").write_text(TOKEN)
+    brought = {"kind": "token", "token": f"file:{tmp_path / 'token'}"}
+
+    def hosts(practice: practice_cloud.Cloud) -> dict[str, str]:
+        both = tmp_path / "both.pem"
+        both.write_text(Path(practice.entry()["ca_file"]).read_text() + ca_file.read_text())
+        return {"imap": server.address, "ca_file": str(both)}
+
+    with (
+        serving(partial(repeat, protocol="imap", how=how, context=context), context=context) as server,
+        provable(tmp_path, mailboxes=({"address": ADA},), flows=lambda *_: [brought], hosts=hosts) as lab,
+    ):
+        watched = watch(lab.practice, token=TOKEN)
+        proof = lab.prove(protocols="imap")
+        watched.show(lab.run.bundles.of_proof(proof, folders=True))
+        watched.show(repr(proof))
+    [tried] = proof.tried
+    assert tried.attempt.talk
+    assert (tried.attempt.talk.outcome, tried.attempt.talk.stage) == ("refused", "authenticate")
+    named = [tmp_path / name for name in ("token", "daemon.secret", "reader.secret")]
+    assert watched.leaks(tmp_path, besides=[*named, *tmp_path.glob("*.pem")]) == []
+
+
+def logs(token: str) -> dict[str, str]:
+    """Return what somebody may paste with *token* or another secret in it, by the form that it has there."""
+    sasl = b64encode(f"user={ADA}\x01auth=Bearer {token}\x01\x01".encode()).decode()
+    plain = b64encode(f"\0{ADA}\0{PASSWORD}".encode()).decode()
+    word = b64encode(PASSWORD.encode()).decode()
+    wrapped = "\n".join(sasl[at : at + 76] for at in range(0, len(sasl), 76))
+    login = f"a1 LOGIN {{{len(ADA)}}}\n+ go on\n{ADA} {{{len(PASSWORD)}}}\n+ go on\n{PASSWORD}\na1 NO LOGIN failed."
+    return {
+        "IMAP in one line": f"a1 AUTHENTICATE XOAUTH2 {sasl}\na1 NO AUTHENTICATE failed.",
+        "IMAP in two": f"  02:11 > b'A1 AUTHENTICATE XOAUTH2'\n  02:12 < b'+ '\n  02:12 > b'{sasl}\\r\\n'",
+        "wrapped": f"a1 AUTHENTICATE XOAUTH2 {wrapped}\na1 BAD Command Argument Error. 12",
+        "POP": f"AUTH XOAUTH2\n+ \n{sasl}\n-ERR Authentication failure: unknown user name or bad password.",
+        "SMTP": f"C: AUTH XOAUTH2 {sasl}\nS: 535 5.7.3 Authentication unsuccessful [X]",
+        "PHPMailer": f"CLIENT -> SERVER: AUTH XOAUTH2 {sasl}\nSERVER -> CLIENT: 535 5.7.3 Authentication unsuccessful",
+        "JSON lines": json.dumps({"src": "c", "msg": f"2 AUTHENTICATE XOAUTH2 {sasl}"}),
+        "in clear": f"user={ADA}^Aauth=Bearer {token}^A^A",
+        "a header": f"Authorization: Bearer {token}\nAADSTS65001",
+        "an answer": json.dumps({"access_token": token, "refresh_token": f"1.{token}", "id_token": token}),
+        "a form": f"grant_type=client_credentials&client_secret={SECRET}&client_assertion={token}",
+        "a device's code": json.dumps({"user_code": USER_CODE, "device_code": token, "error": "authorization_pending"}),
+        "a device's code in words": f"Open https://microsoft.com/devicelogin and enter the code {USER_CODE}.",
+        "a password in two literals": login,
+        "a password": f'a1 LOGIN "{ADA}" "{PASSWORD}"\na1 NO LOGIN failed.',
+        "a password for SMTP": f" ~> AUTH LOGIN\n<~  334 VXNlcm5hbWU6\n ~> {b64encode(ADA.encode()).decode()}\n"
+        f"<~  334 UGFzc3dvcmQ6\n ~> {word}\n<~* 535 5.7.139 Authentication unsuccessful",
+        "a password, plain": f"AUTH PLAIN {plain}\n535 5.7.139 Authentication unsuccessful",
+        "a command line": f"curl -u {ADA}:{PASSWORD} imaps://outlook.office365.com --oauth2-bearer {token}",
+        "the seed script": f"Get-IMAPAccessToken.ps1 -clientsecret '{SECRET}'\nA01 NO AUTHENTICATE failed.",
+    }  # fmt: skip
+
+
+def test_nothing_that_is_diagnosed_is_kept_or_shown_with_a_secret(watch: Watch, tmp_path: Path) -> None:
+    with provable(tmp_path, broken=ungranted) as lab:
+        watched = watch(lab.practice, opaque=TOKEN, secret=SECRET, password=PASSWORD)
+        signed = mailing.delegated(lab.practice, lab.made)
+        where = ["diagnose", "--config", str(lab.config), "--tenant", "woodgrove", "--out", str(tmp_path / "out")]
+        for name, text in {**logs(signed), **{f"{name}, opaque": text for name, text in logs(TOKEN).items()}}.items():
+            read = partial(lab.run.diagnoses.diagnose, text, mailbox=ADA)
+            found = read(look=name == "SMTP")
+            lab.run.diagnoses.keep(found)
+            watched.show(lab.run.bundles.of_diagnosis(found))
+            watched.show(f"{found!r} {''.join(map(str, diagnosing.result(found).views))}")
+            assert USER_CODE not in watched.texts[f"shown {len(watched.texts) - 1}"]
+        for more in ([], ["--json"]):
+            ran = CliRunner().invoke(cli.commands, [*where, *more], input="\n".join(logs(signed).values()))
+            watched.show(ran.output + ran.stderr)
+            assert ran.exit_code == 0, ran.output
+    named = [tmp_path / name for name in ("daemon.secret", "reader.secret")]
+    assert watched.leaks(tmp_path, besides=named) == []
 
 
 # --- that anything would be found -----------------------------------------------------------------
