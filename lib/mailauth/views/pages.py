@@ -28,8 +28,9 @@ __all__ = ["HIDDEN", "render", "scrub"]
 HIDDEN = "notebook-only"
 """The tag of a cell that speaks to whoever runs the notebook and not to the page's reader."""
 
-# A page of 2.5 MB can be mailed; the chart library takes 2 MB of it.
-_ROOM = 470_000
+# A page of 2.5 MB can be mailed. What stands around a page's own parts takes 50 KB, and the chart library most of it.
+_ROOM = 2_430_000
+_LIBRARY = 1_960_000
 
 _PERSONAL = f"names people and their sign-ins: {ONLY}"
 _PSEUDONYMS = "names nobody: each name on it is a pseudonym, and only whoever made it can find out who is meant"
@@ -44,6 +45,7 @@ def render(
     rehearsal: bool = False,
     title: str = "",
     facts: Sequence[tuple[str, str]] = (),
+    unfinished: Sequence[str] = (),
     made_at: datetime | None = None,
     beside: Collection[str] = (),
     over: str = "",
@@ -58,6 +60,7 @@ def render(
         rehearsal: Whether the tenant is an invented one; the page then says so wherever it names the tenant.
         title: The heading; without one, the notebook's first.
         facts: Further lines for the table of parameters.
+        unfinished: What else of the same run did not end, a sentence each; the page says so above everything.
         made_at: When the run began; without one, what papermill noted.
         beside: Names of the notebooks whose pages lie in the same folder; links to others become plain words.
         over: Where the page over all tenants lies, seen from this one; empty where there is none.
@@ -70,8 +73,10 @@ def render(
     node = scrub(executed)
     headings = outline.Outline(beside)
     shown = [cell for cell in node["cells"] if not _NEVER_SHOWN & set(cell["metadata"].get("tags", []))]
-    lead = _stopped(node) + "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
-    body = fitted("\n".join(_cell(cell, headings) for cell in shown), room=_ROOM - len(lead.encode()))
+    first = "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
+    lead = _stopped(node) + _unfinished(unfinished) + first
+    drawn = "\n".join(_cell(cell, headings) for cell in shown)
+    body = fitted(drawn, room=_ROOM - _LIBRARY * (_CHART in drawn) - len(lead.encode()))
     heading = title or headings.title or outline.first_title(node["cells"]) or "Report"
     page = Page(
         title=" · ".join(part for part in (tenant, heading, "practice" if rehearsal else "") if part),
@@ -223,6 +228,12 @@ def _stopped(node: Any) -> str:
             body = (said, "What is below was found before that. What is missing was not looked at.")
             return Callout("cannot know", "This run did not end", body).html()
     return ""
+
+
+def _unfinished(parts: Sequence[str]) -> str:
+    """Return the line above everything where the notebooks before this one did not all end, or nothing."""
+    said = (*parts, "What they would have found is missing here, or from before.")
+    return Callout("cannot know", "Not everything before this page was run", said).html() if parts else ""
 
 
 def _joined(words: Any) -> str:

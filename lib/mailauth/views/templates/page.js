@@ -159,7 +159,9 @@
       links.get(passed?.id)?.setAttribute("aria-current", "true");
       here.textContent = passed?.textContent ?? "";
     };
-    addEventListener("scroll", () => (asked ||= requestAnimationFrame(follow)), { passive: true });
+    const later = () => (asked ||= requestAnimationFrame(follow));
+    addEventListener("scroll", later, { passive: true });
+    addEventListener("resize", later);
     follow();
   }
 
