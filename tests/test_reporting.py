@@ -13,7 +13,7 @@ from mailauth.errors import EvidenceError
 from mailauth.phrases import Named
 from mailauth.plan import Entry, Receipt
 from mailauth.report import Report
-from mailauth.reportevidence import read
+from mailauth.reportevidence import NOTEBOOKS, read
 from mailauth.tenants import Defaults
 from tests import planned
 from tests.case_invented import NOW, SCANNER, TENANT, case, decided, mail
@@ -242,7 +242,7 @@ def test_what_a_notebook_says_of_an_app_stands_with_the_moment_it_looked() -> No
         *("not looked at", "wrong", "not looked at", "ok"),
     )
     assert app.consent.made_at == NOW - timedelta(hours=1)
-    assert app.consent.said[0].plain() == "relay: SMTP for people: SMTP.Send is not granted"
+    assert app.consent.said[0].plain() == "SMTP for people: SMTP.Send is not granted"
 
 
 def test_a_proof_from_before_a_change_proves_nothing_any_more() -> None:
@@ -308,6 +308,85 @@ def test_a_sender_that_is_gone_and_a_decision_that_is_new_are_changes() -> None:
         each.said for each in lines
     )
     assert f"The owner of {SCANNER} is J. Ward." in said(each.said for each in lines)
+
+
+def _settings(**changes: Any) -> dict[str, Any]:
+    policy = {"id": "p", "name": "Block legacy", "state": "enabled", "managed": False, "stops": True, "excludes": 1}
+    policy |= {"changed_at": None, "switches_on": None, **changes}
+    return {
+        "smtp_off": True,
+        "default_policy": "",
+        "security_defaults": False,
+        "access": [policy],
+        "changes": [],
+        "domains": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "was", "now", "lines"),
+    [
+        pytest.param(
+            "50",
+            proofs(attempt("refused")),
+            proofs(),
+            [("proof", True, f"{SCANNER} by SMTP with relay is proven now.")],
+            id="proven",
+        ),
+        pytest.param(
+            "50",
+            proofs(),
+            proofs(attempt("refused")),
+            [("proof", False, f"{SCANNER} by SMTP with relay fails now.")],
+            id="fails",
+        ),
+        pytest.param("50", proofs(attempt("refused")), proofs(attempt("unreachable")), [], id="no better, no worse"),
+        pytest.param(
+            "30",
+            consents(),
+            consents(everybody=("exchange",)),
+            [("consent", True, "relay gained consent for SMTP.")],
+            id="consent",
+        ),
+        pytest.param(
+            "30",
+            consents(everybody=("exchange",)),
+            consents(),
+            [("consent", None, "relay lost consent for SMTP.")],
+            id="no consent any more",
+        ),
+        pytest.param(
+            "40",
+            grants("open"),
+            grants("closed"),
+            [("setting", True, f"{SCANNER} lets a password in by SMTP: it was open and is closed.")],
+            id="a door",
+        ),
+        pytest.param(
+            "40",
+            grants(settings=_settings()),
+            grants(settings=_settings(excludes=3)),
+            [("setting", False, "The exclusions of “Block legacy” grew by 2.")],
+            id="exclusions",
+        ),
+        pytest.param(
+            "20",
+            registration(NOW),
+            registration(NOW, NOW + timedelta(days=300)),
+            [("credential", None, "relay has a new certificate, key-1.")],
+            id="a credential",
+        ),
+    ],
+)
+def test_proofs_consents_doors_and_credentials_are_compared_too(
+    number: str, was: dict[str, Any], now: dict[str, Any], lines: list[tuple[str, bool | None, str]]
+) -> None:
+    record = evidence.findings(case(DAILY))
+    name = next(each for each in NOTEBOOKS if each.startswith(number))
+    earlier = {"10-find-basic-auth": stamped(record, NOW - timedelta(days=7)), name: was}
+    found = made(record, tenant=WITH_APP, held={number: now}, earlier=earlier)
+
+    assert [(each.kind, each.good, each.said.plain()) for each in found.changes.lines] == lines
 
 
 def test_who_could_not_look_says_of_no_sender_that_it_is_gone() -> None:

@@ -13,7 +13,7 @@ from . import deadlines
 from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
-from .reportapps import problems
+from .reportapps import about, problems
 from .reportevidence import Held
 from .reportsenders import account
 from .reportstate import door, nameless
@@ -220,7 +220,7 @@ def _move(held: Held, made: Made) -> Iterator[Action]:
         lacks = _hindering(held, notebook)
         if wrong and lacks:
             names = joined([phrase("{app}", app=Named("app", each.name)) for each in wrong], ", ", " and ")
-            yield _moved(notebook, phrase(title + " ({names})", names=names), _lacks(lacks), where, by)
+            yield _moved(notebook, phrase(title + " ({names})", names=names), _lacks(lacks, wrong), where, by)
             return
 
 
@@ -250,8 +250,10 @@ def _status(app: App, notebook: str) -> str:
     return of[notebook]
 
 
-def _lacks(checks: Sequence[Mapping[str, Any]]) -> Phrase:
-    first = phrase("{name}: {found}", name=Named("word", checks[0]["name"]), found=Named("free", checks[0]["found"]))
+def _lacks(checks: Sequence[Mapping[str, Any]], apps: Sequence[App]) -> Phrase:
+    one = checks[0]
+    name = next((about(one, app.name) for app in apps if about(one, app.name) != one["name"]), one["name"])
+    first = phrase("{name}: {found}", name=Named("word", name), found=Named("free", one["found"]))
     more = words(f" {counted(len(checks) - 1, 'more point')}.") if len(checks) > 1 else Phrase()
     return phrase("{first}.{more}", first=first, more=more)
 

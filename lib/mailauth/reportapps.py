@@ -14,7 +14,7 @@ from .report import App, Credential, Door, Found, Mailbox, Opening, Status, Trie
 from .reportevidence import Held, at
 from .wording import counted
 
-__all__ = ["SOON", "apps", "credentials", "mailboxes", "openings", "problems"]
+__all__ = ["SOON", "about", "apps", "credentials", "mailboxes", "openings", "problems"]
 
 Record = Mapping[str, Any]
 
@@ -64,6 +64,11 @@ def problems(held: Held, notebook: str) -> tuple[Record, ...]:
     return tuple(each for each in record["checks"] if each["outcome"] != "ok") if record else ()
 
 
+def about(check: Record, app: str) -> str:
+    """Return what a checkpoint is about, without the app's name in front."""
+    return str(check["name"]).removeprefix(f"{app}: ")
+
+
 def _registration(held: Held, name: str) -> Status:
     record = held.data(_REGISTERS)
     if record is None or record["wanted"]["name"] != name:
@@ -75,7 +80,8 @@ def _consent(held: Held, name: str) -> Status:
     record = held.data(_CONSENTS)
     if record is None or all(each["name"] != name for each in record["apps"]):
         return _unseen(held, _CONSENTS)
-    checks = [each for each in record["checks"] if each["name"].startswith(f"{name}: ")]
+    # Which app it is about is said beside it.
+    checks = [{**each, "name": about(each, name)} for each in record["checks"] if each["name"].startswith(f"{name}: ")]
     return _status(held, _CONSENTS, _worst(checks), checks)
 
 

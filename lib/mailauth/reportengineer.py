@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from . import verdicts
+from .findings import ATTENTION
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, Changes, Engineer, Line, Mailbox
 from .reportactions import Made
@@ -118,6 +119,7 @@ def _policies(held: Held) -> Iterator[Phrase]:
         yield words("Conditional Access: no policy is about programs that show a password")
 
 
+_NOT_COUNTED: Final = ATTENTION | {"attack_noise", "modern"}
 _SWITCHED: Final = {True: "off", False: "on", None: "not read"}
 _ON: Final = {True: "on", False: "off", None: "not read"}
 _STATES: Final = {
@@ -154,7 +156,7 @@ def _others(held: Held) -> Iterator[Phrase]:
     counts: Counter[tuple[str, str]] = Counter()
     users: dict[tuple[str, str], set[str]] = {}
     for group in held.groups:
-        if group["verdict"] in ("attack_noise", "modern") or ends(group) or moved(group):
+        if group["verdict"] in _NOT_COUNTED or ends(group) or moved(group):
             continue
         key = group["protocol"], verdicts.title(group["verdict"])
         counts[key] += group["successes"] or group["failures"]
