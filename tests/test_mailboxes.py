@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from mailauth import admission, evidence, mailboxes, mailgrants
-from mailauth.conditions import Conditions
+from mailauth.conditions import AccessPolicy, Conditions
 from mailauth.errors import ConfigurationError, EvidenceError
 from mailauth.mailboxes import Found
 from mailauth.organization import MailboxRight, Principal
@@ -70,6 +70,20 @@ def test_the_record_is_checked_against_its_schema() -> None:
     odd = replace(APP, object_id=cast("str", 7))
     with pytest.raises(EvidenceError, match=r"^evidence mailboxes: data\.app\.object_id"):
         mailboxes.record(TENANT, look(app=odd), None, None, made_at=NOW)
+
+
+def test_the_record_says_what_holds_for_the_whole_tenant_and_null_for_what_was_not_read() -> None:
+    policy = AccessPolicy("p", "Block legacy", "enabled", clients=frozenset({"other"}), controls=("block",))
+    modern = replace(policy, id="m", clients=frozenset({"mobileappsanddesktopclients"}))
+    seen = Conditions(defaults=False, policies=(policy, modern), domains={"plant.woodgrove.example": "Federated"})
+    read = mailboxes.record(TENANT, look(conditions=seen), None, None, made_at=NOW)["data"]
+    unread = mailboxes.record(TENANT, look(), None, None, made_at=NOW)["data"]
+
+    told = cast("dict[str, Any]", read)["settings"]
+    assert [(each["id"], each["stops"]) for each in told["access"]] == [("p", True)]
+    assert told["domains"] == [{"name": "plant.woodgrove.example", "kind": "Federated"}]
+    assert (told["security_defaults"], told["changes"]) == (False, None)
+    assert cast("dict[str, Any]", unread)["settings"]["access"] is None
 
 
 def test_names_from_outside_are_shown_as_text() -> None:

@@ -228,7 +228,17 @@ def test_a_sender_that_moved_is_proven_before_anybody_closes_a_door() -> None:
     (proven,) = made(**closed(held={"50": proofs(door="")})).actions
 
     assert (unproven.kind, unproven.title.plain()) == ("prove", f"Prove OAuth on the wire for {SCANNER}")
-    assert (proven.kind, proven.notebook) == ("close", "60-close-basic")
+    assert (proven.kind, proven.title.plain()) == ("close", "Test that a password is refused")
+    (opened,) = made(**closed(held={"40": grants("open"), "50": proofs(door="")})).actions
+    assert opened.title.plain() == "Close the door to passwords by policy, then test that it is shut"
+
+
+def test_an_earlier_run_of_the_same_day_is_no_progress() -> None:
+    record = evidence.findings(case(DAILY))
+    found = made(record, first=stamped(record, NOW - timedelta(hours=2)))
+
+    assert found.progress.since is None
+    assert found.progress.sentence.plain() == "This is the first look: 1 password sender now. None has moved."
 
 
 # Apps and credentials.

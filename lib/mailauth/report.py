@@ -405,7 +405,7 @@ class Tried:
         at: When.
         stale: Whether something was changed after it, so that it proves nothing any more.
         cause: The first cause of a refusal, in words; empty where it went well.
-        remedy: What to do about it. May hold names.
+        remedy: What to do about it, as the facts say.
         retest_at: Before when a refusal proves nothing.
     """
 
@@ -416,7 +416,7 @@ class Tried:
     at: datetime
     stale: bool
     cause: Word
-    remedy: Free
+    remedy: Word
     retest_at: datetime | None
 
 

@@ -16,7 +16,7 @@ from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urg
 from .reportapps import about, problems
 from .reportevidence import Held
 from .reportsenders import account
-from .reportstate import door, nameless
+from .reportstate import door, nameless, open_doors
 from .wording import counted
 
 __all__ = ["Made", "actions"]
@@ -26,13 +26,12 @@ _NAMES: Final = 3
 _ORDER: Final = ("security", "look", "credential", "decide", "move", "prove", "close")
 _CHANGES: Final = frozenset({"credential", "move", "close"})
 
-_FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES, _CLOSES = (
+_FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
     "10-find-basic-auth",
     "20-register-app",
     "30-consent",
     "40-grant-mailboxes",
     "50-prove-mail-oauth",
-    "60-close-basic",
 )
 _TOKENS: Final = frozenset({"OAuth in the same client", "Another client"})
 
@@ -297,13 +296,22 @@ def _close(held: Held, made: Made) -> Iterator[Action]:
     if made.state.word != "quiet" or door(held) or waits:
         return  # Whoever closes the door before OAuth is proven finds out by mail that does not come.
     due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+    shut = held.data(_GRANTS) is not None and not open_doors(held)
+    closes = "Close the door to passwords by policy, then test that it is shut"
     yield Action(
         kind="close",
-        title=words("Close the door to passwords, and test that it is shut"),
+        title=words("Test that a password is refused" if shut else closes),
         why=made.state.missing[0] if made.state.missing else Phrase(),
-        notebook=_CLOSES,
-        where=words("Notebook 60, in waves: policy first, then the switches, then the proof."),
+        notebook=_PROVES if shut else _GRANTS,
+        where=words(_TESTS if shut else _CLOSES),
         by=due.day,
         when=words(due.why),
         owner="",
     )
+
+
+_TESTS: Final = "Notebook 50, step 8: one try with the password of one mailbox."
+_CLOSES: Final = (
+    "In Exchange, by whoever administers it: an authentication policy with AllowBasicAuthSmtp off first, then the "
+    "switches; notebook 40 says what lets a password in."
+)

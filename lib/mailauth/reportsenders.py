@@ -361,14 +361,16 @@ def progress(held: Held) -> Progress:
 
 
 def _first(held: Held) -> tuple[datetime | None, int]:
-    """Return the first run that is known, and its senders."""
-    if held.reading.before and held.reading.before.trend.points:
-        first = held.reading.before.trend.points[0]
-        if first.made_at != held.made_at("10-find-basic-auth"):
-            return first.made_at, first.senders
-    if held.reading.first:
-        return at(held.reading.first["made_at"]), held.reading.first["data"]["headline"]["senders"]
-    return None, 0
+    """Return the first run that is known, and its senders; None where it is of the same day as this one."""
+    points = held.reading.before.trend.points if held.reading.before else ()
+    if points:
+        since, count = points[0].made_at, points[0].senders
+    elif held.reading.first:
+        since, count = at(held.reading.first["made_at"]), held.reading.first["data"]["headline"]["senders"]
+    else:
+        return None, 0
+    made = held.made_at("10-find-basic-auth") or held.now
+    return (since, count) if since.date() < made.date() else (None, 0)
 
 
 def _sentence(held: Held, told: Progress) -> Phrase:

@@ -20,7 +20,7 @@ from .reportsenders import account
 from .verdicts import Thresholds
 from .wording import counted
 
-__all__ = ["CLOSED_AFTER_DAYS", "door", "headline", "nameless", "of"]
+__all__ = ["CLOSED_AFTER_DAYS", "door", "headline", "nameless", "of", "open_doors"]
 
 CLOSED_AFTER_DAYS: Final = 30
 """So many days of whole records it takes, without a password, before a tenant can be closed: a month end is in them."""
@@ -244,14 +244,15 @@ def _missing_door(held: Held) -> Iterator[Phrase]:
         yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
     elif not door(held):
         yield words("The door test says too little: it was not about SMTP, not clear, or too early after a change.")
+    if opened := open_doors(held):
+        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(opened))
+
+
+def open_doors(held: Held) -> list[str]:
+    """Return the mailboxes that let a password in by SMTP AUTH, as notebook 40 read them."""
     grants = held.data("40-grant-mailboxes")
-    open_doors = [
-        each["address"]
-        for each in (grants["mailboxes"] if grants else ())
-        if any(_is_open(one) for one in each["doors"])
-    ]
-    if open_doors:
-        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(open_doors))
+    boxes = grants["mailboxes"] if grants else ()
+    return [each["address"] for each in boxes if any(_is_open(one) for one in each["doors"])]
 
 
 def _is_open(door: Mapping[str, Any]) -> bool:
