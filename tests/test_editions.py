@@ -4,15 +4,19 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mailauth
-from mailauth import editions, evidence, phrases, tables, vocabulary
+from mailauth import editions, evidence, phrases, reporting, tables, vocabulary
+from mailauth import report as reports
 from mailauth.pseudonyms import LEFT_OUT, PATTERN, Pseudonyms
 from tests import leaks, schemed
+from tests.case_invented import NOW, SCANNER, case, decided, mail, report
+from tests.readings import WITH_APP, attempt, consents, grants, moved, proofs, reading, registration
 
 NAMES = Pseudonyms(b"0123456789abcdef0123456789abcdef")
 KINDS = {*phrases.KINDS, "word", "phrase"}
@@ -171,14 +175,14 @@ WRITERS += ["advice.py", "letters.py", "standing.py", "verdicts.py"]
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """Yield the texts with a blank in them that a module says, each place in them filled by a number."""
+    """Yield the texts with a blank in them that a module says, as they stand between the places in them."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     unsaid = {
         id(inside) for node in ast.walk(tree) if isinstance(node, ast.Raise | ast.Expr) for inside in _texts(node)
     }
     for each in _texts(tree):
         if " " in str(each.value) and "%" not in str(each.value) and id(each) not in unsaid:
-            yield re.sub(r"\{[a-z_]+\}", " 7 ", str(each.value))
+            yield from re.split(r"\{[a-z_]+\}", str(each.value))
 
 
 def _texts(node: ast.AST) -> Iterator[ast.Constant]:
@@ -195,10 +199,41 @@ def test_every_sentence_that_a_report_says_stays_in_an_edition_for_others(name: 
     assert lost == []
 
 
+@pytest.mark.parametrize("seen", ["exposed", "closed", "nothing"])
+def test_of_a_report_no_word_of_ours_is_left_out(seen: str) -> None:
+    own = decided(f"senders:\n  - {{user: {SCANNER}, owner: J. Ward, due: 2026-12-04, what: copier}}\n")
+    rows = [
+        *(mail(ago=ago) for ago in range(1, 20)),
+        mail("phone@b.example", client_app="Exchange ActiveSync", step="certificate", ago=3),
+        mail("dora@b.example", network="192.0.2.66", country="BR", ago=2, risk="high"),
+    ]
+    looked = {
+        "exposed": reading(
+            case(rows, [report(f"{SCANNER} Basic 40")], own=own),
+            tenant=WITH_APP,
+            held={
+                "20": registration(NOW + timedelta(days=9), None),
+                "30": consents(("IMAP for people", "wrong", "not granted")),
+                "40": grants("open"),
+                "50": proofs(attempt("refused")),
+            },
+        ),
+        "closed": reading(moved(), tenant=WITH_APP, held={"40": grants(), "50": proofs()}),
+        "nothing": reading(),
+    }[seen]
+    record = reports.record(looked.tenant, reporting.report(looked))
+    told = [leaf for leaf in editions.leaves(record, evidence.schema("report")) if leaf.kind in ("word", "phrase")]
+
+    assert len(told) >= 100
+    # A word that no other file of facts holds belongs into words.toml.
+    assert [(leaf.path, leaf.value) for leaf in told if not vocabulary.is_ours(leaf.value)] == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("Mark Long signs in", id="a name made of words"),
+        pytest.param("Mark", id="a name alone"),
         pytest.param("signs in from Norwich", id="a place"),
         pytest.param("from 203.0.113.60", id="an address of a network"),
         pytest.param("from 2001:db8::1", id="an address of a newer one"),

@@ -137,7 +137,7 @@ def line(text: str, *, kind: Kind, limit: int = _NAME) -> Named:
 
 
 def _point(number: int, check: Check) -> Phrase:
-    name = f"{check.name[:1].upper()}{check.name[1:]}"
-    found = f": {check.found}" if check.found else ""
-    text = escape.line(f"{name}{found}. {check.remedy}", limit=_LINE * 2)
-    return phrase(f"{number}. {{text}}\n\n", text=Named("free", text))
+    name = line(f"{check.name[:1].upper()}{check.name[1:]}", kind="word", limit=_LINE)
+    found = phrase(": {found}", found=line(check.found, kind="word", limit=_LINE)) if check.found else Phrase()
+    remedy = line(check.remedy, kind="word", limit=_LINE)
+    return phrase(f"{number}. {{name}}{{found}}. {{remedy}}\n\n", name=name, found=found, remedy=remedy)

@@ -80,8 +80,8 @@ def _is_word(found: re.Match[str], text: str) -> bool:
     known = _words()
     if word in known:
         return True
-    # Within a sentence a capital makes a name of a word: "mark" is ours, and "Mark" may be anybody.
-    begins = _BEGINS.search(text[max(0, found.start() - 4) : found.start()]) is not None
+    # A capital makes a name of a word, unless it begins a sentence: "mark" is ours, and "Mark" may be anybody.
+    begins = word != text.strip() and _BEGINS.search(text[max(0, found.start() - 4) : found.start()]) is not None
     return begins and word[:1].lower() + word[1:] in known
 
 
