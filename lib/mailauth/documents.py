@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -292,13 +293,18 @@ def check(document: Document, shape: type[T], *, more: Iterable[Problem] = (), c
     problems = list(more)
     value: T | None = None
     try:
-        value = TypeAdapter(shape).validate_python(document.data, context=context)
+        value = _validator(shape).validate_python(document.data, context=context)
     except ValidationError as error:
         problems += [_problem(document, shape, details) for details in error.errors(include_url=False)]
     if problems or value is None:
         lines = sorted({(problem.mark.where, problem.mark.line, str(problem)) for problem in problems})
         raise ConfigurationError("\n".join(text for _, _, text in lines))
     return value
+
+
+@cache
+def _validator(shape: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(shape)
 
 
 def _problem(document: Document, shape: type, details: Any) -> Problem:

@@ -18,6 +18,7 @@ __all__ = ["Batch", "Journal", "Line", "as_text"]
 
 _NAME: Final = "recorded.ndjson"
 _TAKEN: Final = "taken-{}.ndjson"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Batch:
 
 def as_text(row: Mapping[str, Any]) -> str:
     """Return a ``signIn`` as JSON that any reader takes."""
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = _JSON.encode(row)
     # A name that a client sent may hold half a surrogate pair, which is no JSON to DuckDB.
     return text.encode("utf-8", "replace").decode("utf-8")
 

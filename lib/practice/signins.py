@@ -522,4 +522,4 @@ def _processing(event: Event) -> list[dict[str, str]]:
 
 def _instant(at: datetime) -> str:
     """Return a time as Entra writes it: seven digits of a second, and no zone but Z."""
-    return f"{at.strftime('%Y-%m-%dT%H:%M:%S')}.{at.microsecond:06d}0Z"
+    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}0Z"

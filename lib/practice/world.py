@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from typing import Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -292,7 +293,7 @@ class World:
 
     def id_of(self, what: str) -> str:
         """Return the id that this tenant has for *what*, the same in every run."""
-        return str(uuid5(NAMESPACE_URL, f"https://{self.domain}/{what}"))
+        return _id(self.domain, what)
 
     def address(self, account: str) -> str:
         """Return the sign-in name of *account*: itself where it is an address already."""
@@ -305,3 +306,8 @@ class World:
     def mailer(self, key: str) -> Mailer:
         """Return a mailer by its key."""
         return next(mailer for mailer in self.mailers if mailer.key == key)
+
+
+@cache
+def _id(domain: str, what: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"https://{domain}/{what}"))
