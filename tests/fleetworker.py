@@ -42,7 +42,7 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     if name == "hangs":
         time.sleep(60)
     if name == "slow":
-        time.sleep(0.2)
+        time.sleep(0.5)
     if name == "defect":
         raise ValueError("a defect")
     if name == "out of memory":

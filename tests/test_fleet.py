@@ -22,10 +22,26 @@ WRITES = (
     "_ = (folder / '10-find-basic-auth.json').write_text(text)"
 )
 
+REPORTS = (
+    "import json, pathlib\n"
+    "folder = pathlib.Path(out, tenant, 'evidence')\n"
+    "folder.mkdir(parents=True, exist_ok=True)\n"
+    "NUMBERS = {'senders': 2, 'certificates': 4, 'attention': 1, 'undecided': 3, 'overdue': 1, 'expiring': 5}\n"
+    "said = ['Two senders, one of them ', {'kind': 'address', 'value': 'a@b.example'}, '.']\n"
+    "more = {'word': 'exposed', 'sentence': said, 'coverage': 'partial', 'blind': False, 'unproven': 6}\n"
+    "ends = {'when': 'end of 2026', 'title': 'It ends', 'day': '2026-12-31', 'passed': False, 'senders': 2}\n"
+    "over = {'when': '2025', 'title': 'It ended', 'day': '2025-12-31', 'passed': True, 'senders': 2}\n"
+    "data = {'summary': NUMBERS | more, 'endings': [over, ends]}\n"
+    "coverage = [{'source': 'files', 'to': '2026-11-22T10:00:00Z'}, {'source': 'tenant', 'to': None}]\n"
+    "record = {'made_at': '2026-11-23T10:00:00Z', 'coverage': coverage, 'data': data}\n"
+    "_ = (folder / '90-tenant-report.json').write_text(json.dumps(record))"
+)
+
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return Job(tenant="woodgrove", config="none", out=str(tmp_path / "out"), project=str(tmp_path))
+    searched = ("00-start", "10-find-basic-auth")
+    return Job(tenant="woodgrove", config="none", out=str(tmp_path / "out"), project=str(tmp_path), notebooks=searched)
 
 
 def notebook(project: str, name: str, code: str, *before: str) -> None:
@@ -53,6 +69,20 @@ def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
     again = fleet.work(dataclasses.replace(job, notebooks=("00-start",)))
     assert (again.state, again.sentence) == ("", "ran 00-start")
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
+
+
+def test_the_report_outranks_the_search_in_what_is_said_and_shown(job: Job) -> None:
+    notebook(job.project, "10-find-basic-auth", WRITES)
+    notebook(job.project, fleet.FRONT, REPORTS)
+    found = fleet.work(dataclasses.replace(job, notebooks=("10-find-basic-auth", fleet.FRONT)))
+    assert found.sentence == "Two senders, one of them a@b.example."
+    assert (found.senders, found.certificates, found.undecided, found.overdue) == (2, 4, 3, 1)
+    assert (found.expiring, found.unproven, found.coverage, found.blind) == (5, 6, "partial", False)
+    assert (found.stops, found.deadline, found.ends, found.when) == (2, "It ends", "2026-12-31", "end of 2026")
+    assert (found.read_until, found.made_at) == ("2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z")
+    assert found.pages == ("10-find-basic-auth", fleet.FRONT)
+    folder = Path(job.out) / "woodgrove"
+    assert (folder / "index.html").read_bytes() == (folder / f"{fleet.FRONT}.html").read_bytes()
 
 
 def test_without_a_front_page_the_index_is_what_says_most_of_what_was_run(job: Job) -> None:
@@ -99,7 +129,7 @@ def test_a_kernel_that_dies_leaves_a_page_that_says_so_and_the_next_notebook_run
 def test_when_the_time_is_over_what_was_reached_is_shown_and_the_front_is_made_of_it(job: Job) -> None:
     notebook(job.project, "00-start", "print('this far'); import time; time.sleep(120)")
     notebook(job.project, "20-register-app", "1 + 1")
-    notebook(job.project, fleet.FRONT, WRITES)
+    notebook(job.project, fleet.FRONT, REPORTS)
     names = ("00-start", "20-register-app", fleet.FRONT)
     found = fleet.work(dataclasses.replace(job, notebooks=names), limit_s=4)
     assert (found.assessed, found.ended, found.state) == (False, "limit", "exposed")
@@ -115,7 +145,7 @@ def test_when_the_time_is_over_what_was_reached_is_shown_and_the_front_is_made_o
 def test_a_process_that_is_killed_leaves_the_page_of_what_it_reached(job: Job) -> None:
     # The notebook is written down twice a second while it runs.
     notebook(job.project, "00-start", "import os, time; time.sleep(1); os.kill(os.getppid(), 9)", "print('so far')")
-    notebook(job.project, fleet.FRONT, WRITES)
+    notebook(job.project, fleet.FRONT, REPORTS)
     said: list[str] = []
     only = dataclasses.replace(job, notebooks=("00-start", fleet.FRONT))
     [found] = fleet.run([only], workers=1, say=said.append, patience=fleet.Patience(attempts=1))

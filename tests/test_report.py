@@ -53,7 +53,8 @@ class TestPractice:
         self, reports: tuple[subprocess.CompletedProcess[str], Path], tenant: str
     ) -> None:
         folder = reports[1] / tenant
-        for name in ("index.html", "00-start.html", "10-find-basic-auth.html", "10-find-basic-auth.ipynb"):
+        names = ("index.html", "00-start.html", "10-find-basic-auth.html", "10-find-basic-auth.ipynb")
+        for name in (*names, "90-tenant-report.html"):
             assert (folder / name).stat().st_size > 1_000
         assert (folder / "tables" / "senders.csv").read_bytes().startswith(b"\xef\xbb\xbf")
         record = json.loads((folder / "evidence" / "10-find-basic-auth.json").read_text(encoding="utf-8"))
@@ -123,7 +124,9 @@ def test_a_tenant_that_fails_does_not_stop_the_others_and_leaves_its_page(tmp_pa
     assert done.returncode == 1, done.stderr
     assert "decisions.yaml line 1" in done.stderr
     page = (tmp_path / "out" / "broken" / "index.html").read_text(encoding="utf-8")
-    assert "This step stopped" in page
+    assert "Not everything before this page was run" in page
+    assert "10-find-basic-auth stopped: ConfigurationError: decisions.yaml line 1" in page
+    assert "This step stopped" in (tmp_path / "out/broken/10-find-basic-auth.html").read_text(encoding="utf-8")
     assert "Traceback" not in page
     record = json.loads((tmp_path / "out/empty/evidence/10-find-basic-auth.json").read_text(encoding="utf-8"))
     assert record["data"]["state"]["word"] == "cannot know"

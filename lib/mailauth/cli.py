@@ -624,7 +624,7 @@ def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
     if not removed:
         click.echo(f"nothing is kept of {tenant!r}")
     if reports / tenant in removed:
-        fleet.remember(reports, ())
+        fleet.forget(reports, tenant)
 
 
 def _mail_app(tenant: tenants.Tenant, name: str) -> tenants.MailApp:

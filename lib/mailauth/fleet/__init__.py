@@ -17,12 +17,13 @@ from pathlib import Path
 
 from mailauth.services import store
 
+from . import record
 from .jobs import FRONT, NOTEBOOKS, Job
 from .journal import Journal
 from .outcomes import FLEET, Outcome, draw, read, recall, remember
 from .pace import Pace
 from .publishing import Place, join, shard_file
-from .record import Record, name_of
+from .record import name_of
 from .workers import COMMAND, Answer, Worker, close
 from .working import work
 
@@ -36,6 +37,7 @@ __all__ = [
     "Patience",
     "Place",
     "draw",
+    "forget",
     "join",
     "read",
     "recall",
@@ -77,6 +79,13 @@ class Patience:
 _PATIENCE = Patience()
 
 
+def forget(out: Path, tenant: str) -> None:
+    """Take a tenant whose pages are gone out of the fleet's page, file, log and records."""
+    record.forget(tenant)
+    Journal(out / LOG).forget(tenant)
+    remember(out, ())
+
+
 def run(
     jobs: Sequence[Job],
     *,
@@ -107,15 +116,19 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM; what had ended is kept and shown.
     """
     out = Path(jobs[0].out)
-    folder = out / ".fleet" / name_of(jobs)
+    folder = store.fleet_dir(name_of(jobs))
     with store.lock_folder(folder, "this set of tenants"), _ended_by_sigterm():
         store.sweep(folder, older_than_s=0)
-        record = Record.begin(folder / "run.json", resume=resume)
-        fleet = _Fleet(jobs, record, say, Journal(out / LOG), limit_s, patience, ended)
+        logs = [folder / f"worker-{number}.log" for number in range(max(1, workers))]
+        noted = record.Record.begin(folder / "run.json", resume=resume)
+        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended)
         try:
-            fleet.run([Worker(folder / f"worker-{number}.log", command=command) for number in range(max(1, workers))])
-            record.end()
+            fleet.run([Worker(path, command=command) for path in logs])
+            noted.end()
         finally:
+            # What libraries complained about: said where it ended a tenant, and nobody's business after that.
+            for path in logs:
+                path.unlink(missing_ok=True)
             remember(out, fleet.found.values(), also=also)
     return [fleet.found[job.tenant] for job in jobs]
 
@@ -160,7 +173,7 @@ class _Fleet:
     def __init__(
         self,
         jobs: Sequence[Job],
-        record: Record,
+        noted: record.Record,
         say: Callable[[str], None],
         journal: Journal,
         limit_s: float | None,
@@ -168,13 +181,13 @@ class _Fleet:
         ended: Callable[[Outcome], None],
     ) -> None:
         self._jobs = jobs
-        self._record = record
+        self._record = noted
         self._say = say
         self._journal = journal
         self._limit_s = limit_s
         self._patience = patience
         self._ended = ended
-        self.found = {job.tenant: record.done[job.tenant] for job in jobs if _has_page(job, record)}
+        self.found = {job.tenant: noted.done[job.tenant] for job in jobs if _has_page(job, noted)}
         self._pace = Pace(len(jobs), done=len(self.found))
 
     def run(self, crew: Sequence[Worker]) -> None:
@@ -258,5 +271,5 @@ class _Fleet:
         self._journal(line)
 
 
-def _has_page(job: Job, record: Record) -> bool:
-    return job.tenant in record.done and Path(job.out, job.tenant, "index.html").is_file()
+def _has_page(job: Job, noted: record.Record) -> bool:
+    return job.tenant in noted.done and Path(job.out, job.tenant, "index.html").is_file()

@@ -3,18 +3,20 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-__all__ = ["FRONT", "NOTEBOOKS", "Job", "best"]
+__all__ = ["FRONT", "NOTEBOOKS", "WHOLE", "Job", "best"]
 
-NOTEBOOKS = ("00-start", "10-find-basic-auth")
+NOTEBOOKS = ("00-start", "10-find-basic-auth", "90-tenant-report")
 """The notebooks a report runs when none is named, in order."""
 
-FRONT = "10-find-basic-auth"
+FRONT = "90-tenant-report"
 """The notebook whose page a reader opens first."""
+
+WHOLE = (FRONT, "10-find-basic-auth")
+"""The notebooks whose pages are about a tenant as a whole, the better one first."""
 
 # Which page says most about a tenant to whoever opens its folder. What 80 shows is about one error, not the tenant.
 _TELLING = (
-    FRONT,
-    "10-find-basic-auth",
+    *WHOLE,
     "50-prove-mail-oauth",
     "60-close-basic",
     "40-grant-mailboxes",

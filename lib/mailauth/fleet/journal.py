@@ -34,6 +34,14 @@ class Journal:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape.line(line, limit=1_000)}\n")
 
+    def forget(self, tenant: str) -> None:
+        """Take out every line about a tenant."""
+        for path in (self._path, *self._path.parent.glob(f"{self._path.name}.[1-{_KEPT}]")):
+            if path.exists():
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+                kept = [line for line in lines if not line.partition(" ")[2].startswith(f"{tenant}: ")]
+                store.write_text(path, "".join(kept))
+
     def _turn(self) -> None:
         older = [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, _KEPT + 1))]
         for number in range(_KEPT, 0, -1):

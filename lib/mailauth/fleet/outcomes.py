@@ -1,8 +1,10 @@
 """What came of the tenants' runs: read from the evidence they left, kept in one file, shown on one page."""
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,7 @@ from mailauth.views import fleetpage
 
 from .jobs import Job
 
-__all__ = ["FLEET", "Ended", "Outcome", "draw", "of", "read", "recall", "remember", "totals"]
+__all__ = ["FLEET", "Ended", "Outcome", "draw", "held", "of", "read", "recall", "remember", "totals"]
 
 FLEET = "fleet.json"
 """The name of the file with one row per tenant."""
@@ -228,14 +230,26 @@ def remember(out: Path, outcomes: Iterable[Outcome], *, also: str = "") -> list[
         also: A further file for this run's outcomes alone, which is what a shard hands in.
     """
     new = {outcome.tenant: outcome for outcome in outcomes if outcome.ended != "held"}
-    with store.lock_folder(out / ".fleet", f"the index of {out}", wait_s=_WAIT_S):
-        store.sweep(out / ".fleet")
+    with held(out):
+        store.sweep(out, older_than_s=_WAIT_S)
         known = {**recall(out), **new}
         rows = [known[name] for name in sorted(known)]
         if also:
             store.write_evidence(out / also, _record(sorted(new.values(), key=lambda row: row.tenant)))
         draw(out, rows)
     return rows
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Hold the fleet's page and file in *out* for the length of the block.
+
+    Raises:
+        HeldError: Another run has held them for a minute.
+    """
+    name = hashlib.sha256(str(out).encode()).hexdigest()[:16]
+    with store.lock_folder(store.fleet_dir(name), f"the index of {out}", wait_s=_WAIT_S):
+        yield
 
 
 def draw(out: Path, rows: Sequence[Outcome]) -> None:

@@ -124,7 +124,7 @@ def join(addresses: Sequence[str], out: str) -> tuple[list[Outcome], str]:
                 found[row.tenant] = replace(row, page=page)
     rows = [found[name] for name in sorted(found)]
     place = Place(out)
-    with store.lock_folder(place.folder / ".fleet", f"the index of {place.shown}", wait_s=60):
+    with outcomes.held(place.folder):
         outcomes.draw(place.folder, rows)
     place.end()
     return rows, f"{place.shown}/index.html" if place.elsewhere else str(place.folder / "index.html")

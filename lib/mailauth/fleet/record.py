@@ -14,7 +14,7 @@ from mailauth.services import store
 from .jobs import Job
 from .outcomes import Outcome
 
-__all__ = ["Record", "name_of"]
+__all__ = ["Record", "forget", "name_of"]
 
 # What was found the day before yesterday is no part of tonight's report, unless somebody says so.
 _YOUNG = timedelta(hours=12)
@@ -27,7 +27,7 @@ def name_of(jobs: Sequence[Job]) -> str:
 
 
 class Record:
-    """The file of a set's last run, written whole after each tenant.
+    """The file of a set's run, written whole after each tenant and gone when the run ends.
 
     Args:
         path: Where it lies.
@@ -51,14 +51,14 @@ class Record:
         """
         moment = now or datetime.now(UTC)
         held = _read(path)
-        began_at = datetime.fromisoformat(held["began_at"]) if held and not held["ended_at"] else None
+        began_at = datetime.fromisoformat(held["began_at"]) if held else None
         wanted = began_at is not None and (resume if resume is not None else moment - began_at < _YOUNG)
         if held is None or began_at is None or not wanted:
             record = cls(path, moment, {})
         else:
             rows = (Outcome.of_row(row) for row in held["done"])
             record = cls(path, began_at, {row.tenant: row for row in rows})
-        record._save(None)
+        record._save()
         return record
 
     @property
@@ -70,17 +70,16 @@ class Record:
         """Note that a tenant ran; one that did not run whole is tried again when the run is taken up."""
         if outcome.assessed:
             self.done[outcome.tenant] = outcome
-            self._save(None)
+            self._save()
 
     def end(self) -> None:
-        """Note that the run came to its end."""
-        self._save(datetime.now(UTC))
+        """Note that the run came to its end: nothing is left to be taken up."""
+        self._path.unlink(missing_ok=True)
 
-    def _save(self, ended_at: datetime | None) -> None:
+    def _save(self) -> None:
         record = {
             "schema": "mailauth/run/1",
             "began_at": self.began_at.isoformat(),
-            "ended_at": ended_at.isoformat() if ended_at else "",
             "process": os.getpid(),
             "done": [asdict(row) for row in self.done.values()],
         }
@@ -88,12 +87,20 @@ class Record:
         store.write_text(self._path, json.dumps(record, separators=(",", ":")))
 
 
+def forget(tenant: str) -> None:
+    """Take a tenant out of the records of runs that did not end."""
+    for path in store.fleet_dir("").glob("*/run.json"):
+        held = _read(path)
+        if held is not None and any(row["tenant"] == tenant for row in held["done"]):
+            kept = [row for row in held["done"] if row["tenant"] != tenant]
+            store.write_text(path, json.dumps(held | {"done": kept}))
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         datetime.fromisoformat(held["began_at"])
         [Outcome.of_row(row) for row in held["done"]]
-        held["ended_at"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return dict(held)

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ from mailauth.services import store
 from mailauth.views import pages
 
 from . import outcomes
-from .jobs import FRONT, Job, best
+from .jobs import FRONT, WHOLE, Job, best
 from .outcomes import Outcome
 
 __all__ = ["stopping", "work"]
@@ -165,7 +165,8 @@ def _run(job: Job, scratch: Path, clock: _Time, killed: str) -> Outcome:
             store.retire(folder, name, keep=timedelta(days=job.keep_days))
             node, failure = _execute(job, name, scratch, _Time(_FRONT_S) if over or clock.over else clock)
         found[name] = failure
-        _leave(node, name, folder, job, failure.why)
+        before = [f"{other} stopped: {why}" for other, why in course.failures.items() if why]
+        _leave(node, name, folder, job, failure.why, unfinished=before if name == FRONT else ())
         course.end(name, failure.why)
     _open_with(job, folder)
     shutil.rmtree(scratch, ignore_errors=True)
@@ -189,8 +190,9 @@ def _said(clock: _Time) -> str:
 
 
 def _open_with(job: Job, folder: Path) -> None:
-    """Write the page that a reader opens first: the front's, or else the one of this run that says most."""
-    shown = FRONT if (folder / f"{FRONT}.html").exists() else best(job.notebooks)
+    """Write the page that a reader opens first: one about the tenant as a whole, or the best of this run."""
+    made = (name for name in WHOLE if (folder / f"{name}.html").exists())
+    shown = next(made, best(job.notebooks))
     store.write_text(folder / "index.html", (folder / f"{shown}.html").read_text(encoding="utf-8"))
 
 
@@ -277,7 +279,7 @@ def _marked(node: Any, failure: str) -> Any:
     return node
 
 
-def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
+def _leave(node: Any, name: str, folder: Path, job: Job, failure: str, *, unfinished: Sequence[str] = ()) -> None:
     nbformat: Any = import_module("nbformat")
     node = _marked(node, failure)
     facts = [("This run stopped", failure)] if failure else []
@@ -287,6 +289,7 @@ def _leave(node: Any, name: str, folder: Path, job: Job, failure: str) -> None:
         rehearsal=job.rehearsal,
         beside={*job.notebooks, *_pages(folder)},
         facts=facts,
+        unfinished=unfinished,
         over="../index.html" if job.indexed else "",
         here=name,
     )

@@ -26,6 +26,7 @@ __all__ = [
     "archive_dir",
     "cache_dir",
     "check_writable",
+    "fleet_dir",
     "forget",
     "home",
     "link_key",
@@ -97,6 +98,11 @@ def run_folder(tenant: str, *, afresh: bool) -> Path:
     if afresh and folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
     return private_folder(folder)
+
+
+def fleet_dir(name: str) -> Path:
+    """Return the folder for what a run over many tenants notes on its way; made if need be."""
+    return private_folder(home() / "fleet" / name)
 
 
 def staging_dir(name: str) -> Path:
