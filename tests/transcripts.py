@@ -469,6 +469,21 @@ ssl.SSLError: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)
 """,
     ),
     Transcript(
+        "MailKit, POP in one line, cut off",
+        "P2",
+        f"""S: +OK The Microsoft Exchange POP3 service is ready. [{_front()}]
+C: AUTH XOAUTH2 {sasl(ADA, _APP)}
+S: -ERR Protocol error. Connection is closed. 10
+""",
+    ),
+    Transcript(
+        "smtplib, without STARTTLS",
+        "S13",
+        """  File "/usr/lib/python3.12/smtplib.py", line 708, in login
+smtplib.SMTPNotSupportedError: SMTP AUTH extension not supported by server.
+""",
+    ),
+    Transcript(
         "PHPMailer, a token with the words for passwords",
         "I3",
         f"""2026-11-27 09:14:01 SERVER -> CLIENT: 220 {_ESMTP} Microsoft ESMTP MAIL Service ready
@@ -538,6 +553,24 @@ Nov 27 09:14:02 relay postfix/smtp[17059]: 9BDCBA19EA: to=<bob@fabrikam.example>
         sure=False,
     ),
     Transcript(
+        "Postfix, told to say everything, with a guest's token for Graph",
+        "S12",
+        f"""Nov 27 09:14:01 relay postfix/smtp[17059]: < smtp.office365.com[52.98.1.2]:587: 250-AUTH LOGIN XOAUTH2
+Nov 27 09:14:01 relay postfix/smtp[17059]: smtp_sasl_authenticate: smtp.office365.com[52.98.1.2]:587: SASL mechanisms XOAUTH2
+Nov 27 09:14:01 relay postfix/smtp[17059]: xsasl_cyrus_client_first: uncoded initial reply: user={ADA}\\001auth=Bearer {_GRAPH}\\001\\001
+Nov 27 09:14:01 relay postfix/smtp[17059]: > smtp.office365.com[52.98.1.2]:587: AUTH XOAUTH2 {sasl(ADA, _GRAPH)}
+Nov 27 09:14:02 relay postfix/smtp[17059]: < smtp.office365.com[52.98.1.2]:587: 535 5.7.3 Authentication unsuccessful {_BRACKET}
+""",
+    ),
+    Transcript(
+        "Postfix, High Volume Email",
+        "S15",
+        """Nov 27 09:14:01 relay postfix/smtp[17059]: > smtp-hve.office365.com[52.98.1.2]:587: AUTH XOAUTH2
+Nov 27 09:14:01 relay postfix/smtp[17059]: < smtp-hve.office365.com[52.98.1.2]:587: 334
+Nov 27 09:14:02 relay postfix/smtp[17059]: < smtp-hve.office365.com[52.98.1.2]:587: 501 5.5.124 Invalid XOAUTH2 auth data - User address provided is not valid. Please ensure the
+""",
+    ),
+    Transcript(
         "Exchange's report of a mail that was not delivered",
         "S14",
         f"""Delivery has failed to these recipients or groups:
@@ -573,6 +606,95 @@ Diagnostic-Code: smtp; 432 4.3.2 Concurrent connections limit exceeded. Visit ht
         "a .NET program, the switch hides behind 5.7.57",
         "S1",
         """System.Net.Mail.SmtpException: The SMTP server requires a secure connection or the client was not authenticated. The server response was: 5.7.57 Client not authenticated to send mail. Error: 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. [AS4P250CA0011.EURP250.PROD.OUTLOOK.COM]
+""",
+    ),
+    # --- what people tell around it
+    Transcript(
+        "a question about an app that was registered in Exchange",
+        "I2",
+        """New-ServicePrincipal -AppId $appId -ObjectId $objectId -DisplayName "Poller"
+Add-MailboxPermission -Identity ada@woodgrove.example -User $objectId -AccessRights FullAccess
+grant_type=client_credentials, scope=https://outlook.office365.com/.default
+and IMAP still says: A1 NO AUTHENTICATE failed.
+""",
+    ),
+    Transcript(
+        "a question with code that asks for Graph's scope",
+        "I1",
+        """string[] scopes = new[] { "IMAP.AccessAsUser.All", "offline_access" };
+var result = await app.AcquireTokenInteractive(scopes).ExecuteAsync();
+MailKit.Security.AuthenticationException: AUTHENTICATE failed.
+""",
+    ),
+    Transcript(
+        "a question about sending from a shared mailbox",
+        "S11",
+        """IMAP works for our shared mailbox with the delegate's token (scope https://outlook.office.com/SMTP.Send is there too),
+and smtp.office365.com:587 answers 535 5.7.3 Authentication unsuccessful.
+""",
+    ),
+    Transcript(
+        "a question about something that comes and goes",
+        "I14",
+        """Since this morning, sporadically and for many accounts at once, with a configuration that worked last week:
+A2 BAD User is authenticated but not connected.
+""",
+    ),
+    Transcript(
+        "nodemailer, the port is blocked",
+        "S19",
+        """Error: Connection timeout
+    at SMTPConnection._formatError (lib/smtp-connection/index.js:790:19)
+  code: 'ETIMEDOUT',
+  command: 'CONN'
+""",
+    ),
+    Transcript(
+        "Jakarta Mail, TLS 1.0",
+        "I23",
+        """DEBUG IMAPS: trying to connect to host "outlook.office365.com", port 993, isSSL true
+javax.net.ssl.SSLHandshakeException: Received fatal alert: protocol_version
+""",
+    ),
+    Transcript(
+        "an Exchange Server of one's own, which knows no XOAUTH2",
+        "I22",
+        """220 mail.woodgrove.example Microsoft ESMTP MAIL Service ready at Fri, 27 Nov 2026 09:14:01 +0000
+EHLO relay
+250-mail.woodgrove.example Hello [10.0.0.5]
+250-AUTH NTLM LOGIN
+250 CHUNKING
+AUTH XOAUTH2
+504 5.7.4 Unrecognized authentication type
+""",
+    ),
+    # --- what works
+    Transcript(
+        "openssl, it works",
+        "",
+        f"""CONNECTED(00000003)
+{_READY}
+a CAPABILITY
+{_OFFER}
+a OK CAPABILITY completed.
+b AUTHENTICATE XOAUTH2 {sasl(ADA, _APP)}
+b OK AUTHENTICATE completed.
+c LIST "" "*"
+* LIST (\\Marked \\HasNoChildren) "/" INBOX
+c OK LIST completed.
+""",
+    ),
+    Transcript(
+        "swaks, it works",
+        "",
+        f"""=== Connected to smtp.office365.com.
+<-  250-{_ESMTP} Hello [203.0.113.5]
+<-  250-STARTTLS
+<~  250-AUTH LOGIN XOAUTH2
+ ~> AUTH XOAUTH2 {sasl(ADA, _APP)}
+<~  235 2.7.0 Authentication successful
+<~  250 2.1.0 Sender OK
+<~  250 2.0.0 OK <id@x> [Hostname=AS4P250MB0011.EURP250.PROD.OUTLOOK.COM]
 """,
     ),
     # --- what is no mail at all

@@ -70,6 +70,8 @@ _WAYS: Final[tuple[tuple[Way, re.Pattern[str]], ...]] = (
     ),
     ("sent", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?> (?P<text>.{1,16384})$")),
     ("heard", re.compile(r"^(?: {0,4}\d\d:\d\d\.\d\d )?< (?P<text>.{1,16384})$")),
+    ("sent", re.compile(r"^.{0,160}?postfix/\S{1,40}: > \S{1,200}: (?P<text>.{1,16384})$")),
+    ("heard", re.compile(r"^.{0,160}?postfix/\S{1,40}: < \S{1,200}: (?P<text>.{1,16384})$")),
     ("sent", re.compile(r"^(?:.{0,80}?: )?=> (?P<text>['\"].{1,16384})$")),
     ("heard", re.compile(r"^(?:.{0,80}?: )?<= (?P<text>['\"].{1,16384})$")),
     ("sent", re.compile(r"^\{.{0,300}?\"src\":\s?\"c\",\s?\"msg\":\s?\"(?P<text>[^\"]{1,16384})\"")),
@@ -156,7 +158,7 @@ def shown(text: str) -> Shown:
 
 _APP: Final = re.compile(
     r"client_credentials|client credentials|\bAccessAsApp|\.AccessAsApp|\.SendAsApp|acquire_token_for_client"
-    r"|AcquireTokenForClient|with Accesstoken of User \.",
+    r"|AcquireTokenForClient|New-ServicePrincipal|\bservice principals?\b|with Accesstoken of User \.",
     re.IGNORECASE,
 )
 _PEOPLE: Final = re.compile(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, TypeAlias, cast
 
 from . import catalogue, clouds, permissions, reference, tokens
@@ -585,17 +586,21 @@ def _again(known: Evidence) -> Answer:
     return _tried(known, fits)
 
 
-def _comes_and_goes(known: Evidence) -> Answer:
-    said = None if known.attempt else _CAME.search("\n".join(known.texts))
-    return True if said else None
-
-
 _CAME: Final = re.compile(
     r"\b(?:suddenly|sporadic\w{0,4}|intermittent\w{0,2}|at random|randomly|now and then|sometimes (?:it )?works)\b"
     r"|\b(?:worked|used it|was working)\b.{0,20}?"
     r"\b(?:yesterday|last (?:week|month|night)|(?:one|a|two) (?:week|day)s? ago)\b",
     re.IGNORECASE,
 )
+
+
+def _spoken_of(known: Evidence, pattern: re.Pattern[str]) -> Answer:
+    """Whether words stand in what was pasted; that they do not proves nothing."""
+    return True if known.attempt is None and any(pattern.search(text) for text in known.texts) else None
+
+
+_SHARED: Final = re.compile(r"\bshared[ -]?mailbox", re.IGNORECASE)
+_MIRRORED: Final = re.compile(r"\bNew-ServicePrincipal\b|\bservice principals?\b|\bobject[- ]id\b", re.IGNORECASE)
 
 
 def _tried(known: Evidence, fits: Callable[[Attempt, Attempt], bool]) -> Answer:
@@ -683,7 +688,9 @@ RULES: Final[Mapping[str, Callable[[Evidence], Answer]]] = {
     "other_mailbox_works": _other_mailbox,
     "other_protocol_works": _other_protocol,
     "passes_later": _again,
-    "comes_and_goes": _comes_and_goes,
+    "comes_and_goes": partial(_spoken_of, pattern=_CAME),
+    "told_of_app": partial(_spoken_of, pattern=_MIRRORED),
+    "shared_spoken_of": partial(_spoken_of, pattern=_SHARED),
     "consumer": _consumer,
     "consented_too_soon": _too_soon,
     "consent_replaced": _replaced,
