@@ -69,8 +69,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], lis
     """Run each book with each engine; return where they lie and how they ended."""
     folder = tmp_path_factory.mktemp("books")
     books = [warmbooks.write(folder / f"{name}.ipynb", cells) for name, cells in BOOKS.items()]
-    ended = [run([order(book, folder / engine / book.name, engine) for book in books]) for engine in ENGINES]
-    return folder, *ended
+    stock, ours = (run([order(book, folder / engine / book.name, engine) for book in books]) for engine in ENGINES)
+    return folder, stock, ours
 
 
 ENGINES = ("nbclient", "mailauth-warm")

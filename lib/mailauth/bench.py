@@ -19,6 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from . import benchfleet
+from .benchlines import Figure, limited, show
+
 __all__ = ["TENANT", "Figure", "invent", "limited", "main", "show"]
 
 TENANT: Final = "11111111-1111-1111-1111-111111111111"
@@ -44,23 +47,6 @@ _PROVE_LIMIT: Final = 10.0
 _ALONE: Final = 12  # attempts that are made one after the other: each takes as long as the next
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table.
-
-    Args:
-        what: What was measured.
-        found: The figure, in words.
-        wanted: The limit, in words; empty where there is none.
-        held: Whether the limit held; None where there is none, or where it means nothing.
-    """
-
-    what: str
-    found: str
-    wanted: str = ""
-    held: bool | None = None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 0 when every limit held, 1 when one did not."""
     asked = _parser().parse_args(arguments)
@@ -75,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = [
             *_rehearsal(folder, judged=not asked.quick),
             *_proving(folder, judged=not asked.quick),
+            *benchfleet.figures(folder, runs=2 if asked.quick else asked.runs, judged=not asked.quick),
             *_figures(folder, sizes, main_size, rounds, judged=not asked.quick),
         ]
     except _NoRoomError as error:
@@ -91,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small sizes, one round, nothing judged: does it run?")
     parser.add_argument("--size", type=float, default=2.0, help="gigabytes for the main figures (2)")
     parser.add_argument("--sizes", default="0.5,1,2,4", help="gigabytes for the time per gigabyte (0.5,1,2,4)")
+    parser.add_argument("--runs", type=int, default=200, help="notebooks for the growth of a worker's memory (200)")
     parser.add_argument("--folder", default="", help="where the invented files go for the time (the system's place)")
     parser.add_argument("--measure", choices=sorted(_MEASURES), help=argparse.SUPPRESS)
     parser.add_argument("--gb", type=float, default=0.0, help=argparse.SUPPRESS)
@@ -223,20 +211,6 @@ def _flat(opened: dict[float, dict[str, float]], *, judged: bool) -> Iterator[Fi
     sizes = sorted(per_gb)
     growth = per_gb[sizes[-1]] / per_gb[sizes[0]]
     yield limited("growth of the time per GB", growth, _FLAT_LIMIT, "times", judged=judged)
-
-
-def limited(what: str, found: float, limit: float, unit: str, *, judged: bool) -> Figure:
-    """Return a figure with its limit; it holds, is missed, or is not judged."""
-    digits = 0 if unit == "MB" else 2
-    return Figure(what, f"{found:,.{digits}f} {unit}", f"at most {limit:,g} {unit}", found <= limit if judged else None)
-
-
-def show(figures: Sequence[Figure]) -> None:
-    """Print figures as a table."""
-    width = max(len(figure.what) for figure in figures)
-    for figure in figures:
-        verdict = {True: "ok", False: "MISSED", None: ""}[figure.held]
-        print(f"{figure.what:<{width}}  {figure.found:>24}  {figure.wanted:<20} {verdict}".rstrip())
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,6 @@ takes its whole process group along, and nothing else.
 import gc
 import json
 import os
-import resource
 import selectors
 import signal
 import sys
@@ -40,8 +39,8 @@ def serve(work: Work) -> None:
     """Answer the requests on standard input until it ends, each ``job`` by *work* in a child of its own.
 
     Args:
-        work: Takes a request and returns the answer to it, without what it used. A request's ``limit_s`` is its own
-            to keep; some seconds later it is killed.
+        work: Takes a request and returns the answer to it; what the CPU was used for is added, in seconds. A request's
+            ``limit_s`` is its own to keep; some minutes later it is killed.
     """
     gc.collect()
     # What a collection does not touch, the children share.
@@ -112,7 +111,7 @@ class _Server:
 
     def run(self) -> None:
         """Serve until there is nobody left to serve."""
-        self._say(ready=True, memory_mb=_resident_mb())
+        self._say(ready=True, own_cpu_s=time.process_time())
         while True:
             for key, _ in self._watched.select(self._pause()):
                 piece = os.read(key.fd, _PIECE)
@@ -200,7 +199,7 @@ class _Server:
         except ValueError:
             self._say(died=child.why or _death(status), transient=not child.why)
         else:
-            self._say(**answer, cpu_s=used.ru_utime + used.ru_stime, peak_mb=used.ru_maxrss / _UNITS_PER_MB)
+            self._say(**answer, cpu_s=used.ru_utime + used.ru_stime, own_cpu_s=time.process_time())
 
     def _tell_the_rest(self) -> None:
         with suppress(BlockingIOError):
@@ -210,13 +209,6 @@ class _Server:
         line = json.dumps(answer).encode() + b"\n"
         while line:
             line = line[os.write(self._answers, line) :]
-
-
-_UNITS_PER_MB: Final = 1_000_000 if sys.platform == "darwin" else 1_000
-
-
-def _resident_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MB, 1)
 
 
 def _death(status: int) -> str:
