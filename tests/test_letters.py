@@ -66,6 +66,18 @@ def test_an_administrator_is_asked_only_for_what_somebody_can_mend() -> None:
     "text",
     [
         pytest.param(letters.to_users(HOSTILE, firm=HOSTILE, day=date(2026, 12, 4), contact=HOSTILE), id="users"),
+        pytest.param(letters.vendor(Named("device", HOSTILE), None).plain(), id="vendor"),
+        pytest.param(
+            letters.device_owner(
+                phrase("Scanner ({who})", who=Named("address", HOSTILE)),
+                account=HOSTILE,
+                place=phrase("{place}", place=Named("place", HOSTILE)),
+                last_seen=None,
+                questions=(),
+                due=None,
+            ).plain(),
+            id="device owner",
+        ),
         pytest.param(letters.to_administrator([Check(HOSTILE, "wrong", HOSTILE)], tenant=HOSTILE), id="administrator"),
     ],
 )

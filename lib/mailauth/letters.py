@@ -65,6 +65,7 @@ def to_users(program: str, *, firm: str, day: date, contact: str = "") -> str:
 
 def users(program: Named | Phrase, *, firm: str, day: date, contact: str = "") -> Phrase:
     """Return the same as a phrase; the parameters are those of `to_users`."""
+    program = _tame(program)
     asks = phrase("{who}", who=line(contact, kind="person")) if contact else words("answer this mail")
     return phrase(
         "Subject: {name} will ask you to sign in again on {day}\n\n"
@@ -93,7 +94,7 @@ def vendor(product: Named | Phrase, due: date | None) -> Phrase:
     text: str = reference.table("roads")["mail"]["vendor"]
     when = words(deadlines.get("smtp-auth-default-off").when)
     day = words(spoken(due) if due else "the end of this month")
-    return phrase(text.strip() + "\n", product=product, when=when, due=day)
+    return phrase(text.strip() + "\n", product=_tame(product), when=when, due=day)
 
 
 def device_owner(
@@ -120,20 +121,26 @@ def device_owner(
         "{shows}\n\n"
         "Please tell us by {due}:\n{asked}\n"
         "Until then, please leave its settings as they are.\n",
-        what=what,
+        what=_tame(what),
         account=line(account, kind="address"),
-        place=phrase(" from {place}", place=place) if place else Phrase(),
+        place=phrase(" from {place}", place=_tame(place)) if place else Phrase(),
         seen=seen,
         when=words(end.when),
         shows=words(end.shows),
         due=words(spoken(due) if due else "the end of this month"),
-        asked=joined((phrase(f"{number}. {{text}}\n", text=each) for number, each in enumerate(asked, 1)), ""),
+        asked=joined((phrase(f"{number}. {{text}}\n", text=_tame(each)) for number, each in enumerate(asked, 1)), ""),
     )
 
 
 def line(text: str, *, kind: Kind, limit: int = _NAME) -> Named:
     """Return text from outside as it stands in a letter: on one line, and no longer than *limit* characters."""
     return Named(kind, escape.line(text, limit=limit))
+
+
+def _tame(value: Named | Phrase) -> Phrase:
+    """Return a phrase whose named values stand on one line each."""
+    parts = value.parts if isinstance(value, Phrase) else (value,)
+    return Phrase(tuple(line(each.value, kind=each.kind) if isinstance(each, Named) else each for each in parts))
 
 
 def _point(number: int, check: Check) -> Phrase:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from . import deadlines
+from . import deadlines, reference
 from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
@@ -58,7 +58,7 @@ def actions(held: Held, made: Made) -> tuple[Action, ...]:
 
 def _again(held: Held) -> Action:
     """Return what is left to do where nothing else is."""
-    by = held.now.date() + timedelta(days=7)
+    by = held.now.date() + timedelta(days=reference.table("report")["progress"]["look_again_days"])
     return Action(
         kind="look",
         title=words("Look again in a week"),

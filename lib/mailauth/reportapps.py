@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from . import mailgrants
+from . import mailgrants, reference
 from .checks import Check, worst
 from .phrases import Named, Phrase, phrase, words
 from .report import App, Credential, Door, Found, Mailbox, Opening, Status, Tried
 from .reportevidence import Held, at
 from .wording import counted
 
-__all__ = ["SOON", "about", "apps", "credentials", "mailboxes", "openings", "problems"]
+__all__ = ["about", "apps", "credentials", "mailboxes", "openings", "problems"]
 
 Record = Mapping[str, Any]
 
-SOON: Final = timedelta(days=30)
-"""A credential that ends sooner than this is ending."""
+_SOON: Final = timedelta(days=reference.table("report")["credentials"]["soon_days"])
 
 _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
     "20-register-app",
@@ -233,7 +232,7 @@ def credentials(held: Held) -> tuple[Credential, ...]:
 def _word(left: timedelta) -> Literal["ended", "ending", "runs"]:
     if left < timedelta(0):
         return "ended"
-    return "ending" if left < SOON else "runs"
+    return "ending" if left < _SOON else "runs"
 
 
 def openings(held: Held) -> tuple[Opening, ...]:

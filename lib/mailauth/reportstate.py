@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from . import findings, standing
+from . import findings, reference, standing
 from .calendar import spoken
 from .findings import Headline
 from .phrases import Named, Phrase, joined, phrase, words
@@ -20,12 +20,11 @@ from .reportsenders import account
 from .verdicts import Thresholds
 from .wording import counted
 
-__all__ = ["CLOSED_AFTER_DAYS", "door", "headline", "nameless", "of", "open_doors"]
+__all__ = ["door", "headline", "nameless", "of", "open_doors"]
 
-CLOSED_AFTER_DAYS: Final = 30
-"""So many days of whole records it takes, without a password, before a tenant can be closed: a month end is in them."""
-
-_SETTLES: Final = timedelta(hours=24)
+_FACTS: Final = reference.table("report")["closed"]
+_WHOLE_DAYS: Final[int] = _FACTS["whole_days"]
+_SETTLES: Final = timedelta(hours=_FACTS["settle_hours"])
 _NAMES: Final = 3
 
 
@@ -274,8 +273,8 @@ def _missing_records(held: Held) -> Iterator[Phrase]:
     if not span:
         return
     days = (at(span["to"]) - at(span["from"])).days
-    if days < CLOSED_AFTER_DAYS:
-        yield words(f"The records reach back {counted(days, 'day')}; {CLOSED_AFTER_DAYS} are needed.")
+    if days < _WHOLE_DAYS:
+        yield words(f"The records reach back {counted(days, 'day')}; {_WHOLE_DAYS} are needed.")
     if held.found and (lost := held.found["missing_days"]):
         yield words(f"{counted(len(lost), 'day')} of the records {'is' if len(lost) == 1 else 'are'} missing.")
     user = ("interactive sign-ins", "non-interactive sign-ins")
