@@ -158,9 +158,13 @@ def _quiet(held: Held) -> Phrase:
 
 def _closed(told: _Told, proofs: Sequence[Phrase]) -> Phrase:
     span = told.held.found["held"] if told.held.found else {}
-    days = (at(span["to"]) - at(span["from"])).days
+    # A password that worked at the beginning of the records is no day without one.
+    since = max([at(span["from"]), *(each.last_password for each in told.progress.known)])
+    days = (at(span["to"]) - since).days
     count = len(told.progress.known)
-    sure = f"{count:,} of {counted(count, 'sender')} proven or on another road, which a person decided."
+    proven = sum(each.now == "proven" for each in told.progress.known)
+    other = f", {count - proven:,} on another road that a person decided" if count > proven else ""
+    sure = f"{proven:,} of {counted(count, 'sender')} proven with OAuth{other}."
     lead = phrase("closed. No password sender in {days} days; {door}", days=days, door=proofs[0])
     return _sentence(told.held, lead, words(sure) if count else Phrase())
 
