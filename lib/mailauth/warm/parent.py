@@ -35,18 +35,19 @@ Asked = Mapping[str, Any]
 Work = Callable[[Asked], Mapping[str, Any]]
 
 
-def serve(work: Work) -> None:
+def serve(work: Work, *, grace_s: float = _GRACE_S) -> None:
     """Answer the requests on standard input until it ends, each ``job`` by *work* in a child of its own.
 
     Args:
         work: Takes a request and returns the answer to it; what the CPU was used for is added, in seconds. A request's
-            ``limit_s`` is its own to keep; some minutes later it is killed.
+            ``limit_s`` is its own to keep.
+        grace_s: How long after its limit a job is killed, in seconds.
     """
     gc.collect()
     # What a collection does not touch, the children share.
     gc.freeze()
     with _folder() as place:
-        server = _Server(work, _moved_output(), place / "progress")
+        server = _Server(work, grace_s, _moved_output(), place / "progress")
         try:
             server.run()
         finally:
@@ -97,9 +98,9 @@ class _Child:
 
 
 class _Server:
-    def __init__(self, work: Work, answers: int, progress: Path) -> None:
+    def __init__(self, work: Work, grace_s: float, answers: int, progress: Path) -> None:
         os.mkfifo(progress, 0o600)
-        self._work, self._answers, self._path = work, answers, progress
+        self._work, self._grace_s, self._answers, self._path = work, grace_s, answers, progress
         # Held for writing too, or it would end whenever a job closes it.
         self._progress = os.open(progress, os.O_RDWR | os.O_NONBLOCK)
         self._lines = {0: b"", self._progress: b""}
@@ -170,7 +171,7 @@ class _Server:
             os.setpgid(process, process)
         os.close(write)
         limit_s = request.get("limit_s")
-        kill_at = time.monotonic() + limit_s + _GRACE_S if limit_s else float("inf")
+        kill_at = time.monotonic() + limit_s + self._grace_s if limit_s else float("inf")
         self._answer = b""
         return _Child(process, read, kill_at)
 
