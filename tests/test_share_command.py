@@ -44,6 +44,7 @@ CANARIES = {
     "network": NETWORKS[0],
     "newer network": "2001:db8:beef:cafe",
 }
+STALE = "tenant-00000000000"
 CONFIG = f"""
 tenants:
   - name: {TENANT}
@@ -112,6 +113,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
         config = folder / "tenants.yaml"
         config.write_text(CONFIG, encoding="utf-8")
         canaries = CANARIES | report(config, folder / "reports")
+        # What a key named that is lost: nobody could tell any more whose it is.
+        store.write_evidence(folder / "reports" / "shareable" / STALE / "evidence" / "90-tenant-report.json", {})
         _, told = run("share", "--out", str(folder / "reports"))
         yield Shared(folder / "reports", folder / "reports" / "shareable", canaries, told)
 
@@ -159,6 +162,7 @@ def test_only_pages_records_and_tables_are_shared(shared: Shared) -> None:
     made = sorted(str(path.relative_to(tenant)) for path in tenant.rglob("*") if path.is_file())
 
     assert re.fullmatch(r"tenant-[0-9a-z]{11}", tenant.name)
+    assert tenant.name != STALE
     assert {path.rpartition(".")[2] for path in made} == {"html", "json", "csv"}
     assert {"index.html", "evidence/90-tenant-report.json", "tables/senders.csv", "tables/attempts.csv"} <= set(made)
 

@@ -88,15 +88,18 @@ def share(
         to: Where the edition goes, a folder for each tenant by its pseudonym; with several tenants, a page over them.
         project: The folder that holds ``notebooks``.
         say: Where a line goes when a tenant is done.
-        afresh: Whether the key is a new one: what an older one has named is removed from *to*.
+        afresh: Whether the key is a new one: what an older one has named is removed from *to*. From the folder where
+            the edition lies by default, it is removed in any case.
 
     Raises:
         MailauthError: A tenant has no report, or its page could not be drawn; nothing was written.
     """
     for tenant in set(tenants).difference(ready(out)):
         raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
+    alone = afresh or to == out / FOLDER
+    own = {names.name("tenant", tenant) for tenant in ready(out)}
     with sharing.begun(), sharing.staged(to) as stage:
-        before, rows = {} if afresh else {name: _row(to, name) for name in _shared(to)}, []
+        before, rows = {name: _row(to, name) for name in _shared(to) if name in own or not alone}, []
         indexed = len({*before, *(names.name("tenant", tenant) for tenant in tenants)}) > 1
         for number, tenant in enumerate(tenants, 1):
             name = names.name("tenant", tenant)
@@ -106,7 +109,7 @@ def share(
         known = {**before, **{row.tenant: row for row in rows}}
         if indexed:
             outcomes.draw(stage, [known[name] for name in sorted(known)])
-    if afresh:
+    if alone:
         _remove_others(to, known)
     return [to / row.page for row in rows]
 
