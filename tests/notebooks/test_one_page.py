@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 
 
-def _log(folder: Path) -> None:
-    """Write the sign-ins of a scanner and of a name that means harm, the last twelve days."""
+def log(folder: Path) -> Path:
+    """Write the sign-ins of a scanner and of a name that means harm of twelve days, and return a tenants file."""
     now = datetime.now(UTC)
     days = [now - timedelta(days=ago) for ago in range(1, 13)]
     people = ("scanner@contoso.example", f"{HOSTILE}@contoso.example")
@@ -31,16 +31,17 @@ def _log(folder: Path) -> None:
         for number, (day, who) in enumerate(((day, who) for day in days for who in people), 1)
     ]
     folder.joinpath("log.json").write_text(json.dumps({"value": rows}), encoding="utf-8")
+    config = folder / "tenants.yaml"
+    text = f"tenants:\n  - {{name: contoso, tenant_id: {exported.TENANT}, signin_logs: [{{files: log.json}}]}}\n"
+    config.write_text(text, encoding="utf-8")
+    return config
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the notebook as papermill leaves it, and the record that it keeps."""
     folder = tmp_path_factory.mktemp("ninety")
-    _log(folder)
-    text = f"tenants:\n  - {{name: contoso, tenant_id: {exported.TENANT}, signin_logs: [{{files: log.json}}]}}\n"
-    folder.joinpath("tenants.yaml").write_text(text, encoding="utf-8")
-    given = {"config": str(folder / "tenants.yaml"), "out": str(folder / "out"), "tenant": "contoso"}
+    given = {"config": str(log(folder)), "out": str(folder / "out"), "tenant": "contoso"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAILAUTH_HOME", str(folder / "home"))
         notebook = ROOT / "notebooks" / "90-tenant-report.ipynb"

@@ -1,0 +1,141 @@
+"""The notebooks in JupyterLab, as an engineer has them: all cells run, and a control changes the numbers under it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.notebooks.test_one_page import log
+from tests.real.test_browser import CHROMIUM, FLAGS
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+SLOW = 120_000  # ms: a kernel starts and imports while other tests have the machine
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    if not CHROMIUM:
+        pytest.fail("chromium is missing, and CI is set") if os.environ.get("CI") else pytest.skip("no chromium")
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium.new_page(viewport={"width": 1400, "height": 1000})
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the notebooks, set to a tenant whose log lies beside them."""
+    made = tmp_path_factory.mktemp("lab")
+    # Without this, cells that are out of sight are no part of the page.
+    settings = made / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}', encoding="utf-8")
+    given = {"tenant": ("", "contoso"), "config": ("practice", str(log(made))), "out": ("reports", str(made / "out"))}
+    for name in ("00-start", "10-find-basic-auth", "90-tenant-report"):
+        text = (NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
+        for parameter, values in given.items():
+            before, after = (json.dumps(f'{parameter}: str = "{value}"')[1:-1] for value in values)
+            assert before in text
+            text = text.replace(before, after)
+        (made / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def lab(folder: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = (
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={folder}",
+    )
+    folders = {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_DATA_DIR": str(folder / "data")}
+    known = {**os.environ, **folders, "MAILAUTH_HOME": str(folder / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with (folder / "lab.log").open("w") as said:
+        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *given], env=known, stdout=said, stderr=said)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _answers(address)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(20)
+            shutil.rmtree(folder / "home", ignore_errors=True)
+
+
+def _answers(address: str) -> None:
+    for _ in range(120):
+        try:
+            urlopen(f"{address}/api", timeout=5).close()
+        except URLError:
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail("JupyterLab did not start within a minute")
+
+
+@contextmanager
+def _run(page: Page, lab: str, folder: Path, name: str) -> Iterator[list[Any]]:
+    """Run all cells of a notebook and give its code cells as they were saved then."""
+    page.goto(f"{lab}/lab/tree/{name}.ipynb?reset", wait_until="domcontentloaded")
+    page.locator(".jp-CodeCell").first.wait_for(timeout=SLOW)
+    page.get_by_text("| Idle").first.wait_for(timeout=SLOW)
+    page.locator(".jp-CodeCell").first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).first.click()
+    page.get_by_text("Run All Cells", exact=True).first.click()
+    for _ in range(SLOW // 2_000):
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(2_000)
+        cells = [cell for cell in _saved(folder, name) if cell["cell_type"] == "code"]
+        failed = any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+        if failed or all(cell["execution_count"] for cell in cells):
+            break
+    yield cells
+
+
+def _saved(folder: Path, name: str) -> Any:
+    for _ in range(20):
+        text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
+        if text.endswith("}\n"):
+            return json.loads(text)["cells"]
+        time.sleep(0.2)  # it is being written
+    pytest.fail(f"{name}.ipynb was not written whole")
+
+
+@pytest.mark.parametrize("name", ["00-start", "10-find-basic-auth", "90-tenant-report"])
+def test_every_cell_runs_and_shows_what_the_next_one_reads(page: Page, lab: str, folder: Path, name: str) -> None:
+    with _run(page, lab, folder, name) as cells:
+        outputs = [output for cell in cells for output in cell["outputs"]]
+        assert [each["evalue"] for each in outputs if each["output_type"] == "error"] == []
+        assert [cell["id"] for cell in cells if not cell["execution_count"]] == []
+        silent = [cell["id"] for cell in cells if not cell["outputs"]]
+        assert silent == [f"{name[:2]}-01"]  # the parameters
+
+
+def test_the_filter_of_10_changes_the_rows_and_the_sums_under_it(page: Page, lab: str, folder: Path) -> None:
+    with _run(page, lab, folder, "10-find-basic-auth"):
+        account = page.get_by_placeholder("part of the name").first
+        account.scroll_into_view_if_needed(timeout=SLOW)
+        assert page.get_by_text("2 groups of 2 accounts").count()
+        account.fill("scanner")
+        page.get_by_text("1 groups of 1 accounts").wait_for(timeout=SLOW)
+        account.fill("nobody at all")
+        page.get_by_text("0 groups of 0 accounts").wait_for(timeout=SLOW)
