@@ -253,3 +253,18 @@ def test_showing_a_chart_does_not_import_nbformat() -> None:
         "sys.exit('nbformat' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"], check=True)
+
+
+def test_words_of_marks_that_are_near_each_other_stand_below_each_other_and_late_ones_before_their_line() -> None:
+    marks = {
+        date(2026, 10, 26): 'Conditional Access "Block legacy" changed',
+        date(2026, 11, 16): "policy on noreply@",
+        date(2026, 11, 17): "<b>default</b> off",
+    }
+    drawn = figures.trend(world.TREND, marks=marks).figure.to_plotly_json()["layout"]["annotations"]
+    placed = {each["text"]: (each["x"], each["y"], each["xanchor"]) for each in drawn}
+    assert placed == {
+        'Conditional Access "Block legacy" changed': ("2026-10-26", 0.98, "left"),
+        "policy on noreply@": ("2026-11-15", 0.98, "right"),
+        "&lt;b&gt;default&lt;/b&gt; off": ("2026-11-16", 0.9, "right"),
+    }

@@ -577,8 +577,14 @@ def _mark_days(figure: Any, missing: Collection[date], marks: Mapping[date, str]
             fillcolor=GREY, opacity=0.18, line={"width": 0}, layer="below",
         )  # fmt: skip
         _words(figure, first + (last - first) / 2, 0.5, "no records", angle=-90)
+    lines = 0
+    previous = None
     for day, words in sorted(marks.items()):
         if days[0] <= day <= days[-1]:
+            # The words of a neighbour are as long as a good part of the chart, so they go a line lower each.
+            near = previous is not None and (day - previous).days < len(days) * _MARK_WIDTH
+            lines = (lines + 1) % _MARK_LINES if near else 0
+            previous = day
             at = _iso(day - timedelta(days=1)) + "T12:00"  # bars stand in the middle of their day
             figure.add_shape(
                 type="line",
@@ -590,13 +596,19 @@ def _mark_days(figure: Any, missing: Collection[date], marks: Mapping[date, str]
                 y1=1,
                 line={"color": GREY, "dash": "dash", "width": 1.5},
             )
-            _words(figure, day, 0.98, words, angle=0)
+            late = (day - days[0]).days > len(days) * (1 - _MARK_WIDTH)
+            beside = (day - timedelta(days=1), "right") if late else (day, "left")
+            _words(figure, beside[0], 0.98 - 0.08 * lines, words, angle=0, side=beside[1])
 
 
-def _words(figure: Any, day: date, y: float, words: str, *, angle: int) -> None:
+_MARK_WIDTH = 0.45  # of a chart's width: the words of a mark
+_MARK_LINES = 5
+
+
+def _words(figure: Any, day: date, y: float, words: str, *, angle: int, side: str = "center") -> None:
     figure.add_annotation(
         x=_iso(day), y=y, xref="x", yref="paper", text=_label(words), showarrow=False, textangle=angle,
-        xanchor="center" if angle else "left", yanchor="middle" if angle else "top", font={"size": 11},
+        xanchor=side, yanchor="middle" if angle else "top", font={"size": 11},
     )  # fmt: skip
 
 
@@ -629,7 +641,8 @@ def _by_weight(counts: Iterable[tuple[str, int]]) -> list[str]:
 
 def _label(words: str) -> str:
     """Return text from a log as plotly may show it: plotly reads tags in its labels, links among them."""
-    return escape.html(text(shortened(words, _LABEL)))
+    # plotly shows the names of quotation marks as they are; outside of a tag the marks themselves end nothing.
+    return escape.html(text(shortened(words, _LABEL))).replace("&quot;", '"').replace("&#x27;", "'")
 
 
 def _listed(counts: Iterable[tuple[str, int]]) -> str:

@@ -32,12 +32,13 @@
     };
   };
 
-  // A long account name may not push the bars off a telephone.
+  // A long account name may not push the bars off a telephone, nor the words of a mark run off it.
+  const cut = (words) => (words.length > 20 ? words.slice(0, 19).replace(/&[^;]*$/, "") + "…" : words);
   const fitted = (layout, narrow) => {
-    const names = layout.yaxis?.ticktext;
-    if (!narrow || !names) return layout;
-    const cut = names.map((name) => (name.length > 20 ? name.slice(0, 19).replace(/&[^;]*$/, "") + "…" : name));
-    return { ...layout, yaxis: { ...layout.yaxis, ticktext: cut } };
+    if (!narrow) return layout;
+    const names = layout.yaxis?.ticktext?.map(cut);
+    const annotations = layout.annotations?.map((note) => ({ ...note, text: cut(note.text) }));
+    return { ...layout, annotations, yaxis: names ? { ...layout.yaxis, ticktext: names } : layout.yaxis };
   };
 
   const settings = { displayModeBar: false, displaylogo: false, responsive: true, showTips: false };
