@@ -18,7 +18,7 @@ from mailauth.signs import Change, Evidence
 from mailauth.tenants import FlowKind, Protocol
 from mailauth.views import causes as diagnosis_views
 from tests import diagnosing, planned
-from tests.diagnosing import ADA, CASES, NOW, Case, attempt, of, pasted, person, refused, unconnected
+from tests.diagnosing import ADA, CASES, NOW, REGISTRATION, Case, attempt, of, pasted, person, refused, unconnected
 
 _NUMBERS = [(row.id, code) for row in catalogue.causes().values() if row.id.startswith("AADSTS") for code in row.codes]
 
@@ -181,6 +181,31 @@ def test_what_all_is_known_of_is_certain() -> None:
     found = _diagnose(of(refused(), organization=diagnosing.exchange(principals=()), others=others))
     assert [(each.cause.id, each.standing) for each in found.causes] == [("I3", "certain")]
     assert (found.undecided, found.deciding) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("one", "row"),
+    [
+        pytest.param(
+            person(refused, claims=diagnosing.person_claims(aud="https://graph.microsoft.com")), "I1", id="I1"
+        ),
+        pytest.param(
+            person(refused, "smtp", claims=diagnosing.person_claims(aud="https://graph.microsoft.com")), "S12", id="S12"
+        ),
+        pytest.param(refused(claims=diagnosing.app_claims(oid=REGISTRATION)), "I2", id="I2"),
+    ],
+)
+def test_words_that_nobody_pasted_are_not_missing_to_be_certain(one: Attempt, row: str) -> None:
+    others = (
+        attempt("pop", diagnosing.REFUSED["pop"]),
+        attempt(mailbox="bob@woodgrove.example", reply="A1 NO AUTHENTICATE failed."),
+    )
+    found = _diagnose(of(one, others=others))
+    assert found.first
+    assert found.first.cause.id == row
+    told = {"scope_is_graph", "told_of_app", "comes_and_goes", "shared_spoken_of"}
+    assert told.isdisjoint({each.sign for each in found.deciding})
+    assert told.isdisjoint(found.first.unknown)
 
 
 # --- stages, protocols, experiments ---------------------------------------------------------------
@@ -653,6 +678,8 @@ def _holds_without(words: str, kind: catalogue.Kind, whole: Mapping[str, bool], 
                      {"guest", "no_mailbox", "person_may_not_open"}, {"person_may_not_open"}, id="two behind it"),
         pytest.param("NO AUTHENTICATE failed.", "app", {"token_expired", "rbac_with_role"}, {"rbac_with_role"},
                      id="a row of a protocol that nobody named"),
+        pytest.param("-ERR Authentication failure: unknown user name or bad password.", "app",
+                     {"one_line_pop", "xoauth2_not_offered"}, {"xoauth2_not_offered"}, id="a server that nobody saw"),
         pytest.param("NO AUTHENTICATE failed.", "app", {"principal_absent", "rbac_missing"}, {"rbac_missing"},
                      id="a role for a protocol that nobody named"),
     ],

@@ -76,6 +76,7 @@ class Cause:
     at: tuple[str, ...] = ()
     mail: bool = False
     seen_by: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     says: bool = False
     open: bool = False
     lone: bool = False

@@ -161,10 +161,12 @@ def diagnose(evidence: Evidence, *, now: datetime) -> Diagnosis:
     judged = [_judge(each, known, early, shown) for each in candidates]
     fit = _superseded([each for each in judged if isinstance(each, Ranked)])
     latent = [each for each in fit if each.cause.quiet and each.standing == "possible"]
-    kept = _alone(_mixed(sorted((each for each in fit if each not in latent), key=_rank), known), latent)
+    kept = _mixed(sorted((each for each in fit if each not in latent), key=_rank), known)
+    if not latent and all(_seen(each, known, shown) is not None for each in catalogue.causes().values()):
+        kept = _alone(kept)
     deciding = tuple(_deciding(kept, latent, known))
     return Diagnosis(
-        causes=kept,
+        causes=tuple(kept),
         undecided=_undecided(kept, deciding),
         deciding=deciding,
         too_early=tuple(_too_early(each, now) for each in early),
@@ -186,7 +188,7 @@ def _candidates(known: Evidence, shown: Recognised) -> list[Cause]:
 
 
 def _shows(cause: Cause, known: Evidence, shown: Recognised) -> bool:
-    return _worded(cause, known, shown) or _ended_at(cause, known) or _seen(cause, known)
+    return _worded(cause, known, shown) or _ended_at(cause, known) or _seen(cause, known, shown) is True
 
 
 def _worded(cause: Cause, known: Evidence, shown: Recognised) -> bool:
@@ -197,9 +199,12 @@ def _of_mail(cause: Cause, known: Evidence) -> bool | None:
     return True if known.attempt else symptoms.about_mail(cause, known.texts)
 
 
-def _seen(cause: Cause, known: Evidence) -> bool:
-    """Whether a sign shows *cause* in what was pasted; an attempt has its stage for that."""
-    return known.attempt is None and any(signs.answer(each, known) for each in cause.seen_by)
+def _seen(cause: Cause, known: Evidence, shown: Recognised) -> bool | None:
+    """Return whether a sign shows *cause* in what was pasted; None where none tells. An attempt has its stage."""
+    if known.attempt or not cause.seen_by or (shown.rows and set(cause.beside).isdisjoint(shown.symptoms)):
+        return False
+    found = [signs.answer(each, known) for each in cause.seen_by]
+    return True if True in found else None if None in found else False
 
 
 def _ended_at(cause: Cause, known: Evidence) -> bool:
@@ -239,7 +244,7 @@ def _judge(cause: Cause, known: Evidence, early: Sequence[Change], shown: Recogn
         "likely" if worded else _standing(cause, trusted, said=said, early=hangs),
         ((_words(cause, worded=worded),) if said else ()) + because,
         against,
-        tuple(sign for sign in cause.signs if found[sign] is None),
+        tuple(sign for sign in cause.signs if found[sign] is None and signs.matters(sign, known)),
         _rows(cause, known, shown),
         hangs,
     )
@@ -308,15 +313,15 @@ def _mixed(found: Sequence[Ranked], known: Evidence) -> list[Ranked]:
     return [each for _, each in sorted(zip(turns, found, strict=True), key=lambda pair: pair[0])]
 
 
-def _alone(found: Sequence[Ranked], latent: Sequence[Ranked]) -> tuple[Ranked, ...]:
-    """Return *found*, its only member certain where it may be: nobody looked away from *latent* ones either."""
-    if len(found) != 1 or latent:
-        return tuple(found)
+def _alone(found: Sequence[Ranked]) -> list[Ranked]:
+    """Return *found*, its only member certain where it may be: nobody looked away from others."""
+    if len(found) != 1:
+        return list(found)
     one = found[0]
     row = one.cause
     unheard = set(row.hinted_by) & set(one.unknown)
     sure = one.standing == "confirmed" and row.confidence == "high" and not (row.open or one.against or unheard)
-    return (replace(one, standing="certain"),) if sure else (one,)
+    return [replace(one, standing="certain") if sure else one]
 
 
 def _weight(one: Ranked) -> tuple[int, int]:

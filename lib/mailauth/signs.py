@@ -18,7 +18,7 @@ from .organization import Mailbox, MailboxRight, Organization, Principal, opened
 from .proof import Attempt
 from .tenants import PEOPLE, Protocol
 
-__all__ = ["RULES", "Change", "Evidence", "answer", "early", "said"]
+__all__ = ["RULES", "Change", "Evidence", "answer", "early", "matters", "said"]
 
 Answer: TypeAlias = bool | None
 
@@ -156,6 +156,16 @@ def answer(sign: str, evidence: Evidence) -> Answer:
     if sign in evidence.known:
         return evidence.known[sign]
     return RULES[sign](evidence)
+
+
+def matters(sign: str, evidence: Evidence) -> bool:
+    """Return whether it counts that nobody knows *sign*: words told around a refusal need not be there."""
+    if sign == "scope_is_graph":
+        return evidence.attempt is None and not evidence.claims
+    return sign not in _TOLD
+
+
+_TOLD: Final = frozenset({"comes_and_goes", "told_of_app", "shared_spoken_of"})
 
 
 def said(sign: str, found: bool, evidence: Evidence) -> str:
