@@ -568,7 +568,7 @@ class Point:
         senders: Password senders.
         certificates: Accounts with a certificate.
         attention: Accounts that needed somebody.
-        undecided: Senders that nobody had decided about.
+        undecided: Senders whose road waited for an answer.
     """
 
     made_at: datetime

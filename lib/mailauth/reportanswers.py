@@ -104,11 +104,12 @@ def _which_device(asked: _Asked) -> Said:
         if stop.kind in ("password", "unnamed") and group:
             said.append(
                 phrase(
-                    "{who} signs in from {place}, last {at}; {used}. Ask there.",
+                    "{who} signs in from {place}, last {at}; {used}. {ask}",
                     who=account(group["user"]),
                     place=where(group),
                     at=at(group["last_seen"]),
                     used=stop.used_for,
+                    ask=words("Ask there." if group["network"]["kind"] else "Ask whoever uses the account."),
                 )
             )
     if not said:

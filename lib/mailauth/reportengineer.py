@@ -159,7 +159,7 @@ def _others(held: Held) -> Iterator[Phrase]:
         if group["verdict"] in _NOT_COUNTED or ends(group) or moved(group):
             continue
         key = group["protocol"], verdicts.title(group["verdict"])
-        counts[key] += group["successes"] or group["failures"]
+        counts[key] += group["successes"] or group["right_password_blocks"] or group["failures"]
         users.setdefault(key, set()).add(group["user"])
     for (protocol, title), count in counts.most_common():
         yield words(f"{protocol}, {title}: {counted(count, 'sign-in')}, {counted(len(users[protocol, title]), 'user')}")

@@ -61,7 +61,7 @@ def report(reading: Reading) -> Report:
         credentials=credentials,
         openings=openings,
         changes=changes,
-        trend=reporttime.trend(held, state, progress, undecided=summary.undecided),
+        trend=reporttime.trend(held, state),
         answers=reportanswers.of(held, made, looked=looked, openings=openings, changes=changes),
         letters=reportletters.of(held, made),
         engineer=reportengineer.of(held, made, actions=actions, changes=changes),

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from . import findings
 from .phrases import Named, Phrase, joined, phrase, words
 from .plan import Cmdlet, Receipt, Step
-from .report import Change, Changes, Mark, Point, Progress, State, Trend, TrendDay
+from .report import Change, Changes, Mark, Point, State, Trend, TrendDay
 from .reportevidence import Held, at
 from .reportsenders import account, ends, moved, where
 from .wording import counted
@@ -220,17 +220,15 @@ def _credentials(held: Held) -> Iterator[Change]:
 # The way to zero.
 
 
-def trend(held: Held, state: State, progress: Progress, *, undecided: int) -> Trend:
+def trend(held: Held, state: State) -> Trend:
     """Return the way to zero.
 
     Args:
         held: The records.
         state: Where the tenant stands.
-        progress: What became of every sender.
-        undecided: How many senders wait for a decision.
     """
     days = tuple(_days(held))
-    points = _points(held, state, undecided)
+    points = _points(held, state)
     first = days[0].day if days else held.now.date()
     marks = tuple(sorted((each for each in _marks(held) if each.day >= first), key=lambda each: each.day))
     return Trend(_sentence(days, points), days, marks, points)
@@ -278,24 +276,24 @@ def _days(held: Held) -> Iterator[TrendDay]:
         day += timedelta(days=1)
 
 
-def _points(held: Held, state: State, undecided: int) -> tuple[Point, ...]:
+def _points(held: Held, state: State) -> tuple[Point, ...]:
     known: dict[datetime, Point] = {}
     for record in (held.reading.first, held.reading.earlier.get(_FINDS)):
         if record:
-            point = _point(record, record["data"]["state"]["word"], record["data"]["headline"]["undecided"])
+            point = _point(record, record["data"]["state"]["word"])
             known[point.made_at] = point
     known |= {each.made_at: each for each in (held.reading.before.trend.points if held.reading.before else ())}
     record = held.reading.held.get(_FINDS)
     if record:
-        now = _point(record, state.word, undecided)
+        now = _point(record, state.word)
         known[now.made_at] = now
     return tuple(known[key] for key in sorted(known))[-_MOST_POINTS:]
 
 
-def _point(record: Record, word: findings.State, undecided: int) -> Point:
+def _point(record: Record, word: findings.State) -> Point:
     told = record["data"]["headline"]
     made = at(record["made_at"])
-    return Point(made, word, told["senders"], told["certificate_users"], told["attention"], undecided)
+    return Point(made, word, told["senders"], told["certificate_users"], told["attention"], told["undecided"])
 
 
 def _marks(held: Held) -> Iterator[Mark]:
