@@ -109,7 +109,7 @@ def test_an_address_that_fails_costs_no_other_tenant_and_is_tried_again(monkeypa
 @pytest.mark.parametrize(
     ("address", "complaint"),
     [
-        pytest.param("s3://bucket/reports", r"s3fs.* for s3: addresses\.$", id="a package is missing"),
+        pytest.param("s3://bucket/reports", r"Install s3fs.* s3: addresses need it", id="a package is missing"),
         pytest.param("nowhere://a/b", r"nowhere.*such as s3://bucket/reports\.$", id="unknown"),
         pytest.param("sftp://me:hunter2hunter2@host/a", r"^The sftp address holds a password\.", id="password"),
         pytest.param("file://host/a", r"found the host 'host'", id="a file elsewhere"),

@@ -127,13 +127,15 @@ def _opened(text: str, scheme: str) -> tuple[Any, str]:
         fsspec: Any = import_module("fsspec")
     except ImportError:
         raise ConfigurationError(
-            f"{text}: an address like this needs fsspec.", remedy="Install mailauth-runbook[remote]."
+            f"{text}: an address like this needs fsspec.",
+            remedy="Install it beside the runbook: .venv/bin/python -m pip install fsspec",
         ) from None
     try:
         found, root = fsspec.core.url_to_fs(text)
     except ImportError as error:
         raise ConfigurationError(
-            f"{text}: {error}.", remedy=f"Install it beside this, for {scheme}: addresses."
+            f"{text}: {error}.",
+            remedy=f"{scheme}: addresses need it beside the runbook: .venv/bin/python -m pip install …",
         ) from None
     except ValueError as error:
         raise ConfigurationError(
