@@ -158,10 +158,10 @@ def test_an_endless_line_ends(protocol: str) -> None:
 def test_lines_without_end_end(line: bytes, complaint: str) -> None:
     made = begun(lambda: Imap(SIGN_IN))
     feed(made, wire(test_imap.GREETING))
-    began = time.monotonic()
+    began = time.process_time()
     while not made.ended:
         made.receive(line)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     talk = told(made)
     assert complaint in talk.said
     assert len(talk.lines) <= 1_001

@@ -171,7 +171,7 @@ def test_nobody_beyond_this_machine_can_ask(links: AppLinks) -> None:
 def test_it_ends_after_its_time_without_an_answer(links: AppLinks) -> None:
     began = time.monotonic()
     assert loopback.wait([links], tenant_id=TENANT, wait_s=0.2) is None
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_port_that_is_taken_is_said_with_what_to_do(links: AppLinks) -> None:

@@ -137,10 +137,10 @@ def test_a_drop_closes_before_the_answer_and_a_truncation_within_it(
 
 def test_a_slow_answer_keeps_nobody_else_waiting(practice: cloud.Cloud, served: Woodgrove) -> None:
     practice.faults.add("imap", "latency", operation="NOOP", seconds=1.0)
-    began = datetime.now(UTC)
     with Raw(practice, "imap") as slow, Raw(practice, "imap") as quick:
         slow.line()
         quick.line()
+        began = datetime.now(UTC)
         slow.send(b"A1 NOOP\r\nA2 CAPABILITY\r\n")
         assert quick.ask("B1 CAPABILITY") == "B1 OK CAPABILITY completed."
         assert datetime.now(UTC) - began < timedelta(seconds=1)
