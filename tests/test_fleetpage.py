@@ -134,9 +134,9 @@ def test_the_figures_on_top_count_tenants_and_what_stops_undecided() -> None:
     page = fleetpage.index(rows)
 
     assert "<strong>2</strong> <span>Exposed</span>" in page
-    assert "<strong>1</strong> <span>need somebody today</span>" in page
+    assert "<strong>1</strong> <span>needs somebody today</span>" in page
     assert "<strong>2</strong> <span>have senders that nobody has decided on, 7 in all</span>" in page
-    assert "<strong>1</strong> <span>have credentials that expire soon</span>" in page
+    assert "<strong>1</strong> <span>has credentials that end soon</span>" in page
     assert "proven sign-in</span>" not in page
 
 
@@ -173,7 +173,7 @@ def _thousand(sentence: str) -> list[Outcome]:
     return [
         Outcome(
             f"{number:04}-customer-{'x' * 49}", state="exposed", sentence=sentence, attention=12, senders=1_234,
-            stops=123, deadline=HOSTILE, ends="2026-12-31", undecided=1_234, expiring=12, unproven=123,
+            stops=123, deadline=HOSTILE, ends="2026-12-31", when="end of December 2026, no day published", undecided=1_234, expiring=12, unproven=123,
         )
         for number in range(1_000)
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 from mailauth import escape
-from mailauth.wording import counted
+from mailauth.wording import capital, counted
 
 from .frame import ONLY, Page, filled
 from .markup import Badge, Cell, Tone, html, shortened, text
@@ -178,21 +178,31 @@ def _tiles(rows: Sequence[Row]) -> str:
     ]
     undecided = sum(row.undecided for row in rows)
     work = [
-        _Tile(_many(rows, "attention"), "need somebody today", "bad", "Today"),
-        _Tile(
-            _many(rows, "undecided"),
-            f"have senders that nobody has decided on, {undecided:,} in all",
-            "bad",
+        _work(rows, "attention", "Today", "bad", "needs somebody today", "need somebody today"),
+        _work(
+            rows,
+            "undecided",
             "Undecided",
+            "bad",
+            f"has senders that nobody has decided on, {undecided:,} in all",
+            f"have senders that nobody has decided on, {undecided:,} in all",
         ),
-        _Tile(_many(rows, "expiring"), "have credentials that expire soon", "warn", "Expiring"),
-        _Tile(_many(rows, "unproven"), "have mailboxes without a proven sign-in", "know", "Unproven"),
+        _work(rows, "expiring", "Expiring", "warn", "has credentials that end soon", "have credentials that end soon"),
+        _work(
+            rows,
+            "unproven",
+            "Unproven",
+            "know",
+            "has mailboxes without a proven sign-in",
+            "have mailboxes without a proven sign-in",
+        ),
     ]
     return _list("Tenants by state", states) + _list("What is to be done", work)
 
 
-def _many(rows: Iterable[Row], figure: str) -> int:
-    return sum(1 for row in rows if getattr(row, figure))
+def _work(rows: Iterable[Row], figure: str, column: str, tone: Tone, one: str, several: str) -> _Tile:
+    count = sum(1 for row in rows if getattr(row, figure))
+    return _Tile(count, one if count == 1 else several, tone, column)
 
 
 def _list(title: str, tiles: Iterable[_Tile]) -> str:
@@ -236,9 +246,11 @@ _PAGE = re.compile(r"(?!/)[A-Za-z0-9_.~%/-]+/index\.html")
 def _ends(row: Row) -> str:
     # In words where there are any: a day that nobody published is only there to sort by.
     day = _day(row.ends)
-    said = escape.html(row.when.split(",")[0]) or (text(day) if day else escape.html(row.ends))
+    said = escape.html(shortened(row.when.split(",")[0], _WHEN)) or (text(day) if day else escape.html(row.ends))
     return said or ("no day published" if row.deadline else "")
 
+
+_WHEN = 40  # characters
 
 _COVERAGE: dict[str, Tone] = {"complete": "ok", "partial": "warn", "absent": "bad", "unknown": "know"}
 
@@ -331,7 +343,7 @@ def _legend(rows: Sequence[Row]) -> str:
     ]
     ends = sorted({(row.ends or _NO_DAY, row.when, row.deadline) for row in rows if row.deadline})
     dates: list[tuple[str, Cell]] = [
-        (shortened(when).capitalize() or _ended(day), shortened(words)) for day, when, words in ends[:_DEADLINES]
+        (capital(shortened(when)) or _ended(day), shortened(words)) for day, when, words in ends[:_DEADLINES]
     ]
     parts = [Facts(states, "What the states mean").html() if states else ""]
     parts += [Facts(dates, "What ends next").html()] if dates else []
