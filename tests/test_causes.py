@@ -9,15 +9,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mailauth import catalogue, causes, clouds, cmdlets, recently, signs, tokens
+from mailauth import catalogue, causes, clouds, cmdlets, logs, recently, signs, tokens
 from mailauth.causes import Diagnosis
 from mailauth.organization import Organization
+from mailauth.pasted import read
 from mailauth.plan import Entry, Receipt
 from mailauth.proof import Attempt, Stage
 from mailauth.signs import Change, Evidence
 from mailauth.tenants import FlowKind, Protocol
 from mailauth.views import causes as diagnosis_views
-from tests import diagnosing, planned
+from tests import diagnosing, planned, transcripts
+from tests.catalogue import ENTRA, MAIL, TWO
 from tests.diagnosing import ADA, CASES, NOW, REGISTRATION, Case, attempt, of, pasted, person, refused, unconnected
 
 _NUMBERS = [(row.id, code) for row in catalogue.causes().values() if row.id.startswith("AADSTS") for code in row.codes]
@@ -499,6 +501,23 @@ _LINES = [
         "ARO-HCP 6325",
     ),
 ]
+
+
+def test_the_figures_in_the_readme_are_those_of_the_tests() -> None:
+    told = " ".join(Path(__file__).resolve().parents[1].joinpath("README.md").read_text(encoding="utf-8").split())
+    shared = [_place(case.row, _diagnose(case.evidence)) for case in CASES if case.alike]
+    texts = [each for each in transcripts.ALL if each.row]
+    places = [_place(each.row, _diagnose(read(each.text).evidence())) for each in texts]
+    programs = {logs.tool(each.text) for each in texts} - {""}
+    assert f"first in all {len(MAIL) + len(ENTRA)} states of the practice cloud" in told
+    assert f"within the first three in {len(TWO)} of {len(TWO)} pairs" in told
+    assert (f"of {len(shared)} state that two causes share it is second" in told, shared) == (True, [2])
+    assert f"Of {len(_THREADS) + len(_LINES)} refusals that public threads tell" in told
+    assert (
+        f"of {len(texts)} transcripts in the manner of {len(programs)} programs it is first in {places.count(1)}, "
+        f"and within three in {sum(1 <= place <= 3 for place in places)}."
+    ) in told
+    assert places.count(1) / len(places) >= 0.9
 
 
 @pytest.mark.parametrize(("one", "held", "row"), _THREADS)
