@@ -257,3 +257,12 @@ def test_another_key_gives_other_names_and_removes_what_the_old_one_named(
     assert second.name != first.name
     assert run("share", "--out", str(shared.reports), "--lookup", first.name)[0] == 1
     assert run("share", "--out", str(shared.reports), "--lookup", second.name)[0] == 0
+
+
+def test_what_was_shared_of_a_tenant_is_forgotten_with_it(shared: Shared) -> None:
+    (tenant,) = shared.folder.iterdir()
+    status, told = run("forget", "--tenant", TENANT, "--out", str(shared.reports))
+
+    assert (status, str(tenant) in told) == (0, True)
+    assert not tenant.exists()
+    assert not (shared.reports / TENANT).exists()
