@@ -173,7 +173,8 @@ def _thousand(sentence: str) -> list[Outcome]:
     return [
         Outcome(
             f"{number:04}-customer-{'x' * 49}", state="exposed", sentence=sentence, attention=12, senders=1_234,
-            stops=123, deadline=HOSTILE, ends="2026-12-31", when="end of December 2026, no day published", undecided=1_234, expiring=12, unproven=123,
+            stops=123, deadline=HOSTILE, ends="2026-12-31", when="end of December 2026, no day published",
+            undecided=1_234, expiring=12, unproven=123,
         )
         for number in range(1_000)
     ]  # fmt: skip
