@@ -51,6 +51,7 @@ with redirect_stderr(StringIO()):
 ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
 _PIECE = 1 << 16
 _FIRST = sys.path[0]
+_SENT_S = 1.0
 
 
 def live(link: socket.socket) -> None:
@@ -147,6 +148,14 @@ class _Kernel(IPythonKernel):
         self.io_loop = IOLoop.current()
         tell: Any = self._publish_status
         tell("starting", "shell")
+
+    def _publish_execute_input(self, code: str, parent: Any, execution_count: int) -> None:
+        """Tell that the cell begins, and see it sent: the cell may end the process at once."""
+        base: Any = super()
+        base._publish_execute_input(code, parent, execution_count)
+        sent = threading.Event()
+        self.iopub_thread.schedule(sent.set)
+        sent.wait(_SENT_S)
 
     def init_metadata(self, parent: dict[str, Any]) -> dict[str, Any]:
         """Note what the process had used before the cell."""
