@@ -345,8 +345,8 @@ def test_no_option_takes_a_secret() -> None:
     options = {option for command in cli.commands.commands.values() for each in command.params for option in each.opts}
     assert len(options) > 40
     named = {each for each in options if {"secret", "password", "token", "key"} & set(each.strip("-").split("-"))}
-    # The one takes ADDRESS=REFERENCE, the other nothing.
-    assert named == {"--try-password-of", "--make-key"}
+    # The first takes ADDRESS=REFERENCE, the others nothing.
+    assert named == {"--try-password-of", "--make-key", "--new-key"}
 
 
 @pytest.mark.parametrize("protocol", get_args(Protocol))
