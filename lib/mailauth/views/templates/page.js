@@ -137,7 +137,7 @@
   if (nav) {
     const fold = nav.querySelector("details");
     const here = nav.querySelector(".here");
-    const roomy = matchMedia("(min-width: 84rem)");
+    const roomy = matchMedia("(min-width: 88rem)");
     const links = new Map([...nav.querySelectorAll("a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
     const heads = [...links.keys()].map((name) => document.getElementById(name)).filter(Boolean);
     nav.classList.add("follows");
