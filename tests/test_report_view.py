@@ -119,6 +119,7 @@ def test_the_next_steps_are_numbered_with_day_owner_and_notebook() -> None:
 
 def test_progress_adds_up_and_a_first_run_says_only_that_it_is_the_first() -> None:
     said = seen(page.progress(FABRIKAM))
+    assert "Since 3 Sep 2026; now: sign-in records of 24 Oct 2026 to 23 Nov 2026 UTC" in said
     assert "Senders on 3 Sep 2026 9 Senders now 2 Send with a password no more 7 of these proven 6" in said
     assert " ".join(seen(page.progress(world.unseen())).split()) == "Progress No earlier run is known."
 

@@ -321,7 +321,7 @@ def progress(report: Report) -> Facts:
         ("of these proven", held.proven),
         ("of these quiet, not proven", held.quiet),
     ]
-    return Facts(items, caption=f"Since {day}")
+    return Facts(items, caption=f"Since {day}; now: {window(report)}")
 
 
 def senders(report: Report) -> Table | Callout:
@@ -341,7 +341,10 @@ def senders(report: Report) -> Table | Callout:
     ]
     columns = ("Account", "Signs in with", "First seen by a run", "Last time it worked", "Now")
     note = "“Moved” needs proof on the wire, or a person who confirms another road. A sender that fell silent is quiet."
-    return Table(columns, rows, "What became of each sender", note, limit=100, empty="No run has seen a sender.")
+    since = report.progress.since
+    runs_of = f"every run since {text(since.date())}" if since else "this is the first run that is known"
+    caption = f"What became of each sender ({runs_of})"
+    return Table(columns, rows, caption, note, limit=100, empty="No run has seen a sender.")
 
 
 def _standing(known: Known) -> tuple[int, str]:
