@@ -60,9 +60,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.joinpath("page.html").write_text(page, encoding="utf-8")
     rows = [Outcome("fabrikam", state="exposed", attention=1), Outcome("tailspin", assessed=False, page="")]
     made.joinpath("index.html").write_text(fleetpage.index(rows, rehearsal=True), encoding="utf-8")
+    stopped = pages.render(_stopped(), tenant="Fabrikam", over="../index.html", unfinished=("10 stopped: no records",))
+    made.joinpath("stopped.html").write_text(stopped, encoding="utf-8")
     made.joinpath("tables.html").write_text(pages.render(_tables()), encoding="utf-8")
     made.joinpath("fleet.html").write_text(fleetpage.index(_fleet()), encoding="utf-8")
     return made
+
+
+def _stopped() -> dict[str, Any]:
+    """Return a notebook that stopped at its second cell."""
+    error = {"output_type": "error", "ename": "SourceError", "evalue": "No files match exports/*.json", "traceback": []}
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "# Title\n\n## What was found?\n\nWords.", "id": "a"},
+        {"cell_type": "code", "metadata": {}, "source": "", "outputs": [error], "id": "b"},
+    ]
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
 def _tables() -> dict[str, Any]:
@@ -388,6 +400,7 @@ def test_hostile_text_stays_text(page: Page) -> None:
         ("page.html", {}),
         ("page.html", {"color_scheme": "dark"}),
         ("page.html", {"viewport": {"width": 390, "height": 844}}),
+        ("stopped.html", {}),
         ("index.html", {}),
         ("index.html", {"color_scheme": "dark"}),
     ],
