@@ -35,6 +35,12 @@ def test_where_nobody_has_to_be_written_to_the_page_says_by_what_it_knows_that()
     assert str(callout.title).endswith("by what the records behind this page know")
 
 
+def test_where_nobody_looked_it_is_unknown_who_has_to_be_written_to() -> None:
+    [callout] = answering.letters(world.unseen(letters=())).views
+    assert isinstance(callout, Callout)
+    assert callout.kind == "cannot know"
+
+
 def test_letters_beyond_what_a_page_bears_are_counted() -> None:
     shown = answering.letters(replace(FABRIKAM, letters=(world.LETTER,) * 43)).views
     assert str(shown[-1].text()).startswith("Good to know: 3 more texts")

@@ -92,7 +92,13 @@ def letters(report: Report) -> Stack:
     more = len(report.letters) - len(shown)
     if more > 0:
         shown.append(Callout("info", f"{more:,} more texts are in the evidence, under letters"))
-    return Stack(shown or [Callout("info", "Nobody has to be written to, by what the records behind this page know")])
+    return Stack(shown or [_nobody(report)])
+
+
+def _nobody(report: Report) -> Callout:
+    if report.looked.start is None:
+        return Callout("cannot know", "No sign-in record was read: it is unknown who has to be written to.")
+    return Callout("info", "Nobody has to be written to, by what the records behind this page know")
 
 
 def _title(letter: Letter) -> Phrase:
