@@ -8,7 +8,7 @@ What a person writes is checked whole before anything runs; every field that is 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -26,9 +26,13 @@ from .secretrefs import SecretRef
 
 __all__ = [
     "PEOPLE",
+    "WAVES",
     "Admin",
+    "Canary",
+    "Closing",
     "Configuration",
     "Defaults",
+    "Excepted",
     "Flow",
     "MailApp",
     "Mailbox",
@@ -366,6 +370,109 @@ class Mailbox:
     ] = ()
 
 
+def _wave_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError
+    if text in WAVES:
+        raise complain(f"found {text!r}, which is a wave of its own; expected another name")
+    return text
+
+
+def _until(value: object) -> object:
+    # A bare number would pass for seconds since 1970.
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError
+    return value
+
+
+WAVES: Final = ("pilot", "tenant")
+"""The waves of closing that no group may be called as: the first, and the last."""
+
+_MailAddress = Annotated[
+    str, AfterValidator(_address), Field(description="an address such as invoices@woodgrove.example")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A mailbox that nobody uses, on which it is tried whether passwords are refused.
+
+    Args:
+        address: Its address.
+        password: Its account's password.
+    """
+
+    __pydantic_config__ = _FORBID
+
+    address: _MailAddress
+    password: _Reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excepted:
+    """A mailbox whose password goes on for a while, by name.
+
+    Args:
+        address: Its address.
+        reason: Why.
+        until: The last day on which it may.
+    """
+
+    __pydantic_config__ = _FORBID
+
+    address: _MailAddress
+    reason: Annotated[str, AfterValidator(_filled), Field(description="a reason, as text")]
+    until: Annotated[date, BeforeValidator(_until), Field(description="a date such as 2027-03-31")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """In which waves passwords end.
+
+    Args:
+        pilot: The mailbox that goes first; empty for none.
+        canary: Where it is tried; None where nobody made one.
+        groups: Further waves in their order: the addresses of each, by its name. What none of them names goes with the
+            tenant, last.
+        exceptions: What is left out, by name.
+        policy: The authentication policy; empty for one that is there, or else for a new one.
+    """
+
+    __pydantic_config__ = _FORBID
+
+    pilot: _MailAddress = ""
+    canary: Annotated[Canary | None, Field(description='a mapping such as {address: …, password: "env:CANARY"}')] = None
+    groups: Annotated[
+        dict[
+            Annotated[str, AfterValidator(_wave_name)],
+            Annotated[tuple[_MailAddress, ...], AfterValidator(_some), Field(description="a list of addresses")],
+        ],
+        Field(description="a mapping of names, in lower-case letters, digits and hyphens, to lists of addresses"),
+    ] = field(default_factory=dict, hash=False)
+    exceptions: Annotated[
+        tuple[Excepted, ...],
+        AfterValidator(_distinct(lambda one: one.address)),
+        Field(description="a list such as [{address: …, reason: …, until: 2027-03-31}]"),
+    ] = ()
+    policy: Annotated[
+        str, Field(max_length=64, description="the name of an authentication policy, up to 64 letters")
+    ] = ""
+
+
+def _apart(closing: Closing) -> Closing:
+    """Return it where no mailbox stands in two places."""
+    places = [("pilot", closing.pilot), ("canary", closing.canary.address if closing.canary else "")]
+    places += [(name, address) for name, listed in closing.groups.items() for address in listed]
+    places += [("exceptions", each.address) for each in closing.exceptions]
+    first: dict[str, str] = {}
+    for place, address in places:
+        if address and address.lower() in first:
+            other = first[address.lower()]
+            raise complain(f"found {address!r} in {other} and in {place}; expected each mailbox in one place")
+        first[address.lower()] = place
+    return closing
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A place where sign-ins are found.
@@ -418,6 +525,7 @@ class Tenant:
         decisions: The file with a person's decisions; None where there is none.
         defaults: Retention and change freeze, the tenant's own before the file's.
         members_hint: About how many people the tenant has, where a person said so.
+        closing: In which waves passwords end.
     """
 
     name: str
@@ -431,6 +539,7 @@ class Tenant:
     decisions: Path | None = None
     defaults: Defaults = field(default_factory=Defaults)
     members_hint: int | None = None
+    closing: Closing = field(default_factory=Closing)
 
 
 @dataclass(frozen=True)
@@ -600,6 +709,9 @@ class _Tenant:
     keep: Annotated[_Keep | None, Field(description="a length such as 90 days, 12 weeks or 2 years")] = None
     freeze: _Freeze = None
     members_hint: Annotated[int | None, Field(ge=1, description="how many people the tenant has, as a number")] = None
+    closing: Annotated[
+        Annotated[Closing, AfterValidator(_apart)], Field(description="a mapping such as {pilot: …, canary: …}")
+    ] = field(default_factory=Closing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -786,6 +898,7 @@ def _tenant(entry: _Tenant, known: Mapping[str, Cloud], defaults: _Defaults, bas
         decisions=base / Path(entry.decisions).expanduser() if entry.decisions else None,
         defaults=Defaults(keep=entry.keep or defaults.keep, freeze=entry.freeze or defaults.freeze),
         members_hint=entry.members_hint,
+        closing=entry.closing,
     )
 
 
