@@ -178,6 +178,12 @@ def test_an_address_in_a_cmdlet_cannot_end_its_quotes() -> None:
     assert shown == ["Get-MailboxPermission -Identity 'x''; Remove-Mailbox y; ''@z.example'"]
 
 
+def test_words_that_other_servers_have_too_are_never_certain() -> None:
+    first = _diagnose(pasted("Host1: 2 NO LOGIN failed.", kind="password")).first
+    assert first is not None
+    assert (first.cause.id, first.standing) == ("I9", "confirmed")
+
+
 def test_what_all_is_known_of_is_certain() -> None:
     others = (attempt("pop", diagnosing.REFUSED["pop"]),)
     found = _diagnose(of(refused(), organization=diagnosing.exchange(principals=()), others=others))
