@@ -135,7 +135,7 @@ def test_a_tenants_own_dates_go_before_the_files() -> None:
         (
             "clod: public",
             "clod: unknown key; did you mean 'cloud'? expected one of name, tenant_id, cloud, "
-            "signin_logs, admin, operator, mail_apps, mailboxes, decisions, keep, freeze, members_hint.",
+            "signin_logs, admin, operator, mail_apps, mailboxes, decisions, keep, freeze, members_hint, closing.",
         ),
         ("signin_logs: {graph: {}}", "signin_logs: found a mapping; expected a list such as [{graph: {}}]."),
         (
@@ -488,3 +488,53 @@ def test_only_a_machine_s_identity_is_the_system_s(flow: str, complaint: str) ->
     text = f"tenants:\n  - name: t\n    tenant_id: {GUID}\n    mail_apps: [{{name: mail, flows: [{flow}]}}]\n"
     with pytest.raises(ConfigurationError, match=complaint):
         tenants.load_text(text, WHERE)
+
+
+CLOSING = (
+    "closing: {pilot: ada@a.example, canary: {address: canary@a.example, password: 'env:CANARY'}, "
+    "groups: {scanners: [scan@a.example]}, "
+    "exceptions: [{address: old@a.example, reason: replaced in March, until: 2027-03-31}], policy: No Basic}"
+)
+
+
+def test_the_waves_in_which_passwords_end_are_read_as_they_are_written() -> None:
+    closing = tenants.load_text(one(CLOSING), WHERE).tenant("woodgrove").closing
+    assert (closing.pilot, dict(closing.groups), closing.policy) == (
+        "ada@a.example",
+        {"scanners": ("scan@a.example",)},
+        "No Basic",
+    )
+    assert closing.canary == tenants.Canary(address="canary@a.example", password=SecretRef("env", "CANARY"))
+    assert closing.exceptions[0].until == date(2027, 3, 31)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        pytest.param("pilot: nobody", "pilot: found 'nobody'; expected an address such as", id="no address"),
+        pytest.param("groups: {pilot: [a@b.example]}", "groups.pilot.[key]: found 'pilot', which is a wave", id="name"),
+        pytest.param("groups: {x: []}", "groups.x: found an empty list", id="an empty wave"),
+        pytest.param(
+            "exceptions: [{address: a@b.example, reason: x}]", "exceptions[0].until: missing; expected a date", id="day"
+        ),
+        pytest.param(
+            "pilot: a@b.example, groups: {x: [A@b.example]}",
+            "closing: found 'A@b.example' in pilot and in x; expected each mailbox in one place",
+            id="two waves at once",
+        ),
+        pytest.param(
+            "pilot: a@b.example, canary: {address: a@b.example, password: 'env:X'}",
+            "closing: found 'a@b.example' in pilot and in canary",
+            id="a person's mailbox as the canary",
+        ),
+        pytest.param(
+            "canary: {address: a@b.example, password: hunter2}",
+            "canary.password: found text of 7 characters, not shown",
+            id="a password in the file",
+        ),
+    ],
+)
+def test_a_wrong_wave_is_named_with_its_line_and_what_would_be_right(fields: str, complaint: str) -> None:
+    [said] = complaints(one(f"closing: {{{fields}}}"))
+    assert said.startswith("tenants.yaml line 4: tenants[0].closing")
+    assert complaint in said
