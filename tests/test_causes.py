@@ -211,7 +211,7 @@ def test_words_that_nobody_pasted_are_not_missing_to_be_certain(one: Attempt, ro
     found = _diagnose(of(one, others=others))
     assert found.first
     assert found.first.cause.id == row
-    told = {"scope_is_graph", "told_of_app", "comes_and_goes", "shared_spoken_of"}
+    told = {"scope_is_graph", "told_of_app", "comes_and_goes", "shared_spoken_of", "alias_spoken_of", "names_spoken_of"}
     assert told.isdisjoint({each.sign for each in found.deciding})
     assert told.isdisjoint(found.first.unknown)
 

@@ -641,6 +641,29 @@ A2 BAD User is authenticated but not connected.
 """,
     ),
     Transcript(
+        "a question about an address that became an alias",
+        "I6",
+        """We changed the mailbox's address in our help desk to support@woodgrove.example, which is an alias (a distribution list).
+Since then fetching by OAuth says: AUTHENTICATE failed.
+""",
+    ),
+    Transcript(
+        "a question about two names of one account",
+        "I13",
+        """The UPN is ada.byron@woodgrove.example, the primary address ada@woodgrove.example, and that is what we send in user=.
+A1 OK AUTHENTICATE completed.
+A2 BAD User is authenticated but not connected.
+""",
+    ),
+    Transcript(
+        "MailKit, a device that reads along",
+        "I22",
+        """MailKit.Security.SslHandshakeException: An error occurred while attempting to establish an SSL or TLS connection.
+The SSL certificate presented by the server is not trusted by the system for one or more of the following reasons:
+The server's certificate for outlook.office365.com was issued by Woodgrove Web Gateway.
+""",
+    ),
+    Transcript(
         "nodemailer, the port is blocked",
         "S19",
         """Error: Connection timeout

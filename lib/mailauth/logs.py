@@ -105,6 +105,7 @@ _SPOKEN: Final[tuple[tuple[Protocol, str], ...]] = (
     (
         "smtp",
         r"smtp[\w.-]*\.(?:office365|outlook|partner)|:587\b|port=587|\b(?:535|550|530|554|454)[ :-]{1,2}\d\.\d"
+        r"|\b5\.7\.\d{1,3} (?:Authentication|Client|SMTP)"
         r"|Microsoft ESMTP|\bEHLO\b|smtplib|nodemailer|command: '(?:CONN|AUTH)|[Ss]mtpClient|System\.Net\.Mail|msmtp",
     ),
     ("pop", r":995\b|POP3 service|\bpop[\w-]*\.|-ERR |poplib|pops?://"),

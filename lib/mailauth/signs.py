@@ -165,7 +165,7 @@ def matters(sign: str, evidence: Evidence) -> bool:
     return sign not in _TOLD
 
 
-_TOLD: Final = frozenset({"comes_and_goes", "told_of_app", "shared_spoken_of"})
+_TOLD: Final = frozenset({"comes_and_goes", "told_of_app", "shared_spoken_of", "alias_spoken_of", "names_spoken_of"})
 
 
 def said(sign: str, found: bool, evidence: Evidence) -> str:
@@ -610,6 +610,10 @@ def _spoken_of(known: Evidence, pattern: re.Pattern[str]) -> Answer:
 
 
 _SHARED: Final = re.compile(r"\bshared[ -]?mailbox", re.IGNORECASE)
+_ALIAS: Final = re.compile(r"\balias(?:es)?\b|\bdistribution (?:list|group)s?\b", re.IGNORECASE)
+_NAMES: Final = re.compile(
+    r"\b(?:UPN|UserPrincipalName)\b.{0,200}?\bprimary|\bprimary.{0,200}?\bUPN\b", re.IGNORECASE | re.DOTALL
+)
 _MIRRORED: Final = re.compile(r"\bNew-ServicePrincipal\b|\bservice principals?\b|\bobject[- ]id\b", re.IGNORECASE)
 
 
@@ -699,6 +703,8 @@ RULES: Final[Mapping[str, Callable[[Evidence], Answer]]] = {
     "other_protocol_works": _other_protocol,
     "passes_later": _again,
     "comes_and_goes": partial(_spoken_of, pattern=_CAME),
+    "alias_spoken_of": partial(_spoken_of, pattern=_ALIAS),
+    "names_spoken_of": partial(_spoken_of, pattern=_NAMES),
     "told_of_app": partial(_spoken_of, pattern=_MIRRORED),
     "shared_spoken_of": partial(_spoken_of, pattern=_SHARED),
     "consumer": _consumer,
