@@ -421,8 +421,8 @@ def test_any_text_can_be_pasted(text: str) -> None:
     "piece",
     ["eyJ", "eyJhbGciOi.", "dXNlcj", "pass='", 'pass="', "-----BEGIN X-----", "AUTH ", "a", "\n", "AADSTS1", "http://?error=",
      "[AAAA", "> ", "334 \n", "Bearer ", "AUTHENTICATE failed ", "535 ", "LOGIN ", "A.", "eyJ-", "error_codes:1234,",
-     "]:25 ", "login('a',", "password ", "a SendData:", "a1 LOGIN {3}\n", "'aud': '", "scope: ", "=> '", "user=a@",
-     "SERVER -> CLIENT: ", "250 AUTH ", "enter A1", '{"src": "s", "msg": "', "wrong version number ", "primary ", "UPN ", "worked ", "alias ", "5.7.3 "],
+     "]:25 ", "login('a',", "password ", "a SendData:", "a1 LOGIN {3}\n", "user=a@", "scope: ",
+     "primary ", "SERVER -> CLIENT: "],
 )  # fmt: skip
 def test_reading_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
     begun = time.process_time()
