@@ -8,9 +8,11 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from click.testing import CliRunner
 from fsspec.implementations.local import LocalFileSystem
 
 from mailauth import fleet
+from mailauth.cli import commands
 from mailauth.errors import ConfigurationError, EvidenceError, MailauthError
 from mailauth.fleet import Outcome, Place
 from mailauth.services import addresses, store
@@ -146,6 +148,20 @@ def test_where_a_write_is_seen_before_it_is_whole_it_is_moved_into_place(tmp_pat
     Address(f"disk://{tmp_path / 'there'}").put({"a/index.html": tmp_path / "page"})
     assert puts == [".index.html.part"]
     assert [path.name for path in (tmp_path / "there").rglob("*.*")] == ["index.html"]
+
+
+def test_a_tenant_that_is_forgotten_is_gone_from_the_address_as_well(home: Path) -> None:
+    place = Place(MEMORY)
+    for outcome in (QUIET, NORTHWIND):
+        make(place, outcome)
+    fleet.remember(place.folder, [QUIET, NORTHWIND])
+    place.end()
+    done = CliRunner().invoke(commands, ["forget", "--tenant", "woodgrove", "--out", MEMORY])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, f"removed {MEMORY}/woodgrove"), done.output
+    assert [name for name in lies_at() if name.startswith("woodgrove")] == []
+    assert [path for path in home.rglob("*woodgrove*") if path.suffix != ".lock"] == []
+    text = fsspec.filesystem("memory").cat_file("/bucket/reports/fleet.json").decode()
+    assert ("northwind" in text, "woodgrove" in text) == (True, False)
 
 
 # ---- shards

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailauth.errors import EvidenceError, MailauthError
+from mailauth.errors import EvidenceError, HeldError, MailauthError
 from mailauth.services import store
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
@@ -199,3 +199,32 @@ def test_forgetting_the_cache_leaves_the_archive(tmp_path: Path) -> None:
     assert not cache.exists()
     store.forget("woodgrove")
     assert not archive.exists()
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    store.write_text(tmp_path / "a" / "page.html", "whole")
+    for name in (".page.html-x1.part", "a/.page.html-x2.part", "a/mine.part"):
+        (tmp_path / name).write_text("half")
+    store.sweep(tmp_path)
+    assert len(list(tmp_path.rglob("*.part"))) == 3
+    store.sweep(tmp_path, older_than_s=0)
+    assert {path.name for path in tmp_path.rglob("*.*")} == {"page.html", "mine.part"}
+
+
+def test_a_run_works_in_a_folder_that_its_successor_finds_until_it_begins_afresh() -> None:
+    (store.run_folder("woodgrove", afresh=True) / "course.json").write_text("{}")
+    assert list(store.run_folder("woodgrove", afresh=False).iterdir())
+    assert not list(store.run_folder("woodgrove", afresh=True).iterdir())
+    store.forget("woodgrove")
+    assert not store.home().joinpath("tenants", "woodgrove").exists()
+
+
+def test_a_folder_is_held_by_one_and_waited_for_no_longer_than_said(tmp_path: Path) -> None:
+    with (
+        store.lock_folder(tmp_path, "the index"),
+        pytest.raises(HeldError, match=r"^the index is being run already by process \d+ since "),
+        store.lock_folder(tmp_path, "the index", wait_s=0.3),
+    ):
+        pass
+    with store.lock_folder(tmp_path, "the index"):
+        pass

@@ -607,7 +607,7 @@ def _folder_of(receipt: Path) -> Path:
 
 @commands.command()
 @click.option("--tenant", required=True, help="Its name in the tenants file.")
-@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
+@click.option("--out", default="reports", show_default=True, help="Where pages are: a folder or an address.")
 @click.option("--keep-reports", is_flag=True, help="Leave its pages and evidence.")
 @click.option("--cache-only", is_flag=True, help="Remove only what can be made again from the logs.")
 def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
@@ -615,16 +615,18 @@ def forget(tenant: str, out: str, keep_reports: bool, cache_only: bool) -> None:
 
     The archive may hold sign-ins that the service has dropped from its own log; --cache-only leaves it.
     """
-    reports = Path(out).resolve()
-    removed = store.forget(tenant, reports=None if keep_reports or cache_only else reports, cache_only=cache_only)
-    if not (keep_reports or cache_only):
-        removed += editing.forget(reports, tenant)
+    place, whole = fleet.Place(out), not (keep_reports or cache_only)
+    reports = place.folder
+    removed = list(map(str, store.forget(tenant, reports=reports if whole else None, cache_only=cache_only)))
+    if whole:
+        removed += [*map(str, editing.forget(reports, tenant)), *place.forget(tenant)]
     for path in removed:
         click.echo(f"removed {path}")
     if not removed:
         click.echo(f"nothing is kept of {tenant!r}")
-    if reports / tenant in removed:
+    if whole and (str(reports / tenant) in removed or place.elsewhere):
         fleet.forget(reports, tenant)
+        place.end()
 
 
 def _mail_app(tenant: tenants.Tenant, name: str) -> tenants.MailApp:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -86,6 +87,15 @@ class Place:
         found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
         found.sort(key=lambda path: path == folder / "index.html")
         self._remote.put({path.relative_to(self.folder).as_posix(): path for path in found})
+
+    def forget(self, tenant: str) -> list[str]:
+        """Remove a tenant's pages there and fetch what leads to the others; return the address that is gone, if any."""
+        if self._remote is None:
+            return []
+        self.begin(())
+        # What marks on this machine that it has pages there.
+        shutil.rmtree(self.folder / tenant, ignore_errors=True)
+        return [f"{self.shown}/{tenant}"] if self._remote.remove_folder(tenant) else []
 
     def end(self, *, shard: str = "") -> None:
         """Put there what leads to the pages.

@@ -105,6 +105,17 @@ class Address:
             except Exception as error:
                 raise self._unreachable(error) from None
 
+    def remove_folder(self, name: str) -> bool:
+        """Remove a folder with all that is in it; return whether there was one."""
+        place = self._at(name)
+        try:
+            there: bool = self._fs.exists(place)
+            if there:
+                self._fs.rm(place, recursive=True)
+        except Exception as error:
+            raise self._unreachable(error) from None
+        return there
+
     def _put(self, place: str, path: Path) -> None:
         self._fs.makedirs(posixpath.dirname(place), exist_ok=True)
         if self._scheme in _WHOLE:
