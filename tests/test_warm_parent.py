@@ -1,8 +1,7 @@
 """The warm parent: one process per job, and nothing that a job does to itself reaches the parent or the next."""
 
 import json
-import os
-import signal
+import mmap
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from mailauth import warm
+from mailauth.services import store
 
 HERE = Path(__file__).parent
 
@@ -48,6 +48,7 @@ def parent() -> Iterator[Parent]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        umask=0o022,
     ) as process:
         yield Parent(process)
         process.kill()
@@ -93,13 +94,13 @@ def hanging(parent: Parent, tmp_path: Path) -> Callable[..., int]:
 
 
 def test_each_job_is_a_process_of_its_own_and_leaves_nothing_to_the_next(parent: Parent) -> None:
-    leaks = "leaked.append('x'); os.environ['LEAKED'] = 'x'; os.chdir('/'); os.nice(1); answer = os.getpid()"
-    looks = "answer = [os.getpid(), os.getppid(), leaked, os.environ.get('LEAKED'), os.getcwd(), os.nice(0)]"
+    leaks = "leaked.append('x'); os.environ['LEAKED'] = 'x'; os.chdir('/'); os.umask(0o077); answer = os.getpid()"
+    looks = "answer = [os.getpid(), os.getppid(), leaked, os.environ.get('LEAKED'), os.getcwd(), os.umask(0)]"
     before = parent.do(leaks)["outcome"]
     process, above, *rest = parent.do(looks)["outcome"]
     assert process != before
     assert above == parent.process.pid
-    assert rest == [[], None, str(Path.cwd()), os.nice(0)]
+    assert rest == [[], None, str(Path.cwd()), 0o022]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_when_nobody_listens_any_more_job_and_parent_end(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_parent_that_is_killed_takes_its_job_along(parent: Parent, hanging: Callable[..., int]) -> None:
     process = hanging()
-    parent.process.send_signal(signal.SIGKILL)
+    parent.process.kill()
     wait_for(lambda: not running(process))
 
 
@@ -186,4 +187,28 @@ def test_a_parent_does_not_grow(parent: Parent, jobs: int) -> None:
         parent.do("answer = 'x' * 10_000")
     grown, opened = held()[0] - pages, held()[1] - files
     assert opened == 0
-    assert grown * os.sysconf("SC_PAGE_SIZE") < 1_000_000
+    assert grown * mmap.PAGESIZE < 1_000_000
+
+
+MAIN = "from mailauth.fleet import serving; serving.main()"
+
+
+def test_a_worker_that_forks_none_answers_the_same_orders(tmp_path: Path) -> None:
+    job = {"tenant": "woodgrove", "config": "none", "out": str(tmp_path), "project": str(tmp_path), "notebooks": []}
+    with (
+        store.lock("woodgrove"),
+        subprocess.Popen(
+            [sys.executable, "-c", f"from mailauth import warm; warm.CAN_FORK = False; {MAIN}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as worker,
+    ):
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        for _ in range(2):
+            worker.stdin.write(json.dumps({"job": job}) + "\n")
+            worker.stdin.flush()
+            assert json.loads(worker.stdout.readline())["outcome"]["ended"] == "held"
+        worker.stdin.close()
+        assert worker.wait(20) == 130

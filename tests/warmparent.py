@@ -7,6 +7,8 @@ from typing import Any
 
 from mailauth.warm import parent
 
+assert sys.platform != "win32"
+
 LEAKED: list[str] = []
 
 

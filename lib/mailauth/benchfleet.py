@@ -6,6 +6,7 @@ beside it. A worker's imports are made once and count as time, and not as the CP
 """
 
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -209,7 +210,7 @@ class _Worker:
     def held_mb(self) -> float:
         """Return what the worker itself holds, in megabytes."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return pages * mmap.PAGESIZE / 1e6
 
     @contextmanager
     def watched(self) -> Iterator[None]:

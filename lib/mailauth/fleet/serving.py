@@ -21,14 +21,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mailauth import evidence
+from mailauth import evidence, warm
 from mailauth.services import children, store
 from mailauth.views import pages
 
 from .jobs import Job
 from .working import stopping, work
 
-__all__ = ["main", "ready"]
+__all__ = ["in_turn", "main", "ready"]
 
 # Told to end, a worker that forks none ends its kernel in good order, if that is quick.
 _END_S = 3
@@ -67,18 +67,14 @@ def main() -> None:
         sys.exit(130)
 
 
-if sys.platform == "win32":
-
-    def _serve() -> None:
-        _in_turn()
-
-else:
-
-    def _serve() -> None:
-        from mailauth.warm import parent
+def _serve() -> None:
+    if sys.platform != "win32" and warm.CAN_FORK:
+        from mailauth.warm import engine, parent
 
         ready()
-        parent.serve(_done_apart)
+        parent.serve(lambda order: _done_apart(order) | engine.spent)
+    else:
+        in_turn()
 
 
 def ready() -> None:
@@ -88,7 +84,7 @@ def ready() -> None:
             # A source whose extra is not installed stays closed.
             with suppress(ImportError):
                 importlib.import_module(module.name)
-    for name in (*_LATER, *(("mailauth.warm.engine",) if sys.platform != "win32" else ())):
+    for name in (*_LATER, *(("mailauth.warm.engine",) if warm.CAN_FORK else ())):
         with suppress(ImportError):
             importlib.import_module(name)
     evidence.prepare()
@@ -116,20 +112,20 @@ def _done(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def _done_apart(order: Mapping[str, Any]) -> dict[str, Any]:
     """As `_done`, in a process that is told to end by a signal."""
-    from mailauth.warm.engine import spent
 
     def told(*_: object) -> None:
         stopping.set()
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, told)
-    return _done(order) | spent
+    return _done(order)
 
 
 # ---- one process for all: where none can be forked
 
 
-def _in_turn() -> None:
+def in_turn() -> None:
+    """Answer orders in this process, with papermill's own engine."""
     orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while (order := orders.get()) is not None:

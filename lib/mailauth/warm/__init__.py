@@ -4,9 +4,9 @@ A process that has done its imports forks a child for each notebook. The child i
 for its sockets: requests and messages go over a pair of nameless sockets that no other process can open. What
 reads them is papermill's own client, so that the notebook it leaves is the stock engine's.
 
-This module alone decides which engine runs: papermill's own where a process cannot be forked (Windows), where
-threads run that a fork would lose, and where a notebook wants another kernel than this Python's or what only a
-kernel with ports has.
+This module alone decides which engine runs: papermill's own where a process cannot be forked (Windows) or not safely
+(macOS), where threads run that a fork would lose, and where a notebook wants another kernel than this Python's or
+what only a kernel with ports has.
 """
 
 import re
@@ -18,8 +18,9 @@ from typing import Any, Final
 
 __all__ = ["CAN_FORK", "ENGINE", "WarmEngine", "alone", "chosen"]
 
-# macOS has fork, but not every one of its own libraries survives it; the workers here load none of those.
-CAN_FORK: Final = sys.platform != "win32"
+# A forked child that asks macOS for its proxies, as every HTTPS client does, may crash; Python's own multiprocessing
+# has not forked there since 3.8: docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
+CAN_FORK: Final = sys.platform not in ("win32", "darwin")
 
 ENGINE: Final = "mailauth-warm" if CAN_FORK else None
 """What papermill is to be given as ``engine_name``; None is its own."""
@@ -66,7 +67,7 @@ def chosen(nb: Any, kernel_name: str, options: Mapping[str, Any]) -> Any:
     engine = _stock()
     if sys.platform != "win32":
         # papermill starts a thread for its bar before it asks, so a run with a bar is the stock engine's.
-        apart = alone() and not options.get("progress_bar")
+        apart = CAN_FORK and alone() and not options.get("progress_bar")
         if apart and not _asks_beyond(nb):
             from . import engine as forking
 
