@@ -1,0 +1,436 @@
+"""Whether a wave may be closed: what is known of it, what has been proven since the last change, and what forbids it.
+
+Nothing here takes what was not read for closed, and no proof that is older than the last change for a proof. What was
+changed from this machine stands in the receipts, with the moment until which the old state may still act; what somebody
+else changed counts from a day after it was first seen.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Final, Literal
+
+from . import catalogue
+from .checks import Check
+from .closingsteps import ASSIGNED, COUNTS, POLICY
+from .conditions import Conditions
+from .organization import AuthenticationPolicy, Mailbox, Organization
+from .plan import Cmdlet, Operation, Receipt
+from .verdicts import Thresholds
+from .waves import Record, Wave, primary
+from .wording import counted
+
+__all__ = [
+    "Known",
+    "Proof",
+    "Refusal",
+    "RefusalKind",
+    "closes_passwords",
+    "frozen_until",
+    "lacking",
+    "open_senders",
+    "proofs",
+    "proven",
+    "seen",
+    "settled_at",
+    "stale",
+    "unread",
+    "unseen",
+]
+
+RefusalKind = Literal["sender", "coverage", "freeze", "proof", "policy", "wave", "canary"]
+
+_EVERYWHERE: Final = ""
+_TOUCHED: Final = frozenset({"done", "unclear", "already"})
+_OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today"})
+# An audit log does not name the protocol, so what it shows may have been SMTP.
+_MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that forbids the next step of a wave.
+
+    Args:
+        kind: What: a sender that has not moved, coverage that cannot know, a freeze, a proof that is missing or older
+            than the last change, a policy that does not count yet, a wave that comes first, the canary.
+        about: Which: an account, an address, a wave; text from outside.
+        found: What was found, in a few words.
+        remedy: What to do.
+    """
+
+    kind: RefusalKind
+    about: str
+    found: str
+    remedy: str = ""
+
+    def check(self) -> Check:
+        """Return it as a checkpoint."""
+        unknown = self.kind in ("coverage", "canary")
+        return Check(f"{self.kind}: {self.about}", "cannot know" if unknown else "wrong", self.found, self.remedy)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a try on the wire showed.
+
+    Args:
+        mailbox: The mailbox's address.
+        kind: ``oauth`` for a token, ``password`` for one try with a password.
+        good: Whether the token was taken and a command worked, or the password was refused as such.
+        at: When, aware.
+        said: What the server made of it; text from outside.
+    """
+
+    mailbox: str
+    kind: Literal["oauth", "password"]
+    good: bool
+    at: datetime
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Something that was changed from this machine, and until when the old state may act."""
+
+    at: datetime
+    settles_at: datetime
+    title: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """Everything that is known of a tenant when a wave is looked at.
+
+    Args:
+        organization: What Exchange holds now.
+        conditions: What Entra holds now.
+        findings: The evidence of notebook 10; None where there is none.
+        proofs: What was tried on the wire.
+        receipts: Every receipt of the tenant, those of undone plans too.
+        since: Since when each mailbox (``""`` for the organization's default) was seen with a policy that refuses
+            passwords; see `seen`.
+        moved: Sender ids, or addresses in lower case, that are known to have moved by more than the log.
+        freezes: The first and the last day of each change freeze.
+        now: The clock.
+    """
+
+    organization: Organization
+    conditions: Conditions
+    findings: Record | None
+    now: datetime
+    proofs: tuple[Proof, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    moved: frozenset[str] = frozenset()
+    freezes: tuple[tuple[date, date], ...] = ()
+
+    @cached_property
+    def _changes(self) -> Mapping[str, Sequence[_Change]]:
+        """Every change by the mailbox that it is about, by primary address; ``""`` for all of them."""
+        found: dict[str, list[_Change]] = {}
+        for receipt in self.receipts:
+            steps = {step.id: step for step in receipt.plan.steps}
+            for entry in receipt.entries:
+                step = steps.get(entry.step)
+                if step and entry.outcome in _TOUCHED and step.group in _watched():
+                    about = _about(self.organization, step.do, mailbox=step.group in _of_mailboxes())
+                    settles = max(entry.settles_at or entry.at, entry.at + step.lag)
+                    found.setdefault(about, []).append(_Change(entry.at, settles, step.title, step.group))
+        return found
+
+    def at(self, place: str) -> Sequence[_Change]:
+        """Return what was changed about a mailbox; ``""`` for what is about all of them."""
+        return self._changes.get(place, ())
+
+    def changes(self, address: str) -> Iterator[_Change]:
+        """Yield what was changed about a mailbox, and about all of them."""
+        yield from (*self.at(address), *self.at(_EVERYWHERE))
+
+    def tried(self, address: str, kind: Literal["oauth", "password"]) -> Proof | None:
+        """Return the latest try of a kind on a mailbox; None where there was none."""
+        return self._tried.get((kind, address))
+
+    @cached_property
+    def _tried(self) -> Mapping[tuple[str, str], Proof]:
+        ordered = sorted(self.proofs, key=lambda each: each.at)
+        return {(each.kind, primary(self.organization, each.mailbox)): each for each in ordered}
+
+
+def _watched() -> frozenset[str]:
+    """Return the groups of steps that a login may depend on."""
+    return frozenset(group for lag in catalogue.lags().values() for group in lag.groups)
+
+
+def _of_mailboxes() -> frozenset[str]:
+    names = ("full_access", "send_as", "switch", "policy")
+    return frozenset(group for name in names for group in catalogue.lags()[name].groups) - {POLICY}
+
+
+def _about(organization: Organization, do: Operation, *, mailbox: bool) -> str:
+    identity = do.parameters.get("Identity") if isinstance(do, Cmdlet) and mailbox else None
+    return primary(organization, identity) if isinstance(identity, str) else _EVERYWHERE
+
+
+# --- policies -----------------------------------------------------------------------------------------
+
+
+def closes_passwords(organization: Organization, box: Mailbox) -> bool | None:
+    """Whether a mailbox's authentication policy, or else the default, refuses passwords; None where it was not read."""
+    own = box.authentication_policy
+    if own is None:
+        return None
+    name = own or organization.settings.default_policy
+    if name is None:
+        return None
+    return _refuses(organization.policy(name), organization) if name else False
+
+
+def _refuses(held: AuthenticationPolicy | None, organization: Organization) -> bool | None:
+    return None if held is None or organization.policies is None else not held.allow_smtp
+
+
+def seen(organization: Organization, before: Mapping[str, datetime], now: datetime) -> Mapping[str, datetime]:
+    """Return since when each mailbox, by primary address, was seen with a policy of its own that refuses passwords.
+
+    Args:
+        organization: What Exchange holds now.
+        before: What this returned at the look before; empty for none.
+        now: The moment of this look.
+    """
+    own = [box for box in organization.mailboxes or () if box.authentication_policy]
+    names = [box.address.lower() for box in own if closes_passwords(organization, box)]
+    default = organization.settings.default_policy
+    held = organization.policy(default) if default else None
+    every = [*names, *([_EVERYWHERE] if held and not held.allow_smtp else [])]
+    return {name: before.get(name, now) for name in every}
+
+
+def settled_at(known: Known, address: str) -> datetime:
+    """Return when the policy that refuses passwords counts for a mailbox at the latest.
+
+    Args:
+        known: What is known.
+        address: Its primary address in lower case; a policy of it, or the default, refuses passwords now.
+    """
+    box = known.organization.mailbox(address)
+    place = address if box and box.authentication_policy else _EVERYWHERE
+    told = max((each.settles_at for each in known.changes(address) if each.group in (ASSIGNED, POLICY)), default=None)
+    first = known.since.get(place)
+    assigned = any(each.group == ASSIGNED for each in known.at(place))
+    # First seen after our own change had settled: it was open in between, and somebody closed it again.
+    if assigned and told and not (first and first > told):
+        return told
+    # Nobody says when it was assigned: it counts a day after it was first seen.
+    return max(filter(None, ((first or known.now) + COUNTS, told)))
+
+
+# --- what speaks against it ---------------------------------------------------------------------------
+
+
+def unread(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield what of Exchange was not read, and would have to be known."""
+    held = known.organization
+    parts = {
+        "mailboxes": held.mailboxes,
+        "authentication policies": held.policies,
+        "the organization's SMTP AUTH switch": held.settings.smtp_off,
+        "the default authentication policy": held.settings.default_policy,
+    }
+    for name, value in parts.items():
+        if value is None:
+            yield Refusal("coverage", name, "not read", _READ)
+    boxes = [box for address in wave.mailboxes if (box := held.mailbox(address))]
+    dark = [box.address for box in boxes if box.authentication_policy is None or box.smtp == "unknown"]
+    if dark:
+        yield Refusal("coverage", _listed(dark), "its policy or its SMTP AUTH switch was not read", _READ)
+    if wave.unknown:
+        found = "Exchange Online has no such mailbox"
+        yield Refusal("coverage", _listed(wave.unknown), found, "Correct it under closing in the tenants file.")
+    if not wave.mailboxes and not wave.unknown and held.mailboxes is not None:
+        yield Refusal("coverage", wave.name, "no mailbox is in this wave", "Name some, or take the wave out.")
+
+
+_READ: Final = "Sign in with somebody who may read Exchange (View-Only Organization Management), and look again."
+
+
+def unseen(known: Known) -> Iterator[Refusal]:
+    """Yield why nobody can say who still sends with a password."""
+    record, remedy = known.findings, "Run 10, then look again."
+    if record is None:
+        yield Refusal("coverage", "sign-ins", "nobody has looked: notebook 10 has left no evidence", remedy)
+        return
+    made = datetime.fromisoformat(record["made_at"])
+    fresh = timedelta(days=Thresholds.standard().fresh_days)
+    if known.now - made > fresh:
+        yield Refusal(
+            "coverage", "sign-ins", f"last looked at {_moment(made)}, more than {fresh.days} days ago", remedy
+        )
+    if record["data"]["state"]["word"] == "cannot know":
+        bad = [each for each in record["coverage"] if each["state"] in ("absent", "unknown", "partial")]
+        if not bad:
+            yield Refusal("coverage", "sign-ins", record["data"]["state"]["sentence"], remedy)
+        for each in bad:
+            yield Refusal("coverage", each["what"], each["reason"] or each["state"], each["remedy"] or remedy)
+
+
+def frozen_until(known: Known) -> Iterator[Refusal]:
+    """Yield the change freeze that is on."""
+    for first, last in known.freezes:
+        if first <= known.now.date() <= last:
+            found = f"nothing is to be changed from {first.isoformat()} to {last.isoformat()}"
+            remedy = f"Wait until {(last + timedelta(days=1)).isoformat()}, or take the freeze out of the tenants file."
+            yield Refusal("freeze", first.isoformat(), found, remedy)
+
+
+def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender in the wave that still uses a password, and is neither moved nor excepted by name."""
+    data = known.findings["data"] if known.findings else {"groups": (), "reported": ()}
+    mine, spared = frozenset(wave.mailboxes), frozenset(each.address for each in wave.excepted)
+    ended = {each.address: each for each in wave.ended}
+    for group in data["groups"]:
+        account = primary(known.organization, group["user"])
+        sends = group["verdict"] in _OPEN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
+        here = account in mine or (wave.kind == "tenant" and account not in spared)
+        if sends and here and not group["moved"] and not known.moved & {group["sender_id"], account}:
+            late = ended.get(account)
+            past = f"; its exception ended on {late.until.isoformat()}" if late else ""
+            found = (
+                f"signs in with a password by {group['protocol']}{_place(group)}, last {group['last_seen'][:10]}{past}"
+            )
+            yield Refusal("sender", group["user"], found, _MOVE)
+    for row in data["reported"]:
+        account = primary(known.organization, row["account"] or row["address"])
+        here = account in mine or (wave.kind == "tenant" and account not in spared)
+        if row["basic"] and not row["known"] and here and account not in known.moved:
+            found = f"{counted(row['basic'], 'message')} sent with a password, which only the mail report shows"
+            yield Refusal("sender", row["address"], found, _MOVE)
+
+
+_MOVE: Final = (
+    "Move it and look again with 10; or name it under closing.exceptions in the tenants file, with a reason and a last "
+    "day."
+)
+
+
+def _place(group: Record) -> str:
+    network = group["network"]
+    place = network["label"] or network["address"]
+    return f" from {place}" if place else ""
+
+
+# --- proofs -------------------------------------------------------------------------------------------
+
+
+def proofs(record: Record | None) -> tuple[Proof, ...]:
+    """Return what the evidence of notebook 50 says was tried by SMTP; nothing where there is none."""
+    if record is None:
+        return ()
+    data, made = record["data"], datetime.fromisoformat(record["made_at"])
+    found = [
+        Proof(each["mailbox"], "oauth", each["outcome"] == "ok", datetime.fromisoformat(each["at"]), each["reply"])
+        for each in data["attempts"]
+        if each["protocol"] == "smtp" and each["outcome"] != "skipped"
+    ]
+    tried = data["password"]
+    if tried and tried["protocol"] == "smtp":
+        found.append(Proof(tried["mailbox"], "password", tried["state"] == "closed", made, tried["said"]))
+    return tuple(found)
+
+
+def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield what is not proven since the last change: that tokens are taken, and that a password is refused."""
+    for address in sorted(wave.provable):
+        yield from _unproven(known, address)
+    if not wave.canary:
+        yield Refusal("canary", wave.name, "no canary mailbox is named, so that nobody can try a password", _CANARY)
+        return
+    yield from _taken(wave, known)
+
+
+_CANARY: Final = "Make a mailbox that nobody uses, and name it under closing.canary in the tenants file."
+
+
+def _unproven(known: Known, address: str) -> Iterator[Refusal]:
+    proof, last = known.tried(address, "oauth"), _last(known, address)
+    remedy = "Prove it anew with a token by SMTP."
+    if proof is None:
+        yield Refusal("proof", address, "no token was tried on it by SMTP", remedy)
+    elif not proof.good:
+        yield Refusal("proof", address, f"at {_moment(proof.at)} a token was not taken", "See 80 for the cause.")
+    elif last and proof.at < last.at:
+        found = f"proven at {_moment(proof.at)}, and changed since ({_moment(last.at)}: {last.title})"
+        yield Refusal("proof", address, found, remedy)
+    elif closes_since(known, address) and proof.at < settled_at(known, address):
+        found = f"proven at {_moment(proof.at)}, before its policy counted ({_moment(settled_at(known, address))})"
+        yield Refusal("proof", address, found, remedy)
+
+
+def stale(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender that was proven and has changed since: whether it still sends is to be known first."""
+    for address in sorted(wave.provable):
+        proof, last = known.tried(address, "oauth"), _last(known, address)
+        if proof and last and proof.at < last.at:
+            yield from _unproven(known, address)
+
+
+def closes_since(known: Known, address: str) -> bool:
+    """Whether a policy refuses passwords for a mailbox now."""
+    box = known.organization.mailbox(address)
+    return bool(box and closes_passwords(known.organization, box))
+
+
+def _last(known: Known, address: str) -> _Change | None:
+    return max(known.changes(address), key=lambda each: each.at, default=None)
+
+
+def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield why it is not proven that a password is refused."""
+    box, proof = known.organization.mailbox(wave.canary), known.tried(wave.canary, "password")
+    counts = max((_counts(known, address) for address in {*wave.mailboxes, wave.canary}), default=known.now)
+    if box is None or box.remote:
+        yield Refusal("canary", wave.canary, "Exchange Online has no such mailbox", _CANARY)
+    elif not closes_passwords(known.organization, box):
+        found = "no authentication policy keeps passwords out of it, so that it shows nothing"
+        yield Refusal("canary", wave.canary, found, "It goes with the first wave: close that one first.")
+    elif not _is_on(known.organization, box):
+        found = "SMTP AUTH is off for it, so that a refusal would speak of the switch and not of passwords"
+        yield Refusal("canary", wave.canary, found, "Apply the switches of this wave: the canary's is among them.")
+    elif known.now < counts:
+        yield Refusal("proof", wave.canary, f"too early to try a password: retest at {_moment(counts)}", "Wait.")
+    elif proof is None or proof.at < counts:
+        when = f"last at {_moment(proof.at)}" if proof else "never"
+        found = f"a password was tried on it {when}, and the last change counts from {_moment(counts)}"
+        yield Refusal("proof", wave.canary, found, "Try one password on it, once.")
+    elif not proof.good:
+        found = f"at {_moment(proof.at)} a password was not refused as such: {proof.said}"
+        yield Refusal("proof", wave.canary, found, "Look at the policy and the switches again before anything else.")
+
+
+def _is_on(organization: Organization, box: Mailbox) -> bool:
+    return box.smtp == "on" or (box.smtp == "inherit" and organization.settings.smtp_off is False)
+
+
+def _counts(known: Known, address: str) -> datetime:
+    """Return from when on a refused password speaks of what is set now."""
+    changed = [each.settles_at for each in known.changes(address)]
+    settled = [settled_at(known, address)] if closes_since(known, address) else []
+    return max((*changed, *settled), default=datetime.min.replace(tzinfo=UTC))
+
+
+def proven(wave: Wave, known: Known) -> bool:
+    """Whether everything is proven since the last change."""
+    return not any(lacking(wave, known))
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    return f"{', '.join(found[:_NAMED])}{more}"

@@ -1,0 +1,493 @@
+"""What is to be done next until a wave takes no password any more, in the one order that never opens Basic by itself.
+
+    policy      an authentication policy without Basic is made or found, and assigned; it counts within 24 hours
+    waiting     until then passwords may still be taken
+    switches    SMTP AUTH on, for the mailboxes that send with OAuth and for nobody else
+    prove       a token is taken for each of these, a password is refused on the canary
+    rest        everybody else follows the organization again; in the last wave the organization is closed itself
+    closed      all of it is set, has come to count, and was proven since the last change
+
+Each call looks at what stands, so that a plan which broke off, or an order that somebody else violated, leads back to
+the first of these that is not fulfilled.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from . import closable, closingsteps, mailsteps
+from .checks import Check
+from .closable import Known, Refusal
+from .organization import AuthenticationPolicy, Mailbox
+from .plan import Plan, Receipt, Step
+from .tenants import Tenant
+from .waves import Excepted, Record, Wave
+from .wording import counted
+
+__all__ = [
+    "NAME",
+    "Blocked",
+    "Counted",
+    "Stage",
+    "Standing",
+    "groups",
+    "plan",
+    "readiness",
+    "receipts_of",
+    "stage",
+    "standing",
+    "would_block",
+]
+
+Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed"]
+
+NAME: Final = "Block Basic SMTP"
+"""What a new authentication policy is called, where the tenants file names none."""
+
+# Above this many alike, the look over all of them that follows proves each, and not two looks of its own.
+_FEW: Final = 20
+_EXAMPLES: Final = 3
+
+_TITLES: Final[Mapping[Stage, str]] = {
+    "unknown": "cannot be planned before it is read",
+    "policy": "a policy that takes no passwords",
+    "waiting": "wait until the policy counts",
+    "switches": "SMTP AUTH on for what sends with OAuth",
+    "prove": "prove it",
+    "rest": "close what is left",
+    "closed": "closed",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a wave stands.
+
+    Args:
+        word: ``closed`` is closed (proven); ``closing`` is on its way; ``open`` is not begun, or somebody opened it.
+        stage: What is next.
+        sentence: The same in a sentence.
+        counts_at: When what is set counts everywhere at the latest; None where nothing is on its way.
+        excepted: Whose passwords go on meanwhile, by name.
+    """
+
+    word: Literal["open", "closing", "closed", "cannot know"]
+    stage: Stage
+    sentence: str
+    counts_at: datetime | None = None
+    excepted: tuple[Excepted, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Steps of one group, as a person reads them.
+
+    Args:
+        group: The group.
+        count: How many.
+        titles: The first of them.
+        lag: How long at most until they count.
+        leaves: What an undo of them cannot restore, each once.
+    """
+
+    group: str
+    count: int
+    titles: tuple[str, ...]
+    lag: timedelta
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Somebody whom the Conditional Access policy would have stopped, had it been on.
+
+    Args:
+        user: Whose account.
+        protocol: By which protocol.
+        sign_ins: How often a sign-in went through.
+        last_seen: When last, in RFC 3339.
+        certificate: Whether it was ActiveSync with a certificate, which such a policy stops too.
+    """
+
+    user: str
+    protocol: str
+    sign_ins: int
+    last_seen: str
+    certificate: bool = False
+
+
+# --- where a wave stands ------------------------------------------------------------------------------
+
+
+def stage(wave: Wave, known: Known) -> Stage:
+    """Return what is next for a wave.
+
+    Args:
+        wave: The wave.
+        known: What is known.
+    """
+    if any(closable.unread(wave, known)):
+        return "unknown"
+    draft = _Draft(wave, known)
+    if any(draft.policies()):
+        return "policy"
+    if draft.counts_at > known.now:
+        return "waiting"
+    if any(draft.switches()):
+        return "switches"
+    if not closable.proven(wave, known):
+        return "prove"
+    return "rest" if any(isinstance(each, Step) for each in draft.rest()) else "closed"
+
+
+def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple[Refusal, ...]:
+    """Return what forbids the next step of a wave; nothing where it may be taken.
+
+    Args:
+        wave: The wave.
+        known: What is known.
+        before: The waves that come first.
+    """
+    next_one = stage(wave, known)
+    return (
+        *closable.unread(wave, known),
+        *closable.unseen(known),
+        *closable.open_senders(wave, known),
+        *closable.frozen_until(known),
+        *(_first(each, known) for each in before if stage(each, known) != "closed"),
+        *(_waits(wave, known) if next_one == "waiting" else ()),
+        *(closable.lacking(wave, known) if next_one == "prove" else ()),
+        *(closable.stale(wave, known) if next_one == "policy" else ()),
+        *(_Draft(wave, known).shared() if next_one == "policy" else ()),
+    )
+
+
+def _first(earlier: Wave, known: Known) -> Refusal:
+    found = f"it comes first, and it is not closed: {_TITLES[stage(earlier, known)]}"
+    return Refusal("wave", earlier.name, found, "Finish that wave, or take it out of the tenants file.")
+
+
+def _waits(wave: Wave, known: Known) -> Iterator[Refusal]:
+    at = f"{_Draft(wave, known).counts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    yield Refusal("policy", wave.name, f"assigned, and it counts at the latest at {at}", f"Look again at {at}.")
+
+
+def standing(wave: Wave, known: Known) -> Standing:
+    """Return how a wave stands; the arguments are those of `stage`."""
+    next_one = stage(wave, known)
+    if next_one == "unknown":
+        found = next(closable.unread(wave, known))
+        return Standing("cannot know", next_one, f"{found.about}: {found.found}.", excepted=wave.excepted)
+    draft = _Draft(wave, known)
+    size = counted(len(wave.mailboxes), "mailbox", "mailboxes")
+    if next_one == "policy":
+        left = sum(not closable.closes_passwords(known.organization, box) for box in draft.boxes)
+        said = (
+            f"No policy refuses passwords yet for {left:,} of {size}." if left else f"A policy is to be set for {size}."
+        )
+        return Standing("open", next_one, said, excepted=wave.excepted)
+    until = draft.counts_at if next_one == "waiting" else None
+    said = {
+        "waiting": f"Passwords may be taken for {size} until {_moment(draft.counts_at)}, when the policy counts.",
+        "switches": f"Passwords are refused for {size}; SMTP AUTH is to be switched on for what sends with OAuth.",
+        "prove": f"Passwords are set to be refused for {size}; that is not proven since the last change.",
+        "rest": f"Passwords are refused for {size}, proven; what is left open beside them is to be closed.",
+        "closed": f"Passwords are refused for {size}, and tokens are taken: proven since the last change.",
+    }[next_one]
+    return Standing("closed" if next_one == "closed" else "closing", next_one, said, until, wave.excepted)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+# --- what would be done -------------------------------------------------------------------------------
+
+
+def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[Wave] = ()) -> Plan:
+    """Return the steps of what is next for a wave, and what speaks against it; no step where anything does.
+
+    Args:
+        wave: The wave.
+        known: What is known.
+        tenant: The tenant.
+        id: The plan's id.
+        before: The waves that come first.
+    """
+    next_one = stage(wave, known)
+    refused = readiness(wave, known, before=before)
+    told = list(_told(_Draft(wave, known), next_one))
+    steps = [] if refused else [each for each in told if isinstance(each, Step)]
+    return Plan.of(
+        tenant,
+        id=id,
+        title=f"{_of(wave)}{_TITLES[next_one]}",
+        now=known.now,
+        steps=_paced(steps),
+        checks=(
+            *(_left_out(each) for each in wave.excepted),
+            *(each.check() for each in refused),
+            *dict.fromkeys(each for each in told if isinstance(each, Check)),
+        ),
+    )
+
+
+def _of(wave: Wave) -> str:
+    return f"Wave {wave.name}: "
+
+
+def _left_out(one: Excepted) -> Check:
+    found = f"its password goes on until {one.until.isoformat()}: {one.reason}"
+    return Check(f"excepted: {one.address}", "ok", found)
+
+
+def _paced(steps: Sequence[Step]) -> tuple[Step, ...]:
+    sizes: dict[str, int] = {}
+    for step in steps:
+        sizes[step.group] = sizes.get(step.group, 0) + 1
+    return tuple(replace(step, watched=False) if sizes[step.group] > _FEW else step for step in steps)
+
+
+def _told(draft: "_Draft", next_one: Stage) -> Iterator[Step | Check]:
+    match next_one:
+        case "policy":
+            yield from draft.policies()
+        case "switches":
+            yield from draft.switches()
+        case "rest":
+            yield from draft.rest()
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """The plan of a wave under way."""
+
+    wave: Wave
+    known: Known
+
+    @cached_property
+    def boxes(self) -> tuple[Mailbox, ...]:
+        """The mailboxes of the wave that were read."""
+        found = (self.known.organization.mailbox(address) for address in self.wave.mailboxes)
+        return tuple(box for box in found if box)
+
+    # --- policy ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def policy(self) -> AuthenticationPolicy | None:
+        """The policy that is assigned, as it is: the one that was named, or else one that refuses passwords."""
+        held = self.known.organization
+        if self.wave.policy:
+            return held.policy(self.wave.policy)
+        default = held.policy(held.settings.default_policy or "")
+        others = sorted(held.policies or (), key=lambda each: (each.name.lower() != NAME.lower(), each.name.lower()))
+        candidates = [*([default] if default else ()), *others]
+        return next((each for each in candidates if not each.allow_smtp), None)
+
+    @property
+    def name(self) -> str:
+        """The policy's name, whether it is there or not."""
+        return self.policy.name if self.policy else self.wave.policy or NAME
+
+    @cached_property
+    def lacking(self) -> tuple[Mailbox, ...]:
+        """The mailboxes that need the policy."""
+        return tuple(box for box in self.boxes if self._needs(box))
+
+    def _needs(self, box: Mailbox) -> bool:
+        held = self.known.organization
+        if box.authentication_policy:
+            return not closable.closes_passwords(held, box)
+        # Who sends by SMTP AUTH with a switch of their own is not left to a default that may change unseen.
+        return self.wave.kind != "tenant" or not self._defaults or box.address.lower() in self._own
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        return self.wave.senders | {self.wave.canary}
+
+    @cached_property
+    def _defaults(self) -> bool:
+        """Whether the default may refuse passwords: nobody who is excepted would lose theirs by it."""
+        return not self._without_policy
+
+    @cached_property
+    def _without_policy(self) -> tuple[Excepted, ...]:
+        boxes = [(each, self.known.organization.mailbox(each.address)) for each in self.wave.excepted]
+        return tuple(each for each, box in boxes if box and not box.authentication_policy)
+
+    def policies(self) -> Iterator[Step]:
+        """Yield what makes the policy, and gives it to whoever needs it."""
+        needs_default = self._default_is_needed()
+        altered = self._altered(needs_default)
+        if self.policy is None and (self.lacking or needs_default):
+            if self.known.organization.settings.dehydrated:
+                yield mailsteps.customization()
+            yield closingsteps.policy(self.name)
+        yield from altered
+        for box in self.lacking:
+            if not _is_named(box.authentication_policy, self.name):
+                yield closingsteps.assigned(box, self.name)
+        if needs_default and not _is_named(self.known.organization.settings.default_policy, self.name):
+            yield closingsteps.default_policy(self.known.organization.settings.default_policy or "", self.name)
+
+    def shared(self) -> Iterator[Refusal]:
+        """Yield that the policy which would have to be altered is others' too."""
+        policy = self.policy
+        if policy is None or not policy.allow_smtp:
+            return
+        held, mine = self.known.organization, frozenset(self.wave.mailboxes)
+        holders = [box for box in held.mailboxes or () if _is_named(box.authentication_policy, policy.name)]
+        others = sum(box.address.lower() not in mine for box in holders)
+        is_default = self.wave.kind != "tenant" and _is_named(held.settings.default_policy, policy.name)
+        if others or is_default:
+            whose = (
+                "it is the organization's default" if is_default else f"{counted(others, 'account')} outside have it"
+            )
+            found = f"it lets passwords in, and {whose}: altered, it would close more than this wave"
+            yield Refusal("policy", policy.name, found, "Name another policy under closing in the tenants file.")
+
+    def _altered(self, needs_default: bool) -> tuple[Step, ...]:
+        if self.policy and self.policy.allow_smtp and (self.lacking or needs_default):
+            return (closingsteps.strict(self.policy.name),)
+        return ()
+
+    def _default_is_needed(self) -> bool:
+        if self.wave.kind != "tenant" or not self._defaults:
+            return False
+        default = self.known.organization.settings.default_policy
+        held = self.known.organization.policy(default) if default else None
+        return held is None or held.allow_smtp
+
+    @cached_property
+    def counts_at(self) -> datetime:
+        """When the policy counts for all of the wave at the latest."""
+        return max((closable.settled_at(self.known, box.address.lower()) for box in self.boxes), default=self.known.now)
+
+    # --- switches -------------------------------------------------------------------------------------
+
+    def switches(self) -> Iterator[Step]:
+        """Yield what lets tokens in; where this is asked, a policy keeps passwords out of each of these mailboxes."""
+        off = self.known.organization.settings.smtp_off
+        for box in self.boxes:
+            address = box.address.lower()
+            named = address in self.wave.provable or address == self.wave.canary
+            closed = box.smtp == "off" or (box.smtp == "inherit" and off is True)
+            # In the last wave the organization's own switch goes off under whoever follows it.
+            follows = address in self.wave.senders and self.wave.kind == "tenant" and box.smtp == "inherit" and not off
+            if (named and closed) or follows:
+                yield mailsteps.submission(box)
+
+    # --- what is left ---------------------------------------------------------------------------------
+
+    def rest(self) -> Iterator[Step | Check]:
+        """Yield what closes the wave for all that do not send with OAuth, and in the last one the organization."""
+        for box in self.boxes:
+            if box.smtp == "on" and box.address.lower() not in self.wave.senders:
+                yield closingsteps.following(box)
+        if self.wave.kind == "tenant":
+            yield from self._organization()
+
+    def _organization(self) -> Iterator[Step | Check]:
+        held = self.known.organization
+        if not held.settings.smtp_off:
+            for one in self.wave.excepted:
+                box = held.mailbox(one.address)
+                if box and box.smtp == "inherit":
+                    yield closingsteps.kept(box, one.until.isoformat())
+            yield closingsteps.tenant_switch()
+        for one in self._without_policy:
+            found = (
+                f"{one.address} has no authentication policy of its own, and a strict default would end its exception"
+            )
+            yield Check("default authentication policy", "wrong", found, f"It is set after {one.until.isoformat()}.")
+        if held.plans is None:
+            yield Check("mailbox plans", "cannot know", "not read", "Read Get-CASMailboxPlan.")
+        for each in held.plans or ():
+            if each.imap or each.pop:
+                yield closingsteps.new_mailboxes(each)
+        yield from self._template()
+
+    def _template(self) -> Iterator[Step | Check]:
+        conditions = self.known.conditions
+        name = "Conditional Access against legacy clients"
+        if conditions.policies is None:
+            yield Check(name, "cannot know", "the policies were not read", "Sign in with Policy.Read.All.")
+        elif conditions.defaults:
+            yield Check(name, "ok", "security defaults block legacy clients")
+        elif refused := _refused(self.known.receipts):
+            yield Check(name, "not configured", f"it was refused: {refused}", "It needs Entra ID P1; do without it.")
+        else:
+            there = [each for each in conditions.policies if _against_legacy(each) and each.state != "disabled"]
+            if not there:
+                boxes = (self.known.organization.mailbox(each.address) for each in self.wave.excepted)
+                yield closingsteps.access_policy(box.object_id for box in boxes if box and box.object_id)
+            for each in there:
+                said = "is on" if each.state == "enabled" else "only reports; a person switches it on"
+                yield Check(name, "ok", f"“{each.name}” {said}")
+
+
+def _refused(receipts: Iterable[Receipt]) -> str:
+    """Return why the last try to make the policy was refused; empty where none was."""
+    entries = [entry for receipt in receipts for entry in receipt.entries if entry.step == closingsteps.ACCESS]
+    last = max(entries, key=lambda each: each.at, default=None)
+    return last.said if last and last.outcome == "refused" else ""
+
+
+def _is_named(held: str | None, name: str) -> bool:
+    return (held or "").lower() == name.lower()
+
+
+def _against_legacy(policy: Any) -> bool:
+    return (
+        policy.include.everybody
+        and policy.reaches("other")
+        and policy.effect("other") == "stops"
+        and not policy.narrowed
+        and not policy.reaches("mobileAppsAndDesktopClients")
+    )
+
+
+# --- for a person -------------------------------------------------------------------------------------
+
+
+def groups(change: Plan) -> tuple[Counted, ...]:
+    """Return the steps of a plan grouped and counted, in their order."""
+    found: dict[str, list[Step]] = {}
+    for step in change.steps:
+        found.setdefault(step.group, []).append(step)
+    return tuple(
+        Counted(
+            group=group,
+            count=len(steps),
+            titles=tuple(step.title for step in steps[:_EXAMPLES]),
+            lag=max(step.lag for step in steps),
+            leaves=tuple(dict.fromkeys(step.leaves for step in steps if step.leaves)),
+        )
+        for group, steps in found.items()
+    )
+
+
+def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
+    """Return the receipts of a wave that were not taken back whole, the last first, as they are to be taken back.
+
+    A policy that is taken back before the switches which it guards would open Basic.
+    """
+    every = list(receipts)
+    gone = {each.undoes for each in every if each.undoes and each.whole}
+    mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.applied and not each.undoes]
+    return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))
+
+
+def would_block(record: Record) -> tuple[Blocked, ...]:
+    """Return who signed in by a legacy client, as the evidence of notebook 10 has it, what is used most first."""
+    found = [
+        Blocked(each["user"], each["protocol"], each["successes"], each["last_seen"], each["verdict"] == "certificate")
+        for each in record["data"]["groups"]
+        if each["successes"] and each["verdict"] not in _MODERN
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.sign_ins, each.user, each.protocol)))
+
+
+_MODERN: Final = frozenset({"modern", "not_mail", "ropc_mail_app", "attack_noise", "powershell_password"})
