@@ -48,7 +48,7 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     if name == "out of memory":
         return {"died": "out of memory", "transient": True}
     if name == "refused":
-        return {"outcome": row | {"assessed": False, "ended": "stopped", "sentence": "AccessError: refused"}}
+        return {"outcome": row | {"assessed": False, "ended": "stopped", "sentence": "AccessError: refused\x1b[2J"}}
     if name == "throttled":
         why = "UnreachableError: throttled"
         return {"outcome": row | {"assessed": False, "ended": "stopped", "passing": True, "sentence": why}}

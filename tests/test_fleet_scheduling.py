@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mailauth import evidence, fleet
-from mailauth.errors import HeldError
+from mailauth.errors import HeldError, MailauthError
 from mailauth.fleet import Job, Outcome, Patience
 from mailauth.fleet.journal import Journal
 from mailauth.fleet.pace import Pace
@@ -76,6 +76,7 @@ def test_only_what_may_pass_is_tried_again_and_not_for_ever(tmp_path: Path) -> N
     salvaged = [name for name, killed, *_ in asked(tmp_path) if killed]
     assert sorted(str(name) for name in salvaged) == ["broken", "hopeless"]
     assert found["hopeless"].page == "hopeless/index.html"
+    assert not any("\x1b" in line for line in said)
     assert any(re.fullmatch(r"throttled: UnreachableError: throttled; tried again in \d s", line) for line in said)
 
 
@@ -108,6 +109,13 @@ def test_the_same_set_is_not_run_twice_at_once(tmp_path: Path) -> None:
         pytest.raises(HeldError, match=r"^this set of tenants is being run already by process \d+ since "),
     ):
         fleet.run(jobs, workers=1, say=print, command=WORKER)
+
+
+def test_where_no_worker_starts_the_rest_is_not_tried(tmp_path: Path) -> None:
+    broken = (sys.executable, "-c", "raise SystemExit('broken installation')")
+    jobs = jobs_of(tmp_path, {f"t{number}": ["whole"] for number in range(50)})
+    with pytest.raises(MailauthError, match=r"^No worker starts: the process ended with 1: broken installation"):
+        fleet.run(jobs, workers=1, say=print, patience=AT_ONCE, command=broken)
 
 
 def test_a_worker_that_does_not_come_back_is_killed_when_the_time_is_over(

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mailauth import escape
+from mailauth.errors import MailauthError
 from mailauth.services import store
 
 from . import record
@@ -54,6 +56,9 @@ LOG = "fleet.log"
 _LOOK_S = 0.5
 # A page that cannot be made from what a killed run left is tried once more: the front may be what killed it.
 _SALVAGES = 2
+_LET_GO_S = 2.0
+_MUTE = 5  # workers in a row that died without a word: the sixth would as well
+_LONGEST = 1_000  # characters of a line
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ def run(
 
     Raises:
         HeldError: Another process runs the same set.
+        MailauthError: Workers do not start on this machine.
         KeyboardInterrupt: Ctrl-C or SIGTERM; what had ended is kept and shown.
     """
     out = Path(jobs[0].out)
@@ -188,6 +194,7 @@ class _Fleet:
         self._patience = patience
         self._ended = ended
         self.found = {job.tenant: noted.done[job.tenant] for job in jobs if _has_page(job, noted)}
+        self._mute = 0
         self._pace = Pace(len(jobs), done=len(self.found))
 
     def run(self, crew: Sequence[Worker]) -> None:
@@ -245,14 +252,21 @@ class _Fleet:
     def _next(self, turn: _Turn, answer: Answer) -> _Turn | None:
         """Take an answer in; return the turn that is to follow, or None where the tenant is over."""
         job, outcome = self._jobs[turn.place], answer.outcome
+        self._mute = self._mute + 1 if answer.mute else 0
+        if self._mute > _MUTE:
+            raise MailauthError(f"No worker starts: {answer.why}", remedy="Nothing further was tried.")
         passing = answer.passing if outcome is None else outcome.passing or outcome.ended == "held"
         why = answer.why if outcome is None else outcome.sentence
         if passing and not turn.killed and turn.attempt < self._patience.attempts and self._has_time(turn):
             pause_s = self._patience.pause_s(turn.attempt)
             self._tell(f"{job.tenant}: {why}; tried again in {pause_s:.0f} s")
             return replace(turn, at=time.monotonic() + pause_s, attempt=turn.attempt + 1)
+        # Who was killed lets go of the tenant in a moment.
+        if turn.killed and outcome is not None and outcome.ended == "held":
+            outcome = None
         if outcome is None and turn.salvages < _SALVAGES:
-            return replace(turn, at=0, killed=turn.killed or why, salvages=turn.salvages + 1)
+            due = time.monotonic() + _LET_GO_S * turn.salvages
+            return replace(turn, at=due, killed=turn.killed or why, salvages=turn.salvages + 1)
         self._over(turn, outcome or Outcome(job.tenant, False, sentence=turn.killed or why, ended="died"))
         return None
 
@@ -267,8 +281,10 @@ class _Fleet:
         self._tell(f"{outcome.tenant}: {outcome.sentence} ({outcome.took_s} s; {self._pace.end()})")
 
     def _tell(self, line: str) -> None:
-        self._say(line)
-        self._journal(line)
+        # What a tenant's run says may come from its logs, and a terminal obeys some of that.
+        shown = escape.line(line, limit=_LONGEST)
+        self._say(shown)
+        self._journal(shown)
 
 
 def _has_page(job: Job, noted: record.Record) -> bool:

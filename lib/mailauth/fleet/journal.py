@@ -1,8 +1,10 @@
 """The log of a folder of reports: what its fleets did, a line each, for a person."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from mailauth import escape
 from mailauth.services import store
@@ -29,10 +31,14 @@ class Journal:
 
     def __call__(self, line: str) -> None:
         """Write *line*."""
-        # Opened for each line, in the mode in which two processes' lines do not mix.
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+        # A full disk ends what has to be written down; a line less in the log ends nothing.
+        with suppress(OSError), self._opened() as file:
             file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape.line(line, limit=1_000)}\n")
+
+    def _opened(self) -> TextIO:
+        # For each line, and in the mode in which two processes' lines do not mix.
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(handle, "w", encoding="utf-8", errors="replace")
 
     def forget(self, tenant: str) -> None:
         """Take out every line about a tenant."""

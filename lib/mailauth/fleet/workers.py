@@ -35,11 +35,13 @@ class Answer:
         outcome: What the worker found, or None where it died.
         why: Why it died.
         passing: Whether it may live when it is tried again.
+        mute: Whether it died before it said anything, as one does that cannot start at all.
     """
 
     outcome: Outcome | None
     why: str = ""
     passing: bool = False
+    mute: bool = False
 
 
 class Worker:
@@ -55,6 +57,7 @@ class Worker:
         self._command = command
         self.child: children.Child | None = None
         self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._spoke = False
         self.stopped = False
 
     def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Callable[[str], None]) -> Answer:
@@ -82,7 +85,7 @@ class Worker:
     def _ready(self) -> children.Child:
         if self.child is None or self.child.poll() is not None:
             self._end()
-            self._said = queue.SimpleQueue()
+            self._said, self._spoke = queue.SimpleQueue(), False
             store.write_text(self._errors, "")
             with self._errors.open("a", encoding="utf-8") as errors:
                 self.child = children.start(self._command, errors=errors)
@@ -104,6 +107,7 @@ class Worker:
                     self._end()
                     return Answer(None, "the worker did not come back when the tenant's time was over")
                 continue
+            self._spoke = True
             if "progress" in said:
                 tell(escape.line(str(said["progress"])))
             elif "outcome" in said:
@@ -122,7 +126,8 @@ class Worker:
             return Answer(None, "the process was killed; a machine that ran out of memory does that", passing=True)
         if status < 0:
             return Answer(None, f"the process was ended by signal {-status}", passing=True)
-        return Answer(None, f"the process ended with {status}: {last or 'it said nothing'}", "MemoryError" in last)
+        why = f"the process ended with {status}: {last or 'it said nothing'}"
+        return Answer(None, why, passing="MemoryError" in last, mute=not self._spoke)
 
     def _end(self) -> None:
         if self.child is not None:
