@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 
@@ -22,12 +21,14 @@ def found(*groups: Group, adoption: Adoption | None = None) -> Findings:
 
 
 def ids(findings: Findings, today: date = TODAY) -> list[str]:
-    return [deadline.id for deadline in deadlines.touching(findings, today=today)]
+    return [deadline.id for deadline in deadlines.built_in().touching(findings, today=today)]
 
 
 def test_every_date_says_where_it_is_from_and_how_sure_that_is() -> None:
     for deadline in deadlines.known():
-        assert all((deadline.title, deadline.when, deadline.shows, deadline.note, deadline.source)), deadline.id
+        assert all((deadline.title, deadline.when, deadline.breaks, deadline.shows, deadline.note, deadline.source)), (
+            deadline.id
+        )
         assert deadline.confidence in ("high", "medium")
     assert deadlines.read_on() == date(2026, 11, 23)
 
@@ -86,7 +87,7 @@ def test_dates_of_many_senders_are_told_once_and_in_order() -> None:
     phone = group(verdict="certificate", protocol="ActiveSync")
     room = group(verdict="accepted_not_opened", protocol="EWS")
 
-    touched = deadlines.touching(found(group(), group(), phone, room), today=TODAY)
+    touched = deadlines.built_in().touching(found(group(), group(), phone, room), today=TODAY)
 
     assert [deadline.day for deadline in touched] == sorted(deadline.day or date.max for deadline in touched)
     assert len(touched) == len(set(touched)) == 6
@@ -110,12 +111,12 @@ def test_nothing_found_is_touched_by_nothing() -> None:
 
 
 def test_charts_mark_days_within_their_window_and_both_its_ends() -> None:
-    marks = deadlines.marks(date(2026, 10, 1), date(2026, 12, 31))
+    marks = deadlines.built_in().marks(date(2026, 10, 1), date(2026, 12, 31))
 
     assert list(marks) == [date(2026, 10, 1), date(2026, 12, 31)]
     assert marks[date(2026, 10, 1)] == "Exchange Web Services off by default"
     assert "SMTP AUTH passwords off by default; " in marks[date(2026, 12, 31)]
-    assert deadlines.marks(date(2026, 11, 1), TODAY) == {}
+    assert deadlines.built_in().marks(date(2026, 11, 1), TODAY) == {}
 
 
 @pytest.mark.parametrize(
@@ -156,14 +157,7 @@ def test_a_due_day_is_a_working_day() -> None:
 
 def test_what_never_ends_is_never_due() -> None:
     assert deadlines.due(None, TODAY, FREEZE) == deadlines.Due(None, "no date")
-    assert deadlines.of(group(verdict="accepted_not_opened", protocol="IMAP")) is None
-
-
-def test_a_date_refuses_a_kind_that_nothing_has() -> None:
-    invented: dict[str, Any] = {"touches": ("fax",)}
-
-    with pytest.raises(ValueError, match=r"deadline smtp-auth-default-off: touches: found \['fax'\]; expected some of"):
-        replace(END, **invented)
+    assert deadlines.built_in().of(group(verdict="accepted_not_opened", protocol="IMAP")) is None
 
 
 def test_an_unknown_date_is_named_with_those_that_there_are() -> None:

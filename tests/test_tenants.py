@@ -135,7 +135,8 @@ def test_a_tenants_own_dates_go_before_the_files() -> None:
         (
             "clod: public",
             "clod: unknown key; did you mean 'cloud'? expected one of name, tenant_id, cloud, "
-            "signin_logs, admin, operator, mail_apps, mailboxes, decisions, keep, freeze, members_hint, closing.",
+            "signin_logs, admin, operator, mail_apps, mailboxes, decisions, keep, freeze, members_hint, closing, "
+            "calendar.",
         ),
         ("signin_logs: {graph: {}}", "signin_logs: found a mapping; expected a list such as [{graph: {}}]."),
         (

@@ -18,6 +18,7 @@ from typing import Final, Literal, TypeAlias
 from . import deadlines
 from .checks import Check, Outcome
 from .conditions import AccessPolicy, Account, Client, Conditions
+from .deadlines import Calendar
 from .organization import Mailbox, Organization
 
 __all__ = [
@@ -188,6 +189,7 @@ def every(
     now: datetime,
     app: str = "",
     only: Iterable[str] | None = None,
+    calendar: Calendar | None = None,
 ) -> tuple[Effective, ...]:
     """Return what each mailbox lets in, in the order in which they were read.
 
@@ -197,13 +199,15 @@ def every(
         now: The clock.
         app: The object id of the enterprise application that signs in as itself; empty for any.
         only: Names of the mailboxes that are asked about; None for all.
+        calendar: What ends when; None for what ships with the library.
     """
     if only is None:
         boxes: Iterable[Mailbox] = organization.mailboxes or ()
     else:
         boxes = (box for name in only if (box := organization.mailbox(name)))
     known: _Known = {}
-    return tuple(_effective(_About(box, organization, conditions, now, app, known)) for box in boxes)
+    dates = calendar or deadlines.built_in()
+    return tuple(_effective(_About(box, organization, conditions, now, app, known, dates)) for box in boxes)
 
 
 def effective(
@@ -335,6 +339,7 @@ class _About:
     now: datetime
     app: str = ""
     known: _Known = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=deadlines.built_in)
 
     @property
     def account(self) -> Account | None:
@@ -495,7 +500,7 @@ def _authentication_policy(rule: str, about: _About) -> Link:
 
 
 def _deadline(rule: str, about: _About, protocol: Protocol, kind: Kind) -> Iterator[Link]:
-    end = deadlines.get("smtp-auth-default-off")
+    end = about.calendar.get("smtp-auth-default-off")
     gone = end.passed(about.now.date())
     found = f"off by default: {end.when}" if gone else f"off by default from {end.when}"
     yield Link(rule, "unknown" if gone else "remark", found, "Microsoft", note=end.note)

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import deadlines, decisions, kinds, reference, verdicts
 from .calendar import spoken
-from .deadlines import Freeze
+from .deadlines import Calendar, Deadline, Freeze
 from .findings import ACTIVE_SENDER, ATTENTION, Group, Verdict
 from .kinds import Guess, Rhythm
 
@@ -131,6 +131,7 @@ class _Asked:
     cloud: str
     today: date
     freeze: Freeze | None
+    calendar: Calendar
 
 
 @cache
@@ -147,6 +148,7 @@ def advise(
     freeze: Freeze | None,
     vendor: decisions.Vendor | None = None,
     cloud: str = "public",
+    calendar: Calendar | None = None,
     rhythm: Rhythm | None = None,
 ) -> Advice:
     """Return what to do about one group.
@@ -158,6 +160,7 @@ def advise(
         freeze: The first and the last day on which nothing is to be changed.
         vendor: What the vendor that `decided` names said.
         cloud: The cloud's name, because not every road exists in each.
+        calendar: What ends when; None for what ships with the library.
         rhythm: When it signs in, from `kinds.rhythms`.
     """
     if group.verdict in _NOBODY:
@@ -167,15 +170,22 @@ def advise(
     what = kinds.guess(group, decided, rhythm)
     personal = what.kind in _PERSONAL or (what.kind == "unknown" and bool(_FULL_NAME.match(group.user)))
     known = _known(group, decided, vendor, what, personal=personal)
-    asked = _Asked(group, decided, known, vendor, what, personal, cloud, today, freeze)
+    dates = calendar or deadlines.built_in()
+    asked = _Asked(group, decided, known, vendor, what, personal, cloud, today, freeze, dates)
     return _with_person(asked, _dated(asked, _next(asked)))
 
 
-def mail_to_vendor(product: str, advice: Advice) -> str:
-    """Return a mail that asks a maker about OAuth; *product* stands in it as it is given."""
+def mail_to_vendor(product: str, advice: Advice, end: Deadline | None = None) -> str:
+    """Return a mail that asks a maker about OAuth; *product* stands in it as it is given.
+
+    Args:
+        product: What is asked about.
+        advice: What is to be done about the sender.
+        end: When passwords end for it; None for what ships with the library.
+    """
     day = advice.due or advice.by
     text: str = reference.table("roads")["mail"]["vendor"]
-    when = deadlines.get("smtp-auth-default-off").when
+    when = (end or deadlines.get("smtp-auth-default-off")).when
     return text.strip().format(product=product, when=when, due=spoken(day) if day else "the end of this month") + "\n"
 
 
@@ -376,10 +386,10 @@ def _dated(asked: _Asked, advice: Advice) -> Advice:
     if not group.member or group.moved:
         return advice
     if group.verdict == "powershell_password":
-        return replace(advice, by_words=deadlines.get("powershell-credential").when)
+        return replace(advice, by_words=asked.calendar.get("powershell-credential").when)
     if group.verdict in _NO_DATE:
         return replace(advice, by_words=_NO_DATE[group.verdict])
-    found = deadlines.due(deadlines.of(group), asked.today, asked.freeze)
+    found = deadlines.due(asked.calendar.of(group), asked.today, asked.freeze)
     return replace(advice, by=found.day, by_words=found.why)
 
 
@@ -440,7 +450,7 @@ def _their_words(own: decisions.Sender, asked: _Asked) -> str:
 
 
 def _against_dates(asked: _Asked, own: decisions.Sender) -> Iterator[str]:
-    end, today, freeze = deadlines.of(asked.group), asked.today, asked.freeze
+    end, today, freeze = asked.calendar.of(asked.group), asked.today, asked.freeze
     if own.due and own.due < today and asked.group.verdict in ACTIVE_SENDER | {"certificate"}:
         yield f"The day that was set, {spoken(own.due)}, has passed and it still signs in the old way."
     if own.due and freeze and freeze[0] <= own.due <= freeze[1]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from . import advice, deadlines
+from . import advice
 from .advice import Advice
 from .coverage import Coverage
 from .deadlines import Deadline
@@ -245,13 +245,13 @@ def build(
         tenant=tenant,
         findings=findings,
         advice=tuple(_advise(group, tenant, decided, today, rhythms) for group in groups),
-        deadlines=_deadlines(findings, reported, today),
+        deadlines=_deadlines(tenant, findings, reported, today),
         decisions=decided,
         unmatched=_unmatched(findings, decided),
         queries=dict(sorted(queries.items())),
         reported=reported,
         reports=tuple(report.coverage for report in reports) or (_no_report(tenant),),
-        marks=deadlines.marks(span.start.date(), span.end.date()) if span else {},
+        marks=tenant.calendar.marks(span.start.date(), span.end.date()) if span else {},
     )
 
 
@@ -266,17 +266,18 @@ def _advise(
         freeze=tenant.defaults.freeze,
         vendor=decided.vendors.get(own.vendor) if decided and own else None,
         cloud=tenant.cloud.name,
+        calendar=tenant.calendar,
         rhythm=rhythms.get(Sender(group.user, group.protocol, group.app_id, group.network.address)),
     )
 
 
-def _deadlines(findings: Findings, reported: Sequence[Reported], today: date) -> tuple[Deadline, ...]:
+def _deadlines(tenant: Tenant, findings: Findings, reported: Sequence[Reported], today: date) -> tuple[Deadline, ...]:
     """Return the dates that touch what either witness knows, the earliest first."""
-    touching = deadlines.touching(findings, today=today)
+    touching = tenant.calendar.touching(findings, today=today)
     by_report = any(each.basic for each in reported)
     return tuple(
         deadline
-        for deadline in deadlines.known()
+        for deadline in tenant.calendar.entries
         if deadline in touching or (by_report and "smtp-password" in deadline.touches)
     )
 

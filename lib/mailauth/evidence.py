@@ -21,7 +21,7 @@ from .advice import Advice
 from .cases import Case, Reported
 from .checks import Check, worst
 from .coverage import Coverage, Window
-from .deadlines import Deadline
+from .deadlines import Calendar, Deadline
 from .errors import EvidenceError
 from .findings import Attention, Group
 from .plan import Plan, Receipt
@@ -89,6 +89,7 @@ def findings(case: Case) -> Record:
         "reported": [_reported(each) for each in case.reported],
         "unreported": [group.sender_id for group in case.unreported],
         "deadlines": [_deadline(each) for each in case.deadlines],
+        "calendar": _calendar(case.tenant.calendar),
         "marks": plain(case.marks),
         "unmatched": plain(case.unmatched),
         # Whole, because a query that was cut cannot be pasted.
@@ -204,6 +205,10 @@ def _reported(each: Reported) -> Record:
 def _deadline(each: Deadline) -> Record:
     held: Record = plain(each)
     return held
+
+
+def _calendar(held: Calendar) -> Record:
+    return {"read": held.read.isoformat(), "file": held.origin}
 
 
 def _window(window: Window | None) -> Record | None:

@@ -10,6 +10,7 @@ from datetime import date
 from . import deadlines, escape, reference
 from .calendar import spoken
 from .checks import Check
+from .deadlines import Deadline
 from .phrases import Kind, Named, Phrase, joined, phrase, words
 
 __all__ = ["administrator", "device_owner", "line", "to_administrator", "to_users", "users", "vendor"]
@@ -84,21 +85,29 @@ def users(program: Named | Phrase, *, firm: str, day: date, contact: str = "") -
     )
 
 
-def vendor(product: Named | Phrase, due: date | None) -> Phrase:
+def vendor(product: Named | Phrase, due: date | None, end: Deadline | None = None) -> Phrase:
     """Return a mail that asks a maker about OAuth.
 
     Args:
         product: What is asked about.
         due: By when the answer is needed; None for the end of this month.
+        end: When its passwords end; None for what ships with the library.
     """
     text: str = reference.table("roads")["mail"]["vendor"]
-    when = words(deadlines.get("smtp-auth-default-off").when)
+    when = words((end or deadlines.get("smtp-auth-default-off")).when)
     day = words(spoken(due) if due else "the end of this month")
     return phrase(text.strip() + "\n", product=_tame(product), when=when, due=day)
 
 
 def device_owner(
-    what: Phrase, *, account: str, place: Phrase, last_seen: date | None, questions: Sequence[Phrase], due: date | None
+    what: Phrase,
+    *,
+    account: str,
+    place: Phrase,
+    last_seen: date | None,
+    questions: Sequence[Phrase],
+    due: date | None,
+    end: Deadline | None = None,
 ) -> Phrase:
     """Return a mail to whoever runs a device: that it will stop, when, what it will show, and what we have to know.
 
@@ -109,8 +118,9 @@ def device_owner(
         last_seen: When it last did; None where that is not known.
         questions: What only they can answer.
         due: By when; None for the end of this month.
+        end: When its password ends; None for what ships with the library.
     """
-    end = deadlines.get("smtp-auth-default-off")
+    end = end or deadlines.get("smtp-auth-default-off")
     seen = phrase(", last on {day}", day=last_seen) if last_seen else Phrase()
     asked = questions or (words("Which device or program is it, and who looks after it?"),)
     return phrase(

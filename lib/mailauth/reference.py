@@ -12,7 +12,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["columns", "table"]
+__all__ = ["columns", "table", "text"]
 
 _FACTS = resources.files("facts")
 
@@ -24,7 +24,16 @@ def table(name: str) -> Mapping[str, Any]:
     Raises:
         LookupError: No such file ships with the library.
     """
-    return MappingProxyType(tomllib.loads(_text(f"{name}.toml")))
+    return MappingProxyType(tomllib.loads(text(name)))
+
+
+def text(name: str) -> str:
+    """Return ``lib/facts/<name>.toml`` as it is written.
+
+    Raises:
+        LookupError: No such file ships with the library.
+    """
+    return _text(f"{name}.toml")
 
 
 @cache

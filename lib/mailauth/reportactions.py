@@ -209,7 +209,7 @@ def _rows(rows: Sequence[Stop]) -> Phrase:
 def _move(held: Held, made: Made) -> Iterator[Action]:
     """Yield what stands between the senders and OAuth: the first notebook whose evidence is not in order."""
     moving = [each for each in made.stops if each.decided and each.decision.plain() in _TOKENS]
-    due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+    due = deadlines.due(held.tenant.calendar.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
     by = min((each.due for each in moving if each.due), default=due.day)
     if not made.apps and (moving or made.mailboxes):
         why = words("Senders are to move to OAuth, and no app is registered for them.")
@@ -295,7 +295,7 @@ def _close(held: Held, made: Made) -> Iterator[Action]:
     waits = [*(each for each in made.mailboxes if each.unproven), *_moving(made)]
     if made.state.word != "quiet" or door(held) or waits:
         return  # Whoever closes the door before OAuth is proven finds out by mail that does not come.
-    due = deadlines.due(deadlines.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
+    due = deadlines.due(held.tenant.calendar.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
     shut = held.data(_GRANTS) is not None and not open_doors(held)
     closes = "Close the door to passwords by policy, then test that it is shut"
     yield Action(

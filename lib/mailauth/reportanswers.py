@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from . import advice, deadlines
+from . import advice
 from .decisions import Vendor
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop
@@ -148,7 +148,8 @@ def _hacked(asked: _Asked) -> Said:
 
 
 def _on_again(asked: _Asked) -> Said:
-    default, final = deadlines.get("smtp-auth-default-off"), deadlines.get("smtp-auth-final")
+    dates = asked.held.tenant.calendar
+    default, final = dates.get("smtp-auth-default-off"), dates.get("smtp-auth-final")
     said = [
         words(f"{default.title}: {default.when}. {default.note}"),
         words(f"{final.title}: {final.when}. {final.note}"),

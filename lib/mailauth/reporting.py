@@ -6,7 +6,6 @@ from typing import Final
 
 from . import coverage as coverages
 from . import (
-    deadlines,
     reportactions,
     reportanswers,
     reportapps,
@@ -78,13 +77,13 @@ def _if_nothing(held: Held, stops: Sequence[Stop]) -> Iterator[Phrase]:
         return
     senders = sum(each.kind != "certificate" for each in stops)
     if senders:
-        default, final = deadlines.get("smtp-auth-default-off"), deadlines.get("smtp-auth-final")
+        default, final = held.tenant.calendar.get("smtp-auth-default-off"), held.tenant.calendar.get("smtp-auth-final")
         who = "the sender" if senders == 1 else f"the {senders:,} senders"
         yield words(f"Mail of {who} above is refused without any message to your people: {default.when}.")
         again = "An administrator can let passwords in again for a time."
         yield words(f"{again} {final.title}: {final.when}.")
     if any(each.kind == "certificate" for each in stops):
-        end = deadlines.get("activesync-certificate")
+        end = held.tenant.calendar.get("activesync-certificate")
         yield words(f"Phones with certificates stop synchronising: {end.when}.")
 
 
@@ -152,6 +151,7 @@ def _lines(held: Held) -> Iterator[Phrase]:
         _gap(each) for each in record["coverage"] if each["what"] in _USER_TABLES and each["state"] != "complete"
     )
     yield _domains(held)
+    yield held.tenant.calendar.said
 
 
 def _domains(held: Held) -> Phrase:
@@ -221,7 +221,7 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
         undecided=len(waiting),
         overdue=sum(each.due is not None and each.due < today for each in made.stops),
         next_due=min((day for day in dates if day), default=None),
-        next_end=_next_end(waiting),
+        next_end=_next_end(held, waiting),
         coverage=looked.word,
         blind=bool(held.tenant.sources) and (held.found is None or held.found["held"] is None),
         expiring=len(ending),
@@ -231,10 +231,10 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
     )
 
 
-def _next_end(waiting: Sequence[Stop]) -> str:
+def _next_end(held: Held, waiting: Sequence[Stop]) -> str:
     """Return when the next of these rows stops, in words."""
     ids = {"activesync-certificate" if each.kind == "certificate" else "smtp-auth-default-off" for each in waiting}
-    coming = sorted((deadlines.get(each) for each in ids), key=lambda each: each.day or date.max)
+    coming = sorted((held.tenant.calendar.get(each) for each in ids), key=lambda each: each.day or date.max)
     return coming[0].when if coming else ""
 
 

@@ -16,12 +16,13 @@ __all__ = ["of"]
 
 _MOST: Final = 20
 _ASKS: Final = 12
+_END: Final = "smtp-auth-default-off"
 
 
 def of(held: Held, made: Made) -> tuple[Letter, ...]:
     """Return every letter that has a reason; at most so many of a kind that somebody reads them."""
     return (
-        *_some(_device_owners(made)),
+        *_some(_device_owners(held, made)),
         *_some(_vendors(held, made)),
         *_some(_users(held, made)),
         *_administrator(held),
@@ -33,7 +34,7 @@ def _some(found: Iterator[Letter]) -> Iterator[Letter]:
         yield each
 
 
-def _device_owners(made: Made) -> Iterator[Letter]:
+def _device_owners(held: Held, made: Made) -> Iterator[Letter]:
     for each in made.stops:
         if each.kind == "certificate" or not each.accounts or (each.decided and not each.questions):
             continue
@@ -44,6 +45,7 @@ def _device_owners(made: Made) -> Iterator[Letter]:
             last_seen=each.last_seen,
             questions=each.questions,
             due=_due(each),
+            end=held.tenant.calendar.get(_END),
         )
         yield Letter("device owner", _owner(each), each.what, text)
 
@@ -65,7 +67,7 @@ def _vendors(held: Held, made: Made) -> Iterator[Letter]:
         group = next((asked[key] for key in each.sender_ids if key in asked), None)
         if group is not None:
             product = _product(group)
-            text = letters.vendor(product, _due(each))
+            text = letters.vendor(product, _due(each), held.tenant.calendar.get(_END))
             yield Letter("vendor", phrase("the maker of {product}", product=product), each.what, text)
 
 
@@ -83,7 +85,8 @@ def _users(held: Held, made: Made) -> Iterator[Letter]:
     phones = [each for each in made.stops if each.kind == "certificate"]
     if phones:
         day = min((due for each in phones if (due := _due(each))), default=None)
-        end = deadlines.due(deadlines.get("activesync-certificate"), held.now.date(), held.tenant.defaults.freeze)
+        ends = held.tenant.calendar.get("activesync-certificate")
+        end = deadlines.due(ends, held.now.date(), held.tenant.defaults.freeze)
         when = day or end.day
         if when:
             text = letters.users(words("Mail on your phone"), firm=held.tenant.name, day=when)

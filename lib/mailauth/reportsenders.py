@@ -162,7 +162,7 @@ def _work_order(stop: Stop) -> tuple[Any, ...]:
 
 
 def _stop(held: Held, group: Group) -> Stop:
-    end = deadlines.get("smtp-auth-default-off")
+    end = held.tenant.calendar.get("smtp-auth-default-off")
     kind: Literal["password", "unnamed"] = "password" if ends(group) else "unnamed"
     return _decided(
         held,
@@ -270,7 +270,7 @@ def _phones(held: Held, groups: Sequence[Group]) -> Iterator[Stop]:
 
 
 def _phone(held: Held, group: Group) -> Stop:
-    end = deadlines.get("activesync-certificate")
+    end = held.tenant.calendar.get("activesync-certificate")
     return replace(
         _stop(held, group),
         kind="certificate",
@@ -296,7 +296,7 @@ def _together(rows: Sequence[Stop]) -> Stop:
 
 
 def _reported(held: Held, each: Mapping[str, Any]) -> Stop:
-    end = deadlines.get("smtp-auth-default-off")
+    end = held.tenant.calendar.get("smtp-auth-default-off")
     freeze = held.tenant.defaults.freeze
     due = deadlines.due(end, held.now.date(), freeze)
     return Stop(

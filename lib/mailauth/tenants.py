@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from . import clouds, documents, secretrefs
+from . import clouds, deadlines, documents, secretrefs
 from .clouds import Cloud
+from .deadlines import Calendar
 from .documents import Document, Mark, Place, Problem, complain, wrong
 from .errors import ConfigurationError, SecretError
 from .guids import is_guid
@@ -210,6 +211,7 @@ _Freeze = Annotated[
 ]
 
 
+_CalendarFile = Annotated[str, AfterValidator(_filled), Field(description="the path of a TOML file of dates")]
 _KINDS_OF_SIGN_IN = f"one of {', '.join(get_args(SignInKind))}"
 _KINDS_OF_FLOW = f"one of {', '.join(get_args(FlowKind))}"
 
@@ -526,6 +528,8 @@ class Tenant:
         defaults: Retention and change freeze, the tenant's own before the file's.
         members_hint: About how many people the tenant has, where a person said so.
         closing: In which waves passwords end.
+        calendar_file: A newer file of the dates that end a way of signing in; None for none of its own.
+        calendar: Those dates, as they are known for it.
     """
 
     name: str
@@ -540,6 +544,8 @@ class Tenant:
     defaults: Defaults = field(default_factory=Defaults)
     members_hint: int | None = None
     closing: Closing = field(default_factory=Closing)
+    calendar_file: Path | None = None
+    calendar: Calendar = field(default_factory=deadlines.built_in, repr=False)
 
 
 @dataclass(frozen=True)
@@ -662,6 +668,7 @@ class _Defaults:
 
     keep: _Keep = timedelta(days=90)
     freeze: _Freeze = None
+    calendar: _CalendarFile = ""
     tenant: Annotated[str, Field(description="the name of a tenant of this file")] = ""
     partner: Annotated[str, Field(description="the name of a tenant of this file")] = ""
 
@@ -712,6 +719,7 @@ class _Tenant:
     closing: Annotated[
         Annotated[Closing, AfterValidator(_apart)], Field(description="a mapping such as {pilot: …, canary: …}")
     ] = field(default_factory=Closing)
+    calendar: _CalendarFile = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -886,6 +894,7 @@ def _own_cloud(name: str, entry: _Cloud, base: Path) -> Cloud:
 
 
 def _tenant(entry: _Tenant, known: Mapping[str, Cloud], defaults: _Defaults, base: Path) -> Tenant:
+    calendar = entry.calendar or defaults.calendar
     return Tenant(
         name=entry.name,
         tenant_id=entry.tenant_id,
@@ -899,6 +908,7 @@ def _tenant(entry: _Tenant, known: Mapping[str, Cloud], defaults: _Defaults, bas
         defaults=Defaults(keep=entry.keep or defaults.keep, freeze=entry.freeze or defaults.freeze),
         members_hint=entry.members_hint,
         closing=entry.closing,
+        calendar_file=base / Path(calendar).expanduser() if calendar else None,
     )
 
 

@@ -11,8 +11,8 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -39,9 +39,9 @@ from ..decisions import Decisions
 from ..engines import Engine, Reply
 from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
 from ..plan import Receipt
-from ..services import archive, audit, exports, graph, kusto, live, store, workspace
+from ..services import archive, audit, calendars, exports, graph, kusto, live, store, workspace
 from ..summary import Answers
-from ..tenants import Source
+from ..tenants import Source, Tenant
 from ..verdicts import Thresholds
 from ..wording import counted
 from .tenancy import Tenancy, history, project, shown
@@ -77,6 +77,8 @@ MOST_DAYS = 3_650
 # Further back than any log that a tenant is likely to keep; what a source really holds is in the coverage.
 _WIDEST = timedelta(days=730)
 
+_OLD_DATES = "Take the older file away, or put a newer one in its place."
+
 # A page and its evidence need a few megabytes; an archive of a large tenant needs this and more.
 _DISK_FLOOR = 1 << 30
 
@@ -97,8 +99,13 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
     root = project()
     located = partial(tenants.locate, config, root)
     configuration = tenants.load(located())
-    chosen = configuration.tenant(tenant)
+    chosen = _dated(configuration.tenant(tenant))
     return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name, renew=located)
+
+
+def _dated(tenant: Tenant) -> Tenant:
+    """Return the tenant with the dates that are known for it."""
+    return replace(tenant, calendar=calendars.used(tenant, today=datetime.now(UTC).date()))
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -188,13 +195,18 @@ class Run(Tenancy):
             _disk(store.home()),
             _writable(self.folder),
             self._decisions_check(),
+            *self._calendar_checks(),
             *self._source_checks(self.tenant.sources),
         )
 
     def look_here(self) -> tuple[Check, ...]:
         """Look at what the tenants file names on this machine, and ask nobody: the decisions file, files, reports."""
         local = [source for source in self.tenant.sources if source.kind in ("files", "smtp_report")]
-        return (self._decisions_check(), *(self._source_checks(local) if local else ()))
+        return (
+            self._decisions_check(),
+            *self._calendar_checks(),
+            *(self._source_checks(local) if local else ()),
+        )
 
     def find(self, *, days: int = 0) -> Case:
         """Ask every source of the tenant and return what they say, with a road for each sender.
@@ -389,6 +401,16 @@ class Run(Tenancy):
         counts = {"network": decided.networks, "sender": decided.senders, "vendor": decided.vendors}
         found = ", ".join(counted(len(entries), noun) for noun, entries in counts.items())
         return Check("decisions file", "ok", found)
+
+    def _calendar_checks(self) -> Iterator[Check]:
+        """Yield what came of a newer file of dates, where there is one."""
+        try:
+            held = calendars.read(self.tenant, today=self.now().date())
+        except ConfigurationError as error:
+            yield Check("dates", "wrong", str(error), "Mend the file, or take it away.")
+            return
+        if held.origin or held.note:
+            yield Check("dates", "ok" if held.origin else "wrong", held.said.plain(), "" if held.origin else _OLD_DATES)
 
     def _source_checks(self, sources: Sequence[Source]) -> Iterator[Check]:
         if not sources:

@@ -274,7 +274,8 @@ class Granting:
     def _judged(self, found: Found, held: Conditions) -> Found:
         """Return the look with what each mailbox lets in."""
         now, app = self.tenancy.now(), found.app.object_id
-        judged = admission.every(found.organization, held, now=now, app=app, only=_asked(found))
+        dates = self.tenancy.tenant.calendar
+        judged = admission.every(found.organization, held, now=now, app=app, only=_asked(found), calendar=dates)
         return replace(found, conditions=held, effective=judged)
 
     def _conditions(self, accounts: list[str]) -> Conditions:

@@ -305,7 +305,8 @@ class Proving:
         first = next(iter(proof.explained)).tried.attempt.client_id
         app = consents.held.get(first) if consents else None
         object_id = app.enterprise.object_id if app and app.enterprise else ""
-        told = admission.every(held, found, now=self.tenancy.now(), app=object_id, only=boxes)
+        calendar = self.tenancy.tenant.calendar
+        told = admission.every(held, found, now=self.tenancy.now(), app=object_id, only=boxes, calendar=calendar)
         return told, found.coverage
 
     def _tested(self, proof: Proof, gathered: Gathered) -> Mapping[tuple[str, str], Mapping[str, bool]]:

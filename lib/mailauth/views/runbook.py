@@ -15,7 +15,6 @@ from ..advice import Advice, mail_to_vendor
 from ..cases import Case, Reported
 from ..checks import Check
 from ..coverage import Coverage
-from ..deadlines import read_on
 from ..engines import Reply
 from ..findings import Group
 from ..tenants import Configuration, Source, Tenant
@@ -293,7 +292,7 @@ def deadlines(case: Case) -> Table:
     ]
     columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
     known_by = "" if case.findings.held else "No sign-in record was read: these touch what the mail report shows. "
-    note = f"{known_by}As read from their sources on {text(read_on())}."
+    note = f"{known_by}{case.tenant.calendar.said}"
     empty = "No date known to us touches what was found."
     return Table(columns, cells, "What ends, and when", note=note, limit=100, empty=empty)
 
@@ -333,10 +332,11 @@ _NO_SENDER = ("attack_noise", "not_mail", "modern")
 def letters(case: Case) -> Stack:
     """Return a mail to send for each sender whose road waits for the answer of whoever makes it."""
     shown = []
+    end = case.tenant.calendar.get("smtp-auth-default-off")
     for group in case.senders():
         advised = case.advice_for(group)
         if any(question.id == "oauth" for question in advised.questions):
-            shown.append(Code(f"{group.user}: {advised.kind}", mail_to_vendor(advised.kind, advised)))
+            shown.append(Code(f"{group.user}: {advised.kind}", mail_to_vendor(advised.kind, advised, end)))
     return Stack(tuple(shown[:_LETTERS]) or (Callout("info", "No sender waits for a vendor's answer."),))
 
 
