@@ -30,7 +30,7 @@ for trainers:
   --answers fabrikam                                     what is wrong with a tenant, as it is now
   --fault face=graph,kind=throttle,seconds=5,times=3     the next three Graph requests get 429
   --fault face=imap,kind=drop,tenant=contoso             lib/practice/faults.py explains the fields
-  --set skew_s=86400                                     a day ahead; also directory_lag_s, exchange_lag_s
+  --set skew_s=86400                                     a day ahead; also directory_lag_s, exchange_lag_s, policy_lag_s
   --tenant adatum --set basic_smtp=removed               as announced | on | off by default | removed
   --clear                                                everything works again"""
 

@@ -22,6 +22,7 @@ _MOST_S: Final = 24 * 3_600
 _SETTINGS: Final[Mapping[str, tuple[float, float]]] = {
     "directory_lag_s": (0, _MOST_S),
     "exchange_lag_s": (0, _MOST_S),
+    "policy_lag_s": (0, _MOST_S),
     # Far enough for a token that nobody used for ninety days, and for what Microsoft announced for next year.
     "skew_s": (-400 * _MOST_S, 400 * _MOST_S),
 }
@@ -176,6 +177,7 @@ def _set(backend: Backend, given: Mapping[str, Any]) -> None:
     faults = backend.faults
     faults.directory_lag = timedelta(seconds=given.get("directory_lag_s", faults.directory_lag.total_seconds()))
     faults.exchange_lag = timedelta(seconds=given.get("exchange_lag_s", faults.exchange_lag.total_seconds()))
+    faults.policy_lag = timedelta(seconds=given.get("policy_lag_s", faults.policy_lag.total_seconds()))
     faults.clock.skew = timedelta(seconds=given.get("skew_s", faults.clock.skew.total_seconds()))
 
 
@@ -184,12 +186,12 @@ def _hurry(backend: Backend) -> None:
     faults = backend.faults
     for name in backend.states.names:
         with backend.states.changing(name) as tenant:
-            tenant.shorten(faults.directory_lag, faults.exchange_lag)
+            tenant.shorten(faults.directory_lag, faults.exchange_lag, faults.policy_lag)
 
 
 def _settings(backend: Backend) -> dict[str, float]:
     faults = backend.faults
-    spans = (faults.directory_lag, faults.exchange_lag, faults.clock.skew)
+    spans = (faults.directory_lag, faults.exchange_lag, faults.policy_lag, faults.clock.skew)
     return {name: span.total_seconds() for name, span in zip(_SETTINGS, spans, strict=True)}
 
 

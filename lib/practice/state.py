@@ -493,6 +493,28 @@ class AuthenticationPolicy(_Record):
     allow_basic: dict[str, bool] = {}
 
 
+class FormerPolicy(_Record):
+    """What an authentication policy, or who has one, was before a change that does not count yet.
+
+    Args:
+        about: The mailbox's guid, empty for the organization's default, or the policy's name after ``policy ``.
+        name: The policy that it had; empty for none, and where the policy itself changed.
+        allow_basic: What the policy allowed, where it changed itself.
+        since: When it was changed.
+        until: From when the change counts.
+    """
+
+    about: str
+    name: str = ""
+    allow_basic: dict[str, bool] = {}
+    since: Moment
+    until: Moment
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is so at *now*; a change that a clock set back has not seen yet keeps nothing waiting."""
+        return self.since <= now < self.until
+
+
 class ManagementScope(_Record):
     """Which recipients a role assignment covers, as an OPATH filter."""
 
@@ -583,6 +605,7 @@ class Exchange(_Record):
     mailbox_permissions: list[MailboxPermission] = []
     recipient_permissions: list[RecipientPermission] = []
     authentication_policies: list[AuthenticationPolicy] = []
+    former_policies: list[FormerPolicy] = []
     management_scopes: list[ManagementScope] = []
     role_assignments: list[ManagementRoleAssignment] = []
     cas_mailbox_plans: list[CasMailboxPlan] = []
@@ -604,6 +627,29 @@ class Exchange(_Record):
         if self.basic_smtp == "as announced":
             return "on" if now < _SWITCHED_OFF else "off by default"
         return self.basic_smtp
+
+    def policy_at(self, box: Mailbox | None, now: datetime) -> AuthenticationPolicy | None:
+        """Return the authentication policy that counts for *box*, or else the default that does; None for none.
+
+        A name of which there is no policy any more is none.
+        """
+        former = {one.about: one for one in self.former_policies if one.holds(now)}
+        own = (former[box.guid].name if box.guid in former else box.authentication_policy) if box else ""
+        name = (own or (former[""].name if "" in former else self.default_authentication_policy)).lower()
+        held = next((one for one in self.authentication_policies if one.name.lower() == name), None)
+        was = former.get(f"policy {name}")
+        return held.model_copy(update={"allow_basic": was.allow_basic}) if held and was else held
+
+    def keep_policy(self, was: FormerPolicy) -> None:
+        """Have *was* count until it ends; what counts of an earlier change goes on, and nothing else is remembered."""
+        held = [one for one in self.former_policies if one.holds(was.since)]
+        same = next((one for one in held if one.about == was.about), None)
+        if same is not None:
+            was = was.model_copy(update={"name": same.name, "allow_basic": same.allow_basic})
+        self.former_policies = [
+            *(one for one in held if one.about != was.about),
+            *([was] if was.until > was.since else []),
+        ]
 
     def mailbox(self, key: str) -> Mailbox | None:
         """Return a mailbox by guid, account id, or any of its addresses, without regard to case.
@@ -731,10 +777,12 @@ class Tenant(_Record):
         """Return the Exchange organization as the mail servers know it at *now*; not to be changed."""
         return next((one.exchange for one in self.former if one.exchange and one.holds(now)), self.exchange)
 
-    def shorten(self, directory_lag: timedelta, exchange_lag: timedelta) -> None:
+    def shorten(self, directory_lag: timedelta, exchange_lag: timedelta, policy_lag: timedelta) -> None:
         """Let what is spreading be done within these lags at the latest."""
         for one in self.former:
             one.until = min(one.until, one.since + (directory_lag if one.directory else exchange_lag))
+        for was in self.exchange.former_policies:
+            was.until = min(was.until, was.since + policy_lag)
 
     def owns(self, domain: str) -> bool:
         """Whether *domain* is one of the tenant's."""

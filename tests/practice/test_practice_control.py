@@ -144,10 +144,10 @@ def test_calling_off_wakes_whom_a_latency_keeps_waiting_and_the_door_opens_meanw
 def test_lags_and_the_clock_are_set_and_go_back(practice: Cloud) -> None:
     practice.faults.usual = (timedelta(seconds=2), timedelta(seconds=3))
     told = ask(practice, "PATCH", "/settings", {"directory_lag_s": 9, "skew_s": 91 * 86_400}).json()
-    assert told == {"directory_lag_s": 9, "exchange_lag_s": 0, "skew_s": 91 * 86_400}
+    assert told == {"directory_lag_s": 9, "exchange_lag_s": 0, "policy_lag_s": 0, "skew_s": 91 * 86_400}
     assert practice.backend.now() - datetime.now(UTC) > timedelta(days=90)
     told = ask(practice, "DELETE", "/faults").json()
-    assert told == {"faults": [], "directory_lag_s": 2, "exchange_lag_s": 3, "skew_s": 0}
+    assert told == {"faults": [], "directory_lag_s": 2, "exchange_lag_s": 3, "policy_lag_s": 3, "skew_s": 0}
     practice.faults.usual = (timedelta(), timedelta())
 
 

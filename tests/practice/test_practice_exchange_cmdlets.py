@@ -593,3 +593,42 @@ def test_the_roles_that_hold_a_cmdlet_are_listed(admin: Administration) -> None:
         *reading,
     }
     assert admin.rows("Get-ManagementRole", Cmdlet="Get-Weather") == []
+
+
+def test_an_authentication_policy_counts_a_day_after_it_was_assigned_altered_or_taken_away(
+    admin: Administration,
+) -> None:
+    admin.practice.faults.policy_lag = timedelta(hours=24)
+    admin.answer("New-AuthenticationPolicy", Name="Strict")
+    admin.answer("New-AuthenticationPolicy", Name="Lax", AllowBasicAuthSmtp=True)
+
+    def taken(hours: float) -> bool:
+        admin.practice.backend.clock.skew += timedelta(hours=hours)
+        with admin.practice.states.reading(TENANT) as tenant:
+            now = admin.practice.backend.now()
+            held = tenant.exchange.policy_at(tenant.exchange.mailbox(ADA), now)
+        return held is None or held.allow_basic["Smtp"]
+
+    for cmdlet, given, ends in (
+        ("Set-User", {"Identity": ADA, "AuthenticationPolicy": "Lax"}, True),
+        ("Set-User", {"Identity": ADA, "AuthenticationPolicy": "Strict"}, False),
+        ("Set-AuthenticationPolicy", {"Identity": "Strict", "AllowBasicAuthSmtp": True}, True),
+        ("Set-AuthenticationPolicy", {"Identity": "Strict", "AllowBasicAuthSmtp": False}, False),
+        ("Set-User", {"Identity": ADA, "AuthenticationPolicy": "Lax"}, True),
+        ("Set-OrganizationConfig", {"DefaultAuthenticationPolicy": "Strict"}, True),
+        ("Set-User", {"Identity": ADA, "AuthenticationPolicy": None}, False),
+    ):
+        before = taken(0)
+        admin.answer(cmdlet, **given)
+        assert (taken(23), taken(1.1)) == (before, ends), (cmdlet, given)
+
+
+def test_signing_an_account_out_makes_its_policy_count_within_half_an_hour(admin: Administration) -> None:
+    admin.practice.faults.policy_lag = timedelta(hours=24)
+    admin.answer("New-AuthenticationPolicy", Name="Strict")
+    admin.answer(
+        "Set-User", Identity=ADA, AuthenticationPolicy="Strict", STSRefreshTokensValidFrom="2026-11-20T10:00:00Z"
+    )
+    with admin.practice.states.reading(TENANT) as tenant:
+        [was] = tenant.exchange.former_policies
+    assert was.until - was.since == timedelta(minutes=30)

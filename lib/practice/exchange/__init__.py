@@ -137,8 +137,10 @@ class _Face:
             return [], []
 
     def _running(self, tenant: Tenant) -> Run:
-        lag = self._backend.faults.directory_lag
-        return Run(tenant, self._backend.now(), lag, holders=registry.holders)
+        faults = self._backend.faults
+        return Run(
+            tenant, self._backend.now(), faults.directory_lag, policy_lag=faults.policy_lag, holders=registry.holders
+        )
 
     def _page(self, call: Call, holder: tuple[str, str], rows: list[Row], warnings: list[str]) -> Response:
         end = call.offset + pages.size_wanted(request.headers.get("Prefer", ""))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from practice.state import Directory, Exchange, Mailbox, Tenant, User
+from practice.state import Directory, Exchange, FormerPolicy, Mailbox, Tenant, User
 
 from .binding import Given, Parameter
 
@@ -30,6 +30,7 @@ class Run:
         tenant: The tenant it works on; changed only by cmdlets that change.
         now: The moment of the call.
         directory_lag: How long a change of the directory takes to be in force everywhere.
+        policy_lag: How long an authentication policy takes to count.
         warnings: What the cmdlet warns of, in its order.
         holders: Which management roles hold the cmdlet of a name.
     """
@@ -37,6 +38,7 @@ class Run:
     tenant: Tenant
     now: datetime
     directory_lag: timedelta = timedelta()
+    policy_lag: timedelta = timedelta()
     warnings: list[str] = field(default_factory=list)
     holders: Callable[[str], frozenset[str]] = lambda _: frozenset()
 
@@ -67,6 +69,11 @@ class Run:
     def initial_domain(self) -> str:
         """The tenant's first domain, by which Exchange calls the organization."""
         return next((one.id for one in self.directory.domains if one.is_initial), f"{self.tenant.name}.example")
+
+    def keep_policy(self, about: str, lag: timedelta | None = None, **was: Any) -> None:
+        """Have what an authentication policy was, or who had one, count for a while yet; see `FormerPolicy`."""
+        until = self.now + (self.policy_lag if lag is None else min(lag, self.policy_lag))
+        self.exchange.keep_policy(FormerPolicy(about=about, since=self.now, until=until, **was))
 
     def warn(self, text: str) -> None:
         """Tell a warning beside the result."""

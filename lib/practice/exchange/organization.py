@@ -73,6 +73,7 @@ def _set_organization(run: Run, given: Given) -> list[Row]:
     if "DefaultAuthenticationPolicy" in given:
         wanted = given.text("DefaultAuthenticationPolicy")
         values["default_authentication_policy"] = policy(run, wanted).name if wanted else ""
+        run.keep_policy("", name=run.exchange.default_authentication_policy)
     if "EwsAllowedAppIDs" in given:
         values["ews_allowed_app_ids"] = _app_ids(given.texts("EwsAllowedAppIDs"))
     assign(run, run.exchange, values, run.initial_domain)

@@ -1,5 +1,6 @@
 """Which protocols take a password, and for whom: ``*-AuthenticationPolicy``, ``Get-User``, ``Set-User``."""
 
+from datetime import timedelta
 from typing import Final
 
 from practice.state import AuthenticationPolicy, User
@@ -28,6 +29,7 @@ _PROTOCOLS: Final = (
     "WebServices",
 )
 _SWITCH: Final = "AllowBasicAuth"
+_HURRIED: Final = timedelta(minutes=30)
 
 
 def _shown(one: AuthenticationPolicy) -> Row:
@@ -56,6 +58,7 @@ def _new(run: Run, given: Given) -> list[Row]:
 
 def _set(run: Run, given: Given) -> list[Row]:
     one = policy(run, given.text("Identity"))
+    run.keep_policy(f"policy {one.name.lower()}", allow_basic=one.allow_basic)
     assign(run, one, {"allow_basic": {**one.allow_basic, **_switches(given)}}, one.name)
     return []
 
@@ -112,6 +115,8 @@ def _set_user(run: Run, given: Given) -> list[Row]:
             # Exchange keeps the policy with the user; this cloud keeps it with the mailbox.
             raise errors.not_found(given.text("Identity"), domain=run.initial_domain)
         wanted = given.text("AuthenticationPolicy")
+        # Documented: signing everybody out of the account makes its policy count within 30 minutes.
+        run.keep_policy(box.guid, _HURRIED if revoked else None, name=box.authentication_policy)
         assign(run, box, {"authentication_policy": policy(run, wanted).name if wanted else ""}, one.id)
     return []
 

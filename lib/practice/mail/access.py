@@ -135,9 +135,7 @@ def basic_barrier(view: View, user: str, now: datetime) -> Literal["", "removed"
     switch = submission_switch(view.exchange, box)
     if switch:
         return switch
-    named = (box.authentication_policy if box else "") or view.exchange.default_authentication_policy
-    policies = view.exchange.authentication_policies
-    policy = next((one for one in policies if one.name.lower() == named.lower()), None)
+    policy = view.exchange.policy_at(box, now)
     if policy is None:
         return "policy" if allowed == "off by default" else ""
     # A switch that a policy does not name is off: that is the default of a new one.
