@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import redirect_stderr, suppress
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -114,7 +115,8 @@ class _Turn:
 
     def __init__(self) -> None:
         self._guard = threading.RLock()
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        self._file, name = tempfile.mkstemp()
+        Path(name).unlink()
 
     def __enter__(self) -> None:
         self._guard.acquire()
