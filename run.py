@@ -184,7 +184,7 @@ def install(lock: str, stamp: str) -> None:
         step([sys.executable, "-m", "venv", str(VENV)], "making .venv")
     pip = [str(python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     # Python compiles what is imported, when it is imported; compiling ten thousand modules here takes half a minute.
-    add = [*pip, "install", "--no-compile"]
+    add = [*pip, "install", *([] if sys.dont_write_bytecode else ["--no-compile"])]
     step([*add, "--require-hashes", "-r", str(ROOT / lock)], "installing the pinned packages")
     # In a second step, because pip refuses an editable install beside hashes.
     step([*add, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], "installing the runbook itself")

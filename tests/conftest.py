@@ -18,6 +18,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.markexpr == "not full" and _has_room():
         # Thousands of small files are made, synchronized and removed: on a disk, that is a good part of all the time.
         tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
+    # A hundred processes are started that all import the library: each would compile it anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     home = tempfile.mkdtemp(prefix="mailauth-tests-")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["MAILAUTH_HOME"] = str(Path(home, "data"))
