@@ -26,7 +26,7 @@ _PIECE: Final = 1 << 16
 _END_S: Final = 5.0  # as long as nbclient waits for a kernel to end by itself
 _PYTHONS: Final = {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info[:2])}
 
-spent: Final = {"cells_cpu_s": 0.0}
+spent: dict[str, float] = {"cells_cpu_s": 0.0}
 """What the cells of this process's notebooks have used so far, in seconds of CPU."""
 
 
