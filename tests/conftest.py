@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["MAILAUTH_HOME"] = str(Path(home, "data"))
     os.environ["MAILAUTH_PRACTICE_HOME"] = str(Path(home, "practice"))
+    # A shell starts what runs in the background with Ctrl-C switched off, and every process inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # How wide the terminal of whoever runs the tests is says nothing of what a log shows.
     os.environ.pop("COLUMNS", None)
     # What a kernel prints about its debugger is not for a test to judge.
