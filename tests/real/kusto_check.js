@@ -1,5 +1,5 @@
-// Reads {"tables": {name: {column: type}}, "queries": {name: text}} from standard input and writes
-// {name: [{severity, message, text}]} with what Kusto's own parser has to say about each query.
+// Reads {case: {"tables": {name: {column: type}}, "queries": {name: text}}} from standard input and writes
+// {case: {name: [{severity, message, text}]}} with what Kusto's own parser has to say about each query.
 const path = require("path");
 const packageFolder = path.join(process.argv[2], "@kusto", "language-service-next");
 require(path.join(packageFolder, "bridge.min.js"));
@@ -25,8 +25,11 @@ function diagnostics(text, globals) {
   }));
 }
 
+function judged({ tables, queries }) {
+  const globals = globalsFor(tables);
+  return Object.fromEntries(Object.entries(queries).map(([name, text]) => [name, diagnostics(text, globals)]));
+}
+
 const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const globals = globalsFor(input.tables);
-const answer = {};
-for (const [name, text] of Object.entries(input.queries)) answer[name] = diagnostics(text, globals);
+const answer = Object.fromEntries(Object.entries(input).map(([name, one]) => [name, judged(one)]));
 process.stdout.write(JSON.stringify(answer));
