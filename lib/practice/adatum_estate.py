@@ -21,6 +21,7 @@ def adatum(now: datetime, given: Credentials) -> Tenant:
     """Return Adatum as it is at first."""
     firm = Firm(ADATUM, now, given)
     firm.account("printer", "Printer")
+    firm.canary()
     program = firm.account("order.program", "Order program")
     firm.full_access(firm.shared("orders", "Orders"), program.user_id)
     firm.tenant.exchange.smtp_auth_disabled = True

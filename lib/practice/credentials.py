@@ -37,19 +37,21 @@ class Credentials:
         operator: The certificate of the app that it changes the tenant with, likewise.
         mail: The certificate of the mail app, likewise.
         secret: The mail app's client secret.
+        canary: The password of the account on which it is tried whether passwords are taken.
     """
 
     reader: str
     operator: str
     mail: str
     secret: str = field(repr=False)
+    canary: str = field(repr=False)
 
 
 def kept(folder: Path, names: Iterable[str]) -> dict[str, Credentials]:
     """Return the credentials of the tenants of these names, made in *folder* where they are missing.
 
-    The files of tenant T are ``T-reader.pem``, ``T-operator.pem``, ``T-mail.pem`` (certificate and private key) and
-    ``T-mail.secret``.
+    The files of tenant T are ``T-reader.pem``, ``T-operator.pem``, ``T-mail.pem`` (certificate and private key),
+    ``T-mail.secret`` and ``T-canary.secret``.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     return {
@@ -58,6 +60,7 @@ def kept(folder: Path, names: Iterable[str]) -> dict[str, Credentials]:
             operator=_certificate(folder / f"{name}-operator.pem", f"{name} runbook operator"),
             mail=_certificate(folder / f"{name}-mail.pem", f"{name} mail app"),
             secret=_secret(folder / f"{name}-mail.secret"),
+            canary=_secret(folder / f"{name}-canary.secret"),
         )
         for name in names
     }

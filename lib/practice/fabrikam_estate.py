@@ -65,6 +65,7 @@ def _mailboxes(firm: Firm) -> None:
         ("fleet", "Fleet software"),
     ):
         firm.account(account, name)
+    firm.canary()
     firm.account("boardroom", "Boardroom", kind="RoomMailbox")
     firm.account("tickets", "Service desk", primary_smtp=firm.world.address("servicedesk"))
     firm.box("archive").imap_enabled = False

@@ -31,6 +31,7 @@ _CHANGES: Final = (
     "DelegatedPermissionGrant.ReadWrite.All",
     "Directory.Read.All",
     "Policy.Read.All",
+    "Policy.ReadWrite.ConditionalAccess",
 )
 _MODERN: Final = ("browser", "mobileAppsAndDesktopClients")
 _LEGACY: Final = ("exchangeActiveSync", "other")
@@ -99,6 +100,11 @@ class Firm(Estate):
     def account(self, account: str, name: str, **details: Any) -> Mailbox:
         """Add a licensed account of a device or program, with its mailbox; *details* are fields of `Mailbox`."""
         return self.mailbox(self.user(account, name, mfa=False), **details)
+
+    def canary(self) -> Mailbox:
+        """Add a mailbox that nobody uses, with a password of its own: on it, one may be tried."""
+        owner = self.user("canary", "Canary for sign-in tests", mfa=False, password=self.given.canary)
+        return self.mailbox(owner)
 
     def mailbox(self, owner: User, **details: Any) -> Mailbox:
         """Give *owner* a mailbox with something in it; *details* are further fields of `Mailbox`."""

@@ -1,7 +1,7 @@
 """The practice tenants: each one's story, its state at first, its files, and its entry in a tenants file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +57,8 @@ class _Told:
         proofs: The mailboxes that it names.
         logs: Patterns of exported sign-ins under the tenant's folder; where there are none, its workspace is asked.
         decided: Makes the decisions file; None where nobody has decided anything.
+        pilot: The account with which passwords begin to end; empty where nobody has planned that, or it is done.
+        groups: The accounts that follow it, by the name of each group.
     """
 
     world: World
@@ -65,6 +67,8 @@ class _Told:
     proofs: tuple[Proof, ...]
     logs: tuple[str, ...] = ()
     decided: Decided | None = None
+    pilot: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
@@ -73,10 +77,17 @@ _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
         for one in (
             _Told(CONTOSO, contoso, CONTOSO_APPS, CONTOSO_PROOFS, decided=decisions.contoso),
             _Told(
-                FABRIKAM, fabrikam, FABRIKAM_APPS, FABRIKAM_PROOFS, files.FABRIKAM_SIGNINS, decided=decisions.fabrikam
+                FABRIKAM,
+                fabrikam,
+                FABRIKAM_APPS,
+                FABRIKAM_PROOFS,
+                files.FABRIKAM_SIGNINS,
+                decided=decisions.fabrikam,
+                pilot="sara.vogel",
+                groups={"copiers": ("scanner", "copier.bristol")},
             ),
             _Told(NORTHWIND, northwind, NORTHWIND_APPS, NORTHWIND_PROOFS, files.NORTHWIND_SIGNINS),
-            _Told(ADATUM, adatum, ADATUM_APPS, ADATUM_PROOFS),
+            _Told(ADATUM, adatum, ADATUM_APPS, ADATUM_PROOFS, pilot="mona.dahl"),
         )
     }
 )
@@ -186,6 +197,16 @@ def entry(name: str, where: str) -> dict[str, Any]:
         "mailboxes": [_proof(world, proof) for proof in told.proofs],
         "decisions": f"decisions/{name}.yaml",
         "members_hint": sum(person.population == "member" for person in world.people),
+        **({"closing": _closing(told)} if told.pilot else {}),
+    }
+
+
+def _closing(told: _Told) -> dict[str, Any]:
+    world = told.world
+    return {
+        "pilot": world.address(told.pilot),
+        "canary": {"address": world.address("canary"), "password": f"file:keys/{world.name}-canary.secret"},
+        "groups": {name: [world.address(one) for one in accounts] for name, accounts in told.groups.items()},
     }
 
 

@@ -259,6 +259,7 @@ def test_the_runbook_changes_with_a_certificate_of_its_own(name: str, states: Ma
         "DelegatedPermissionGrant.ReadWrite.All",
         "Directory.Read.All",
         "Policy.Read.All",
+        "Policy.ReadWrite.ConditionalAccess",
         "Exchange.ManageAsApp",
     }
     assert tenant.directory.roles_of(principal.id) == {
