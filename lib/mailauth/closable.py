@@ -29,6 +29,7 @@ __all__ = [
     "closes_passwords",
     "frozen_until",
     "lacking",
+    "may_try",
     "open_senders",
     "proofs",
     "proven",
@@ -330,14 +331,17 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
     if record is None:
         return ()
     data, made = record["data"], datetime.fromisoformat(record["made_at"])
-    found = [
-        Proof(each["mailbox"], "oauth", each["outcome"] == "ok", datetime.fromisoformat(each["at"]), each["reply"])
-        for each in data["attempts"]
-        if each["protocol"] == "smtp" and each["outcome"] != "skipped"
-    ]
-    tried = data["password"]
-    if tried and tried["protocol"] == "smtp":
-        found.append(Proof(tried["mailbox"], "password", tried["state"] == "closed", made, tried["said"]))
+    tried: dict[str, list[Proof]] = {}
+    for each in data["attempts"]:
+        if each["protocol"] == "smtp" and each["outcome"] != "skipped":
+            at = datetime.fromisoformat(each["at"])
+            proof = Proof(each["mailbox"], "oauth", each["outcome"] == "ok", at, each["reply"])
+            tried.setdefault(each["mailbox"].lower(), []).append(proof)
+    # An app may have several ways to a token: one that works is enough.
+    found = [max(some, key=lambda each: (each.good, each.at)) for some in tried.values()]
+    closed = data["password"]
+    if closed and closed["protocol"] == "smtp":
+        found.append(Proof(closed["mailbox"], "password", closed["state"] == "closed", made, closed["said"]))
     return tuple(found)
 
 
@@ -408,6 +412,14 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
     elif not proof.good:
         found = f"at {_moment(proof.at)} a password was not refused as such: {proof.said}"
         yield Refusal("proof", wave.canary, found, "Look at the policy and the switches again before anything else.")
+
+
+def may_try(wave: Wave, known: Known) -> datetime | None:
+    """Return from when on a refused password speaks of what is set now; None where it would show nothing at all."""
+    box = known.organization.mailbox(wave.canary) if wave.canary else None
+    if box is None or box.remote or not (closes_passwords(known.organization, box) and _is_on(known.organization, box)):
+        return None
+    return max(_counts(known, address) for address in {*wave.mailboxes, wave.canary})
 
 
 def _is_on(organization: Organization, box: Mailbox) -> bool:

@@ -51,7 +51,7 @@ _READS: Final = re.compile(
 )
 _WRITES: Final = re.compile(
     r"/(?:v1\.0|beta)/(?:applications|servicePrincipals|oauth2PermissionGrants|directory/deletedItems"
-    r"|policies/appManagementPolicies)(?:[/(?]|$)"
+    r"|policies/appManagementPolicies|identity/conditionalAccess/policies)(?:[/(?]|$)"
 )
 _HEADER: Final = re.compile(r"(?:Prefer|ConsistencyLevel|If-Match)")
 
