@@ -13,7 +13,7 @@ from mailauth.report import Source
 from mailauth.reportevidence import NOTEBOOKS, Reading
 from mailauth.tenants import MailApp, Mailbox, Tenant
 from mailauth.wording import capital
-from tests.case_invented import NOW, SCANNER, TENANT, case, mail
+from tests.case_invented import NOW, SCANNER, TENANT, case, mail, report
 
 __all__ = [
     "APP_ID",
@@ -59,8 +59,12 @@ def stamped(record: Mapping[str, Any], at: datetime) -> dict[str, Any]:
 
 
 def moved() -> dict[str, Any]:
-    """Return notebook 10's record of a tenant whose one sender holds tokens now and sends with a password no more."""
-    record = copy.deepcopy(evidence.findings(case([mail(ago=ago) for ago in range(16, 29)])))
+    """Return notebook 10's record of a tenant whose one sender holds tokens now and sends with a password no more.
+
+    Microsoft's mail report holds twelve of its messages, sent with a token.
+    """
+    told = report(f"{SCANNER} OAuth 12")
+    record = copy.deepcopy(evidence.findings(case([mail(ago=ago) for ago in range(16, 29)], [told])))
     data = record["data"]
     data["groups"][0] |= {"moved": True, "ends_in_2026": False, "oauth_days": 9}
     data["headline"] |= {"senders": 0, "accounts": 0}

@@ -151,6 +151,18 @@ def test_what_matches_nothing_any_more_is_named_with_its_line() -> None:
             "senders[0].answers.outsied: unknown key; did you mean 'outside'?",
         ),
         (
+            "senders: [{user: a, done: {by: Mei, road: relay}}]",
+            "senders[0].done.on: missing; expected the day it was seen, such as 2026-12-09.",
+        ),
+        (
+            "senders: [{user: a, done: {on: 2026-12-09, by: '', road: relay}}]",
+            "senders[0].done.by: found ''; expected who saw it, as text.",
+        ),
+        (
+            "senders: [{user: a, done: yes}]",
+            "senders[0].done: found 'yes'; expected a mapping such as {on: 2026-12-09, by: J. Ward, road: relay}.",
+        ),
+        (
             "senders: [{user: a, vendor: ERP}]",
             "senders[0].vendor: found 'ERP'; expected a section vendors that holds it.",
         ),
@@ -184,6 +196,12 @@ def test_a_road_that_there_is_not_is_named_with_the_nearest() -> None:
         decisions.parse(text, WHERE, actions=roads)
     assert decisions.parse(text.lower(), WHERE, actions=roads).senders[0].action == "relay"
     assert parsed(text).senders[0].action == "RELAY"
+
+
+def test_the_road_of_a_confirmation_is_one_of_those_that_there_are() -> None:
+    text = "senders: [{user: a, done: {on: 2026-12-09, by: Mei, road: realy}}]"
+    with pytest.raises(ConfigurationError, match=r"senders\[0\]\.done\.road: found 'realy'; did you mean 'relay'\?"):
+        decisions.parse(text, WHERE, actions=("relay", "retire"))
 
 
 def test_a_missing_file_is_named_with_the_field_that_asks_for_it(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def _without(record: dict[str, Any], **data: Any) -> dict[str, Any]:
         pytest.param({"held": {"50": proofs(door="open")}}, "A password still opened SMTP", id="an open door"),
         pytest.param({"held": {"50": proofs(door="unknown")}}, "The door test says too little", id="an unclear test"),
         pytest.param({"held": {"40": grants("open")}}, "SMTP AUTH lets a password in", id="a switch that is on"),
-        pytest.param({"held": {"50": proofs(attempt("refused"))}}, "OAuth was seen and not proven", id="no proof"),
+        pytest.param({"held": {"50": proofs(attempt("refused"))}}, "OAuth was seen; a proof since", id="no proof"),
         pytest.param(
-            {"receipts": (_changed(NOW - timedelta(minutes=5)),)}, "OAuth was seen and not proven", id="a later change"
+            {"receipts": (_changed(NOW - timedelta(minutes=5)),)}, "OAuth was seen; a proof since", id="a later change"
         ),
         pytest.param(
             {"receipts": (_changed(NOW - timedelta(hours=9)),)}, "too early after a change", id="remembered passwords"
@@ -150,16 +150,25 @@ def test_it_is_only_quiet_where_one_of_them_is_missing(changes: dict[str, Any], 
     assert "quiet, not proven" in state.sentence.plain()
 
 
-def test_a_sender_on_a_road_that_a_person_decided_needs_no_token() -> None:
-    record = moved()
+def test_a_sender_on_a_road_that_a_person_confirmed_needs_no_token() -> None:
+    record = _without(moved(), reported=[])
     record["data"]["groups"][0]["oauth_days"] = 0
-    own = decided(f"senders: [{{user: {SCANNER}, action: retire, owner: Mei}}]")
+    held = {"50": proofs(attempt("refused"))}
+    sender = f"user: {SCANNER}, action: retire, owner: Mei"
+    confirmed = decided(f"senders: [{{{sender}, done: {{on: 2026-11-20, by: Mei, road: retire}}}}]")
 
-    without = made(**closed(of=record))
-    found = made(**closed(of=record, decided=own))
+    planned_only = made(**closed(of=record, held=held, decided=decided(f"senders: [{{{sender}}}]")))
+    found = made(**closed(of=record, held=held, decided=confirmed))
 
-    assert (without.state.word, without.progress.known[0].now) == ("quiet", "quiet")
+    assert (planned_only.state.word, planned_only.progress.known[0].now) == ("quiet", "quiet")
     assert (found.state.word, found.progress.known[0].now) == ("closed", "other road")
+
+
+def test_a_proof_on_the_wire_says_nothing_of_mail_that_arrives() -> None:
+    found = made(**closed(of=_without(moved(), reported=[])))
+
+    assert (found.state.word, found.progress.known[0].now) == ("quiet", "oauth")
+    assert any("a sign that mail arrives, is missing" in each for each in said(found.state.missing))
 
 
 # What cannot wait, what stops, what to do.

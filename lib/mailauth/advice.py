@@ -224,7 +224,7 @@ def _kind(asked: _Asked) -> str:
     if what.basis == "person":
         return what.name
     if what.kind == "unknown" and asked.personal:
-        return "a person's mail program"
+        return kinds.PERSONAL
     title = kinds.title(what.kind)
     return f"{title} ({what.name})" if what.name and what.name != title else title
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from . import documents, reference
 from .documents import Document, Mark, Place, Problem, complain, wrong
 
-__all__ = ["Decisions", "Network", "Sender", "Vendor", "load", "parse"]
+__all__ = ["Decisions", "Done", "Network", "Sender", "Vendor", "load", "parse"]
 
 _FORBID = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,6 +50,21 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Done:
+    """A person's word that a sender has left its password behind, and that its mail arrives.
+
+    Args:
+        on: The day on which they saw it.
+        by: Who saw it.
+        road: The road that it took.
+    """
+
+    on: date
+    by: str
+    road: str
+
+
+@dataclass(frozen=True)
 class Sender:
     """A decision about one sender, or about several that a user name, protocol and network have in common.
 
@@ -67,6 +82,7 @@ class Sender:
         note: Anything else.
         exception_until: The last day on which it may stay as it is.
         mark: Where it is written.
+        done: Who confirmed that it has moved; None where nobody has.
     """
 
     user: str
@@ -81,6 +97,7 @@ class Sender:
     note: str
     exception_until: date | None
     mark: Mark
+    done: Done | None = None
 
     def matches(self, user: str, protocol: str, network: str) -> bool:
         """Whether the decision is about this sender."""
@@ -266,6 +283,15 @@ class _NetworkEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _DoneEntry:
+    __pydantic_config__ = _FORBID
+
+    on: Annotated[date, BeforeValidator(_day), Field(description="the day it was seen, such as 2026-12-09")]
+    by: Annotated[str, AfterValidator(_filled), Field(description="who saw it, as text")]
+    road: Annotated[str, AfterValidator(_filled), AfterValidator(_road), Field(description="a road, as text")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _SenderEntry:
     __pydantic_config__ = _FORBID
 
@@ -286,6 +312,9 @@ class _SenderEntry:
     vendor: Annotated[str, Field(description="the name of a product under vendors")] = ""
     note: _Text = ""
     exception_until: _Day = None
+    done: Annotated[
+        _DoneEntry | None, Field(description="a mapping such as {on: 2026-12-09, by: J. Ward, road: relay}")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,4 +440,5 @@ def _sender(document: Document, number: int, entry: _SenderEntry, named: tuple[N
         note=entry.note,
         exception_until=entry.exception_until,
         mark=document.mark(("senders", number)),
+        done=Done(entry.done.on, entry.done.by, entry.done.road) if entry.done else None,
     )

@@ -292,8 +292,9 @@ def check(document: Document, shape: type[T], *, more: Iterable[Problem] = (), c
     """
     problems = list(more)
     value: T | None = None
+    kept: type = shape  # which can be looked up, as a type of anything cannot
     try:
-        value = _validator(shape).validate_python(document.data, context=context)
+        value = _validator(kept).validate_python(document.data, context=context)
     except ValidationError as error:
         problems += [_problem(document, shape, details) for details in error.errors(include_url=False)]
     if problems or value is None:
@@ -303,7 +304,7 @@ def check(document: Document, shape: type[T], *, more: Iterable[Problem] = (), c
 
 
 @cache
-def _validator(shape: type[T]) -> TypeAdapter[T]:
+def _validator(shape: type) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 

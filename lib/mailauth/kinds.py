@@ -15,7 +15,7 @@ from . import decisions, networks, protocols, reference
 from .findings import Group
 from .summary import MailRow
 
-__all__ = ["Guess", "Kind", "Rhythm", "Sender", "guess", "rhythms", "title"]
+__all__ = ["PERSONAL", "Guess", "Kind", "Rhythm", "Sender", "guess", "rhythms", "title"]
 
 Kind = Literal["phone", "scanner", "application", "mail client", "script", "powershell", "unknown"]
 Basis = Literal["person", "protocol", "application id", "user agent", "address", "rhythm", ""]
@@ -26,6 +26,10 @@ _KINDS: tuple[Kind, ...] = ("phone", "scanner", "mail client", "script", "applic
 _STEADY_S = 10 * 60
 _STEADY_DAYS = 3
 _DAY_S = 24 * 60 * 60
+
+
+PERSONAL = "a person's mail program"
+"""What a sender is called of which only the account speaks, and that for a person."""
 
 
 class Sender(NamedTuple):

@@ -11,9 +11,10 @@ from . import deadlines, escape, reference
 from .calendar import spoken
 from .checks import Check
 from .deadlines import Deadline
+from .mailsettings import Settings
 from .phrases import Kind, Named, Phrase, joined, phrase, words
 
-__all__ = ["administrator", "device_owner", "line", "to_administrator", "to_users", "users", "vendor"]
+__all__ = ["administrator", "device_owner", "line", "move", "to_administrator", "to_users", "users", "vendor"]
 
 _LINE = 400
 _NAME = 100
@@ -138,8 +139,65 @@ def device_owner(
         when=words(end.when),
         shows=words(end.shows),
         due=words(spoken(due) if due else "the end of this month"),
-        asked=joined((phrase(f"{number}. {{text}}\n", text=_tame(each)) for number, each in enumerate(asked, 1)), ""),
+        asked=_numbered(asked),
     )
+
+
+def move(
+    what: Phrase,
+    *,
+    account: str,
+    place: Phrase,
+    road: Phrase,
+    steps: Sequence[Phrase],
+    settings: Settings,
+    due: date | None,
+    end: Deadline | None = None,
+) -> Phrase:
+    """Return a mail to whoever runs a sender whose road is decided: what to enter where, and what to answer.
+
+    Args:
+        what: The sender in words.
+        account: What it signs in as.
+        place: Where it signs in from; empty where that is not known.
+        road: The road that it takes.
+        steps: What else the road needs; for a road that is not known here, all there is.
+        settings: What to enter.
+        due: By when; None for the end of this month.
+        end: When its password ends; None for what ships with the library.
+    """
+    end = end or deadlines.get("smtp-auth-default-off")
+    entered = phrase(
+        "Enter ({where}):\n{fields}\n",
+        where=settings.where,
+        fields=joined(
+            (phrase("- {name}: {value}\n", name=words(f.name), value=_tame(f.value)) for f in settings.fields), ""
+        ),
+    )
+    then = [*settings.after] if settings.fields else [*steps]
+    return phrase(
+        "Subject: New settings for mail of {what}, by {due}\n\n"
+        "Hello,\n\n"
+        "This is about {what}. It signs in with the password of {account}{place}.\n"
+        "Microsoft switches this off: {when}.\n"
+        "The way that was chosen for it: {road}.\n\n"
+        "{entered}{then}"
+        "Please answer with the day on which you did it, whether its mail arrives, and what stands in your way if it "
+        "does not.\n"
+        "Neither send nor ask for a password or a secret by mail: what is needed of that comes another way.\n",
+        what=_tame(what),
+        due=words(spoken(due) if due else "the end of this month"),
+        account=line(account, kind="address"),
+        place=phrase(" from {place}", place=_tame(place)) if place else Phrase(),
+        when=words(end.when),
+        road=_tame(road),
+        entered=entered if settings.fields else Phrase(),
+        then=phrase("Then:\n{then}\n", then=_numbered(then)) if then else Phrase(),
+    )
+
+
+def _numbered(points: Iterable[Phrase]) -> Phrase:
+    return joined((phrase(f"{number}. {{text}}\n", text=_tame(each)) for number, each in enumerate(points, 1)), "")
 
 
 def line(text: str, *, kind: Kind, limit: int = _NAME) -> Named:

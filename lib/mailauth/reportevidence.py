@@ -4,14 +4,13 @@ A record counts only whole and only of the tenant that is open: one that is brok
 coverage and read no further, because a page that mixes tenants is worse than a page with a hole.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from . import evidence, recently
+from . import evidence, moving, recently
 from .coverage import Coverage
 from .decisions import Decisions
 from .errors import EvidenceError
@@ -32,6 +31,7 @@ NOTEBOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "30-consent": ("consent", "what was consented to"),
     "40-grant-mailboxes": ("mailboxes", "what the app can open and what mailboxes let in"),
     "50-prove-mail-oauth": ("attempts", "what was proven on the wire"),
+    "60-close-basic": ("closing", "how far passwords are closed"),
 }
 """The notebooks that a report reads, in order: the schema of each one's evidence, and what it tells."""
 
@@ -114,21 +114,11 @@ class Held:
         """Every group of notebook 10's evidence."""
         return self.found["groups"] if self.found else ()
 
-    # A large tenant has tens of thousands of senders, and each asks the same things of the other records.
     @cached_property
-    def reports(self) -> Mapping[str, Sequence[Record]]:
-        """The addresses of the mail report, by the groups that may have sent under them."""
-        found: dict[str, list[Record]] = defaultdict(list)
-        for each in self.found["reported"] if self.found else ():
-            for sender_id in each["sender_ids"]:
-                found[sender_id].append(each)
-        return found
-
-    @cached_property
-    def with_tokens(self) -> frozenset[tuple[str, str]]:
-        """The accounts that were seen with a token, each with the protocol that it was for."""
-        users = self.found["adoption"]["users"] if self.found else ()
-        return frozenset((each["user"], protocol) for each in users for protocol in each["protocols"])
+    def moving(self) -> moving.Evidence:
+        """What speaks of senders on their way."""
+        record = self.reading.held.get("10-find-basic-auth")
+        return moving.Evidence(record, self.now, self.reading.decided, self.proven)
 
     @cached_property
     def proven(self) -> frozenset[tuple[str, str]]:

@@ -7,7 +7,7 @@ hundred of them has one task there, not four hundred.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 from . import advice, deadlines, verdicts
@@ -18,7 +18,6 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .protocols import UNNAMED
 from .report import Known, Progress, SenderRow, Stop, Urgent
 from .reportevidence import Held, at
-from .verdicts import Thresholds
 from .wording import counted
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "moved",
     "progress",
     "rows",
-    "seen_with_oauth",
     "stops",
     "urgent",
     "where",
@@ -36,8 +34,6 @@ __all__ = [
 Group = Mapping[str, Any]
 
 _UNKNOWN_USE: Final = words("not known: whoever owns it can say")
-# Roads on which the sender goes on signing in to send, so that it can be proven on the wire.
-_BY_TOKEN: Final = frozenset({"oauth", "client"})
 
 
 def account(name: str) -> Named | Phrase:
@@ -246,7 +242,7 @@ def _used_for(held: Held, group: Group) -> Phrase:
     outside = now.answers.get("outside") if now else None
     grants = held.data("40-grant-mailboxes")
     others = grants["senders"].get(group["user"].lower(), ()) if grants else ()
-    told = sum(each["messages"] for each in held.reports.get(group["sender_id"], ()))
+    told = sum(each["messages"] for each in held.moving.reports.get(group["sender_id"], ()))
     said = (
         words({True: "mail to people outside", False: "mail inside the firm only"}[outside])
         if outside is not None
@@ -341,13 +337,6 @@ def _day(text: str | None) -> date | None:
 # What moved.
 
 
-def seen_with_oauth(held: Held, group: Group) -> bool:
-    """Whether the sign-in records or the mail report show the account sending with a token."""
-    if group["oauth_days"] or any(each["oauth"] for each in held.reports.get(group["sender_id"], ())):
-        return True
-    return (group["user"], group["protocol"]) in held.with_tokens
-
-
 def progress(held: Held) -> Progress:
     """Return then and now, over every sender that any run has seen."""
     known = tuple(_known(held))
@@ -412,16 +401,16 @@ def _add(found: dict[str, Known], group: Group, seen: datetime) -> None:
 
 
 def _now(held: Held, each: Known, group: Group | None) -> Literal["sends", "proven", "oauth", "other road", "quiet"]:
-    if held.found is None or held.found["state"]["word"] == "cannot know" or held.found["last_look"]:
+    if not held.moving.looked:
         return each.now  # Who did not look cannot say that it stopped.
     if group and ends(group):
         return "sends"
-    if group is None and held.now - each.last_password < timedelta(days=Thresholds.standard().quiet_days):
-        return "quiet"
-    about = group or _made_up(held, each)
-    if seen_with_oauth(held, about):
-        return "proven" if (each.account.lower(), "smtp") in held.proven else "oauth"
-    return "other road" if _other_road(held, about, each) else "quiet"
+    standing = held.moving.stand(group or _made_up(held, each), each.last_password)
+    if standing.word == "closed" and standing.proven:
+        return "proven"
+    if standing.word in ("quiet", "closed") and (standing.oauth or standing.proven):
+        return "oauth"
+    return "other road" if standing.word == "closed" else "quiet"
 
 
 def _made_up(held: Held, each: Known) -> Group:
@@ -435,13 +424,6 @@ def _made_up(held: Held, each: Known) -> Group:
         "oauth_days": 0,
         "network": nowhere,
     }
-
-
-def _other_road(held: Held, group: Group, each: Known) -> bool:
-    now = _decision(held, group)
-    action = now.action if now else str(group.get("decision", {}).get("action", ""))
-    decided = bool(now.action) if now else bool(group.get("decision", {}).get("decided"))
-    return decided and action not in _BY_TOKEN
 
 
 # The engineer's table.

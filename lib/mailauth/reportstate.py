@@ -264,7 +264,7 @@ def _is_open(door: Mapping[str, Any]) -> bool:
 
 def _missing_senders(known: Sequence[Known]) -> Iterator[Phrase]:
     for now, said in (
-        ("oauth", "OAuth was seen and not proven since the last change: {who}."),
+        ("oauth", "OAuth was seen; a proof since the last change, or a sign that mail arrives, is missing: {who}."),
         ("quiet", "Nobody knows why nothing comes any more: {who}."),
     ):
         names = list(dict.fromkeys(each.account for each in known if each.now == now))

@@ -18,7 +18,7 @@ __all__ = ["is_everybodys_host", "is_everybodys_id", "is_fact", "is_ours", "prod
 # Every file of facts with prose in it; names of sources are in them, too, so whole texts of those stay whole.
 _FACTS: Final = (
     *("causes", "client_apps", "clouds", "cmdlets", "deadlines", "mail_clients", "permissions", "powershell"),
-    *("result_codes", "roads", "sender_kinds", "signs", "tokens", "verdicts", "words"),
+    *("result_codes", "moving", "roads", "sender_kinds", "signs", "tokens", "verdicts", "words"),
 )
 _SOURCES: Final = frozenset({"source", "sources", "at"})
 _WORD: Final = re.compile(r"[A-Za-z0-9]+(?:['\u2019][a-z]+)?")
