@@ -48,6 +48,7 @@ from .tenancy import Tenancy, history, project, shown
 
 if TYPE_CHECKING:
     from .bundles import Bundling
+    from .closing import Closing
     from .consents import Consenting
     from .diagnoses import Diagnosing
     from .mailboxes import Granting
@@ -131,6 +132,13 @@ class Run(Tenancy):
         from .bundles import Bundling
 
         return Bundling(self)
+
+    @cached_property
+    def closing(self) -> "Closing":
+        """Closing Basic: the waves in which passwords end, what forbids the next step, proof, and undo."""
+        from .closing import Closing
+
+        return Closing(self)
 
     @cached_property
     def consents(self) -> "Consenting":

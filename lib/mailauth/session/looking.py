@@ -15,7 +15,7 @@ from ..services import directory, journal
 from ..services import organization as holdings
 from .tenancy import Tenancy, shown
 
-__all__ = ["addresses", "consents", "organization", "recent"]
+__all__ = ["addresses", "consents", "organization", "receipts", "recent"]
 
 _RECENT: Final = timedelta(days=2)
 
@@ -33,6 +33,18 @@ def recent(tenancy: Tenancy) -> tuple[tuple[Recent, ...], tuple[Coverage, ...]]:
         except ConfigurationError as error:
             lost.append(Coverage("recent changes", "partial", "tenant", reason=error.message, remedy=error.remedy))
     return recently.changes(receipts), tuple(lost)
+
+
+def receipts(tenancy: Tenancy) -> tuple[tuple[Receipt, ...], tuple[Coverage, ...]]:
+    """Return everything that this machine's receipts say was changed, and which of them cannot be read."""
+    tenant, found, lost = tenancy.tenant, list[Receipt](), list[Coverage]()
+    for path in sorted((tenancy.folder / "receipts").glob("*.jsonl")):
+        try:
+            where = {"tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
+            found.append(journal.read(path, where=shown(path), **where))
+        except ConfigurationError as error:
+            lost.append(Coverage("receipts", "partial", "tenant", reason=error.message, remedy=error.remedy))
+    return tuple(found), tuple(lost)
 
 
 def consents(tenancy: Tenancy, apps: Mapping[str, str]) -> Found:

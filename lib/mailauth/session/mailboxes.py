@@ -24,7 +24,7 @@ from ..tenants import MailApp
 from ..tenants import Mailbox as Wanted
 from . import scripts
 from .scripts import Kept
-from .tenancy import Tenancy, project, shown
+from .tenancy import Tenancy, project
 
 __all__ = ["Granting"]
 
@@ -100,14 +100,14 @@ class Granting:
         tenancy, told = self.tenancy, mailboxes.signers(signs_in)
         boxes = [address for each in tenancy.tenant.mailboxes for address in (each.address, *each.send_as)]
         addresses = tuple(dict.fromkeys((*boxes, *told.values())))
-        return _named(scripts.collecting(tenancy.folder, tenancy.tenant, mailboxes=addresses, now=tenancy.now()))
+        return scripts.named(scripts.collecting(tenancy.folder, tenancy.tenant, mailboxes=addresses, now=tenancy.now()))
 
     def scripts(self, change: Plan) -> Kept | None:
         """Write *change* as a PowerShell script with the same effect, and the one that takes it back.
 
         None where there is nothing to change.
         """
-        return _named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
+        return scripts.named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
 
     def plan(self, found: Found, *, let_passwords_in: str = "", remove_extra: str = "") -> Plan:
         """Return what is still to be done, and what speaks against it; asks nobody and changes nothing.
@@ -288,11 +288,6 @@ class Granting:
 
 _SENDERS: Final = "From addresses in use"
 _BEYOND: Final = "what else the app can open"
-
-
-def _named(kept: Kept) -> Kept:
-    """Return scripts with their files as a person names them: what is shown travels."""
-    return replace(kept, script=Path(shown(kept.script)), undo=Path(shown(kept.undo)) if kept.undo else None)
 
 
 def _trustees(found: Found, froms: Iterable[Froms]) -> tuple[str, ...]:

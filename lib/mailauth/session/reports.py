@@ -14,10 +14,10 @@ from .. import advice, decisions, evidence, report, reporting, tables
 from ..coverage import Coverage
 from ..decisions import Decisions
 from ..errors import ConfigurationError, EvidenceError, MailauthError
-from ..plan import Receipt
 from ..report import Edition, Report
 from ..reportevidence import NOTEBOOKS, Read, Reading, read
-from ..services import journal, store
+from ..services import store
+from . import looking
 from .tenancy import Tenancy, shown
 
 __all__ = ["NOTEBOOK", "Reporting"]
@@ -103,7 +103,7 @@ class Reporting:
         now, tenant = self.tenancy.now(), self.tenancy.tenant
         found = {name: self._read(name) for name in NOTEBOOKS}
         before = self._before()
-        receipts, lost = self._receipts()
+        receipts, lost = looking.receipts(self.tenancy)
         decided, wrong = self._decided()
         mine = found[_FINDS].record
         earlier = {name: self._past(name, found[name].record) for name in NOTEBOOKS}
@@ -150,16 +150,6 @@ class Reporting:
             found = self._read(name, path)
             if found.record is not None:
                 yield found
-
-    def _receipts(self) -> tuple[tuple[Receipt, ...], tuple[Coverage, ...]]:
-        tenant, receipts, lost = self.tenancy.tenant, list[Receipt](), list[Coverage]()
-        for path in sorted((self.tenancy.folder / "receipts").glob("*.jsonl")):
-            try:
-                who = {"tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
-                receipts.append(journal.read(path, where=shown(path), **who))
-            except ConfigurationError as error:
-                lost.append(Coverage("receipts", "partial", "tenant", reason=error.message, remedy=error.remedy))
-        return tuple(receipts), tuple(lost)
 
     def _decided(self) -> tuple[Decisions | None, tuple[Coverage, ...]]:
         """Return what a person decided; a file that is wrong is coverage, because a report goes on."""

@@ -1,7 +1,7 @@
 """The same change as PowerShell, kept beside the evidence for whoever must run it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from ..errors import MailauthError
 from ..plan import Plan
 from ..services import store
 from ..tenants import Tenant
+from .tenancy import shown
 
-__all__ = ["Kept", "collecting", "keep"]
+__all__ = ["Kept", "collecting", "keep", "named"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,80}")
 
@@ -63,6 +64,11 @@ def collecting(folder: Path, tenant: Tenant, *, mailboxes: tuple[str, ...] = (),
     """
     text = collector.script(tenant, mailboxes=mailboxes, now=now)
     return Kept(_written(folder, "collect", text), None, text)
+
+
+def named(kept: Kept) -> Kept:
+    """Return scripts with their files as a person names them: what is shown travels."""
+    return replace(kept, script=Path(shown(kept.script)), undo=Path(shown(kept.undo)) if kept.undo else None)
 
 
 def _written(folder: Path, name: str, text: str) -> Path:

@@ -1,0 +1,213 @@
+"""What closing looks at as one value, and what notebook 60 leaves for machines: how each wave stands, and why.
+
+The record keeps what no other look can tell again: since when each policy was seen, what was tried on the wire, and the
+settings that stood when it was written, with which a later look is compared.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from . import closable, closing, evidence
+from .checks import Check
+from .closable import Known, Proof, Refusal
+from .closing import Standing
+from .conditions import Conditions
+from .coverage import Coverage
+from .errors import ConfigurationError
+from .organization import Organization
+from .plan import Plan, Receipt
+from .tenants import Tenant
+from .waves import Record, Wave
+
+__all__ = ["Look", "by_mailbox", "latest", "proofs", "record", "since"]
+
+_LEGACY: Final = "other"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A tenant that is to take no passwords, looked at once.
+
+    Args:
+        known: Everything that is known.
+        waves: The waves in their order, the tenant last.
+        against: What this machine itself cannot tell, such as a receipt that cannot be read: nothing is closed then.
+        coverage: How far the look reached.
+    """
+
+    known: Known
+    waves: tuple[Wave, ...]
+    against: tuple[Refusal, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+
+    def wave(self, name: str = "") -> Wave:
+        """Return the wave of that name; for an empty one the first that is not closed, or else the last.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
+        if not name:
+            left = (each for each in self.waves if self.standing(each).word != "closed")
+            return next(left, self.waves[-1])
+        found = next((each for each in self.waves if each.name == name), None)
+        if found is None:
+            known = ", ".join(each.name for each in self.waves)
+            raise ConfigurationError(f"wave: found {name!r}; expected one of {known}.")
+        return found
+
+    def before(self, wave: Wave) -> tuple[Wave, ...]:
+        """Return the waves that come before *wave*."""
+        return self.waves[: self.waves.index(wave)]
+
+    def refusals(self, wave: Wave) -> tuple[Refusal, ...]:
+        """Return what forbids the next step of *wave*; nothing where it may be taken."""
+        return (*self.against, *closing.readiness(wave, self.known, before=self.before(wave)))
+
+    def standing(self, wave: Wave) -> Standing:
+        """Return how *wave* stands; nothing stands where this machine's own receipts cannot be read."""
+        held = closing.standing(wave, self.known)
+        if not self.against:
+            return held
+        first = self.against[0]
+        return Standing("cannot know", "unknown", f"{first.about}: {first.found}.", excepted=held.excepted)
+
+    def plan(self, wave: Wave, *, tenant: Tenant, id: str) -> Plan:
+        """Return the next stage of *wave* as a plan; no step where anything forbids it."""
+        change = closing.plan(wave, self.known, tenant=tenant, id=id, before=self.before(wave))
+        more = tuple(each.check() for each in self.against)
+        return replace(change, steps=(), checks=(*more, *change.checks)) if more else change
+
+    def receipts_of(self, wave: Wave) -> tuple[Receipt, ...]:
+        """Return what is still to be taken back of *wave*, in the order in which it may be."""
+        return closing.receipts_of(self.known.receipts, wave)
+
+    def with_proofs(self, made: Iterable[Proof]) -> "Look":
+        """Return the same look with what was tried since."""
+        return replace(self, known=replace(self.known, proofs=(*self.known.proofs, *made)))
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What forbids the next step of each wave, as checkpoints, each once."""
+        return tuple(dict.fromkeys(one.check() for wave in self.waves for one in self.refusals(wave)))
+
+
+# --- evidence -----------------------------------------------------------------------------------------
+
+
+def record(
+    tenant: Tenant,
+    look: Look,
+    wave: Wave,
+    change: Plan | None = None,
+    receipt: Receipt | None = None,
+    *,
+    made_at: datetime,
+) -> Record:
+    """Return the record of notebook 60.
+
+    Args:
+        tenant: The tenant.
+        look: The last look.
+        wave: The wave that was worked on.
+        change: What was planned for it; None where nothing was.
+        receipt: What became of that.
+        made_at: The moment, aware.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    known = look.known
+    held = closable.seen(known.organization, known.since, known.now)
+    data = {
+        "tenant_id": tenant.tenant_id,
+        "wave": wave.name,
+        "waves": [_wave(look, each) for each in look.waves],
+        "since": [{"address": address, "since": at} for address, at in sorted(held.items())],
+        "proofs": latest(known.proofs),
+        "settings": _settings(known.organization, known.conditions),
+        "would_block": list(closing.would_block(known.findings)) if known.findings else None,
+        "plan": evidence.planned(change, receipt),
+    }
+    return evidence.envelope("closing", tenant, look.coverage, evidence.plain(data), made_at)
+
+
+def _wave(look: Look, wave: Wave) -> Mapping[str, Any]:
+    standing = look.standing(wave)
+    return {
+        "name": wave.name,
+        "kind": wave.kind,
+        "word": standing.word,
+        "stage": standing.stage,
+        "sentence": standing.sentence,
+        "counts_at": standing.counts_at,
+        "mailboxes": wave.mailboxes,
+        "senders": wave.senders,
+        "provable": wave.provable,
+        "canary": wave.canary,
+        "excepted": wave.excepted,
+        "ended": wave.ended,
+        "unknown": wave.unknown,
+        "refusals": look.refusals(wave),
+    }
+
+
+def _settings(held: Organization, conditions: Conditions) -> Mapping[str, Any]:
+    """Return what a later look is compared with; None for what was not read."""
+    access = None if conditions.policies is None else [each for each in conditions.policies if each.reaches(_LEGACY)]
+    return {
+        "smtp_off": held.settings.smtp_off,
+        "default_policy": held.settings.default_policy,
+        "security_defaults": conditions.defaults,
+        "policies": _each(held.policies, lambda one: {"name": one.name, "smtp": one.allow_smtp}),
+        "access": _each(
+            access, lambda one: {"id": one.id, "name": one.name, "state": one.state, "spared": len(one.spared)}
+        ),
+        "plans": _each(held.plans, lambda one: {"name": one.name, "imap": one.imap, "pop": one.pop}),
+        "mailboxes": _each(held.mailboxes, _mailbox),
+    }
+
+
+def _each(found: Sequence[Any] | None, told: Any) -> list[Mapping[str, Any]] | None:
+    return None if found is None else [told(one) for one in found]
+
+
+def _mailbox(box: Any) -> Mapping[str, Any]:
+    return {"address": box.address.lower(), "policy": box.authentication_policy, "smtp": box.smtp}
+
+
+# --- what an earlier record tells ---------------------------------------------------------------------
+
+
+def since(record: Record | None) -> Mapping[str, datetime]:
+    """Return since when each mailbox was seen with a policy that refuses passwords, as the look before had it."""
+    return {one["address"]: _at(one["since"]) for one in record["data"]["since"]} if record else {}
+
+
+def proofs(record: Record | None) -> tuple[Proof, ...]:
+    """Return what notebook 60 itself has tried on the wire."""
+    tried = record["data"]["proofs"] if record else ()
+    return tuple(Proof(each["mailbox"], each["kind"], each["good"], _at(each["at"]), each["said"]) for each in tried)
+
+
+def latest(made: Iterable[Proof]) -> tuple[Proof, ...]:
+    """Return the last try of each kind on each mailbox."""
+    found: dict[tuple[str, str], Proof] = {}
+    for each in sorted(made, key=lambda one: one.at):
+        found[each.mailbox.lower(), each.kind] = each
+    return tuple(found.values())
+
+
+def by_mailbox(tried: Iterable[Proof]) -> Iterator[Proof]:
+    """Yield one proof for each mailbox: that a token was taken by any road, where one was."""
+    found: dict[str, Proof] = {}
+    for each in tried:
+        before = found.get(each.mailbox.lower())
+        if before is None or (each.good and not before.good):
+            found[each.mailbox.lower()] = each
+    yield from found.values()
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,229 @@
+"""Notebook 60's part of a session: the waves in which passwords end, what forbids the next step, proof, and undo.
+
+Every look reads the tenant anew and takes nothing for granted of the one before but what no look can tell again: since
+when each policy was seen, and what was tried on the wire.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .. import advice, closable, closingrecord, decisions, reportevidence, waves
+from ..closable import Proof, Refusal
+from ..closingrecord import Look
+from ..conditions import Conditions
+from ..decisions import Decisions
+from ..errors import MailauthError
+from ..organization import Organization
+from ..plan import Plan, Receipt, new_id
+from ..proving import Closed
+from ..services import conditions, store
+from ..waves import Record, Wave
+from . import looking, scripts
+from .proofs import Proving
+from .scripts import Kept
+from .tenancy import Tenancy
+
+__all__ = ["NOTEBOOK", "Closing", "Tries"]
+
+NOTEBOOK: Final = "60-close-basic"
+
+_FINDS: Final = "10-find-basic-auth"
+_PROVES: Final = "50-prove-mail-oauth"
+_SMTP: Final = "smtp"
+
+
+@dataclass(frozen=True)
+class Tries:
+    """What came of trying a wave on the wire.
+
+    Args:
+        proofs: What was tried: tokens, and the password where it was.
+        closed: The one try with a password; None where none was made.
+        why: Why no password was tried; empty where one was.
+    """
+
+    proofs: tuple[Proof, ...] = ()
+    closed: Closed | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What notebook 60 asks of a tenant, and does to it.
+
+    Args:
+        tenancy: The tenant, opened.
+    """
+
+    tenancy: Tenancy
+
+    def look(self) -> Look:
+        """Return how every wave stands; changes nothing. What cannot be read is never taken for closed.
+
+        Raises:
+            ConfigurationError: A decision in the decisions file is wrong: who is excepted cannot be known then.
+        """
+        tenancy = self.tenancy
+        tenancy.renew()
+        decided = self._decided()
+        records = {name: self._read(name) for name in (_FINDS, _PROVES, NOTEBOOK)}
+        findings, proven, own = (each.record for each in records.values())
+        broken = tuple(each.lost for each in records.values() if each.lost)
+        organization, reached = looking.organization(tenancy, ())
+        access = self._conditions()
+        receipts, lost = looking.receipts(tenancy)
+        now, tenant, freeze = tenancy.now(), tenancy.tenant, tenancy.tenant.defaults.freeze
+        held = organization or Organization()
+        known = closable.Known(
+            organization=held,
+            conditions=access,
+            findings=findings,
+            proofs=(*closable.proofs(proven), *closingrecord.proofs(own)),
+            receipts=receipts,
+            since=closingrecord.since(own),
+            freezes=(freeze,) if freeze else (),
+            now=now,
+        )
+        tenancy.tell("")
+        return Look(
+            known,
+            waves.of(tenant, held, findings, decided, today=now.date()),
+            tuple(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost),
+            (*reached, *access.coverage, *lost, *broken),
+        )
+
+    def plan(self, look: Look, wave: Wave) -> Plan:
+        """Return the next stage of a wave, and what speaks against it; asks nobody and changes nothing."""
+        return look.plan(wave, tenant=self.tenancy.tenant, id=new_id(look.known.now))
+
+    def scripts(self, change: Plan) -> Kept | None:
+        """Write *change* as a PowerShell script, and its undo as another; None where nothing is changed."""
+        return scripts.named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
+
+    def prove(self, look: Look, wave: Wave, *, tokens: bool = False, password: bool = False) -> Tries:
+        """Try a wave on the wire: a token on each mailbox that sends with one, and one password on the canary.
+
+        The password is tried once, only on the canary, and only where its refusal would speak of what is set now: each
+        try counts towards a lockout, and one that comes too early may find a password that is still remembered.
+
+        Args:
+            look: The look.
+            wave: The wave.
+            tokens: Whether to try tokens.
+            password: Whether to try the password.
+
+        Raises:
+            ConfigurationError: The canary's password cannot be read.
+        """
+        made = tuple(self._tokens(wave)) if tokens and wave.provable else ()
+        why = self._against_password(look, wave) if password else "Nobody asked for it."
+        if why:
+            return Tries(made, why=why)
+        tried, at = self._password(), self.tenancy.now()
+        if tried is None or tried.talk.protocol != _SMTP:
+            return Tries(made, tried, "The canary is not named as a mailbox that sends.")
+        good = tried.state == "closed"
+        return Tries((*made, Proof(wave.canary, "password", good, at, tried.talk.reply or tried.said)), tried)
+
+    def undo(self, look: Look, wave: Wave, *, apply: bool = False) -> tuple[Receipt, ...]:
+        """Take back what was done for a wave, the last change first; without *apply* their plans are all there is.
+
+        It ends at the first that cannot be taken back whole: a policy that is taken back while the switches which it
+        guards stay on would open Basic.
+        """
+        found: list[Receipt] = []
+        for each in look.receipts_of(wave):
+            found.append(self.tenancy.take_back(each.where, apply=apply))
+            if apply and not found[-1].whole:
+                break
+        return tuple(found)
+
+    def keep(self, look: Look, wave: Wave, change: Plan | None = None, receipt: Receipt | None = None) -> Path:
+        """Write notebook 60's evidence and return where it is; what stood there before goes to the history."""
+        tenancy = self.tenancy
+        made = closingrecord.record(tenancy.tenant, look, wave, change, receipt, made_at=tenancy.now())
+        return store.write_evidence(self._evidence(NOTEBOOK), made)
+
+    # Trying.
+
+    def _tokens(self, wave: Wave) -> Iterator[Proof]:
+        proving = Proving(self.tenancy)
+        named = [each for each in self.tenancy.tenant.mailboxes if _SMTP in each.protocols]
+        mine = [each.address for each in named if each.address.lower() in wave.provable] or sorted(wave.provable)
+        rows = proving.rows(mailboxes=",".join(mine), protocols=_SMTP)
+        tried = [each.attempt for each in proving.attempts(rows, fresh=True).tried if each.good is not None]
+        return closingrecord.by_mailbox(
+            Proof(
+                one.mailbox,
+                "oauth",
+                one.outcome == "ok",
+                one.at,
+                (one.talk.reply or one.talk.server) if one.talk else one.no_token.said if one.no_token else one.said,
+            )
+            for one in tried
+        )
+
+    def _against_password(self, look: Look, wave: Wave) -> str:
+        """Return why no password is to be tried now; empty where it may be."""
+        if not wave.canary or self.tenancy.tenant.closing.canary is None:
+            return "No canary mailbox is named under closing in the tenants file."
+        if person := _used(look.known.findings, wave.canary):
+            return f"{wave.canary} is in use ({person}): a canary is a mailbox that nobody signs in to."
+        after = closable.may_try(wave, look.known)
+        if after is None:
+            left = (each for each in closable.lacking(wave, look.known) if each.kind == "canary")
+            return next((f"{each.about}: {each.found}." for each in left), "Its refusal would show nothing.")
+        if after > look.known.now:
+            return f"It is too early: what was changed counts from {after:%Y-%m-%d %H:%M} UTC at the latest."
+        proof = look.known.tried(wave.canary, "password")
+        if proof and proof.at >= after:
+            return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since."
+        return ""
+
+    def _password(self) -> Closed | None:
+        canary = self.tenancy.tenant.closing.canary
+        return Proving(self.tenancy).try_password(f"{canary.address}={canary.password}") if canary else None
+
+    # Reading.
+
+    def _evidence(self, name: str) -> Path:
+        return self.tenancy.folder / "evidence" / f"{name}.json"
+
+    def _read(self, name: str) -> reportevidence.Read:
+        """Return what a notebook's evidence comes to; one that is broken, or another tenant's, does not count."""
+        try:
+            text = self._evidence(name).read_bytes()
+        except FileNotFoundError:
+            text = None
+        except OSError:
+            text = b""
+        return reportevidence.read(text, name, self.tenancy.tenant, self.tenancy.now())
+
+    def _decided(self) -> Decisions | None:
+        path = self.tenancy.tenant.decisions
+        return decisions.load(path, actions=tuple(advice.roads())) if path else None
+
+    def _conditions(self) -> Conditions:
+        self.tenancy.tell("reading what Entra asks of sign-ins")
+        try:
+            return conditions.read(self.tenancy.tenant.cloud, self.tenancy.reader())
+        except MailauthError as error:
+            return conditions.unread(error)
+
+
+def _used(record: Record | None, address: str) -> str:
+    """Return by what somebody signs in to a mailbox, as notebook 10 saw it; empty where nobody was seen."""
+    if record is None:
+        return ""
+    data = record["data"]
+    people = (each for each in data["adoption"]["users"] if each["user"].lower() == address)
+    if person := next(people, None):
+        return ", ".join(person["protocols"])
+    # Our own tries stand in the log as well, one for each wave.
+    often = (each for each in data["groups"] if each["user"].lower() == address and each["successes"] > _OURS)
+    return next((each["protocol"] for each in often), "")
+
+
+_OURS: Final = 5

@@ -1,0 +1,201 @@
+"""What notebook 60 shows: the waves, what forbids the next step of each, what was tried, and what takes a wave back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from .. import closing
+from ..closable import Proof, Refusal
+from ..closing import Counted, Standing
+from ..closingrecord import Look
+from ..plan import Plan, Receipt
+from ..proving import Closed
+from ..waves import Wave
+from ..wording import counted
+from . import changing, proving
+from .markup import Badge, Cell, Stack, View
+from .tables import Callout, Table
+
+__all__ = ["against", "blocked", "exceptions", "planned", "standing", "tokens", "tried", "undo", "waves"]
+
+_WORDS: Final[Mapping[str, Badge]] = {
+    "closed": Badge("closed (proven)", "ok"),
+    "closing": Badge("closing", "warn"),
+    "open": Badge("open", "bad"),
+    "cannot know": Badge("cannot know", "know"),
+}
+_KINDS: Final = {
+    "sender": "still sends with a password",
+    "coverage": "cannot be known",
+    "freeze": "change freeze",
+    "proof": "not proven since the last change",
+    "policy": "the policy",
+    "wave": "another wave comes first",
+    "canary": "the canary",
+}
+_MOST: Final = 36
+
+
+def exceptions(look: Look) -> Table:
+    """Return whose passwords go on, by name, with the day on which that ends; those that have ended first."""
+    last = look.waves[-1]
+    rows: list[Sequence[Cell]] = [
+        (each.address, each.reason, each.until, each.by, Badge("has ended", "bad")) for each in last.ended
+    ]
+    rows += [(each.address, each.reason, each.until, each.by, Badge("goes on", "warn")) for each in last.excepted]
+    note = "After its last day a mailbox is in its wave again, and forbids it until it has moved."
+    columns = ("Mailbox", "Why", "Last day", "Written in", "Today")
+    return Table(columns, rows, "Left out by name", note, limit=_MOST, empty="Nobody is left out.")
+
+
+def waves(look: Look) -> Table:
+    """Return the waves in their order, counted, with what is next for each."""
+    rows = [_wave(look, each) for each in look.waves]
+    columns = ("Wave", "Mailboxes", "Send with OAuth", "Left out", "Stands", "Which means", "Forbidden by")
+    return Table(columns, rows, "In which waves passwords end", limit=len(rows))
+
+
+def _wave(look: Look, wave: Wave) -> Sequence[Cell]:
+    held, refused = look.standing(wave), look.refusals(wave)
+    forbids = Badge(counted(len(refused), "reason"), "warn") if refused else "nothing"
+    if held.word == "closed":
+        forbids = "nothing is left to do"
+    return (
+        wave.name,
+        len(wave.mailboxes),
+        len(wave.senders),
+        len(wave.excepted),
+        _WORDS[held.word],
+        held.sentence,
+        forbids,
+    )
+
+
+def against(look: Look, *, limit: int = _MOST) -> Table:
+    """Return what forbids the next step of each wave; what several waves share stands once."""
+    shared: dict[Refusal, list[str]] = {}
+    for wave in look.waves:
+        if look.standing(wave).word != "closed":
+            for each in look.refusals(wave):
+                shared.setdefault(each, []).append(wave.name)
+    rows: list[Sequence[Cell]] = [
+        (names, Badge(_KINDS[each.kind], "know" if each.kind in ("coverage", "canary") else "bad"), *_said(each))
+        for each, names in shared.items()
+    ]
+    columns = ("Waves", "What forbids it", "Which", "Found", "What to do")
+    return Table(columns, rows, "What stands against the next step", limit=limit, empty="Nothing stands against it.")
+
+
+def _said(each: Refusal) -> Sequence[Cell]:
+    return each.about, each.found, each.remedy
+
+
+def standing(look: Look, wave: Wave) -> Callout:
+    """Return how a wave stands, for somebody who reads nothing else."""
+    held = look.standing(wave)
+    said = [held.sentence, *_until(held)]
+    if wave.excepted:
+        said.append(f"{counted(len(wave.excepted), 'mailbox is', 'mailboxes are')} left out by name.")
+    kinds: Mapping[str, Literal["attention", "cannot know", "info"]] = {
+        "open": "attention",
+        "cannot know": "cannot know",
+    }
+    return Callout(kinds.get(held.word, "info"), f"Wave {wave.name}: {_WORDS[held.word].text}", said)
+
+
+_WEIGHTS: Final[Mapping[str, Literal["attention", "cannot know"]]] = {
+    "open": "attention",
+    "cannot know": "cannot know",
+}
+
+
+def _until(held: Standing) -> Iterator[str]:
+    if held.counts_at:
+        yield f"Look again at {_moment(held.counts_at)}: before that a password may still be taken."
+
+
+def planned(look: Look, wave: Wave, change: Plan) -> Stack:
+    """Return the next stage of a wave: what it comes to in groups, from when it counts, then each change."""
+    views: list[View] = [standing(look, wave)]
+    if change.steps:
+        columns = ("What", "How many", "Such as", "Counts within", "What an undo cannot restore")
+        rows = [_group(each) for each in closing.groups(change)]
+        after = look.known.now + max(each.lag for each in closing.groups(change))
+        note = f"Applied now, it counts at the latest at {_moment(after)}."
+        views.append(Table(columns, rows, f"{change.title}, in groups", note, limit=len(rows)))
+    return Stack([*views, *changing.plan(change).views])
+
+
+def _group(each: Counted) -> Sequence[Cell]:
+    more = each.count - len(each.titles)
+    titles = [*each.titles, *([f"and {more:,} more"] if more > 0 else [])]
+    return each.group, each.count, titles, _span(each.lag), list(each.leaves) or "nothing"
+
+
+def _span(lag: timedelta) -> str:
+    minutes = int(lag.total_seconds()) // 60
+    if not minutes:
+        return "at once"
+    return counted(minutes // 60, "hour") if minutes % 60 == 0 else counted(minutes, "minute")
+
+
+def tokens(made: Sequence[Proof]) -> Table:
+    """Return whether a token was taken for each mailbox that sends with one."""
+    rows = [
+        (each.mailbox, Badge("ok", "ok") if each.good else Badge("not taken", "bad"), each.said, _moment(each.at))
+        for each in sorted(made, key=lambda one: (one.good, one.mailbox))
+        if each.kind == "oauth"
+    ]
+    columns = ("Mailbox", "A token by SMTP", "What the server said", "When")
+    return Table(columns, rows, "Does what sends with OAuth still send?", limit=_MOST, empty="No token was tried.")
+
+
+def tried(found: Closed | None, why: str) -> Callout:
+    """Return what came of the one password.
+
+    Args:
+        found: The try; None where none was made.
+        why: Why none was made.
+    """
+    if found is None:
+        return Callout("info", "No password was tried", [why])
+    return proving.closed(found)
+
+
+def blocked(look: Look) -> Table:
+    """Return whom a Conditional Access policy against legacy clients would have stopped, by the sign-in log."""
+    if look.known.findings is None:
+        return Table(_BLOCKED, (), _BLOCKING, empty="Cannot know: notebook 10 has left no evidence.")
+    rows = [
+        (
+            each.user,
+            each.protocol,
+            each.sign_ins,
+            each.last_seen[:10],
+            Badge("a certificate: stopped though it is strong", "warn") if each.certificate else "",
+        )
+        for each in closing.would_block(look.known.findings)
+    ]
+    note = "From what notebook 10 read. The policy is made to report only; a person switches it on, or does not."
+    return Table(_BLOCKED, rows, _BLOCKING, note, limit=_MOST, empty="Nobody was seen whom it would have stopped.")
+
+
+_BLOCKED: Final = ("Account", "Protocol", "Sign-ins that went through", "Last", "Remark")
+_BLOCKING: Final = "What the Conditional Access policy would have stopped"
+
+
+def undo(found: Sequence[Receipt], *, config: str = "") -> Stack:
+    """Return what takes a wave back, or what became of that, the last change first.
+
+    Args:
+        found: What taking back returned, one for each receipt.
+        config: The tenants file, for the command line.
+    """
+    if not found:
+        return Stack([Callout("info", "Nothing is to be taken back", ["No receipt of this wave is left."])])
+    views = (changing.receipt(each, config=config) if each.applied else changing.plan(each.plan) for each in found)
+    return Stack([each for stack in views for each in stack.views])
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
