@@ -231,7 +231,7 @@ class _Translations:
         return begun.result() if begun else _sql(text)
 
 
-@lru_cache(maxsize=64)  # a cell that is run again asks the same, and so does the next tenant of this process
+@lru_cache(maxsize=64)  # a cell that is run again asks the same, and it takes half a second of Python
 def _sql(text: str) -> duckdb_kql.TranslationResult:
     return duckdb_kql.to_sql(text, schema=_COLUMNS, allow_write=False)
 
