@@ -125,7 +125,7 @@ class Lab:
 
     def closed(self, name: str) -> list[Receipt]:
         """Close a wave, stage by stage, and return the receipts."""
-        done = []
+        done: list[Receipt] = []
         for _ in range(12):
             run = self.run
             known, made = self.look(run)
