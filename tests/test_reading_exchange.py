@@ -81,6 +81,18 @@ def test_everything_of_a_sound_organization_is_read(lab: Lab) -> None:
     assert {each.state for each in held.coverage} == {"complete"}
 
 
+def test_who_may_use_ews_is_asked_only_where_it_is_on() -> None:
+    made, apps = woodgrove(), ["aaaaaaaa-0000-4000-8000-00000000000e", "BBBBBBBB-0000-4000-8000-00000000000e"]
+    with administering(made) as lab:
+        off = organization.read(lab.exchange)
+        made.estate.tenant.exchange.ews_enabled = True
+        made.estate.tenant.exchange.ews_allowed_app_ids = apps
+        on = organization.read(lab.exchange)
+    assert (off.settings.ews, off.settings.ews_apps) == ("inherit", None)
+    assert (on.settings.ews, on.settings.ews_apps) == ("on", tuple(each.lower() for each in apps))
+    assert on.calls == off.calls + 1
+
+
 def test_an_address_whose_mailbox_is_elsewhere_is_known(lab: Lab) -> None:
     moved = organization.read(lab.exchange).mailbox(f"moved@{DOMAIN}")
     assert moved is not None

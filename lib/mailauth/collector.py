@@ -48,7 +48,10 @@ _SCOPES: Final = ("Application.Read.All", "Directory.Read.All", "Policy.Read.All
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Get-TransportConfig": ("SmtpClientAuthenticationDisabled", "AllowLegacyTLSClients"),
-    "Get-OrganizationConfig": ("DefaultAuthenticationPolicy", "IsDehydrated", "EwsEnabled", "RejectDirectSend"),
+    "Get-OrganizationConfig": (
+        *("DefaultAuthenticationPolicy", "IsDehydrated", "RejectDirectSend"),
+        *("EwsEnabled", "EwsAllowedAppIDs"),
+    ),
     "Get-AuthenticationPolicy": (
         "Name",
         "Identity",

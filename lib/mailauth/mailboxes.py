@@ -232,6 +232,9 @@ def _settings(found: Found) -> Mapping[str, object]:
     changes = held.changes
     return {
         "smtp_off": seen.smtp_off,
+        "ews": seen.ews,
+        "ews_apps": None if seen.ews_apps is None else list(seen.ews_apps),
+        "legacy_tls": seen.legacy_tls,
         "default_policy": seen.default_policy,
         "security_defaults": held.defaults,
         "access": None if legacy is None else [_access(each) for each in legacy],

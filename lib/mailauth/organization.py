@@ -102,6 +102,7 @@ class Settings:
         dehydrated: Whether the organization has to be made customizable before policies, scopes and role assignments
             can be made in it.
         ews: Whether EWS is allowed; ``inherit`` where nobody said.
+        ews_apps: The ids of the apps that may use it where it is on, in lower case.
         reject_direct_send: Whether mail without a sign-in from its own domains is refused.
     """
 
@@ -111,6 +112,7 @@ class Settings:
     dehydrated: bool | None = None
     ews: Switch = "unknown"
     reject_direct_send: bool | None = None
+    ews_apps: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -492,6 +494,7 @@ def settings(transport: Row | None = None, configuration: Row | None = None) -> 
         dehydrated=_flag(configuration, "IsDehydrated"),
         ews=_switch(configuration, "EwsEnabled", on=True),
         reject_direct_send=_flag(configuration, "RejectDirectSend"),
+        ews_apps=_ids(configuration, "EwsAllowedAppIDs"),
     )
 
 
@@ -808,6 +811,11 @@ def _texts(row: Row, name: str) -> tuple[str, ...]:
     # A script's JSON writes a list of one as it came: as text, with commas where there are more.
     parts = value.split(",") if isinstance(value, str) else value
     return tuple(str(each).strip() for each in parts)
+
+
+def _ids(row: Row, name: str) -> tuple[str, ...] | None:
+    """Return a list of ids that may be empty, None where the row does not speak of it; a script writes null there."""
+    return None if row.get(name) is None else tuple(each.lower() for each in _texts(row, name) if each)
 
 
 def _flag(row: Row, name: str) -> bool | None:

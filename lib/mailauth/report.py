@@ -686,7 +686,7 @@ class Engineer:
     """The block for the engineer.
 
     Args:
-        lines: State, coverage, effective SMTP AUTH, not senders, apps, next, in this order.
+        lines: State, coverage, effective SMTP AUTH, policies, calendar, not senders, apps, next, in this order.
         senders: Every sender.
     """
 

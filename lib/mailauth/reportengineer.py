@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from . import verdicts
+from . import impacts, verdicts
 from .findings import ATTENTION
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, Changes, Engineer, Line, Mailbox
@@ -32,12 +32,26 @@ def of(held: Held, made: Made, *, actions: Sequence[Action], changes: Changes) -
         Line("Coverage", tuple(_coverage(held))),
         Line("Effective SMTP AUTH", tuple(_smtp(held, made.mailboxes))),
         Line("Authentication policy and Conditional Access", tuple(_policies(held))),
+        Line("Calendar", tuple(_dates(held))),
         Line("Not senders", tuple(_others(held))),
         Line("Apps", tuple(_apps(held, made))),
         Line("Next", tuple(_next(actions))),
         Line("Changed", tuple(each.said for each in changes.lines) or (changes.said,)),
     )
     return Engineer(lines, rows(held))
+
+
+def _dates(held: Held) -> Iterator[Phrase]:
+    """Yield which dates count here, and what each of them breaks."""
+    calendar = held.tenant.calendar
+    yield calendar.said
+    found = impacts.of(calendar, held.found, held.settings, today=held.now.date())
+    for each in found:
+        if each.state != "nothing seen":
+            end = each.deadline
+            yield phrase("{title} ({when}): {said}", title=words(end.title), when=words(end.when), said=each.said)
+    if quiet := sum(each.state == "nothing seen" for each in found):
+        yield words(f"{counted(quiet, 'more date')}: nothing was seen that it touches")
 
 
 def _state(held: Held, made: Made) -> Iterator[Phrase]:

@@ -33,6 +33,7 @@ from mailauth.organization import (
     named,
     opened,
     organization,
+    settings,
 )
 from mailauth.plan import Cmdlet
 
@@ -44,6 +45,7 @@ AT_ONCE: Final = 4
 """How many requests are under way at once. Exchange documents no number; where it says wait, all of them wait."""
 
 _FIRST: Final = Cmdlet("Get-OrganizationConfig")
+_LISTED: Final = Cmdlet("Get-OrganizationConfig", {"RetrieveEwsOperationAccessPolicy": True})
 _BULK: Final = tuple(each for each in (*ASKED_ONCE, *ASKED_FOR_ALL) if each != _FIRST)
 
 _NOWHERE: Final = Missing("no mailbox here has this address", "Check the spelling.", absent=True)
@@ -79,6 +81,7 @@ def read(
     tell("Exchange: reading the organization")
     # Alone and first: where this one gets no answer at all, the others need not be asked.
     answers: dict[str, Answer] = {_FIRST.name: _answer_or_end(exchange, _FIRST)}
+    answers[_FIRST.name] = _with_ews_apps(exchange, answers[_FIRST.name])
     answers |= zip((each.name for each in _BULK), _answers(exchange, _BULK), strict=True)
     answers["Get-ManagementRole"] = _role(exchange)
     if trustees:
@@ -134,6 +137,17 @@ def _answer_or_end(exchange: Exchange, cmdlet: Cmdlet) -> Answer:
         return Missing(error.message, error.remedy)
     except SourceError as error:
         return Missing(error.message, error.remedy, absent=missing(error))
+
+
+def _with_ews_apps(exchange: Exchange, found: Answer) -> Answer:
+    """Return the organization with the apps that may use EWS, where it is on; Exchange lists them only when asked.
+
+    A refusal leaves the list unread and costs nothing else.
+    """
+    if isinstance(found, Missing) or not any(settings(configuration=row).ews == "on" for row in found):
+        return found
+    listed = _answer(exchange, _LISTED)
+    return found if isinstance(listed, Missing) or not listed else listed
 
 
 def _role(exchange: Exchange) -> Answer:

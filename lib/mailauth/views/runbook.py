@@ -10,7 +10,7 @@ from datetime import date
 from functools import wraps
 from typing import TypeVar
 
-from .. import kql
+from .. import impacts, kql
 from ..advice import Advice, mail_to_vendor
 from ..cases import Case, Reported
 from ..checks import Check
@@ -286,11 +286,19 @@ def coverage(case: Case) -> Table:
 @_from_records("which dates touch this tenant", unless=lambda case: bool(case.deadlines))
 def deadlines(case: Case) -> Table:
     """Return the dates that touch this tenant."""
+    here = {each.deadline.id: each.said for each in impacts.of_case(case, today=case.findings.made_at.date())}
     cells = [
-        (capital(d.when), d.title, sentences(d.shows), sentences(d.note), f"{d.source} ({d.confidence})")
+        (
+            capital(d.when),
+            d.title,
+            here.get(d.id, ""),
+            sentences(d.shows),
+            sentences(d.note),
+            f"{d.source} ({d.confidence})",
+        )
         for d in case.deadlines
     ]
-    columns = ("When", "What ends", "What a device or a user will see", "Note", "Source and confidence")
+    columns = ("When", "What ends", "Here", "What a device or a user will see", "Note", "Source and confidence")
     known_by = "" if case.findings.held else "No sign-in record was read: these touch what the mail report shows. "
     note = f"{known_by}{case.tenant.calendar.said}"
     empty = "No date known to us touches what was found."
