@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailauth import clouds, cmdlets, plan, powershell, reference, registration, registrationplan
+from mailauth import clouds, cmdlets, conditions, plan, powershell, reference, registration, registrationplan
 from mailauth.checks import Check
 from mailauth.plan import Cmdlet, GraphCall, Operation, Plan, Receipt
 from mailauth.secretrefs import SecretRef
 from mailauth.tenants import Tenant
+from tests import closings, planned, powershell_grammar, test_directgrants, test_grants, test_registration
 from tests import mailboxes_invented as boxes
-from tests import planned, powershell_grammar, test_directgrants, test_grants, test_registration
 from tests.powershell_grammar import Change, Command, Node
 
 COMMON = {"ErrorAction", "Confirm", "Verbose", "Debug"}
@@ -53,10 +53,26 @@ def _granting(count: int) -> Plan:
     return boxes.planned(held, boxes.wish(*(boxes.wanted(name, "imap", "smtp") for name in names)))
 
 
+def _closing(stage: str) -> Plan:
+    """Return the plan of notebook 60 at a stage of the last wave, with so many mailboxes that they become a table."""
+    named = closings.tenant(f"{closings.CLOSING}\n      exceptions: [{closings.EXCEPTED}]")
+    names = [f"scanner{number:04}" for number in range(25)]
+    own = {} if stage == "policy" else {"authentication_policy": closings.POLICY}
+    boxes = [closings.box(name, smtp="on", **own) for name in names]
+    always = [closings.box(name, smtp="on", **own) for name in ("ada", "canary")] + [closings.box("bob")]
+    policies = {} if stage == "policy" else {closings.POLICY: False}
+    held = closings.organization(*always, *boxes, policies=policies, smtp_off=False, dehydrated=stage == "policy")
+    since = {box.address: closings.NOW - 2 * closings.DAY for box in held.mailboxes or ()}
+    access = conditions.Conditions(defaults=False, policies=())
+    return closings.planned(closings.known(held, since=since, conditions=access), "tenant", named)
+
+
 REAL = {
     "notebook 20": _registering(name="Mail"),
     "notebook 30": test_directgrants.planned(test_grants.found(enterprise=None)),
     "notebook 40": _granting(20),
+    "notebook 60, a policy": _closing("policy"),
+    "notebook 60, what is left": _closing("rest"),
 }
 
 
@@ -380,3 +396,10 @@ def test_a_look_into_a_list_and_one_at_words_are_written_as_such() -> None:
 def test_a_title_is_read_without_numbers_for_its_quotes() -> None:
     text = powershell.script(replace(planned.whole(), steps=(replace(planned.app(), title="Let “mail” open it"),)))
     assert "Title = 'Let \"mail\" open it'" in text
+
+
+def test_what_an_undo_does_not_restore_is_said_once_for_all_that_are_alike() -> None:
+    head = powershell.script(REAL["notebook 60, what is left"]).partition("#Requires")[0]
+    assert head.count("Stays:") == len({step.leaves for step in REAL["notebook 60, what is left"].steps if step.leaves})
+    assert "scanner0000@w.example" in head
+    assert "and 24 more" in head

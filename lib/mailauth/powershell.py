@@ -139,9 +139,9 @@ def _head(plan: Plan, places: Mapping[str, str], back: str, then: str) -> Iterat
     for check in plan.checks:
         if check.outcome != "ok":
             yield from comment(str(check), label="Left out: ")
-    for step in plan.steps:
-        if step.leaves:
-            yield from comment(f"{step.title}: {step.leaves}", label="Stays:    ")
+    for leaves, alikes in _lasting(plan.steps).items():
+        more = f", and {len(alikes) - 1:,} more" if len(alikes) > 1 else ""
+        yield from comment(f"{alikes[0]}{more}: {leaves}", label="Stays:    ")
     yield from comment(
         "a PowerShell grammar has read it; it has not been run before it came to you.", label="Checked:  "
     )
@@ -152,6 +152,15 @@ def _head(plan: Plan, places: Mapping[str, str], back: str, then: str) -> Iterat
         name, version = modules[service]["name"], facts["versions"][service]
         yield f"#Requires -Modules @{{ ModuleName = '{name}'; ModuleVersion = '{version}' }}"
     yield ""
+
+
+def _lasting(steps: Sequence[Step]) -> Mapping[str, Sequence[str]]:
+    """Return the titles of the steps by what an undo of them does not restore: a thousand alike say it once."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        if step.leaves:
+            found.setdefault(step.leaves, []).append(step.title)
+    return found
 
 
 def _counted(steps: Sequence[Step]) -> str:

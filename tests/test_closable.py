@@ -1,0 +1,306 @@
+"""What forbids the next step: senders, coverage, freezes, proofs older than the last change, new policies."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailauth import closable, closing, closingsteps, mailsteps
+from mailauth.closable import Known, Proof, Refusal
+from mailauth.organization import Organization
+from mailauth.organization import Plan as MailboxPlan
+from mailauth.plan import Step
+from tests import closings
+from tests.closings import CLOSING, DAY, NOW, POLICY, PROOFS, box, closed_organization, group, known, record, tenant
+
+HOUR = timedelta(hours=1)
+
+
+def refused(told: Known, name: str = "pilot", closing_: str = CLOSING) -> list[tuple[str, str]]:
+    """Return what forbids the next step of a wave, as kind and what it is about."""
+    [wave] = [each for each in closings.made(told, tenant(closing_)) if each.name == name]
+    return [(each.kind, each.about) for each in closing.readiness(wave, told)]
+
+
+def begun(**fields: Any) -> Known:
+    """Return what is known before anything was done."""
+    return known(closings.organization(**fields.pop("held", {})), since={}, proofs=(), **fields)
+
+
+def test_nothing_forbids_what_is_to_be_done_where_nobody_sends_with_a_password() -> None:
+    assert refused(begun()) == []
+    assert refused(begun(), "tenant") == []
+
+
+# --- senders ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [
+        pytest.param("ada", {}, [("sender", "ada@w.example")], id="a sender"),
+        pytest.param("ada", {"verdict": "basic_unconfirmed"}, [("sender", "ada@w.example")], id="unconfirmed"),
+        pytest.param(
+            "ada", {"verdict": "confirm_today"}, [("sender", "ada@w.example")], id="nobody has said who it is"
+        ),
+        pytest.param(
+            "ada", {"protocol": "Unknown"}, [("sender", "ada@w.example")], id="the audit log names no protocol"
+        ),
+        pytest.param("ada", {"moved": True}, [], id="moved, as the log shows"),
+        pytest.param("ada", {"verdict": "attack_noise"}, [], id="an attack"),
+        pytest.param("ada", {"verdict": "suspected_compromise"}, [], id="a stranger, whom closing stops"),
+        pytest.param("ada", {"protocol": "IMAP"}, [], id="a protocol that takes no passwords any more"),
+        pytest.param("ada", {"population": "guest"}, [], id="a guest"),
+        pytest.param("bob", {}, [], id="in another wave"),
+    ],
+)
+def test_a_sender_of_the_wave_that_still_uses_a_password_forbids_it(
+    name: str, fields: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    assert refused(begun(findings=record(group(name, **fields)))) == expected
+
+
+def test_a_sender_that_has_moved_by_more_than_the_log_is_none() -> None:
+    found = record(group("ada"))
+    assert refused(begun(findings=found, moved=frozenset({"id-ada"}))) == []
+    assert refused(begun(findings=found, moved=frozenset({"ada@w.example"}))) == []
+
+
+def test_the_last_wave_waits_for_senders_without_a_mailbox_too_and_not_for_those_excepted_by_name() -> None:
+    found = record(group("ghost"), group("bob"))
+    named = f"{CLOSING}\n      exceptions: [{{address: bob@w.example, reason: in March, until: 2027-03-31}}]"
+    assert refused(begun(findings=found), "tenant", named) == [("sender", "ghost@w.example")]
+
+
+def test_an_exception_that_has_ended_is_said_to_have() -> None:
+    named = f"{CLOSING}\n      exceptions: [{{address: bob@w.example, reason: in March, until: 2026-11-26}}]"
+    told = begun(findings=record(group("bob")))
+    wave = closings.made(told, tenant(named))[-1]
+    [refusal] = closable.open_senders(wave, told)
+    assert refusal.found.endswith("; its exception ended on 2026-11-26")
+
+
+def test_an_address_that_only_the_mail_report_knows_forbids_it() -> None:
+    row = {"address": "ada@w.example", "account": "ada@w.example", "basic": 214, "oauth": 0, "known": False}
+    assert refused(begun(findings=record(reported=[row]))) == [("sender", "ada@w.example")]
+    assert refused(begun(findings=record(reported=[{**row, "known": True}]))) == []
+
+
+# --- coverage -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        pytest.param(None, [("coverage", "sign-ins")], id="nobody looked"),
+        pytest.param(record(made_at="2026-10-01T11:00:00Z"), [("coverage", "sign-ins")], id="long ago"),
+        pytest.param(
+            record(state={"word": "cannot know", "sentence": "No log."}), [("coverage", "sign-ins")], id="cannot know"
+        ),
+        pytest.param(
+            record(
+                state={"word": "cannot know", "sentence": "No log."},
+                coverage=[
+                    {"what": "sign-ins", "state": "complete", "reason": "", "remedy": ""},
+                    {"what": "legacy sign-ins", "state": "absent", "reason": "no licence", "remedy": "Buy P1."},
+                ],
+            ),
+            [("coverage", "legacy sign-ins")],
+            id="which source",
+        ),
+    ],
+)
+def test_coverage_that_cannot_know_forbids_it_and_names_the_source(
+    findings: dict[str, Any] | None, expected: list[tuple[str, str]]
+) -> None:
+    assert refused(begun(findings=findings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("held", "about"),
+    [
+        pytest.param(closings.organization(smtp_off=None), "the organization's SMTP AUTH switch", id="switch"),
+        pytest.param(closings.organization(default_policy=None), "the default authentication policy", id="default"),
+        pytest.param(Organization(), "mailboxes", id="nothing"),
+        pytest.param(
+            closings.organization(box("ada", authentication_policy=None), box("canary")), "ada@w.example", id="policy"
+        ),
+        pytest.param(
+            closings.organization(box("ada", smtp="unknown"), box("canary")), "ada@w.example", id="own switch"
+        ),
+    ],
+)
+def test_what_of_exchange_was_not_read_is_never_taken_for_closed(held: Organization, about: str) -> None:
+    told = known(held)
+    wave = closings.made(told)[0]
+    assert (closing.stage(wave, told), closing.standing(wave, told).word) == ("unknown", "cannot know")
+    assert ("coverage", about) in refused(told)
+    assert closings.planned(told).steps == ()
+
+
+def test_a_freeze_forbids_it_on_its_first_and_its_last_day() -> None:
+    today = NOW.date()
+    for first, last, expected in (
+        (today, today, [("freeze", "2026-11-27")]),
+        (today - DAY, today + DAY, [("freeze", "2026-11-26")]),
+        (today + DAY, today + 2 * DAY, []),
+        (today - 2 * DAY, today - DAY, []),
+    ):
+        assert refused(begun(freezes=((first, last),))) == expected
+
+
+def test_a_wave_waits_for_the_ones_before_it() -> None:
+    told = begun()
+    pilot, everybody = closings.made(told)
+    assert [(each.kind, each.about) for each in closing.readiness(everybody, told, before=(pilot,))] == [
+        ("wave", "pilot")
+    ]
+
+
+# --- proofs -------------------------------------------------------------------------------------------
+
+
+def after(step: Step, at: datetime, **fields: Any) -> Known:
+    """Return what is known when all is closed and proven, and *step* was done at a moment."""
+    return known(receipts=(closings.receipt([step], at),), **fields)
+
+
+def lacking(told: Known) -> list[tuple[str, str]]:
+    return [(each.kind, each.about) for each in closable.lacking(closings.made(told)[0], told)]
+
+
+def test_all_is_proven_where_both_kinds_of_try_are_younger_than_the_last_change() -> None:
+    assert lacking(known()) == []
+
+
+@pytest.mark.parametrize(
+    ("proofs", "expected"),
+    [
+        pytest.param((), [("proof", "ada@w.example"), ("proof", "canary@w.example")], id="nothing was tried"),
+        pytest.param((PROOFS[0], replace(PROOFS[1], good=False)), [("proof", "canary@w.example")], id="password taken"),
+        pytest.param((replace(PROOFS[0], good=False), PROOFS[1]), [("proof", "ada@w.example")], id="token refused"),
+        pytest.param(
+            (*PROOFS, replace(PROOFS[0], good=False, at=NOW - HOUR)), [("proof", "ada@w.example")], id="refused since"
+        ),
+    ],
+)
+def test_what_was_not_tried_or_did_not_go_as_it_should_is_not_proven(
+    proofs: tuple[Proof, ...], expected: list[tuple[str, str]]
+) -> None:
+    assert lacking(known(proofs=proofs)) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        pytest.param(mailsteps.submission(box("ada")), ["ada@w.example", "canary@w.example"], id="its own switch"),
+        pytest.param(mailsteps.submission(box("bob")), [], id="another mailbox"),
+        pytest.param(
+            closingsteps.tenant_switch(), ["ada@w.example", "canary@w.example"], id="the organization's switch"
+        ),
+        pytest.param(closingsteps.access_policy(()), [], id="a policy that only reports"),
+        pytest.param(closingsteps.new_mailboxes(MailboxPlan("P", imap=True)), [], id="what new ones get"),
+    ],
+)
+def test_a_proof_that_is_older_than_a_change_of_what_it_is_about_is_none(step: Step, expected: list[str]) -> None:
+    assert [about for _, about in lacking(after(step, NOW - HOUR * 1.5))] == expected
+
+
+def test_an_undo_makes_a_proof_old_as_any_change_does() -> None:
+    step = mailsteps.submission(box("ada"))
+    told = known(receipts=(closings.receipt([step], NOW - HOUR, undoes="another"),))
+    assert [about for _, about in lacking(told)] == ["ada@w.example", "canary@w.example"]
+
+
+def test_a_password_is_not_tried_before_the_last_change_counts() -> None:
+    told = after(closingsteps.assigned(box("ada"), POLICY), NOW - HOUR * 5)
+    [*_, refusal] = closable.lacking(closings.made(told)[0], told)
+    assert (refusal.about, refusal.found) == (
+        "canary@w.example",
+        "too early to try a password: retest at 2026-11-28 07:00 UTC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("canary", "found"),
+    [
+        pytest.param({"authentication_policy": "Lax"}, "no authentication policy keeps passwords out", id="no policy"),
+        pytest.param({"smtp": "inherit"}, "SMTP AUTH is off for it", id="its switch is off"),
+        pytest.param({"kind": "MailUser"}, "Exchange Online has no such mailbox", id="no mailbox"),
+    ],
+)
+def test_a_canary_that_would_show_nothing_is_said_to(canary: dict[str, Any], found: str) -> None:
+    own = {"authentication_policy": POLICY, "smtp": "on"}
+    boxes = (box("ada", **own), box("canary", **{**own, **canary}))
+    told = known(replace(closed_organization(policies={POLICY: False, "Lax": True}), mailboxes=boxes))
+    wave = closings.made(told)[0]
+    [said] = [each.found for each in closable.lacking(wave, told) if each.kind == "canary"]
+    assert said.startswith(found)
+
+
+def test_without_a_canary_a_wave_is_never_called_closed() -> None:
+    told = known()
+    [wave, *_] = closings.made(told, tenant("pilot: ada@w.example"))
+    assert closing.standing(wave, told).word == "closing"
+    assert [each.kind for each in closing.readiness(wave, told)] == ["canary"]
+
+
+# --- policies -----------------------------------------------------------------------------------------
+
+
+def settled(told: Known) -> datetime:
+    return closable.settled_at(told, "ada@w.example")
+
+
+def test_a_policy_counts_a_day_after_our_own_change_or_after_it_was_first_seen() -> None:
+    step = closingsteps.assigned(box("ada"), POLICY)
+    assert settled(after(step, NOW - HOUR, since={})) == NOW - HOUR + DAY
+    assert settled(known(since={"ada@w.example": NOW - HOUR})) == NOW - HOUR + DAY
+    assert settled(known(since={})) == NOW + DAY
+
+
+def test_a_policy_that_was_open_in_between_counts_from_when_it_was_seen_closed_again() -> None:
+    step = closingsteps.assigned(box("ada"), POLICY)
+    told = after(step, NOW - 9 * DAY, since={"ada@w.example": NOW - HOUR})
+    assert settled(told) == NOW - HOUR + DAY
+
+
+def test_an_altered_policy_counts_a_day_later_for_all_who_have_it() -> None:
+    assert settled(after(closingsteps.strict(POLICY), NOW - HOUR)) == NOW - HOUR + DAY
+
+
+def test_what_is_seen_is_remembered_until_it_is_open_again() -> None:
+    held, earlier = closed_organization(), NOW - 5 * DAY
+    first = closable.seen(held, {"ada@w.example": earlier, "gone@w.example": earlier}, NOW)
+    assert first == {"ada@w.example": earlier, "canary@w.example": NOW, "": NOW}
+    opened = closed_organization(policies={POLICY: True})
+    assert closable.seen(opened, first, NOW + DAY) == {}
+
+
+def test_a_refusal_is_a_checkpoint_that_says_what_to_do() -> None:
+    said = str(Refusal("freeze", "2026-12-14", "nothing is to be changed", "Wait.").check())
+    assert said == "WRONG: freeze: 2026-12-14 (nothing is to be changed). Wait."
+
+
+# --- what notebook 50 says ----------------------------------------------------------------------------
+
+
+def attempt(outcome: str, at: str, **fields: Any) -> dict[str, Any]:
+    return {"mailbox": "ada@w.example", "protocol": "smtp", "outcome": outcome, "at": at, "reply": "", **fields}
+
+
+def test_one_way_to_a_token_that_works_is_enough_and_other_protocols_prove_nothing_here() -> None:
+    tried = [
+        attempt("no_token", "2026-11-27T10:00:02Z"),
+        attempt("ok", "2026-11-27T10:00:01Z"),
+        attempt("skipped", "2026-11-27T10:00:03Z", mailbox="bob@w.example"),
+        attempt("ok", "2026-11-27T10:00:04Z", mailbox="bob@w.example", protocol="imap"),
+    ]
+    password = {"mailbox": "canary@w.example", "protocol": "smtp", "state": "unknown", "said": "The reply is new."}
+    found = {"made_at": "2026-11-27T10:01:00Z", "data": {"attempts": tried, "password": password}}
+    assert [(each.mailbox, each.kind, each.good) for each in closable.proofs(found)] == [
+        ("ada@w.example", "oauth", True),
+        ("canary@w.example", "password", False),
+    ]
+    assert closable.proofs(None) == ()

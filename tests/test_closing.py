@@ -1,0 +1,320 @@
+"""The plan of a wave: what comes next and nothing before it, readable, and what takes it back."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mailauth import closing, closingsteps, conditions, plan
+from mailauth.closable import Known
+from mailauth.conditions import Conditions
+from mailauth.organization import Plan as MailboxPlan
+from mailauth.plan import Cmdlet, Entry, GraphCall, Receipt
+from tests import closings
+from tests.closings import (
+    CLOSING,
+    DAY,
+    NOW,
+    POLICY,
+    box,
+    closed_organization,
+    group,
+    known,
+    organization,
+    planned,
+    receipt,
+    record,
+    tenant,
+)
+
+LAX = {"Lax": True}
+OWN = {"authentication_policy": POLICY}
+
+
+def sent(change: plan.Plan) -> list[tuple[str, dict[str, Any]]]:
+    """Return the cmdlets of a plan with what they are given."""
+    return [(step.do.name, dict(step.do.parameters)) for step in change.steps if isinstance(step.do, Cmdlet)]
+
+
+def excepting(*names: str, policy: str = "") -> str:
+    listed = ", ".join(f"{{address: {name}@w.example, reason: in March, until: 2027-03-31}}" for name in names)
+    named = f"\n      policy: {policy}" if policy else ""
+    return f"{CLOSING}\n      exceptions: [{listed}]{named}"
+
+
+# --- the order ----------------------------------------------------------------------------------------
+
+
+def test_a_policy_is_made_and_assigned_before_any_switch_is_touched() -> None:
+    change = planned(known(organization(), since={}, proofs=()))
+    assert sent(change) == [
+        ("New-AuthenticationPolicy", {"Name": POLICY}),
+        ("Set-User", {"Identity": "ada@w.example", "AuthenticationPolicy": POLICY}),
+        ("Set-User", {"Identity": "canary@w.example", "AuthenticationPolicy": POLICY}),
+    ]
+    assert [step.lag for step in change.steps] == [timedelta(), DAY, DAY]
+
+
+def test_an_organization_that_was_never_customized_is_made_ready_first() -> None:
+    change = planned(known(organization(dehydrated=True), since={}, proofs=()))
+    assert sent(change)[0] == ("Enable-OrganizationCustomization", {})
+
+
+ASSIGNED = organization(box("ada", **OWN), box("canary", **OWN), box("bob", smtp="on"), policies={POLICY: False})
+
+
+def test_nothing_is_planned_until_the_policy_counts() -> None:
+    told = known(ASSIGNED, since={"ada@w.example": NOW - DAY / 2, "canary@w.example": NOW - DAY / 2})
+    change = planned(told)
+    assert change.steps == ()
+    assert [str(check) for check in change.checks] == [
+        "WRONG: policy: pilot (assigned, and it counts at the latest at 2026-11-28 00:00 UTC). "
+        "Look again at 2026-11-28 00:00 UTC."
+    ]
+    [wave, _] = closings.made(told)
+    assert closing.standing(wave, told).counts_at == NOW + DAY / 2
+
+
+def test_then_smtp_auth_is_switched_on_for_what_sends_with_a_token_and_nobody_else() -> None:
+    assert sent(planned(known(ASSIGNED))) == [
+        ("Set-CASMailbox", {"Identity": "ada@w.example", "SmtpClientAuthenticationDisabled": False}),
+        ("Set-CASMailbox", {"Identity": "canary@w.example", "SmtpClientAuthenticationDisabled": False}),
+    ]
+
+
+def test_the_rest_follows_once_it_is_proven_and_not_before() -> None:
+    held = closed_organization(plans=(MailboxPlan("P1", imap=True, pop=False),), smtp_off=False, default_policy=POLICY)
+    held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", smtp="on", **OWN)))
+    assert planned(known(held, proofs=()), "tenant").steps == ()
+    assert sent(planned(known(held), "tenant")) == [
+        ("Set-CASMailbox", {"Identity": "bob@w.example", "SmtpClientAuthenticationDisabled": None}),
+        ("Set-TransportConfig", {"SmtpClientAuthenticationDisabled": True}),
+        ("Set-CASMailboxPlan", {"Identity": "P1", "ImapEnabled": False}),
+    ]
+
+
+def test_who_sends_with_a_token_and_follows_the_organization_gets_a_switch_before_that_goes_off() -> None:
+    users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"]}]
+    held = closed_organization(smtp_off=False)
+    held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", **OWN)))
+    told = known(held, findings=record(adoption={"users": users}))
+    assert sent(planned(told, "tenant")) == [
+        ("Set-CASMailbox", {"Identity": "bob@w.example", "SmtpClientAuthenticationDisabled": False})
+    ]
+
+
+def test_where_all_is_set_and_proven_nothing_is_left() -> None:
+    told = known()
+    for wave in closings.made(told):
+        assert closing.standing(wave, told).word == "closed"
+        assert planned(told, wave.name).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        pytest.param({"policies": {POLICY: True}}, "open", id="the policy lets passwords in"),
+        pytest.param({"policies": {}}, "open", id="the policy is gone"),
+        pytest.param({"default_policy": ""}, "open", id="no default"),
+        pytest.param({"smtp_off": False}, "closing", id="the organization's switch is on"),
+        pytest.param({"plans": (MailboxPlan("P1", imap=True),)}, "closing", id="new mailboxes get IMAP"),
+    ],
+)
+def test_what_somebody_opens_by_hand_is_not_closed_any_more(change: dict[str, Any], word: str) -> None:
+    told = known(closed_organization(**change))
+    everybody = closings.made(told)[-1]
+    assert closing.standing(everybody, told).word == word
+
+
+# --- which policy -------------------------------------------------------------------------------------
+
+
+def names(**fields: Any) -> list[tuple[str, dict[str, Any]]]:
+    policy = fields.pop("policy", "")
+    whole = tenant(f"{CLOSING}\n      policy: {policy}") if policy else tenant()
+    return sent(planned(known(organization(**fields), since={}, proofs=()), "pilot", whole))
+
+
+def test_a_policy_that_refuses_passwords_is_found_and_the_default_is_the_first_choice() -> None:
+    assert names(policies={"Other": False})[0][1]["AuthenticationPolicy"] == "Other"
+    found = names(policies={"A": False, "Default": False}, default_policy="Default")
+    assert found[0][1]["AuthenticationPolicy"] == "Default"
+    assert names(policies=LAX)[0] == ("New-AuthenticationPolicy", {"Name": POLICY})
+
+
+def test_the_policy_that_the_tenants_file_names_is_made_or_altered_and_never_lets_passwords_in() -> None:
+    assert names(policy="Mine")[0] == ("New-AuthenticationPolicy", {"Name": "Mine"})
+    assert names(policy="Mine", policies={"Mine": True})[0] == (
+        "Set-AuthenticationPolicy",
+        {"Identity": "Mine", "AllowBasicAuthSmtp": False},
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"policies": {"Mine": True}, "default_policy": "Mine"}, id="it is the default"),
+        pytest.param({"policies": {"Mine": True}, "others": True}, id="others have it"),
+    ],
+)
+def test_a_policy_that_is_others_too_is_not_altered(fields: dict[str, Any]) -> None:
+    others = fields.pop("others", False)
+    bob = box("bob", authentication_policy="mine" if others else "")
+    held = organization(box("ada"), box("canary"), bob, **fields)
+    change = planned(known(held, since={}, proofs=()), "pilot", tenant(f"{CLOSING}\n      policy: Mine"))
+    assert change.steps == ()
+    assert [check.name for check in change.checks] == ["policy: Mine"]
+
+
+def test_in_the_last_wave_the_default_is_set_and_a_policy_of_ones_own_that_lets_passwords_in_is_replaced() -> None:
+    boxes = (box("ada", **OWN), box("canary", **OWN), box("bob", authentication_policy="Lax"), box("eve"))
+    change = planned(known(organization(*boxes, policies={POLICY: False, **LAX})), "tenant")
+    assert sent(change) == [
+        ("Set-User", {"Identity": "bob@w.example", "AuthenticationPolicy": POLICY}),
+        ("Set-OrganizationConfig", {"DefaultAuthenticationPolicy": POLICY}),
+    ]
+    assert change.steps[0].undo == Cmdlet("Set-User", {"Identity": "bob@w.example", "AuthenticationPolicy": "Lax"})
+    assert change.steps[1].undo == Cmdlet("Set-OrganizationConfig", {"DefaultAuthenticationPolicy": None})
+
+
+# --- exceptions ---------------------------------------------------------------------------------------
+
+
+def test_an_exception_keeps_its_password_and_everybody_else_gets_the_policy_by_name() -> None:
+    boxes = (box("ada", **OWN), box("canary", **OWN), box("bob"), box("eve"))
+    told = known(organization(*boxes, policies={POLICY: False}))
+    change = planned(told, "tenant", tenant(excepting("bob")))
+    assert sent(change) == [("Set-User", {"Identity": "eve@w.example", "AuthenticationPolicy": POLICY})]
+    assert str(change.checks[0]) == "ok: excepted: bob@w.example (its password goes on until 2027-03-31: in March)"
+
+
+def test_an_exception_that_follows_the_organization_gets_a_switch_before_that_goes_off() -> None:
+    held = closed_organization(smtp_off=False, default_policy="")
+    change = planned(known(held), "tenant", tenant(excepting("bob")))
+    assert [name for name, _ in sent(change)] == ["Set-CASMailbox", "Set-TransportConfig"]
+    assert change.steps[0].title == "Keep SMTP AUTH on for bob@w.example, for passwords too, until 2027-03-31"
+    assert "default authentication policy" in [check.name for check in change.checks]
+
+
+# --- Conditional Access -------------------------------------------------------------------------------
+
+BLOCKS: dict[str, Any] = {
+    "id": "ca",
+    "displayName": "Block legacy",
+    "state": "enabled",
+    "conditions": {
+        "clientAppTypes": ["exchangeActiveSync", "other"],
+        "applications": {"includeApplications": ["All"]},
+        "users": {"includeUsers": ["All"]},
+    },
+    "grantControls": {"operator": "OR", "builtInControls": ["block"]},
+}
+
+
+def template(access: Conditions) -> plan.Plan:
+    return planned(known(conditions=access), "tenant")
+
+
+def test_a_policy_against_legacy_clients_is_made_to_report_only() -> None:
+    [step] = template(Conditions(defaults=False, policies=())).steps
+    assert isinstance(step.do, GraphCall)
+    assert step.do.body is not None
+    assert (step.do.method, step.do.body["state"]) == ("POST", "enabledForReportingButNotEnforced")
+    assert isinstance(step.undo, GraphCall)
+    assert step.undo.method == "DELETE"
+    made = conditions.access_policy(plan.resolve(step.do.body, {}))
+    assert (made.include.everybody, made.effect("other"), made.reaches("other")) == (True, "stops", True)
+    assert not made.reaches("mobileAppsAndDesktopClients")
+
+
+THERE = conditions.access_policy(BLOCKS)
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        pytest.param(Conditions(defaults=False, policies=None), id="not read"),
+        pytest.param(Conditions(defaults=True, policies=()), id="security defaults"),
+        pytest.param(Conditions(defaults=False, policies=(THERE,)), id="there"),
+        pytest.param(
+            Conditions(policies=(replace(THERE, state=closingsteps.REPORT_ONLY),)), id="there, and only reports"
+        ),
+    ],
+)
+def test_no_policy_is_made_beside_what_is_there_or_where_nothing_was_read(access: Conditions) -> None:
+    told = known(closed_organization(), conditions=access)
+    assert planned(told, "tenant").steps == ()
+    assert closing.stage(closings.made(told)[-1], told) == "closed"
+
+
+def test_a_policy_that_is_off_or_leaves_most_people_alone_is_none() -> None:
+    some = {**BLOCKS, "conditions": {**BLOCKS["conditions"], "users": {"includeUsers": ["id-bob"]}}}
+    for other in ({**BLOCKS, "state": "disabled"}, some):
+        access = Conditions(defaults=False, policies=(conditions.access_policy(other),))
+        assert [step.id for step in template(access).steps] == ["access-policy"]
+
+
+def test_a_tenant_whose_licence_does_not_have_it_is_closed_without_it() -> None:
+    step = closingsteps.access_policy(())
+    tried = receipt([step], NOW - DAY)
+    refused = replace(tried, entries=(Entry(step.id, "refused", NOW - DAY, said="Your tenant is not licensed."),))
+    told = known(conditions=Conditions(defaults=False, policies=()), receipts=(refused,))
+    assert closing.stage(closings.made(told)[-1], told) == "closed"
+
+
+def test_what_the_policy_would_have_stopped_is_read_from_the_log() -> None:
+    found = record(
+        group("bob", successes=4),
+        group("phone", protocol="ActiveSync", verdict="certificate", successes=90),
+        group("new", protocol="IMAP", verdict="modern"),
+        group("old", successes=0, verdict="stale_sender"),
+    )
+    assert [(each.user, each.sign_ins, each.certificate) for each in closing.would_block(found)] == [
+        ("phone@w.example", 90, True),
+        ("bob@w.example", 4, False),
+    ]
+
+
+# --- for a person, and at scale -----------------------------------------------------------------------
+
+
+def many(count: int) -> Known:
+    boxes = [box(f"m{number:04}", authentication_policy="Lax") for number in range(count)]
+    held = organization(box("ada", **OWN), box("canary", **OWN), *boxes, policies={POLICY: False, **LAX})
+    return known(held)
+
+
+def test_five_thousand_mailboxes_are_planned_in_a_second_and_read_as_two_lines() -> None:
+    told = many(5_000)
+    began = time.process_time()
+    change = planned(told, "tenant")
+    spent = time.process_time() - began
+    assert len(change.steps) == 5_001
+    [assigned] = closing.groups(change)
+    assert (assigned.group, assigned.count, len(assigned.titles)) == ("Policy assignment", 5_001, 3)
+    assert len(assigned.leaves) == 1
+    assert spent < 3
+
+
+def test_of_many_alike_none_is_looked_at_by_itself() -> None:
+    assert not any(step.watched for step in planned(many(21), "tenant").steps[:-1])
+    assert all(step.watched for step in planned(many(19), "tenant").steps)
+
+
+# --- undo ---------------------------------------------------------------------------------------------
+
+
+def test_a_wave_is_taken_back_from_its_last_receipt_to_its_first_and_each_once() -> None:
+    step = closingsteps.assigned(box("ada"), POLICY)
+    switch = closingsteps.following(box("bob", smtp="on"))
+    policy = receipt([step], NOW - 3 * DAY, title="Wave pilot: a policy that takes no passwords")
+    switches = receipt([switch], NOW - 2 * DAY, title="Wave pilot: SMTP AUTH on for what sends with OAuth")
+    other = receipt([step], NOW - DAY, title="Wave tenant: close what is left")
+    unapplied = Receipt(policy.plan)
+    pilot = closings.made(known())[0]
+    every = (policy, switches, other, unapplied)
+    assert closing.receipts_of(every, pilot) == (switches, policy)
+    back = receipt([switch], NOW, title="Undo: Wave pilot: SMTP AUTH on", undoes=switches.plan.id)
+    assert closing.receipts_of((*every, back), pilot) == (policy,)
