@@ -127,7 +127,7 @@ def test_a_sender_that_left_the_records_is_remembered_and_judged_anew() -> None:
 
     assert (gone.account, gone.word) == (SCANNER, "quiet")
     assert unsure == before
-    assert soon.word == "moving"
+    assert (soon.word, soon.missing[0].plain()) == ("not begun", "No password for 1 day of records; 14 are needed.")
 
 
 def test_its_steps_and_its_letter_say_what_to_enter_where() -> None:
@@ -150,6 +150,30 @@ def test_without_a_road_its_owner_is_asked_and_nothing_is_entered() -> None:
     assert (one.road, one.enter) == ("", ())
     assert one.letter.plain().startswith("Subject: ")
     assert "Please tell us by the end of this month:\n1. " in one.letter.plain()
+
+
+def test_whoever_tries_in_vain_has_not_left_its_password_and_gets_no_letter() -> None:
+    one = only(evidence.findings(case([mail(result="50126", ago=ago) for ago in range(1, 15)])))
+
+    assert (one.word, one.letter.plain()) == ("not begun", "")
+
+
+def test_whoever_holds_a_phone_is_told_what_to_do_on_it() -> None:
+    phone = mail(client_app="Exchange ActiveSync", step="certificate", ago=3)
+    one = only(evidence.findings(case([phone])))
+
+    assert (one.road, one.enter[0].value.plain()) == ("profile", "outlook.office365.com")
+    assert one.letter.plain().startswith(
+        "Subject: Mail on your phone will ask you to sign in again on Thursday, 31 Dec"
+    )
+
+
+def test_a_road_that_is_advised_shows_its_settings_and_its_owner_is_asked_all_the_same() -> None:
+    own = decided(f"senders: [{{user: {SCANNER}, answers: {{oauth: yes}}}}]")
+    one = only(evidence.findings(case(SENDS, own=own)), decided=own)
+
+    assert (one.road, one.enter[0].value.plain()) == ("oauth", "smtp.office365.com")
+    assert "will stop sending mail" in one.letter.plain()
 
 
 def test_attacks_and_strangers_are_no_senders_to_move() -> None:

@@ -28,8 +28,8 @@ __all__ = ["BY_TOKEN", "Evidence", "Moving", "Standing", "Where", "Witness", "of
 
 Record = Mapping[str, Any]
 Where = Literal["cannot know", "not begun", "moving", "quiet", "closed"]
-"""``not begun``: its password works and nothing speaks of a move. ``moving``: something does, or its password is gone
-for too short a time. ``quiet``: no password any more, and a witness is missing. ``closed``: all three have spoken."""
+"""``not begun``: it used its password lately, and nothing speaks of a move. ``moving``: it did, and something does.
+``quiet``: no password for a while, and a witness is missing. ``closed``: all three have spoken."""
 
 BY_TOKEN: Final = frozenset({"oauth", "client"})
 """Roads on which the sender goes on signing in to send, so that a token has to be seen."""
@@ -85,15 +85,15 @@ class Moving:
         account: As what it signs in.
         protocol: By what.
         what: What it is.
-        road: The id of the road that a person decided on; empty for none, or for one of their own.
+        road: The id of the road that a person decided on, or that is advised; empty for none, or for one of their own.
         title: The road in words, or what comes before there is one.
         owner: Who sees to it; empty where nobody was named.
         due: By when.
         where: Where the settings stand in the program or device.
         enter: What to enter.
         steps: What to do, in order.
-        letter: The text to its owner.
-        last_password: The last time its password worked.
+        letter: The text to its owner, or to whoever holds the phone; empty where it does not send today.
+        last_password: The last time it used its password.
         word: How far it has come.
         witnesses: Who speaks for that.
     """
@@ -194,7 +194,7 @@ class Evidence:
         Args:
             group: Its group in notebook 10's evidence; where none is left of it, one with its id, user, protocol and
                 network, and no `oauth_days`.
-            last_password: The last time that its password, or its certificate, worked.
+            last_password: The last time that it used its password, or its certificate.
         """
         if not self.looked:
             return Standing("cannot know")
@@ -202,27 +202,25 @@ class Evidence:
         proven = (group["user"].lower(), "smtp") in self.proven
         own = self.decision(group)
         done = own.done if own else None
-        if group.get("ends_in_2026"):
-            begun = oauth or proven or bool(done) or bool(own and own.action)
-            return Standing("moving" if begun else "not begun", oauth=oauth, proven=proven)
         three = (
             self._no_password(last_password),
             _road_taken(oauth, proven, done, last_password, self.now),
             self._mail(group, done, last_password),
         )
-        return Standing(_word(three), three, oauth, proven)
+        begun = oauth or proven or bool(own and (own.action or done))
+        return Standing(_word(three, begun), three, oauth, proven)
 
     def _no_password(self, last: datetime) -> Witness:
         days, held = _quiet_days(), self.found and self.found["held"]
         start = datetime.fromisoformat(held["from"]) if held else self.now
         gone = (self.now - max(last, start)).days
         if gone < days:
-            said = phrase("No password for {gone} days of records; {days} are needed.", gone=gone, days=days)
+            said = words(f"No password for {counted(gone, 'day')} of records; {days} are needed.")
             return Witness("no password", "no", said)
         if self.gap:
             said = phrase("No password was seen, but {why}.", why=words(self.gap))
             return Witness("no password", "cannot know", said)
-        return Witness("no password", "yes", phrase("No password for {gone} days of whole records.", gone=gone))
+        return Witness("no password", "yes", words(f"No password for {counted(gone, 'day')} of whole records."))
 
     def _mail(self, group: Record, done: Done | None, last: datetime) -> Witness:
         if told := sum(each["oauth"] for each in self.reports.get(group["sender_id"], ())):
@@ -266,13 +264,15 @@ def _moves(group: Record) -> bool:
 
 def _moving(evidence: Evidence, tenant: Tenant, group: Record, due: date | None) -> Moving:
     own, now = group["decision"], evidence.decision(group)
-    road = now.action if now and now.action else (own["action"] if own["decided"] else "")
+    road = now.action if now and now.action else own["action"]
     known = advice.roads().get(road)
-    last = datetime.fromisoformat(group["last_success"] or group["last_seen"])
+    # Who tries in vain has not left its password behind; who moved may still be tried by somebody else.
+    last = datetime.fromisoformat((group["moved"] and group["last_success"]) or group["last_seen"])
     standing = evidence.stand(group, last)
     settings = mailsettings.of(road, kind=own["kind"], protocol=group["protocol"], account=group["user"], tenant=tenant)
     by = now.due if now and now.due else due
-    told = _Told(group, what=_what(group), road=road, title=_title(road, own), by=by)
+    decided = bool(now.action) if now else own["decided"]
+    told = _Told(group, what=_what(group), road=road if decided else "", title=_title(road, own), by=by)
     steps = tuple(map(words, known.needs if known else own["steps"]))
     return Moving(
         sender_id=group["sender_id"],
@@ -305,10 +305,12 @@ class _Told:
 
 
 def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Settings, tenant: Tenant) -> Phrase:
-    group = told.group
+    group, place = told.group, _place(told.group)
     phone = group["verdict"] == "certificate"
     end = tenant.calendar.get("activesync-certificate" if phone else "smtp-auth-default-off")
-    place = _place(group)
+    if phone:
+        day = told.by or end.day
+        return letters.users(words("Mail on your phone"), firm=tenant.name, day=day) if day else Phrase()
     if told.road:
         return letters.move(
             told.what,
@@ -320,6 +322,8 @@ def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Setting
             due=told.by,
             end=end,
         )
+    if not group["ends_in_2026"]:
+        return Phrase()  # It does not send today, so there is nothing to warn its owner of.
     questions = tuple(words(each["text"]) for each in group["decision"]["questions"])
     seen = datetime.fromisoformat(group["last_seen"]).date()
     about = {"account": group["user"], "place": place, "last_seen": seen, "due": told.by}
@@ -396,9 +400,9 @@ def _confirmed(done: Done) -> Phrase:
     return phrase(text, by=Named("person", done.by), day=words(spoken(done.on)), road=road)
 
 
-def _word(three: tuple[Witness, ...]) -> Where:
+def _word(three: tuple[Witness, ...], begun: bool) -> Where:
     if three[0].state == "no":
-        return "moving"
+        return "moving" if begun else "not begun"
     return "closed" if all(each.state == "yes" for each in three) else "quiet"
 
 
