@@ -198,6 +198,18 @@ def test_an_exception_that_follows_the_organization_gets_a_switch_before_that_go
     assert "default authentication policy" in [check.name for check in change.checks]
 
 
+def test_what_is_left_out_is_said_wherever_a_wave_is_called_closed() -> None:
+    held = closed_organization(default_policy="")
+    told = known(held)
+    everybody = closings.made(told, tenant(excepting("bob")))[-1]
+    found = closing.standing(everybody, told)
+    assert (found.word, found.sentence) == (
+        "closed",
+        "Passwords are refused for 2 mailboxes: tried on canary@w.example, and a token was taken for 1 sender, since the "
+        "last change. Passwords go on, by name, for bob@w.example (until 2027-03-31).",
+    )
+
+
 # --- Conditional Access -------------------------------------------------------------------------------
 
 BLOCKS: dict[str, Any] = {
@@ -275,6 +287,14 @@ def test_what_the_policy_would_have_stopped_is_read_from_the_log() -> None:
         ("phone@w.example", 90, True),
         ("bob@w.example", 4, False),
     ]
+
+
+def test_a_wave_that_is_closed_stays_so_while_the_default_of_others_comes_to_count() -> None:
+    step = closingsteps.default_policy("", POLICY)
+    told = known(receipts=(receipt([step], NOW - DAY / 2, title="Wave tenant: a policy that takes no passwords"),))
+    pilot, everybody = closings.made(told)
+    assert closing.standing(pilot, told).word == "closed"
+    assert closing.standing(everybody, told).counts_at == NOW + DAY / 2
 
 
 # --- for a person, and at scale -----------------------------------------------------------------------

@@ -149,7 +149,11 @@ class Known:
 
     def changes(self, address: str) -> Iterator[_Change]:
         """Yield what was changed about a mailbox, and about all of them."""
-        yield from (*self.at(address), *self.at(_EVERYWHERE))
+        yield from self.at(address)
+        box = self.organization.mailbox(address)
+        has_own = bool(box and box.authentication_policy)
+        # Whoever has a policy of their own is not touched by what the default becomes.
+        yield from (each for each in self.at(_EVERYWHERE) if not (has_own and each.group == ASSIGNED))
 
     def tried(self, address: str, kind: Literal["oauth", "password"]) -> Proof | None:
         """Return the latest try of a kind on a mailbox; None where there was none."""

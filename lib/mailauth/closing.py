@@ -181,22 +181,39 @@ def standing(wave: Wave, known: Known) -> Standing:
         found = next(closable.unread(wave, known))
         return Standing("cannot know", next_one, f"{found.about}: {found.found}.", excepted=wave.excepted)
     draft = _Draft(wave, known)
+    said = f"{_sentence(draft, next_one)}{_left_open(wave)}"
+    until = draft.counts_at if next_one == "waiting" else None
+    words: Mapping[Stage, Literal["open", "closed"]] = {"policy": "open", "closed": "closed"}
+    return Standing(words.get(next_one, "closing"), next_one, said, until, wave.excepted)
+
+
+def _sentence(draft: "_Draft", next_one: Stage) -> str:
+    wave = draft.wave
     size = counted(len(wave.mailboxes), "mailbox", "mailboxes")
     if next_one == "policy":
-        left = sum(not closable.closes_passwords(known.organization, box) for box in draft.boxes)
-        said = (
+        left = sum(not closable.closes_passwords(draft.known.organization, box) for box in draft.boxes)
+        return (
             f"No policy refuses passwords yet for {left:,} of {size}." if left else f"A policy is to be set for {size}."
         )
-        return Standing("open", next_one, said, excepted=wave.excepted)
-    until = draft.counts_at if next_one == "waiting" else None
-    said = {
-        "waiting": f"Passwords may be taken for {size} until {_moment(draft.counts_at)}, when the policy counts.",
-        "switches": f"Passwords are refused for {size}; SMTP AUTH is to be switched on for what sends with OAuth.",
-        "prove": f"Passwords are set to be refused for {size}; that is not proven since the last change.",
-        "rest": f"Passwords are refused for {size}, proven; what is left open beside them is to be closed.",
-        "closed": f"Passwords are refused for {size}, and tokens are taken: proven since the last change.",
+    if next_one == "waiting":
+        return f"Passwords may be taken for {size} until {_moment(draft.counts_at)}, when the policy counts."
+    tokens = f", and a token was taken for {counted(len(wave.provable), 'sender')}" if wave.provable else ""
+    tried = f"tried on {wave.canary}{tokens}, since the last change"
+    return {
+        "switches": f"A policy refuses passwords for {size}; SMTP AUTH is to be switched on for what sends with OAuth.",
+        "prove": f"A policy refuses passwords for {size}; that is not proven since the last change.",
+        "rest": f"Passwords are refused for {size}: {tried}. What is left open beside them is to be closed.",
+        "closed": f"Passwords are refused for {size}: {tried}.",
     }[next_one]
-    return Standing("closed" if next_one == "closed" else "closing", next_one, said, until, wave.excepted)
+
+
+def _left_open(wave: Wave) -> str:
+    """Return who is left out, so that nobody takes closed for more than it is."""
+    if not wave.excepted:
+        return ""
+    named = ", ".join(f"{each.address} (until {each.until.isoformat()})" for each in wave.excepted[:_EXAMPLES])
+    more = f" and {len(wave.excepted) - _EXAMPLES:,} more" if len(wave.excepted) > _EXAMPLES else ""
+    return f" Passwords go on, by name, for {named}{more}."
 
 
 def _moment(at: datetime) -> str:
