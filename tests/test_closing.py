@@ -205,8 +205,8 @@ def test_what_is_left_out_is_said_wherever_a_wave_is_called_closed() -> None:
     found = closing.standing(everybody, told)
     assert (found.word, found.sentence) == (
         "closed",
-        "Passwords are refused for 2 mailboxes: tried on canary@w.example, and a token was taken for 1 sender, since the "
-        "last change. Passwords go on, by name, for bob@w.example (until 2027-03-31).",
+        "Passwords are refused for 2 mailboxes: tried on canary@w.example, and a token was taken for 1 sender, since "
+        "the last change. Passwords go on, by name, for bob@w.example (until 2027-03-31).",
     )
 
 

@@ -1,5 +1,6 @@
 """The steps of closing: what each sends is what its cmdlet takes, and what takes it back is its inverse."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ STEPS = (
 CMDLETS = [step for step in STEPS if isinstance(step.do, Cmdlet)]
 
 
-def each(steps: Any) -> Any:
+def each(steps: Sequence[Step]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("step", steps, ids=lambda step: step.id)
 
 
@@ -64,7 +65,7 @@ def test_what_is_not_restored_and_how_long_the_old_state_acts_is_said(step: Step
 
 def test_a_look_at_a_policy_sees_that_one_alone_and_takes_an_absent_switch_for_off() -> None:
     look = closingsteps.strict("Strict").look
-    rows = [{"Name": "Lax", "AllowBasicAuthSmtp": True}, {"Name": "strict"}]
+    rows: list[dict[str, Any]] = [{"Name": "Lax", "AllowBasicAuthSmtp": True}, {"Name": "strict"}]
     assert plan.read(look, rows, {}) == ({"AllowBasicAuthSmtp": False}, {})
     assert plan.read(look, rows[:1], {}) == (None, {})
 
@@ -89,8 +90,9 @@ def test_windows_powershell_is_told_off_and_nothing_in_the_words_it_knows() -> N
 
 
 def test_the_template_leaves_out_whom_it_is_told_to_and_switches_nothing_on() -> None:
-    [step] = [each for each in STEPS if each.id == closingsteps.ACCESS]
-    body = plan.resolve(step.do.body, {}) if isinstance(step.do, plan.GraphCall) and step.do.body else {}
+    [step] = [one for one in STEPS if one.id == closingsteps.ACCESS]
+    assert isinstance(step.do, plan.GraphCall)
+    body = plan.resolve(step.do.body, {})
     assert body["conditions"]["users"] == {"includeUsers": ["All"], "excludeUsers": ["id-bob"]}
     assert body["state"] == "enabledForReportingButNotEnforced"
     assert step.after == {"state": "enabledForReportingButNotEnforced"}
