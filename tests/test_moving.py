@@ -8,9 +8,10 @@ import pytest
 
 from mailauth import evidence, moving, shapes
 from mailauth.moving import Evidence, Moving
-from tests.case_invented import NOW, SCANNER, TENANT, case, decided, mail
+from tests.case_invented import NOW, OFFICE, SCANNER, TENANT, case, decided, mail
 from tests.readings import WITH_APP, moved
 
+ID = moved()["data"]["groups"][0]["sender_id"]
 PROVEN = frozenset({(SCANNER, "smtp")})
 SENDS = [mail(ago=ago) for ago in range(1, 20)]
 
@@ -56,9 +57,9 @@ def test_three_witnesses_close_a_sender() -> None:
     [
         pytest.param({}, ["No OAuth was seen", "Nobody knows that its mail arrives"], id="silence"),
         pytest.param({"proven": PROVEN}, ["Nobody knows that its mail arrives"], id="proven on the wire alone"),
-        pytest.param({"arrived": {SCANNER: date(2026, 11, 20)}}, ["No OAuth was seen"], id="mail by nobody knows what"),
+        pytest.param({"arrived": {ID: date(2026, 11, 20)}}, ["No OAuth was seen"], id="mail by nobody knows what"),
         pytest.param(
-            {"proven": PROVEN, "arrived": {SCANNER: date(2026, 11, 7)}},
+            {"proven": PROVEN, "arrived": {ID: date(2026, 11, 7)}},
             ["Nobody knows that its mail arrives"],
             id="mail of the time of the password",
         ),
@@ -84,11 +85,18 @@ def test_a_sender_of_whom_a_witness_is_missing_is_quiet(more: dict[str, Any], la
     "more",
     [
         pytest.param({"decided": confirmed()}, id="a person's word for another road"),
-        pytest.param({"proven": PROVEN, "arrived": {SCANNER: date(2026, 11, 20)}}, id="a proof and a trace"),
+        pytest.param({"proven": PROVEN, "arrived": {ID: date(2026, 11, 20)}}, id="a proof and a trace"),
     ],
 )
 def test_other_witnesses_do_as_well(more: dict[str, Any]) -> None:
     assert only(quiet(), **more).word == "closed"
+
+
+def test_a_trace_is_asked_only_about_senders_that_lack_nothing_else_to_say() -> None:
+    quiet_one, sends = Evidence(quiet(), NOW), Evidence(evidence.findings(case(SENDS)), NOW)
+
+    assert quiet_one.untold(moving.of(quiet_one, WITH_APP)) == {ID: (SCANNER, OFFICE)}
+    assert sends.untold(moving.of(sends, WITH_APP)) == {}
 
 
 def test_a_gap_in_the_records_takes_the_first_witness_away() -> None:

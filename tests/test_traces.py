@@ -73,6 +73,26 @@ def test_each_address_that_a_network_used_is_counted_in_messages(made: Woodgrove
     assert ada.known
 
 
+def test_the_last_day_of_delivered_mail_is_told_for_an_account_at_its_network(made: Woodgrove) -> None:
+    traced(made, ADA, LEEDS, days=2)
+    traced(made, ADA, YORK, days=1)
+    traced(made, f"scanner@{DOMAIN}", YORK, days=12)
+    traced(made, f"erp@{DOMAIN}", LEEDS, days=1)
+    made.estate.tenant.exchange.traced_messages[-1].status = "Failed"
+    asked = {"ada": (ADA, LEEDS), "old": (f"scanner@{DOMAIN}", YORK), "lost": (f"erp@{DOMAIN}", LEEDS)}
+    with administering(made) as lab:
+        told = traces.arrivals(lab.exchange, {**asked, "wide": (ADA, "2001:db8::/64")}, now=NOW)
+        assert lab.exchange.calls == len(asked)
+    assert told == ({"ada": (NOW - timedelta(days=2)).date()}, ())
+
+
+def test_a_trace_for_a_witness_that_is_refused_is_in_the_coverage_and_ends_nothing(lab: Lab) -> None:
+    with lab.as_person(lab.made.ada) as exchange:
+        told, (lost,) = traces.arrivals(exchange, {"ada": (ADA, LEEDS)}, now=NOW)
+    assert (told, lost.what, lost.state) == ({}, "mail that arrives", "unknown")
+    assert "Message Tracking" in lost.remedy
+
+
 def test_addresses_of_its_own_need_no_right(made: Woodgrove) -> None:
     for address in (ADA, f"ada.byron@{DOMAIN}", f"reception@{DOMAIN}"):
         traced(made, address, LEEDS)

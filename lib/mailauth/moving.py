@@ -129,7 +129,7 @@ class Evidence:
         now: The moment, aware.
         decided: What a person decided, as the file stands now; None where there is none.
         proven: Names of mailboxes, in lower case, that a token opened since the last change, each with its protocol.
-        arrived: By address in lower case, the last day of which a message trace holds mail of that sender.
+        arrived: By sender id, the last day of which a message trace holds mail of that sender from its own network.
     """
 
     record: Record | None
@@ -188,6 +188,16 @@ class Evidence:
         key = group["user"], group["protocol"], group["network"]["address"]
         return self.decided.sender(*key) if self.decided else None
 
+    def untold(self, senders: Iterable[Moving]) -> Mapping[str, tuple[str, str]]:
+        """Return, by id, the account and the network of each sender that only lacks a sign that its mail arrives."""
+        quiet = {each.sender_id for each in senders if each.word == "quiet" and each.witnesses[-1].state != "yes"}
+        groups = self.found["groups"] if self.found and quiet else ()
+        return {
+            each["sender_id"]: (each["user"], each["network"]["address"])
+            for each in groups
+            if each["sender_id"] in quiet
+        }
+
     def stand(self, group: Record, last_password: datetime) -> Standing:
         """Return how far a sender has come.
 
@@ -226,7 +236,7 @@ class Evidence:
         if told := sum(each["oauth"] for each in self.reports.get(group["sender_id"], ())):
             said = words(f"Microsoft's mail report holds {counted(told, 'message')} that it sent with a token.")
             return Witness("mail", "yes", said)
-        day = self.arrived.get(group["user"].lower())
+        day = self.arrived.get(group["sender_id"])
         if day and day > last.date():
             return Witness("mail", "yes", phrase("A message trace holds its mail of {day}.", day=day))
         if done and _counts(done, last, self.now):

@@ -8,7 +8,7 @@ SMTP AUTH is seen, not documented.
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +20,7 @@ from mailauth.plan import Cmdlet, Value
 from .client import Pace
 from .exchange import Exchange
 
-__all__ = ["LIMIT", "read", "requests"]
+__all__ = ["LIMIT", "arrivals", "read", "requests"]
 
 LIMIT: Final = (100, 300.0)
 """How many requests are taken in how many seconds."""
@@ -75,6 +75,49 @@ def read(
         coverage[network] = covered
     tell("")
     return froms(senders, found, coverage, neighbours=neighbours)
+
+
+def arrivals(
+    exchange: Exchange,
+    senders: Mapping[str, tuple[str, str]],
+    *,
+    now: datetime | None = None,
+    pace: Pace | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[Mapping[str, date], tuple[Coverage, ...]]:
+    """Return the last day of the past ten on which mail of each sender was delivered, and what could not be asked.
+
+    A sender is its account at its network, because a person with the same account sends from elsewhere as well. One
+    request for each.
+
+    Args:
+        exchange: Whom to ask.
+        senders: The account and the network of each, by any key.
+        now: The clock.
+        pace: How fast, one for all that ask in this tenant.
+        tell: Called with a line of progress.
+    """
+    moment, paced = now or datetime.now(UTC), pace or Pace(*LIMIT)
+    found: dict[str, date] = {}
+    asked = {key: (account, network) for key, (account, network) in senders.items() if _single(network)}
+    try:
+        for number, (key, (account, network)) in enumerate(asked.items(), start=1):
+            tell(f"Exchange: mail of sender {number} of {len(asked)}")
+            paced.wait()
+            rows = exchange.invoke(Cmdlet("Get-MessageTraceV2", _delivered(account, network, moment)))
+            if days := [each.received.date() for each in map(message, rows) if each]:
+                found[key] = max(days)
+    except (AccessError, SourceError, UnreachableError) as error:
+        lost = Coverage("mail that arrives", "unknown", "exchange", reason=error.message, remedy=error.remedy)
+        return found, (lost,)
+    finally:
+        tell("")
+    return found, ()
+
+
+def _delivered(account: str, network: str, now: datetime) -> dict[str, Value]:
+    span: dict[str, Value] = {"StartDate": _text(now - _SLICE), "EndDate": _text(now), "ResultSize": 100}
+    return {"SenderAddress": [account], "FromIP": network, "Status": ["Delivered"], **span}
 
 
 def _network(

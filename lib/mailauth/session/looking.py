@@ -1,21 +1,22 @@
 """Looks that explain a refusal: recent changes, consent, and what Exchange holds; what cannot be read is coverage."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from .. import recently
+from .. import moving, recently
 from ..coverage import Coverage
 from ..errors import ConfigurationError, MailauthError
 from ..grants import Found
+from ..moving import Moving
 from ..organization import Organization, named
 from ..plan import Receipt
 from ..recently import Recent
-from ..services import directory, journal
+from ..services import directory, journal, traces
 from ..services import organization as holdings
 from .tenancy import Tenancy, shown
 
-__all__ = ["addresses", "consents", "organization", "receipts", "recent"]
+__all__ = ["addresses", "arrivals", "consents", "organization", "receipts", "recent"]
 
 _RECENT: Final = timedelta(days=2)
 
@@ -77,6 +78,26 @@ def organization(
         lost = Coverage("what Exchange holds", "unknown", "exchange", reason=error.message, remedy=error.remedy)
         return None, (lost,)
     return held, held.coverage
+
+
+def arrivals(
+    tenancy: Tenancy, evidence: moving.Evidence, senders: Sequence[Moving]
+) -> tuple[Mapping[str, date], tuple[Coverage, ...]]:
+    """Return the last day on which mail of senders went through of whom nothing else is missing but that.
+
+    Args:
+        tenancy: The tenant.
+        evidence: What is known of its senders.
+        senders: How far each has come by that.
+    """
+    asked = evidence.untold(senders)
+    if not asked:
+        return {}, ()
+    try:
+        with tenancy.exchange() as exchange:
+            return traces.arrivals(exchange, asked, now=tenancy.now(), tell=tenancy.tell)
+    except MailauthError as error:
+        return {}, (Coverage("mail that arrives", "unknown", "exchange", reason=error.message, remedy=error.remedy),)
 
 
 def addresses(names: Sequence[str]) -> tuple[str, ...]:
