@@ -20,7 +20,7 @@ from .pseudonyms import Pseudonyms
 from .services import children, pasting, sharing, store
 from .session import roads as leading
 from .tenants import PersonKind
-from .views import changing, consenting, diagnosing, proving, registering
+from .views import changing, closing, consenting, diagnosing, proving, registering
 from .views import roads as road_views
 from .views import scripts as script_views
 
@@ -271,6 +271,48 @@ def grant(
         click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
         return 0
     return _changed(run, change, config, apply=apply)
+
+
+@commands.command()
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", default="", help="Its name in the tenants file.")
+@click.option("--wave", default="", help="Its name; empty: the first that is not closed.")
+@click.option("--try-password", is_flag=True, help="Try one password, once, on the canary mailbox.")
+@click.option("--script", is_flag=True, help="Print the plan as a PowerShell script, and nothing else.")
+@click.option("--undo", is_flag=True, help="Plan, or with --apply do, what takes the wave back.")
+@click.option("--apply", is_flag=True, help="Carry out the next stage of the wave.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
+def close(
+    config: str, tenant: str, wave: str, try_password: bool, script: bool, undo: bool, apply: bool, out: str
+) -> int:
+    """Say how each wave stands in which passwords end, what forbids its next step, and plan that step.
+
+    With --apply the step is carried out; then look again, with this command. A token is tried on what sends with OAuth
+    where the wave is to be proven. Each try of a password counts towards a lockout; only the canary's is ever tried.
+
+    Ends with 0 where the wave is closed, and proven, and 1 where it is not.
+    """
+    run = _opened(config, tenant, out)
+    part, look = run.closing, run.closing.look()
+    chosen = look.wave(wave)
+    if script:
+        made = part.scripts(part.plan(look, chosen))
+        click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
+        return 0
+    if undo:
+        _show(*closing.undo(part.undo(look, chosen, apply=apply), config=config).views)
+    tries = part.prove(look, chosen, tokens=part.is_to_prove(look, chosen) and not undo, password=try_password)
+    look = look.with_proofs(tries.proofs)
+    _show(closing.waves(look), closing.against(look))
+    if tries.proofs or try_password:
+        _show(closing.tokens(tries.proofs), closing.tried(tries.closed, tries.why))
+    change = part.plan(look, chosen)
+    receipt = run.carry_out(change, apply=apply and not undo)
+    shown = changing.receipt(receipt, config=config) if receipt.applied else closing.planned(look, chosen, change)
+    _show(*shown.views)
+    after = part.look().with_proofs(tries.proofs) if apply else look
+    part.keep(after, after.wave(chosen.name), change, receipt)
+    return int(after.standing(after.wave(chosen.name)).word != "closed")
 
 
 @commands.command()

@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from . import closable, closing, evidence
+from . import closable, closing, evidence, shapes
 from .checks import Check
 from .closable import Known, Proof, Refusal
 from .closing import Standing
-from .conditions import Conditions
+from .conditions import AccessPolicy, Conditions
 from .coverage import Coverage
 from .errors import ConfigurationError
+from .moving import Moving
 from .organization import Organization
 from .plan import Plan, Receipt
 from .tenants import Tenant
-from .waves import Record, Wave
+from .waves import Record, Wave, primary
 
-__all__ = ["Look", "by_mailbox", "latest", "proofs", "record", "since"]
+__all__ = ["Look", "by_mailbox", "latest", "moving", "proofs", "record", "since", "taken"]
 
 _LEGACY: Final = "other"
 
@@ -35,12 +36,14 @@ class Look:
         waves: The waves in their order, the tenant last.
         against: What this machine itself cannot tell, such as a receipt that cannot be read: nothing is closed then.
         coverage: How far the look reached.
+        moving: Every sender that has to leave a password, with its manual steps, what works first.
     """
 
     known: Known
     waves: tuple[Wave, ...]
     against: tuple[Refusal, ...] = ()
     coverage: tuple[Coverage, ...] = ()
+    moving: tuple[Moving, ...] = ()
 
     def wave(self, name: str = "") -> Wave:
         """Return the wave of that name; for an empty one the first that is not closed, or else the last.
@@ -82,6 +85,12 @@ class Look:
     def receipts_of(self, wave: Wave) -> tuple[Receipt, ...]:
         """Return what is still to be taken back of *wave*, in the order in which it may be."""
         return closing.receipts_of(self.known.receipts, wave)
+
+    def senders(self, wave: Wave) -> tuple[Moving, ...]:
+        """Return the senders of *wave* that have to leave a password, those included that are left out by name."""
+        mine = {*wave.mailboxes, *(each.address for each in wave.excepted)}
+        held = self.known.organization
+        return tuple(each for each in self.moving if wave.kind == "tenant" or primary(held, each.account) in mine)
 
     def with_proofs(self, made: Iterable[Proof]) -> "Look":
         """Return the same look with what was tried since."""
@@ -128,6 +137,7 @@ def record(
         "proofs": latest(known.proofs),
         "settings": _settings(known.organization, known.conditions),
         "would_block": list(closing.would_block(known.findings)) if known.findings else None,
+        "moving": [shapes.record(each) for each in look.moving],
         "plan": evidence.planned(change, receipt),
     }
     return evidence.envelope("closing", tenant, look.coverage, evidence.plain(data), made_at)
@@ -161,9 +171,7 @@ def _settings(held: Organization, conditions: Conditions) -> Mapping[str, Any]:
         "default_policy": held.settings.default_policy,
         "security_defaults": conditions.defaults,
         "policies": _each(held.policies, lambda one: {"name": one.name, "smtp": one.allow_smtp}),
-        "access": _each(
-            access, lambda one: {"id": one.id, "name": one.name, "state": one.state, "spared": len(one.spared)}
-        ),
+        "access": _each(access, _policy),
         "plans": _each(held.plans, lambda one: {"name": one.name, "imap": one.imap, "pop": one.pop}),
         "mailboxes": _each(held.mailboxes, _mailbox),
     }
@@ -171,6 +179,10 @@ def _settings(held: Organization, conditions: Conditions) -> Mapping[str, Any]:
 
 def _each(found: Sequence[Any] | None, told: Any) -> list[Mapping[str, Any]] | None:
     return None if found is None else [told(one) for one in found]
+
+
+def _policy(one: AccessPolicy) -> Mapping[str, Any]:
+    return {"id": one.id, "name": one.name, "state": one.state, "excluded": sorted(one.exclude.ids)}
 
 
 def _mailbox(box: Any) -> Mapping[str, Any]:
@@ -185,6 +197,11 @@ def since(record: Record | None) -> Mapping[str, datetime]:
     return {one["address"]: _at(one["since"]) for one in record["data"]["since"]} if record else {}
 
 
+def moving(record: Record | None) -> tuple[Moving, ...]:
+    """Return the senders as the look before had them."""
+    return tuple(shapes.read(Moving, each) for each in record["data"]["moving"]) if record else ()
+
+
 def proofs(record: Record | None) -> tuple[Proof, ...]:
     """Return what notebook 60 itself has tried on the wire."""
     tried = record["data"]["proofs"] if record else ()
@@ -197,6 +214,17 @@ def latest(made: Iterable[Proof]) -> tuple[Proof, ...]:
     for each in sorted(made, key=lambda one: one.at):
         found[each.mailbox.lower(), each.kind] = each
     return tuple(found.values())
+
+
+def taken(known: Known) -> frozenset[tuple[str, str]]:
+    """Return the mailboxes, in lower case, on which a token was taken by SMTP after the last change, each with it."""
+    names = {primary(known.organization, each.mailbox) for each in known.proofs}
+    found = ((name, known.tried(name, "oauth")) for name in names)
+    return frozenset(
+        (name, "smtp")
+        for name, tried in found
+        if tried and tried.good and all(each.at < tried.at for each in known.changes(name))
+    )
 
 
 def by_mailbox(tried: Iterable[Proof]) -> Iterator[Proof]:

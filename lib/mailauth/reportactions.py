@@ -302,16 +302,17 @@ def _close(held: Held, made: Made) -> Iterator[Action]:
         kind="close",
         title=words("Test that a password is refused" if shut else closes),
         why=made.state.missing[0] if made.state.missing else Phrase(),
-        notebook=_PROVES if shut else _GRANTS,
-        where=words(_TESTS if shut else _CLOSES),
+        notebook=_CLOSES,
+        where=words(_TESTS if shut else _IN_WAVES),
         by=due.day,
         when=words(due.why),
         owner="",
     )
 
 
-_TESTS: Final = "Notebook 50, step 8: one try with the password of one mailbox."
-_CLOSES: Final = (
-    "In Exchange, by whoever administers it: an authentication policy with AllowBasicAuthSmtp off first, then the "
-    "switches; notebook 40 says what lets a password in."
+_CLOSES: Final = "60-close-basic"
+_TESTS: Final = "Notebook 60, step 5: one try with the password of a mailbox that nobody uses."
+_IN_WAVES: Final = (
+    "Notebook 60, by whoever administers Exchange: an authentication policy with AllowBasicAuthSmtp off first, then "
+    "the switches, then the test."
 )

@@ -209,6 +209,8 @@ def _proofs(told: _Told) -> Iterator[Phrase]:
 
 def door(held: Held) -> Phrase:
     """Return the door test that still counts, or nothing."""
+    if by_waves := closed_by_waves(held):
+        return by_waves
     tried = held.data("50-prove-mail-oauth")
     test: Mapping[str, Any] | None = tried["password"] if tried else None
     made = held.made_at("50-prove-mail-oauth")
@@ -216,6 +218,24 @@ def door(held: Held) -> Phrase:
         return Phrase()
     said = "passwords are refused (tested {day} on {mailbox})."
     return phrase(said, day=made.date(), mailbox=Named("address", test["mailbox"]))
+
+
+def closed_by_waves(held: Held) -> Phrase:
+    """Return the door test of notebook 60, where its last wave is closed and nothing was changed since; or nothing."""
+    record, made = held.data(_CLOSES), held.made_at(_CLOSES)
+    if not record or not made or record["waves"][-1]["word"] != "closed":
+        return Phrase()
+    if held.changed_at is not None and made < held.changed_at:
+        return Phrase()
+    tried = [each for each in record["proofs"] if each["kind"] == "password" and each["good"]]
+    if not tried:
+        return Phrase()
+    last = max(tried, key=lambda each: at(each["at"]))
+    said = "passwords are refused (tested {day} on {mailbox})."
+    return phrase(said, day=at(last["at"]).date(), mailbox=Named("address", last["mailbox"]))
+
+
+_CLOSES: Final = "60-close-basic"
 
 
 def _early(held: Held, made: datetime) -> bool:
@@ -240,8 +260,10 @@ def _missing(told: _Told) -> Iterator[Phrase]:
 def _missing_door(held: Held) -> Iterator[Phrase]:
     tried, made = held.data("50-prove-mail-oauth"), held.made_at("50-prove-mail-oauth")
     test = tried["password"] if tried else None
-    if not test or not made:
-        yield words("No password was tried on the wire: notebook 50 tests that a password is refused.")
+    if closed_by_waves(held):
+        pass
+    elif not test or not made:
+        yield words("No password was tried on the wire: notebook 60 tests that a password is refused.")
     elif test["state"] == "open":
         said = "A password still opened SMTP for {mailbox} on {day}."
         yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
@@ -253,7 +275,10 @@ def _missing_door(held: Held) -> Iterator[Phrase]:
 
 def open_doors(held: Held) -> list[str]:
     """Return the mailboxes that let a password in by SMTP AUTH, as notebook 40 read them."""
-    grants = held.data("40-grant-mailboxes")
+    grants, read, closed = held.data("40-grant-mailboxes"), held.made_at("40-grant-mailboxes"), held.made_at(_CLOSES)
+    # What it read before the doors were closed says nothing of them.
+    if closed_by_waves(held) and read and closed and read < closed:
+        return []
     boxes = grants["mailboxes"] if grants else ()
     return [each["address"] for each in boxes if any(_is_open(one) for one in each["doors"])]
 

@@ -37,6 +37,7 @@ def test_there_are_notebooks() -> None:
         "30-consent",
         "40-grant-mailboxes",
         "50-prove-mail-oauth",
+        "60-close-basic",
         "80-diagnose",
         "90-tenant-report",
     ]
@@ -70,7 +71,7 @@ def _declared(path: Path) -> dict[str, object]:
     return dict(parameters.declared(source(next(c for c in cells if "parameters" in c["metadata"].get("tags", [])))))
 
 
-SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|effective|report|answering|engineer)\.")
+SHOWS = re.compile(r"(runbook|registering|consenting|mailboxes|changing|closing|effective|report|answering|engineer)\.")
 
 
 def test_what_a_cell_shows_is_read_by_the_prose_after_it(notebook: Any) -> None:

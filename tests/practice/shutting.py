@@ -67,7 +67,7 @@ class Lab:
         run = self.run
         look = run.closing.look()
         chosen = look.wave(wave)
-        proving = look.standing(chosen).stage == "prove"
+        proving = run.closing.is_to_prove(look, chosen)
         tries = run.closing.prove(look, chosen, tokens=proving, password=proving)
         look = look.with_proofs(tries.proofs)
         change = run.closing.plan(look, chosen)

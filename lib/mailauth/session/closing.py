@@ -5,11 +5,11 @@ when each policy was seen, and what was tried on the wire.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from .. import advice, closable, closingrecord, decisions, reportevidence, waves
+from .. import advice, closable, closingrecord, decisions, moving, reportevidence, waves
 from ..closable import Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
@@ -87,11 +87,19 @@ class Closing:
             now=now,
         )
         tenancy.tell("")
+        seen = moving.Evidence(findings, now, decided, closingrecord.taken(known))
+        before = closingrecord.moving(own)
+        senders = moving.of(seen, tenant, before=before)
+        arrived, untraced = looking.arrivals(tenancy, seen, senders)
+        if arrived:
+            senders = moving.of(replace(seen, arrived=arrived), tenant, before=before)
+        gone = frozenset(each.sender_id for each in senders if each.word == "closed")
         return Look(
-            known,
+            replace(known, moved=gone),
             waves.of(tenant, held, findings, decided, today=now.date()),
             tuple(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost),
-            (*reached, *access.coverage, *lost, *broken),
+            (*reached, *access.coverage, *lost, *broken, *untraced),
+            senders,
         )
 
     def plan(self, look: Look, wave: Wave) -> Plan:
@@ -101,6 +109,10 @@ class Closing:
     def scripts(self, change: Plan) -> Kept | None:
         """Write *change* as a PowerShell script, and its undo as another; None where nothing is changed."""
         return scripts.named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
+
+    def is_to_prove(self, look: Look, wave: Wave) -> bool:
+        """Whether the next thing is to try tokens, or a token was tried before the last change of the wave."""
+        return look.standing(wave).stage == "prove" or any(each.kind == "proof" for each in look.refusals(wave))
 
     def prove(self, look: Look, wave: Wave, *, tokens: bool = False, password: bool = False) -> Tries:
         """Try a wave on the wire: a token on each mailbox that sends with one, and one password on the canary.

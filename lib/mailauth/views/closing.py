@@ -8,15 +8,28 @@ from .. import closing
 from ..closable import Proof, Refusal
 from ..closing import Counted, Standing
 from ..closingrecord import Look
+from ..moving import Moving
 from ..plan import Plan, Receipt
 from ..proving import Closed
 from ..waves import Wave
 from ..wording import counted
-from . import changing, proving
+from . import changing, listings, proving
 from .markup import Badge, Cell, Stack, View
-from .tables import Callout, Table
+from .tables import Callout, Code, Table
 
-__all__ = ["against", "blocked", "exceptions", "planned", "standing", "tokens", "tried", "undo", "waves"]
+__all__ = [
+    "against",
+    "blocked",
+    "exceptions",
+    "manual",
+    "moving",
+    "planned",
+    "standing",
+    "tokens",
+    "tried",
+    "undo",
+    "waves",
+]
 
 _WORDS: Final[Mapping[str, Badge]] = {
     "closed": Badge("closed (proven)", "ok"),
@@ -90,6 +103,58 @@ def _said(each: Refusal) -> Sequence[Cell]:
     return each.about, each.found, each.remedy
 
 
+def moving(look: Look, wave: Wave) -> Table:
+    """Return how far each sender of a wave has come on its way off a password, and what is missing until it counts."""
+    rows: list[Sequence[Cell]] = [
+        (
+            [each.account, each.protocol],
+            each.what,
+            each.title,
+            _STEPS.get(each.word, Badge(each.word, "warn")),
+            list(each.missing),
+            each.owner or None,
+            each.due,
+        )
+        for each in look.senders(wave)
+    ]
+    columns = ("Sender", "What it is", "Its road", "Stands", "What is missing", "Owner", "By")
+    note = "Closed takes three witnesses: no password any more, its new road seen, and mail that arrives."
+    empty = "Nobody in this wave was seen with a password."
+    if look.known.findings is None:
+        empty = "Cannot know: notebook 10 has left no evidence."
+    return Table(columns, rows, "Senders on their way off a password", note, limit=_MOST, empty=empty)
+
+
+_STEPS: Final[Mapping[str, Badge]] = {
+    "not begun": Badge("not begun", "bad"),
+    "quiet": Badge("quiet", "info"),
+    "closed": Badge("closed", "ok"),
+    "cannot know": Badge("cannot know", "know"),
+}
+
+
+def manual(look: Look, wave: Wave, *, limit: int = 12) -> Stack:
+    """Return for each sender of a wave that has not moved what somebody does by hand: what to enter, and the letter."""
+    left = [each for each in look.senders(wave) if each.word != "closed"]
+    views: list[View] = [Code(f"{each.account}, {each.protocol}: by hand", _steps(each)) for each in left[:limit]]
+    if len(left) > limit:
+        said = [f"{len(left) - limit:,} more stand in the evidence, with their letters."]
+        views.append(Callout("info", "Not all are shown", said))
+    return Stack(views or [Callout("info", "Nothing is to be done by hand", ["No sender of this wave is left."])])
+
+
+def _steps(each: Moving) -> str:
+    lines = [
+        *(f"{number}. {step.plain()}" for number, step in enumerate(each.steps, start=1)),
+        *([f"Where: {each.where.plain()}"] if each.where else []),
+        *(f"  {one.name}: {one.value.plain()}" for one in each.enter),
+        "",
+        f"To {each.owner or 'its owner'}:",
+        each.letter.plain(),
+    ]
+    return "\n".join(lines)
+
+
 def standing(look: Look, wave: Wave) -> Callout:
     """Return how a wave stands, for somebody who reads nothing else."""
     held = look.standing(wave)
@@ -123,6 +188,10 @@ def planned(look: Look, wave: Wave, change: Plan) -> Stack:
         after = look.known.now + max(each.lag for each in closing.groups(change))
         note = f"Applied now, it counts at the latest at {_moment(after)}."
         views.append(Table(columns, rows, f"{change.title}, in groups", note, limit=len(rows)))
+    if not change.steps and (refused := look.refusals(wave)):
+        said = [f"{counted(len(refused), 'reason')} against it; nothing is planned until they are gone."]
+        checks = listings.checks(change.checks, caption="What was considered")
+        return Stack([*views, Callout("attention", f"{change.title}: not yet", said), checks])
     return Stack([*views, *changing.plan(change).views])
 
 
