@@ -45,8 +45,9 @@ def test_groups_follow_in_the_order_of_the_file_by_primary_address_and_what_is_n
     assert of_desk.mailboxes == ("desk@w.example",)
 
 
-def test_mailboxes_that_are_elsewhere_or_removed_are_in_no_wave() -> None:
-    held = organization(box("ada"), box("canary"), box("far", kind="MailUser"), box("old", soft_deleted=True))
+def test_mailboxes_that_are_elsewhere_removed_or_exchanges_own_are_in_no_wave() -> None:
+    others = (box("far", kind="MailUser"), box("old", soft_deleted=True), box("find", kind="DiscoveryMailbox"))
+    held = organization(box("ada"), box("canary"), *others)
     assert of(held=held)[-1].mailboxes == ("ada@w.example", "canary@w.example")
 
 

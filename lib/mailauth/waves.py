@@ -19,6 +19,10 @@ Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
 
 _SMTP: Final = "SMTP AUTH"
+# Exchange's own: nobody signs in to them, and some have no account that a policy could be given to.
+_SYSTEM: Final = frozenset(
+    {"ArbitrationMailbox", "AuditLogMailbox", "AuxAuditLogMailbox", "DiscoveryMailbox", "MonitoringMailbox"}
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class _Making:
             boxes: Iterable[Mailbox] = self.organization.mailboxes or ()
         else:
             boxes = (box for name in named if (box := self.organization.mailbox(name)))
-        return list(dict.fromkeys(box.address.lower() for box in boxes if not box.remote and not box.soft_deleted))
+        return list(dict.fromkeys(box.address.lower() for box in boxes if _is_here(box)))
 
     def _missing(self, named: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for name in named if not self._here([name]))
@@ -168,6 +172,10 @@ class _Making:
         for row in data.get("reported", ()):
             if row["oauth"]:
                 yield primary(self.organization, row["account"] or row["address"])
+
+
+def _is_here(box: Mailbox) -> bool:
+    return not box.remote and not box.soft_deleted and box.kind not in _SYSTEM
 
 
 def primary(organization: Organization, name: str) -> str:

@@ -132,11 +132,13 @@ def test_two_engineers_who_plan_the_same_make_it_once(tmp_path: Path) -> None:
 
 
 CALLS = (
+    r"POST .*/conditionalAccess/policies$",
     "Enable-OrganizationCustomization",
     "New-AuthenticationPolicy",
     "Set-User",
     "Set-CASMailbox",
     "Set-OrganizationConfig",
+    "Set-TransportConfig",
     "Set-CASMailboxPlan",
 )
 
@@ -147,8 +149,12 @@ def test_a_reply_that_is_lost_after_any_call_leaves_the_receipt_true_and_the_und
     tmp_path: Path, cmdlet: str
 ) -> None:
     with adatum(tmp_path) as lab:
-        before = lab.exchange()
-        lab.practice.faults.add("exchange", "drop", operation=cmdlet)
+        before, policies = lab.exchange(), access_policies(lab)
+        if cmdlet == "Set-TransportConfig":
+            with lab.practice.states.changing("adatum") as tenant:
+                tenant.exchange.smtp_auth_disabled = False
+            before = lab.exchange()
+        lab.practice.faults.add("graph" if cmdlet.startswith("POST") else "exchange", "drop", operation=cmdlet)
         lab.closed("pilot")
         lab.closed("tenant")
         assert lab.practice.faults.armed == ()
@@ -156,3 +162,12 @@ def test_a_reply_that_is_lost_after_any_call_leaves_the_receipt_true_and_the_und
         lab.undo("tenant")
         lab.undo("pilot")
         assert lab.exchange() == {**before, "dehydrated": False}
+        assert access_policies(lab) == policies
+
+
+def test_a_policy_that_is_taken_back_while_its_switches_stay_on_is_open_and_said_to_be(tmp_path: Path) -> None:
+    with adatum(tmp_path) as lab:
+        policy, _ = lab.closed("pilot")
+        assert lab.run.take_back(policy.where, apply=True).whole
+        assert word(lab, "pilot") == "open"
+        assert "canary@adatum.example" in lab.takes_passwords()
