@@ -54,8 +54,8 @@ _LAG: Final = timedelta(hours=1)
 _AT: Final = "/v1.0/identity/conditionalAccess/policies"
 _ID: Final = Ref("closing.access-policy.id")
 _OLD_STATE: Final = (
-    "taken back, it counts within 24 hours: until then passwords may be refused or taken. Where SMTP AUTH was switched on "
-    "since, take that back first, as passwords come in by it"
+    "taken back, it counts within 24 hours: until then passwords may be refused or taken. Where SMTP AUTH was switched "
+    "on since, take that back first, as passwords come in by it"
 )
 
 
