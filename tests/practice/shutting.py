@@ -26,6 +26,15 @@ ADA, CANARY, PRINTER = mailing.ADA, "canary@woodgrove.example", "printer@woodgro
 CLOSING: Mapping[str, Any] = {"pilot": ADA}
 
 
+def leave_sign_ins(run: Run, rows: Sequence[MailRow] = (), *, held: bool = True) -> None:
+    """Leave what notebook 10 leaves of these sign-ins, read now; *held* false: of a log that held nothing."""
+    found = case_invented.find(rows, held=held)
+    made = cases.build(run.tenant, found, {}, None, (), today=case_invented.NOW.date())
+    record = evidence.findings(replace(made, findings=replace(found, tenant_id=run.tenant.tenant_id)))
+    record = {**record, "made_at": evidence.plain(run.now())}
+    store.write_evidence(run.folder / "evidence" / "10-find-basic-auth.json", record)
+
+
 @dataclass
 class Lab:
     """A practice cloud with one tenant, and runs on it.
@@ -55,12 +64,7 @@ class Lab:
 
     def sign_ins(self, rows: Sequence[MailRow] = (), *, held: bool = True) -> None:
         """Leave what notebook 10 leaves of these sign-ins, read now; *held* false: of a log that held nothing."""
-        run = self.run
-        found = case_invented.find(rows, held=held)
-        made = cases.build(run.tenant, found, {}, None, (), today=case_invented.NOW.date())
-        record = evidence.findings(replace(made, findings=replace(found, tenant_id=TENANT)))
-        record = {**record, "made_at": evidence.plain(run.now())}
-        store.write_evidence(run.folder / "evidence" / "10-find-basic-auth.json", record)
+        leave_sign_ins(self.run, rows, held=held)
 
     def step(self, wave: str = "") -> tuple[Look, Receipt]:
         """Do what one run of the notebook does: look, try, apply the next stage, look again, keep the record."""

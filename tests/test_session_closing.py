@@ -1,0 +1,169 @@
+"""Notebook 60's part of a session: waves closed stage by stage on the wire, what forbids it, and what it never does."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailauth import evidence, moving, shapes
+from mailauth.closingrecord import Look
+from tests.case_invented import mail
+from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting
+
+STAGES = [
+    ("pilot", "policy"),
+    ("pilot", "waiting"),
+    ("tenant", "policy"),
+    ("tenant", "waiting"),
+    ("tenant", "switches"),
+    ("tenant", "rest"),
+    ("tenant", "closed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with shutting(tmp_path) as found:
+        yield found
+
+
+def refused(look: Look, wave: str) -> list[tuple[str, str]]:
+    return [(each.kind, each.about) for each in look.refusals(look.wave(wave))]
+
+
+def kept(lab: Lab) -> Any:
+    path = lab.folder / "woodgrove" / "evidence" / "60-close-basic.json"
+    return json.loads(path.read_text(encoding="utf-8"))["data"]
+
+
+def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab: Lab) -> None:
+    with lab.practice.states.reading("woodgrove") as tenant:
+        before = tenant.exchange.model_dump(exclude={"former_policies"})
+    seen: list[tuple[str, str]] = []
+    older: list[str] = []
+    for _ in range(14):
+        lab.sign_ins()
+        look = lab.run.closing.look()
+        chosen = look.wave()
+        seen += [step] if (step := (chosen.name, look.standing(chosen).stage)) not in seen[-1:] else []
+        after, _ = lab.step()
+        older += [each.found for each in after.refusals(after.wave("pilot")) if each.kind == "proof"]
+        lab.pass_time(hours=13)
+        if set(lab.words(after).values()) == {"closed"}:
+            break
+    assert lab.words(after) == {"pilot": "closed", "tenant": "closed"}
+    # A change of the whole tenant makes the proofs of the first wave older than it.
+    assert [found for found in older if "and changed since" in found]
+    assert [step for step in STAGES if step in seen] == STAGES[:-1]
+    record = kept(lab)
+    assert [each["word"] for each in record["waves"]] == ["closed", "closed"]
+    assert {each["kind"] for each in record["proofs"] if each["good"]} == {"oauth", "password"}
+    assert record["settings"]["smtp_off"] is True
+    last = lab.run.closing.look()
+    for wave in reversed(last.waves):
+        assert [each.whole for each in lab.run.closing.undo(last, wave, apply=True)] != []
+    with lab.practice.states.reading("woodgrove") as tenant:
+        assert tenant.exchange.model_dump(exclude={"former_policies"}) == before
+    assert set(lab.words(lab.run.closing.look()).values()) == {"open"}
+
+
+def test_it_refuses_and_says_which_sender_what_cannot_be_known_and_which_wave_comes_first(lab: Lab) -> None:
+    part = lab.run.closing
+    assert refused(part.look(), "pilot") == [("coverage", "sign-ins")]
+    lab.sign_ins([mail(ADA, ago=ago) for ago in range(1, 20)])
+    look = part.look()
+    assert refused(look, "pilot") == [("sender", ADA)]
+    assert part.plan(look, look.wave("pilot")).steps == ()
+    assert refused(look, "tenant") == [("sender", ADA), ("wave", "pilot")]
+    assert [(each.account, each.word) for each in look.senders(look.wave("pilot"))] == [(ADA, "moving")]
+    lab.sign_ins(held=False)
+    assert {kind for kind, _ in refused(part.look(), "pilot")} == {"coverage"}
+
+
+def test_it_refuses_in_a_freeze_and_spares_only_who_is_named(tmp_path: Path) -> None:
+    excepted = [{"address": PRINTER, "reason": "replaced in March", "until": "2099-03-31"}]
+    closing = {"pilot": ADA, "exceptions": excepted}
+    with shutting(tmp_path, closing, freeze="2020-01-01..2099-12-31") as lab:
+        lab.sign_ins([mail(PRINTER, ago=ago) for ago in range(1, 20)])
+        look = lab.run.closing.look()
+        assert refused(look, "pilot") == [("freeze", "2020-01-01")]
+        assert [each.address for each in look.wave("tenant").excepted] == [PRINTER]
+        assert "sender" not in dict(refused(look, "tenant"))
+
+
+def test_a_policy_has_to_count_before_a_password_is_tried_and_one_try_is_enough(lab: Lab) -> None:
+    lab.sign_ins()
+    after, receipt = lab.step("pilot")
+    assert [entry.outcome for entry in receipt.entries] == ["done"] * 3
+    assert refused(after, "pilot") == [("policy", "pilot")]
+    early = lab.run.closing.prove(after, after.wave("pilot"), password=True)
+    assert early.closed is None
+    assert early.why.startswith("It is too early: what was changed counts from ")
+    lab.pass_time(hours=24, minutes=1)
+    lab.sign_ins()
+    after, _ = lab.step("pilot")
+    assert lab.words(after)["pilot"] == "closed"
+    again = lab.run.closing.prove(after, after.wave("pilot"), password=True)
+    assert (again.closed, again.why[:12]) == (None, "It was tried")
+
+
+def test_a_password_is_tried_on_a_mailbox_that_nobody_uses_and_on_no_other(lab: Lab, tmp_path: Path) -> None:
+    lab.sign_ins()
+    lab.step("pilot")
+    lab.pass_time(hours=25)
+    leave_sign_ins(lab.run, [mail(CANARY, ago=ago) for ago in range(1, 20)])
+    look = lab.run.closing.look()
+    tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (tries.closed, tries.why) == (
+        None,
+        f"{CANARY} is in use (SMTP AUTH): a canary is a mailbox that nobody signs in to.",
+    )
+    (tmp_path / "other").mkdir()
+    with shutting(tmp_path / "other", canary=False) as without:
+        look = without.run.closing.look()
+        said = without.run.closing.prove(look, look.wave("pilot"), password=True).why
+        assert said == "No canary mailbox is named under closing in the tenants file."
+
+
+def test_where_a_receipt_cannot_be_read_nothing_is_called_closed_and_nothing_is_planned(lab: Lab) -> None:
+    lab.sign_ins()
+    store = lab.folder / "woodgrove" / "receipts"
+    store.mkdir(parents=True)
+    (store / "20261127T120000-aaaaaa.jsonl").write_text("{}\n", encoding="utf-8")
+    look = lab.run.closing.look()
+    wave = look.wave("pilot")
+    assert ("coverage", "receipts") in refused(look, "pilot")
+    assert look.standing(wave).word == "cannot know"
+    assert lab.run.closing.plan(look, wave).steps == ()
+
+
+def test_the_same_stage_is_kept_as_powershell(lab: Lab) -> None:
+    lab.sign_ins()
+    look = lab.run.closing.look()
+    made = lab.run.closing.scripts(lab.run.closing.plan(look, look.wave("pilot")))
+    assert made is not None
+    assert "New-AuthenticationPolicy" in made.text
+    assert "AllowBasicAuthSmtp:$true" not in made.text
+    assert "Remove-AuthenticationPolicy" in made.undo_text
+
+
+def test_another_tenants_evidence_counts_for_nothing(lab: Lab) -> None:
+    lab.sign_ins()
+    path = lab.folder / "woodgrove" / "evidence" / "10-find-basic-auth.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["data"]["tenant_id"] = "22222222-2222-2222-2222-222222222222"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    look = lab.run.closing.look()
+    assert ("coverage", "sign-ins") in refused(look, "pilot")
+    assert look.known.findings is None
+
+
+def test_the_record_holds_senders_in_the_shape_that_they_have() -> None:
+    assert evidence.schema("closing")["$defs"]["moving"] == shapes.schema(moving.Moving)
