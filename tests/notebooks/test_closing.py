@@ -94,10 +94,10 @@ def excepting(name: str, address: str) -> Mapping[str, Any]:
 @pytest.mark.full  # some hundred requests each
 @pytest.mark.parametrize(("name", "left_out"), [("adatum", PRINTER), ("fabrikam", ERP)])
 def test_a_practice_tenant_is_closed_wave_by_wave(name: str, left_out: str, tmp_path: Path) -> None:
-    more = {"closing": excepting(name, left_out), "mail_apps": [], "mailboxes": []}
-    with closing_in(tmp_path, name, **more) as lab:
+    closing = excepting(name, left_out)
+    with closing_in(tmp_path, name, closing=closing, mail_apps=[], mailboxes=[]) as lab:
         rows = [mail(left_out, ago=ago) for ago in range(1, 20)]
-        waves = [*dict.fromkeys(["pilot", *more["closing"].get("groups", {}), "tenant"])]
+        waves = [*dict.fromkeys(["pilot", *closing.get("groups", {}), "tenant"])]
         for wave in waves:
             shown = until_closed(lambda: lab.run, lambda: lab.pass_time(LONG), wave, rows)
         assert shown[-1].count("closed (proven)") >= len(waves)

@@ -1,0 +1,124 @@
+"""What notebook 60 shows, for looks that are made by hand."""
+
+from datetime import date, datetime
+from typing import Any
+
+from mailauth import closingsteps, mailsettings
+from mailauth.closable import Known, Proof, Refusal
+from mailauth.closingrecord import Look
+from mailauth.conditions import Conditions
+from mailauth.moving import Moving, Witness
+from mailauth.organization import AuthenticationPolicy, Settings
+from mailauth.phrases import Named, phrase, words
+from mailauth.plan import Plan
+from mailauth.views import closing
+from mailauth.waves import Excepted, Wave
+from tests.mailboxes_invented import NOW, TENANT, address, box, organization
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+MARKUP = "<img"
+
+
+def look(**more: Any) -> Look:
+    """Return a look at a pilot and the tenant; nobody has read the sign-ins."""
+    held = organization(
+        box("ada", authentication_policy=""),
+        box("printer", authentication_policy=""),
+        settings=Settings(smtp_off=True, default_policy="", dehydrated=False),
+        policies=(AuthenticationPolicy("No Basic"),),
+    )
+    spared = (Excepted(address("printer"), HOSTILE, date(2027, 3, 31)),)
+    ended = (Excepted(address("old"), "x", date(2026, 1, 1)),)
+    waves = (
+        Wave("pilot", "pilot", (address("ada"),), senders=frozenset({address("ada")})),
+        Wave("tenant", "tenant", (address("ada"),), excepted=spared, ended=ended),
+    )
+    return Look(Known(held, Conditions(), None, NOW), waves, **more)
+
+
+def sender(word: Any = "quiet") -> Moving:
+    return Moving(
+        sender_id="0123456789ab",
+        account=address("printer"),
+        protocol="SMTP AUTH",
+        what=phrase("{kind}", kind=Named("device", HOSTILE)),
+        road="oauth",
+        title=words("OAuth in the same client"),
+        owner="J. Ward",
+        due=date(2026, 12, 4),
+        where=words("Under outgoing mail"),
+        enter=(mailsettings.Setting("Server", words("smtp.office365.com")),),
+        steps=(words("Open its page of settings."),),
+        letter=words("Dear owner, it stops."),
+        last_password=NOW,
+        word=word,
+        witnesses=(Witness("mail", "no", words("Nobody knows that its mail arrives.")),),
+    )
+
+
+def test_who_is_left_out_is_named_with_the_day_and_what_has_ended_comes_first() -> None:
+    shown = str(closing.exceptions(look()))
+    assert shown.index("has ended") < shown.index("goes on")
+    assert "31 Mar 2027" in shown
+    assert MARKUP not in closing.exceptions(look()).html()
+
+
+def test_a_refusal_that_several_waves_share_stands_once_with_what_to_do() -> None:
+    shared = Refusal("coverage", "receipts", HOSTILE, "Take it away.")
+    found = closing.against(look(against=(shared,)))
+    assert str(found).count("Take it away.") == 1
+    assert "pilot, tenant" in str(found)
+    assert MARKUP not in found.html()
+
+
+def test_a_wave_of_which_something_is_unreadable_is_not_known_and_says_what() -> None:
+    found = look(against=(Refusal("coverage", "receipts", "it is broken"),))
+    assert "Wave pilot: cannot know" in str(closing.standing(found, found.waves[0]))
+    assert "receipts: it is broken." in str(closing.standing(found, found.waves[0]))
+
+
+def test_a_plan_says_in_groups_how_many_from_when_they_count_and_what_an_undo_cannot_restore() -> None:
+    step = closingsteps.assigned(box("ada", authentication_policy=""), "No Basic")
+    found = look()
+    change = Plan.of(TENANT, id="20261123T090000-aaaaaa", title="Wave pilot: x", now=NOW, steps=(step,))
+    shown = "\n".join(map(str, closing.planned(found, found.waves[0], change).views))
+    assert "Applied now, it counts at the latest at 2026-11-24 09:00 UTC." in shown
+    assert "24 hours" in shown
+    assert "until then passwords may be refused or taken" in shown
+
+
+def test_where_nothing_may_be_done_it_says_not_yet_and_not_that_nothing_is_to_change() -> None:
+    found = look()
+    change = Plan.of(TENANT, id="20261123T090000-aaaaaa", title="Wave pilot: x", now=NOW)
+    shown = "\n".join(map(str, closing.planned(found, found.waves[0], change).views))
+    assert "Wave pilot: x: not yet" in shown
+    assert "nothing to change" not in shown
+
+
+def test_a_sender_shows_what_is_missing_and_what_to_enter_by_hand_until_it_is_closed() -> None:
+    found = look(moving=(sender(),))
+    tenant = found.waves[1]
+    assert "Nobody knows that its mail arrives." in str(closing.moving(found, tenant))
+    assert MARKUP not in closing.moving(found, tenant).html()
+    by_hand = "\n".join(map(str, closing.manual(found, tenant).views))
+    assert "1. Open its page of settings." in by_hand
+    assert "  Server: smtp.office365.com" in by_hand
+    assert "To J. Ward:\nDear owner, it stops." in by_hand
+    done = look(moving=(sender("closed"),))
+    assert "Nothing is to be done by hand" in str(closing.manual(done, done.waves[1]).views[0])
+    assert closing.moving(found, found.waves[0]).rows == []
+
+
+def test_a_token_that_was_not_taken_comes_first() -> None:
+    at = datetime.fromisoformat("2026-11-23T09:00:00Z")
+    made = [Proof("ada@x.example", "oauth", True, at, "fine"), Proof("zoe@x.example", "oauth", False, at, HOSTILE)]
+    found = closing.tokens(made)
+    assert [row[0] for row in found.rows] == ["zoe@x.example", "ada@x.example"]
+    assert MARKUP not in found.html()
+
+
+def test_nobody_has_looked_is_not_nobody() -> None:
+    assert "Cannot know" in str(closing.blocked(look()))
+    assert "Cannot know" in str(closing.moving(look(), look().waves[1]))
+    assert "Nobody asked for it." in str(closing.tried(None, "Nobody asked for it."))
+    assert "No receipt of this wave is left." in str(closing.undo(()).views[0])
