@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailauth import deadlines, reference, session, tenants
+from mailauth import deadlines, evidence, reference, session, tenants
 from mailauth.errors import ConfigurationError
 from mailauth.services import calendars, store
 from mailauth.tenants import Tenant
@@ -130,5 +130,6 @@ def test_a_run_goes_by_the_file_of_its_tenant(tmp_path: Path, home: Path) -> Non
     checks = {each.name: each for each in run.look_here()}
 
     assert run.tenant.calendar.origin == "mine.toml"
+    assert evidence.findings(case)["data"]["calendar"] == {"read": "2026-11-24", "file": "mine.toml"}
     assert "29 January 2027" in case.tenant.calendar.get("smtp-auth-default-off").when
     assert (checks["dates"].outcome, checks["dates"].found[:29]) == ("ok", "The dates are from mine.toml,")

@@ -157,7 +157,8 @@ def test_without_a_road_its_owner_is_asked_and_nothing_is_entered() -> None:
 
     assert (one.road, one.enter) == ("", ())
     assert one.letter.plain().startswith("Subject: ")
-    assert "Please tell us by the end of this month:\n1. " in one.letter.plain()
+    assert one.due == date(2026, 12, 17)
+    assert "Please tell us by 17 December 2026:\n1. " in one.letter.plain()
 
 
 def test_whoever_tries_in_vain_has_not_left_its_password_and_gets_no_letter() -> None:
@@ -172,7 +173,7 @@ def test_whoever_holds_a_phone_is_told_what_to_do_on_it() -> None:
 
     assert (one.road, one.enter[0].value.plain()) == ("profile", "outlook.office365.com")
     assert one.letter.plain().startswith(
-        "Subject: Mail on your phone will ask you to sign in again on Thursday, 31 Dec"
+        "Subject: Mail on your phone will ask you to sign in again on Thursday, 17 Dec"
     )
 
 

@@ -256,7 +256,7 @@ def of(
         evidence: What is known.
         tenant: Whose senders they are.
         before: Those of the run before; of whom the records hold nothing any more, these are what is known.
-        due: By when, where nobody set a day.
+        due: By when, where nobody set a day and none is proposed.
     """
     groups = [each for each in (evidence.found["groups"] if evidence.found else ()) if _moves(each)]
     seen = {each["sender_id"] for each in groups}
@@ -280,7 +280,7 @@ def _moving(evidence: Evidence, tenant: Tenant, group: Record, due: date | None)
     last = datetime.fromisoformat((group["moved"] and group["last_success"]) or group["last_seen"])
     standing = evidence.stand(group, last)
     settings = mailsettings.of(road, kind=own["kind"], protocol=group["protocol"], account=group["user"], tenant=tenant)
-    by = now.due if now and now.due else due
+    by = (now.due if now else _day(own["due"])) or _day(own["by"]) or due
     decided = bool(now.action) if now else own["decided"]
     told = _Told(group, what=_what(group), road=road if decided else "", title=_title(road, own), by=by)
     steps = tuple(map(words, known.needs if known else own["steps"]))
@@ -338,6 +338,10 @@ def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Setting
     seen = datetime.fromisoformat(group["last_seen"]).date()
     about = {"account": group["user"], "place": place, "last_seen": seen, "due": told.by}
     return letters.device_owner(told.what, questions=questions, end=end, **about)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _what(group: Record) -> Phrase:
