@@ -35,12 +35,13 @@ def whole(factors: Mapping[str, Sequence[str]] = FACTORS) -> Iterator[dict[str, 
 
 def pairwise(factors: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Return few settings that hold every pair of values of two factors: most faults need no more than two."""
-    left = {pair for setting in whole(factors) for pair in _pairs(setting)}
+    pairs = [(setting, frozenset(_pairs(setting))) for setting in whole(factors)]
+    left = set().union(*(held for _, held in pairs))
     chosen: list[dict[str, str]] = []
     while left:
-        best = max(whole(factors), key=lambda setting: len(left.intersection(_pairs(setting))))
+        best, held = max(pairs, key=lambda each: len(left & each[1]))
         chosen.append(best)
-        left.difference_update(_pairs(best))
+        left -= held
     return chosen
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # A hundred processes are started that all import the library: each would compile it anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # With this package, jsonschema builds forty grammars when it is imported, for formats that no schema here names.
+    sys.modules.setdefault("rfc3987_syntax", ModuleType("rfc3987_syntax"))
     home = tempfile.mkdtemp(prefix="mailauth-tests-")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["MAILAUTH_HOME"] = str(Path(home, "data"))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,22 @@ from practice import signins as practised
 from practice import tenants as practice
 from practice.expected import Sender
 from practice.fabrikam import FABRIKAM
+from practice.signins import Event
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=365), NOW)
 TOLD = ("contoso", "fabrikam", "adatum")
-HAPPENED = {name: practised.events(practice.world_of(name), TODAY) for name in TOLD}
 CLOUD = {
     **{name: f"https://localhost:8443/{name}" for name in ("login", "graph", "logs", "exchange")},
     **dict.fromkeys(("imap", "pop", "smtp"), "localhost:9993"),
     "mail_resource": "https://outlook.office365.com",
 }
+
+
+@cache
+def happened(name: str) -> tuple[Event, ...]:
+    return practised.events(practice.world_of(name), TODAY)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def tenants_file(folder: Path) -> Path:
         (folder / "decisions" / f"{name}.yaml").write_text(practice.decided(name, TODAY), encoding="utf-8")
     entries = {name: practice.entry(name, ".") for name in practice.NAMES}
     for name in ("contoso", "adatum"):
-        rows = practised.deliveries(HAPPENED[name], TODAY)
+        rows = practised.deliveries(happened(name), TODAY)
         records = (files.diagnostic_record(practice.world_of(name), row) for row in rows)
         (folder / name / "signins.json").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
         entries[name]["signin_logs"] = [{"files": [f"{name}/signins.json"]}]
@@ -104,7 +110,7 @@ def shown(findings: Findings, sender: Sender) -> list[Group]:
 SENDERS = {
     name: [
         one
-        for one in expected.senders(practice.world_of(name), HAPPENED[name])
+        for one in expected.senders(practice.world_of(name), happened(name))
         if one.verdict not in ("modern", "not_mail")
     ]
     for name in TOLD
@@ -134,20 +140,20 @@ def test_no_sender_is_found_that_is_none(cases: dict[str, Case], name: str) -> N
 
 @pytest.mark.parametrize("name", TOLD)
 def test_attacks_are_counted_once_and_apart(cases: dict[str, Case], name: str) -> None:
-    truth, found = expected.guesses(practice.world_of(name), HAPPENED[name]), cases[name].decided.attacks
+    truth, found = expected.guesses(practice.world_of(name), happened(name)), cases[name].decided.attacks
     # Guesses at an account from the address that got in later stand with that compromise.
-    with_ines = sum(event.key == "before ines" and event.user.startswith("ines.") for event in HAPPENED[name])
+    with_ines = sum(event.key == "before ines" and event.user.startswith("ines.") for event in happened(name))
     assert found.sign_ins == truth.sign_ins - with_ines
     assert (found.accounts, found.networks) == (truth.accounts, truth.networks)
 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_adoption_is_counted_in_sender_days(cases: dict[str, Case], name: str) -> None:
-    assert cases[name].adoption == expected.adoption(practice.world_of(name), HAPPENED[name])
+    assert cases[name].adoption == expected.adoption(practice.world_of(name), happened(name))
 
 
 def test_what_has_nothing_to_do_with_mail_is_counted_apart(cases: dict[str, Case]) -> None:
-    apart = [sender for sender in expected.senders(FABRIKAM, HAPPENED["fabrikam"]) if sender.verdict == "not_mail"]
+    apart = [sender for sender in expected.senders(FABRIKAM, happened("fabrikam")) if sender.verdict == "not_mail"]
     assert sum(cases["fabrikam"].decided.not_mail.values()) == sum(sum(one.codes.values()) for one in apart)
 
 
