@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mailauth import evidence, warm
@@ -79,6 +80,8 @@ def _serve() -> None:
 
 def ready() -> None:
     """Do once what each tenant's process would do: imports, templates, and packing the chart library."""
+    # With it, jsonschema takes a second to build grammars, for formats that neither notebooks nor evidence name.
+    sys.modules.setdefault("rfc3987_syntax", ModuleType("rfc3987_syntax"))
     for package in _OURS:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
             # A source whose extra is not installed stays closed.
