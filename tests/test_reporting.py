@@ -102,6 +102,36 @@ def test_a_sender_that_only_the_mail_report_knows_keeps_a_quiet_tenant_exposed()
     assert [(each.kind, each.accounts) for each in found.stops] == [("reported", ("reception@woodgrove.example",))]
 
 
+def waved(word: str = "closed", *, good: bool = True) -> dict[str, Any]:
+    """Return as much of notebook 60's record as a report reads; the password was tried on a canary an hour ago."""
+    tried = {"mailbox": "canary@woodgrove.example", "kind": "password", "good": good, "at": "2026-11-23T11:00:00Z"}
+    data = {"waves": [{"name": "tenant", "word": word}], "proofs": [tried], "moving": []}
+    return {"made_at": "2026-11-23T11:30:00Z", "coverage": [], "data": data}
+
+
+@pytest.mark.parametrize(
+    ("record", "tested_on"),
+    [
+        pytest.param(waved(), "canary@woodgrove.example", id="closed"),
+        pytest.param(waved("closing"), "scanner@woodgrove.example", id="a wave is not closed yet"),
+        pytest.param(waved(good=False), "scanner@woodgrove.example", id="the password was not refused"),
+    ],
+)
+def test_the_door_test_of_notebook_60_counts_once_its_last_wave_is_closed(record: Any, tested_on: str) -> None:
+    found = made(**closed(held={"60": record}))
+
+    assert found.state.word == "closed"
+    assert f"(tested 23 November 2026 on {tested_on})" in found.state.sentence.plain()
+
+
+def test_what_notebook_40_read_before_60_closed_the_doors_is_old_and_what_it_reads_later_is_not() -> None:
+    at_noon = {**grants("open"), "made_at": "2026-11-23T11:45:00+00:00"}
+    before = {**grants("open"), "made_at": "2026-11-23T09:00:00+00:00"}
+
+    assert made(**closed(held={"40": before, "60": waved()})).state.word == "closed"
+    assert made(**closed(held={"40": at_noon, "60": waved()})).state.word != "closed"
+
+
 def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven() -> None:
     found = made(**closed())
 
