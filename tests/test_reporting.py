@@ -22,6 +22,7 @@ from tests.readings import (
     WITH_APP,
     attempt,
     consents,
+    gone,
     grants,
     moved,
     phrases_of,
@@ -45,7 +46,8 @@ def made(*args: Any, **more: Any) -> Report:
 def closed(**more: Any) -> dict[str, Any]:
     """Return everything that it takes to be closed; *more* replaces a part."""
     held = {"40": grants(), "50": proofs(), **more.pop("held", {})}
-    return {"of": moved(), "tenant": WITH_APP, "held": held, **more}
+    held = {number: record for number, record in held.items() if record}
+    return {"of": gone(), "tenant": WITH_APP, "held": held, **more}
 
 
 def said(phrases: Any) -> list[str]:
@@ -137,7 +139,7 @@ def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven(
 
     assert (found.state.word, found.state.missing) == ("closed", ())
     assert found.state.sentence.plain() == (
-        "woodgrove: closed. No password sender in 16 days; passwords are refused (tested 23 November 2026 on "
+        "woodgrove: closed. No password sender in 35 days; passwords are refused (tested 23 November 2026 on "
         "scanner@woodgrove.example). 1 of 1 sender proven with OAuth."
     )
     assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]
@@ -168,8 +170,32 @@ def _without(record: dict[str, Any], **data: Any) -> dict[str, Any]:
             {"receipts": (_changed(NOW - timedelta(hours=9)),)}, "too early after a change", id="remembered passwords"
         ),
         pytest.param(
-            {"of": _without(moved(), missing_days=["2026-11-02"])}, "1 day of the records is missing", id="a gap"
+            {"of": _without(gone(), missing_days=["2026-11-02"])}, "1 day of the records is missing", id="a gap"
         ),
+        pytest.param(
+            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=31))}},
+            "The door test of 23 October 2026 is more than 30 days old",
+            id="an old test",
+        ),
+        pytest.param(
+            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=300))}},
+            "A password worked on 19 October 2026; the door test of 27 January 2026 was not after that",
+            id="a test that a password refutes",
+        ),
+        pytest.param(
+            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=35))}},
+            "the door test of 19 October 2026 was not after that",
+            id="a test of the day on which a password worked",
+        ),
+        pytest.param(
+            {"held": {"40": stamped(grants(), NOW - timedelta(days=31))}},
+            "was read on 23 October 2026, more than 30 days ago",
+            id="doors that were read long ago",
+        ),
+        pytest.param(
+            {"held": {"40": None}}, "Which mailboxes let a password in was not read", id="doors that nobody read"
+        ),
+        pytest.param({"of": moved()}, "No password for 16 days; 30 are needed.", id="a password of this month"),
     ],
 )
 def test_it_is_only_quiet_where_one_of_them_is_missing(changes: dict[str, Any], complaint: str) -> None:
@@ -181,7 +207,7 @@ def test_it_is_only_quiet_where_one_of_them_is_missing(changes: dict[str, Any], 
 
 
 def test_a_sender_on_a_road_that_a_person_confirmed_needs_no_token() -> None:
-    record = _without(moved(), reported=[])
+    record = _without(gone(), reported=[])
     record["data"]["groups"][0]["oauth_days"] = 0
     held = {"50": proofs(attempt("refused"))}
     sender = f"user: {SCANNER}, action: retire, owner: Mei"
@@ -195,10 +221,20 @@ def test_a_sender_on_a_road_that_a_person_confirmed_needs_no_token() -> None:
 
 
 def test_a_proof_on_the_wire_says_nothing_of_mail_that_arrives() -> None:
-    found = made(**closed(of=_without(moved(), reported=[])))
+    found = made(**closed(of=_without(gone(), reported=[])))
 
     assert (found.state.word, found.progress.known[0].now) == ("quiet", "oauth")
     assert any("a sign that mail arrives, is missing" in each for each in said(found.state.missing))
+
+
+def test_mail_that_a_trace_held_when_notebook_60_looked_counts() -> None:
+    record, traced = _without(moved(), reported=[]), waved()
+    sender_id = record["data"]["groups"][0]["sender_id"]
+    traced["data"]["moving"] = [{"sender_id": sender_id, "arrived": "2026-11-21"}]
+
+    found = made(**closed(of=record, held={"60": traced}))
+
+    assert (found.state.word, found.progress.known[0].now) == ("closed", "proven")
 
 
 # What cannot wait, what stops, what to do.

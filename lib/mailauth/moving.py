@@ -96,6 +96,7 @@ class Moving:
         last_password: The last time it used its password.
         word: How far it has come.
         witnesses: Who speaks for that.
+        arrived: The last day of which a message trace holds its mail; None where none does, or none was asked.
     """
 
     sender_id: Id
@@ -113,6 +114,7 @@ class Moving:
     last_password: datetime
     word: Where
     witnesses: tuple[Witness, ...]
+    arrived: date | None = None
 
     @property
     def missing(self) -> tuple[Phrase, ...]:
@@ -298,6 +300,7 @@ def _moving(evidence: Evidence, tenant: Tenant, group: Record, due: date | None)
         steps=(*steps, *settings.after),
         letter=_letter(told, steps, settings, tenant),
         last_password=last,
+        arrived=evidence.arrived.get(group["sender_id"]),
         word=standing.word,
         witnesses=standing.witnesses,
     )

@@ -6,7 +6,7 @@ coverage and read no further, because a page that mixes tenants is worse than a 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -118,7 +118,10 @@ class Held:
     def moving(self) -> moving.Evidence:
         """What speaks of senders on their way."""
         record = self.reading.held.get("10-find-basic-auth")
-        return moving.Evidence(record, self.now, self.reading.decided, self.proven)
+        closed = self.data("60-close-basic")
+        traced = [each for each in (closed["moving"] if closed else ()) if each["arrived"]]
+        arrived = {each["sender_id"]: date.fromisoformat(each["arrived"]) for each in traced}
+        return moving.Evidence(record, self.now, self.reading.decided, self.proven, arrived)
 
     @cached_property
     def proven(self) -> frozenset[tuple[str, str]]:
