@@ -303,9 +303,8 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
         if sends and here and not group["moved"] and not known.moved & {group["sender_id"], account}:
             late = ended.get(account)
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
-            found = (
-                f"signs in with a password by {group['protocol']}{_place(group)}, last {group['last_seen'][:10]}{past}"
-            )
+            how = f"signs in with a password by {group['protocol']}{_place(group)}"
+            found = f"{how}, last on {group['last_seen'][:10]}{past}"
             yield Refusal("sender", group["user"], found, _MOVE)
     for row in data["reported"]:
         account = primary(known.organization, row["account"] or row["address"])

@@ -322,6 +322,7 @@ class _Draft:
 
     @cached_property
     def _own(self) -> frozenset[str]:
+        """Those whose SMTP AUTH switch is to be on: what sends with a token, and where a password is tried."""
         return self.wave.senders | {self.wave.canary}
 
     @cached_property
@@ -392,7 +393,7 @@ class _Draft:
             named = address in self.wave.provable or address == self.wave.canary
             closed = box.smtp == "off" or (box.smtp == "inherit" and off is True)
             # In the last wave the organization's own switch goes off under whoever follows it.
-            follows = address in self.wave.senders and self.wave.kind == "tenant" and box.smtp == "inherit" and not off
+            follows = address in self._own and self.wave.kind == "tenant" and box.smtp == "inherit" and not off
             if (named and closed) or follows:
                 yield mailsteps.submission(box)
 
@@ -401,7 +402,7 @@ class _Draft:
     def rest(self) -> Iterator[Step | Check]:
         """Yield what closes the wave for all that do not send with OAuth, and in the last one the organization."""
         for box in self.boxes:
-            if box.smtp == "on" and box.address.lower() not in self.wave.senders:
+            if box.smtp == "on" and box.address.lower() not in self._own:
                 yield closingsteps.following(box)
         if self.wave.kind == "tenant":
             yield from self._organization()

@@ -50,7 +50,8 @@ class Wave:
         name: Its name: ``pilot``, ``tenant``, or what the tenants file calls the group.
         kind: What it is.
         mailboxes: Whose passwords end, by address.
-        senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell.
+        senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell; the canary sends
+            nothing, and is none.
         provable: Of the senders, those that the tenants file has proven on the wire.
         excepted: Who is left out by name, whom it would have held otherwise.
         ended: Exceptions whose last day has passed; their mailboxes are among `mailboxes` again.
@@ -123,17 +124,17 @@ class _Making:
         excepted = tuple(each for each in out.values() if each.until >= self.today)
         without = {each.address for each in excepted}
         mailboxes = tuple(address for address in held if address not in without)
-        canary, provable = self._canary(), self._provable()
-        senders = frozenset({*provable, *self._seen(), *([canary] if canary else ())})
+        provable = self._provable()
+        senders = frozenset({*provable, *self._seen()})
         return Wave(
             name=name,
             kind=kind,
             mailboxes=mailboxes,
-            senders=senders & frozenset(mailboxes),
-            provable=provable & frozenset(mailboxes),
+            senders=senders & frozenset(mailboxes) - {self._canary()},
+            provable=provable & frozenset(mailboxes) - {self._canary()},
             excepted=excepted,
             ended=tuple(each for each in out.values() if each.until < self.today),
-            canary=canary,
+            canary=self._canary(),
             policy=self.tenant.closing.policy,
             unknown=unknown,
         )
