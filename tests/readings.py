@@ -19,6 +19,7 @@ __all__ = [
     "APP_ID",
     "attempt",
     "consents",
+    "gone",
     "grants",
     "moved",
     "phrases_of",
@@ -69,6 +70,15 @@ def moved() -> dict[str, Any]:
     data["groups"][0] |= {"moved": True, "ends_in_2026": False, "oauth_days": 9}
     data["headline"] |= {"senders": 0, "accounts": 0}
     data["state"] = {"word": "quiet", "sentence": "Nothing was seen."}
+    return record
+
+
+def gone() -> dict[str, Any]:
+    """Return that record in records of 60 days, with a sender whose password worked 35 days ago for the last time."""
+    record = moved()
+    data, last = record["data"], (NOW - timedelta(days=35)).isoformat()
+    data["held"]["from"] = (NOW - timedelta(days=60)).isoformat()
+    data["groups"][0] |= {"last_success": last, "last_seen": last}
     return record
 
 

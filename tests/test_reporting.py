@@ -139,7 +139,7 @@ def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven(
 
     assert (found.state.word, found.state.missing) == ("closed", ())
     assert found.state.sentence.plain() == (
-        "woodgrove: closed. No password sender in 35 days; passwords are refused (tested 23 November 2026 on "
+        "woodgrove: closed. No password sender in 34 days; passwords are refused (tested 23 November 2026 on "
         "scanner@woodgrove.example). 1 of 1 sender proven with OAuth."
     )
     assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]

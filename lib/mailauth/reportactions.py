@@ -293,7 +293,7 @@ _TOKENS_ONLY: Final = words("Tokens were seen for it; that a mailbox opens with 
 
 def _close(held: Held, made: Made) -> Iterator[Action]:
     waits = [*(each for each in made.mailboxes if each.unproven), *_moving(made)]
-    if made.state.word != "quiet" or door(held) or waits:
+    if made.state.word != "quiet" or door(held, made.progress.known) or waits:
         return  # Whoever closes the door before OAuth is proven finds out by mail that does not come.
     due = deadlines.due(held.tenant.calendar.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
     shut = held.data(_GRANTS) is not None and not open_doors(held)

@@ -25,6 +25,7 @@ __all__ = ["door", "headline", "nameless", "of", "open_doors"]
 _FACTS: Final = reference.table("report")["closed"]
 _WHOLE_DAYS: Final[int] = _FACTS["whole_days"]
 _SETTLES: Final = timedelta(hours=_FACTS["settle_hours"])
+_COUNTS: Final = timedelta(days=_FACTS["counts_days"])
 _NAMES: Final = 3
 
 
@@ -157,16 +158,23 @@ def _quiet(held: Held) -> Phrase:
 
 
 def _closed(told: _Told, proofs: Sequence[Phrase]) -> Phrase:
-    span = told.held.found["held"] if told.held.found else {}
-    # A password that worked at the beginning of the records is no day without one.
-    since = max([at(span["from"]), *(each.last_password for each in told.progress.known)])
-    days = (at(span["to"]) - since).days
+    days = _quiet_days(told)
     count = len(told.progress.known)
     proven = sum(each.now == "proven" for each in told.progress.known)
     other = f", {count - proven:,} on another road that a person decided" if count > proven else ""
     sure = f"{proven:,} of {counted(count, 'sender')} proven with OAuth{other}."
     lead = phrase("closed. No password sender in {days} days; {door}", days=days, door=proofs[0])
     return _sentence(told.held, lead, words(sure) if count else Phrase())
+
+
+def _quiet_days(told: _Told) -> int:
+    """Return for how many days of the records no password worked."""
+    span = told.held.found["held"] if told.held.found else None
+    if not span:
+        return 0
+    # A password that worked at the beginning of the records is no day without one.
+    since = max([at(span["from"]), *(each.last_password for each in told.progress.known)])
+    return (at(span["to"]) - since).days
 
 
 def _also(told: _Told) -> Iterator[Phrase]:
@@ -199,7 +207,7 @@ def _trying(held: Held) -> tuple[str, ...]:
 
 def _proofs(told: _Told) -> Iterator[Phrase]:
     """Yield what is proven, the door test first."""
-    if test := door(told.held):
+    if test := door(told.held, told.progress.known):
         yield test
     for each in told.progress.known:
         if each.now in ("proven", "other road"):
@@ -207,32 +215,65 @@ def _proofs(told: _Told) -> Iterator[Phrase]:
             yield phrase(f"{{who}} {how}.", who=account(each.account))
 
 
-def door(held: Held) -> Phrase:
-    """Return the door test that still counts, or nothing."""
-    if by_waves := closed_by_waves(held):
-        return by_waves
+@dataclass(frozen=True)
+class _Test:
+    """A password that was tried on the wire and refused: when, and on which mailbox."""
+
+    at: datetime
+    mailbox: str
+
+
+def door(held: Held, known: Sequence[Known]) -> Phrase:
+    """Return the door test that still counts, or nothing.
+
+    Args:
+        held: The records.
+        known: Every sender that any run has seen.
+    """
+    tests = [each for each in _refused(held) if not _refuted(held, known, each)]
+    if not tests:
+        return Phrase()
+    said = "passwords are refused (tested {day} on {mailbox})."
+    return phrase(said, day=tests[0].at.date(), mailbox=Named("address", tests[0].mailbox))
+
+
+def _refused(held: Held) -> list[_Test]:
+    """Return the tests that no change of this machine has overtaken, that of notebook 60 first."""
+    return [each for each in (_by_waves(held), _by_proof(held)) if each]
+
+
+def _refuted(held: Held, known: Sequence[Known], test: _Test) -> Phrase:
+    """Return why a test says nothing of today, or nothing: a password worked since, or it is old."""
+    last = max((each.last_password for each in known if each.kind == "password"), default=None)
+    if last is not None and last.date() >= test.at.date():
+        said = "A password worked on {last}; the door test of {day} was not after that, and proves nothing."
+        return phrase(said, last=last.date(), day=test.at.date())
+    if held.now - test.at > _COUNTS:
+        said = "The door test of {day} is more than {days} days old: notebook 60 tests it again."
+        return phrase(said, day=test.at.date(), days=_COUNTS.days)
+    return Phrase()
+
+
+def _by_proof(held: Held) -> _Test | None:
+    """Return the door test of notebook 50, where it was about SMTP, clear, and not too early after a change."""
     tried = held.data("50-prove-mail-oauth")
     test: Mapping[str, Any] | None = tried["password"] if tried else None
     made = held.made_at("50-prove-mail-oauth")
     if not test or not made or test["state"] != "closed" or test["protocol"] != "smtp" or _early(held, made):
-        return Phrase()
-    said = "passwords are refused (tested {day} on {mailbox})."
-    return phrase(said, day=made.date(), mailbox=Named("address", test["mailbox"]))
+        return None
+    return _Test(made, test["mailbox"])
 
 
-def closed_by_waves(held: Held) -> Phrase:
+def _by_waves(held: Held) -> _Test | None:
     """Return the door test of notebook 60, where its last wave is closed and nothing was changed since; or nothing."""
     record, made = held.data(_CLOSES), held.made_at(_CLOSES)
     if not record or not made or record["waves"][-1]["word"] != "closed":
-        return Phrase()
+        return None
     if held.changed_at is not None and made < held.changed_at:
-        return Phrase()
+        return None
     tried = [each for each in record["proofs"] if each["kind"] == "password" and each["good"]]
-    if not tried:
-        return Phrase()
-    last = max(tried, key=lambda each: at(each["at"]))
-    said = "passwords are refused (tested {day} on {mailbox})."
-    return phrase(said, day=at(last["at"]).date(), mailbox=Named("address", last["mailbox"]))
+    tests = [_Test(at(each["at"]), each["mailbox"]) for each in tried]
+    return max(tests, key=lambda each: each.at, default=None)
 
 
 _CLOSES: Final = "60-close-basic"
@@ -246,9 +287,10 @@ def _early(held: Held, made: datetime) -> bool:
 def _missing(told: _Told) -> Iterator[Phrase]:
     """Yield what is missing before the tenant may be called closed."""
     held = told.held
-    yield from _missing_door(held)
+    yield from _missing_door(held, told.progress.known)
+    yield from _missing_doors(held)
     yield from _missing_senders(told.progress.known)
-    yield from _missing_records(held)
+    yield from _missing_records(told)
     open_ones = {each["user"] for each in held.groups if _in_vain(each) and not each["decision"]["decided"]}
     undecided = [name for name in _trying(held) if name in open_ones]
     if undecided:
@@ -257,27 +299,47 @@ def _missing(told: _Told) -> Iterator[Phrase]:
         yield words(f"{counted(len(unseen), 'sender')} of the sign-in records is in no mail report.")
 
 
-def _missing_door(held: Held) -> Iterator[Phrase]:
+def _missing_door(held: Held, known: Sequence[Known]) -> Iterator[Phrase]:
     tried, made = held.data("50-prove-mail-oauth"), held.made_at("50-prove-mail-oauth")
     test = tried["password"] if tried else None
-    if closed_by_waves(held):
-        pass
+    if door(held, known):
+        return
+    if refused := _refused(held):
+        yield _refuted(held, known, max(refused, key=lambda each: each.at))
     elif not test or not made:
         yield words("No password was tried on the wire: notebook 60 tests that a password is refused.")
     elif test["state"] == "open":
         said = "A password still opened SMTP for {mailbox} on {day}."
         yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
-    elif not door(held):
+    else:
         yield words("The door test says too little: it was not about SMTP, not clear, or too early after a change.")
+
+
+def _missing_doors(held: Held) -> Iterator[Phrase]:
+    """Yield which mailboxes let a password in, or that nobody has read that lately."""
+    read = held.made_at("40-grant-mailboxes")
     if opened := open_doors(held):
         yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(opened))
+    elif _overtaken(held, read):
+        return
+    elif read is None:
+        yield words("Which mailboxes let a password in was not read: notebook 40 reads it.")
+    elif held.now - read > _COUNTS:
+        said = "Which mailboxes let a password in was read on {day}, more than {days} days ago: notebook 40 reads it."
+        yield phrase(said, day=read.date(), days=_COUNTS.days)
+
+
+def _overtaken(held: Held, read: datetime | None) -> bool:
+    """Whether notebook 60 has closed the doors after notebook 40 read them, or without it."""
+    closed = held.made_at(_CLOSES)
+    return _by_waves(held) is not None and closed is not None and (read is None or read < closed)
 
 
 def open_doors(held: Held) -> list[str]:
     """Return the mailboxes that let a password in by SMTP AUTH, as notebook 40 read them."""
-    grants, read, closed = held.data("40-grant-mailboxes"), held.made_at("40-grant-mailboxes"), held.made_at(_CLOSES)
+    grants = held.data("40-grant-mailboxes")
     # What it read before the doors were closed says nothing of them.
-    if closed_by_waves(held) and read and closed and read < closed:
+    if _overtaken(held, held.made_at("40-grant-mailboxes")):
         return []
     boxes = grants["mailboxes"] if grants else ()
     return [each["address"] for each in boxes if any(_is_open(one) for one in each["doors"])]
@@ -297,13 +359,16 @@ def _missing_senders(known: Sequence[Known]) -> Iterator[Phrase]:
             yield phrase(said, who=_names(names))
 
 
-def _missing_records(held: Held) -> Iterator[Phrase]:
+def _missing_records(told: _Told) -> Iterator[Phrase]:
+    held = told.held
     span = held.found["held"] if held.found else None
     if not span:
         return
     days = (at(span["to"]) - at(span["from"])).days
     if days < _WHOLE_DAYS:
         yield words(f"The records reach back {counted(days, 'day')}; {_WHOLE_DAYS} are needed.")
+    elif (quiet := _quiet_days(told)) < _WHOLE_DAYS:
+        yield words(f"No password for {counted(quiet, 'day')}; {_WHOLE_DAYS} are needed.")
     if held.found and (lost := held.found["missing_days"]):
         yield words(f"{counted(len(lost), 'day')} of the records {'is' if len(lost) == 1 else 'are'} missing.")
     user = ("interactive sign-ins", "non-interactive sign-ins")
