@@ -74,6 +74,7 @@ ON_PRACTICE: dict[str, dict[str, object]] = {
     "30-consent": {},
     "40-grant-mailboxes": {},
     "50-prove-mail-oauth": {},
+    "60-close-basic": {},
     "80-diagnose": {"pasted": "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria"},
     "90-tenant-report": {},
 }
