@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mailauth import session
+from mailauth import cli, session
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -173,10 +173,26 @@ def test_a_parameter_that_the_notebook_does_not_declare_stops_it(tmp_path: Path)
         pytest.param(["reprot"], "No such command 'reprot'", id="unknown command"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_names_what_was_found(arguments: list[str], complaint: str, tmp_path: Path) -> None:
-    done = mailauth(*arguments, cwd=tmp_path)
+def test_wrong_usage_ends_with_2_and_names_what_was_found(
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["mailauth", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_was_used_wrongly_ends_with_2_and_without_a_traceback(tmp_path: Path) -> None:
+    done = mailauth("report", "--tenant", "cantoso", cwd=tmp_path)
     assert done.returncode == 2
-    assert complaint in done.stderr
+    assert "tenant: found 'cantoso'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
