@@ -5,14 +5,16 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import click
 
-from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, tenants
+from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, shapes, tenants, watch
 from .errors import HeldError, MailauthError, UnreachableError
+from .fleet import clusters
 from .fleet import sharing as editing
 from .guids import is_guid
 from .plan import Plan, Receipt
@@ -20,7 +22,7 @@ from .pseudonyms import Pseudonyms
 from .services import children, pasting, sharing, store
 from .session import roads as leading
 from .tenants import PersonKind
-from .views import changing, closing, consenting, diagnosing, proving, registering
+from .views import changing, closing, consenting, diagnosing, proving, registering, watching
 from .views import roads as road_views
 from .views import scripts as script_views
 
@@ -71,6 +73,7 @@ def main() -> NoReturn:
 @click.option("--jobs", default=0, type=click.IntRange(min=0), help="Tenants at a time; 0 chooses by the machine.")
 @click.option("--limit", default=0, type=click.IntRange(min=0), help="Minutes per tenant; 0 for no limit.")
 @click.option("--shard", default="", metavar="I/N", help="Only every Nth tenant, beginning with the Ith.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Have tenants done by the Dask cluster at tls://HOST:PORT.")
 @click.option("--fail-on", default="", help=f"End with 1 on a finding; any of: {', '.join(_FAIL_ON)}.")
 @click.option(
     "--resume/--no-resume",
@@ -87,6 +90,7 @@ def report(
     jobs: int,
     limit: int,
     shard: str,
+    dask: str,
     fail_on: str,
     resume: bool | None,
     no_open: bool,
@@ -104,7 +108,8 @@ def report(
         click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
         return 0
     place = fleet.Place(out)
-    place.begin(tenant.name for tenant in selected)
+    # Whoever does a tenant on a cluster fetches what it builds on.
+    place.begin(() if dask else (tenant.name for tenant in selected))
     indexed = bool(shard) or len({*fleet.recall(place.folder), *(tenant.name for tenant in selected)}) > 1
     plan = [
         fleet.Job(
@@ -124,10 +129,19 @@ def report(
     workers = jobs or min(len(plan), os.cpu_count() or 1)
     also = fleet.shard_file(first, count) if shard else ""
     try:
-        outcomes = fleet.run(
-            plan, workers=workers, say=_say, limit_s=limit * 60 or None, resume=resume, also=also, ended=place.ended
-        )
-        place.end(shard=also)
+        with _crew(dask, place, plan, jobs) as crew:
+            outcomes = fleet.run(
+                plan,
+                workers=workers,
+                say=_say,
+                limit_s=limit * 60 or None,
+                resume=resume,
+                also=also,
+                ended=(lambda outcome: None) if dask else place.ended,
+                crew=crew,
+                kept=(lambda job: place.has_page(job.tenant)) if dask else None,
+            )
+            place.end(shard=also)
     except (HeldError, UnreachableError) as error:
         _say(f"mailauth: {error}")
         return 1
@@ -313,6 +327,59 @@ def close(
     after = part.look().with_proofs(tries.proofs) if apply else look
     part.keep(after, after.wave(chosen.name), change, receipt)
     return int(after.standing(after.wave(chosen.name)).word != "closed")
+
+
+@commands.command("watch")
+@click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
+@click.option("--tenant", "names", multiple=True, help="Only this tenant; may be given more than once.")
+@click.option("--prove", "tokens", is_flag=True, help="Try a token on each mailbox that sends with one.")
+@click.option(
+    "--expiring", default=watch.EXPIRES_DAYS, show_default=True, type=click.IntRange(0), help="Days before an end."
+)
+@click.option(
+    "--proven", default=watch.PROVEN_DAYS, show_default=True, type=click.IntRange(0), help="Most days since a proof."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON, for monitoring.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
+def watch_closed(
+    config: str, names: tuple[str, ...], tokens: bool, expiring: int, proven: int, as_json: bool, out: str
+) -> int:
+    """Say whether what notebook 60 has closed still is, since when, and what broke. Changes nothing.
+
+    It reads settings, Conditional Access, sign-ins, credentials and proofs, and compares them with what was kept. It
+    never tries a password. Without --tenant, tenants in which nothing is closed yet are left out.
+
+    Ends with 0 where all of it held, 1 where something broke or cannot be known, 2 where something asked for is wrong.
+    """
+    configuration = tenants.load(tenants.locate(config, Path.cwd()))
+    chosen = [configuration.tenant(name) for name in dict.fromkeys(names or configuration.names)]
+    runs = [session.Run(configuration, each, Path(out).resolve() / each.name) for each in chosen]
+    asked = {"search": True, "prove": tokens, "expires_days": expiring, "proven_days": proven}
+    seen = [each for run in runs if (each := _seen(run, **asked)).watched or names or each.why != _NOT_CLOSED]
+    if not seen:
+        raise MailauthError("Nothing is closed in any of these tenants.", remedy="Close a wave with notebook 60.")
+    if as_json:
+        told = [{"tenant": each.tenant, "word": each.word, "why": each.why} | _watched(each) for each in seen]
+        click.echo(json.dumps({"tenants": told}, indent=1))
+    else:
+        _show(*watching.result(seen).views)
+    return int(any(each.word != "held" for each in seen))
+
+
+_NOT_CLOSED = "Nothing is closed here yet."
+
+
+def _seen(run: session.Run, **asked: Any) -> watching.Seen:
+    """Return what came of watching a tenant; one that cannot be reached does not keep the others from being watched."""
+    try:
+        found = run.watching.look(**asked)
+    except MailauthError as error:
+        return watching.Seen(run.tenant.name, None, str(error))
+    return watching.Seen(run.tenant.name, found, "" if found else _NOT_CLOSED)
+
+
+def _watched(each: watching.Seen) -> dict[str, Any]:
+    return shapes.record(each.watched) if each.watched else {}
 
 
 @commands.command()
@@ -689,6 +756,13 @@ def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 def _notebooks(project: Path) -> list[str]:
     return sorted(path.stem for path in (project / "notebooks").glob("*.ipynb"))
+
+
+def _crew(
+    dask: str, place: fleet.Place, plan: Sequence[fleet.Job], jobs: int
+) -> AbstractContextManager[Sequence[fleet.Hand]]:
+    """Return who does the tenants on a Dask cluster; nobody where this machine does them itself."""
+    return clusters.gathered(dask, place, plan, most=jobs) if dask else nullcontext(())
 
 
 def _shard(shard: str) -> tuple[int, int]:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .registrations import Registering
     from .reports import Reporting
     from .signing_in import SigningIn
+    from .watching import Watching
 
 __all__ = ["MOST_DAYS", "Run", "open", "project", "shown", "versions"]
 
@@ -188,6 +189,13 @@ class Run(Tenancy):
         from .signing_in import SigningIn
 
         return SigningIn(self)
+
+    @cached_property
+    def watching(self) -> "Watching":
+        """Watching: whether what was closed still is, and since when."""
+        from .watching import Watching
+
+        return Watching(self, self.closing, self._look_anew)
 
     def take_back(self, where: str | Path, *, apply: bool) -> Receipt:
         """Take back what a receipt says was done, and what the state file says of it; see `Tenancy.take_back`."""

@@ -1,0 +1,161 @@
+"""Watching a tenant that takes no passwords any more: what is set now, beside what notebook 60 has kept.
+
+It reads, and asks nobody to sign in for more than that. Only with leave does it try tokens on the wire; it never tries
+a password.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from .. import evidence, reportevidence, shapes, watch
+from ..closable import Proof
+from ..closingrecord import Look
+from ..coverage import Coverage
+from ..errors import EvidenceError, MailauthError
+from ..services import registrations, store
+from ..tenants import MailApp
+from ..watch import Broken, Lasting, Tried, Watched
+from ..waves import Record
+from .closing import NOTEBOOK, Closing
+from .tenancy import Tenancy
+
+__all__ = ["NAME", "Watching"]
+
+NAME: Final = "watch"
+"""The name of the evidence that a watch leaves."""
+
+_FINDS: Final = "10-find-basic-auth"
+_FRESH: Final = timedelta(hours=1)
+_ENDING: Final = frozenset({"secret", "certificate"})
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What `mailauth watch` asks of a tenant.
+
+    Args:
+        tenancy: The tenant, opened.
+        closing: What notebook 60 asks of it.
+        search: Reads the sign-ins so many days back and writes notebook 10's evidence; 0 for all there are.
+    """
+
+    tenancy: Tenancy
+    closing: Closing
+    search: Callable[[int], object]
+
+    def look(
+        self,
+        *,
+        search: bool = False,
+        prove: bool = False,
+        expires_days: int = watch.EXPIRES_DAYS,
+        proven_days: int = watch.PROVEN_DAYS,
+    ) -> Watched | None:
+        """Compare the tenant with what was closed, keep what came of it, and return that; changes nothing in it.
+
+        None where notebook 60 has closed no wave, and none was watched before: there is nothing to compare with.
+
+        Args:
+            search: Whether to read the sign-ins anew where notebook 10 has not for an hour.
+            prove: Whether to try a token on each mailbox that sends with one.
+            expires_days: Within how many days a credential's end is told.
+            proven_days: How many days old a proof may be.
+
+        Raises:
+            ConfigurationError: The decisions file is wrong: who is left out cannot be known then.
+            EvidenceError: The evidence of notebook 60 is broken, or another tenant's.
+        """
+        before, closed = self._before(), self._closed()
+        if closed is None or not (watch.closed_waves(closed) or before):
+            return None
+        if search and self._is_old():
+            self.search(0)
+        look = self.closing.look()
+        proofs = tuple(Proof(each.mailbox, each.kind, each.good, each.at, each.said) for each in _tried(before))
+        tried = tuple(self._tokens(look, closed)) if prove else ()
+        look = look.with_proofs((*proofs, *tried))
+        credentials, lost = self._credentials()
+        broken = (
+            *(Broken("cannot know", each.about, each.found, each.remedy) for each in look.against),
+            *watch.taken_back(closed, before),
+            *watch.compare(closed, look.known, credentials, expires_days=expires_days, proven_days=proven_days),
+        )
+        kept = [Tried(each.mailbox, each.kind, each.good, each.at, each.said) for each in (*proofs, *tried)]
+        made = watch.watched(closed, broken, before, _latest(kept), now=look.known.now)
+        self._keep(made, before, (*look.coverage, *lost))
+        return made
+
+    def _keep(self, made: Watched, before: Watched | None, coverage: tuple[Coverage, ...]) -> Path:
+        tenancy = self.tenancy
+        record = watch.record(tenancy.tenant, coverage, made, made_at=tenancy.now())
+        # A watch may run every hour: the history keeps where one word ended, and not each time it was said.
+        if before and before.word != made.word:
+            store.retire(tenancy.folder, NAME, keep=tenancy.tenant.defaults.keep)
+        return store.write_evidence(self._path(NAME), record)
+
+    # Reading.
+
+    def _path(self, name: str) -> Path:
+        return self.tenancy.folder / "evidence" / f"{name}.json"
+
+    def _bytes(self, name: str) -> bytes | None:
+        path = self._path(name)
+        return path.read_bytes() if path.exists() else None
+
+    def _closed(self) -> Record | None:
+        found = reportevidence.read(self._bytes(NOTEBOOK), NOTEBOOK, self.tenancy.tenant, self.tenancy.now())
+        if found.lost:
+            raise EvidenceError(f"{NOTEBOOK}: {found.lost.reason}", remedy="Run notebook 60 again.")
+        return found.record
+
+    def _before(self) -> Watched | None:
+        """Return the watch before; one that is broken or another tenant's says nothing of this one."""
+        text = self._bytes(NAME)
+        try:
+            made = shapes.read(Watched, evidence.read(NAME, text)["data"]) if text else None
+        except (EvidenceError, ValueError):
+            return None
+        return made if made and made.tenant_id.lower() == self.tenancy.tenant.tenant_id.lower() else None
+
+    def _is_old(self) -> bool:
+        text, tenant, now = self._bytes(_FINDS), self.tenancy.tenant, self.tenancy.now()
+        made = reportevidence.read(text, _FINDS, tenant, now).source.made_at
+        return bool(tenant.sources) and (made is None or now - made > _FRESH)
+
+    def _tokens(self, look: Look, closed: Record) -> Iterator[Proof]:
+        names = watch.closed_waves(closed)
+        for wave in look.waves:
+            if wave.name in names:
+                yield from self.closing.prove(look, wave, tokens=True).proofs
+
+    def _credentials(self) -> tuple[tuple[Lasting, ...] | None, tuple[Coverage, ...]]:
+        """Return how long each app that has a credential can prove itself; None where one could not be read."""
+        apps = [each for each in self.tenancy.tenant.mail_apps if each.client_id and _needs_one(each)]
+        found: list[Lasting] = []
+        for app in apps:
+            try:
+                held = registrations.read(self.tenancy.tenant.cloud, self.tenancy.reader(), "", client_id=app.client_id)
+            except MailauthError as error:
+                held = registrations.unread(error)
+            self.tenancy.tell("")
+            if held.app is None:
+                return None, held.coverage
+            ends = [each.ends for each in held.app.credentials]
+            if ends:
+                found.append(Lasting(app.name, None if None in ends else max(filter(None, ends))))
+        return tuple(found), ()
+
+
+def _needs_one(app: MailApp) -> bool:
+    return any(each.kind in _ENDING for each in app.flows)
+
+
+def _tried(before: Watched | None) -> tuple[Tried, ...]:
+    return before.proofs if before else ()
+
+
+def _latest(made: list[Tried]) -> tuple[Tried, ...]:
+    return tuple({(each.mailbox.lower(), each.kind): each for each in sorted(made, key=lambda one: one.at)}.values())

@@ -1,0 +1,518 @@
+"""Whether what was closed still is: a tenant's settings, sign-ins, credentials and proofs now, beside the last closing.
+
+Settings are judged by what they do: another policy that refuses passwords as well breaks nothing. What was not read is
+never taken for closed; it stands among what broke, as something that cannot be known.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Final, Literal
+
+from . import closable, evidence, shapes
+from .closable import Known
+from .conditions import AccessPolicy
+from .coverage import Coverage
+from .organization import Mailbox, Organization
+from .shapes import Address, Free, Id
+from .tenants import Tenant
+from .waves import Record, primary
+from .wording import counted
+
+__all__ = [
+    "EXPIRES_DAYS",
+    "PROVEN_DAYS",
+    "Broken",
+    "Kind",
+    "Lasting",
+    "Tried",
+    "Watched",
+    "Word",
+    "closed_waves",
+    "compare",
+    "record",
+    "taken_back",
+    "watched",
+    "word",
+]
+
+Kind = Literal[
+    "switch", "mailbox", "policy", "plan", "access", "exclusion", "basic", "credential", "proof", "wave", "cannot know"
+]
+Word = Literal["held", "broken", "cannot know"]
+
+EXPIRES_DAYS: Final = 30
+"""A credential that ends within so many days is told, unless somebody asks for others."""
+
+PROVEN_DAYS: Final = 30
+"""A token has to have been taken within so many days, unless somebody asks for others."""
+
+# A sign-in of these with a password came through Exchange's door; blocked and modern ones did not.
+_CAME_IN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today", "suspected_compromise"})
+_MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
+_ON: Final = "enabled"
+_LEGACY: Final = "other"
+_NAMED: Final = 3
+_CLOSE: Final = "Open 60: it shows what is set, who changed what, and closes it again."
+_READ: Final = "See the coverage for what would make it readable, and watch again."
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """How long an app can go on proving itself.
+
+    Args:
+        app: What the tenants file calls it.
+        ends: The last moment of the credential that lasts longest; None for one without end.
+    """
+
+    app: str
+    ends: datetime | None
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Something that is no longer as it was closed, or of which that cannot be known.
+
+    Args:
+        kind: What: the tenant's switch, a mailbox's, an authentication policy, a mailbox plan, a Conditional Access
+            policy, an exclusion in one, a password that was taken, a credential, a proof, a wave that was opened; or
+            ``cannot know``.
+        about: Which one; text from outside.
+        found: What was found, beside what had been.
+        remedy: What to do.
+        mailboxes: Whose passwords or mail it concerns, where it is about mailboxes.
+        at: When it came about, where anything tells.
+        by: Who did it, as the audit log names them; empty where it does not tell.
+        first_seen: When a watch saw it first.
+    """
+
+    kind: Kind
+    about: Free
+    found: Free
+    remedy: Free = ""
+    mailboxes: tuple[Address, ...] = ()
+    at: datetime | None = None
+    by: Address = ""
+    first_seen: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A token that was tried while watching; the fields are those of `closable.Proof`."""
+
+    mailbox: Address
+    kind: Literal["oauth", "password"]
+    good: bool
+    at: datetime
+    said: Free
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a watch came to.
+
+    Args:
+        tenant_id: The directory.
+        word: Whether it held.
+        since: The first watch of those without a break between that held; None where this one did not.
+        closed_at: When the closing was kept that this is compared with.
+        waves: The names of the waves that were closed.
+        broken: What did not hold.
+        proofs: What was tried on the wire, here or in a watch before.
+    """
+
+    tenant_id: Id
+    word: Word
+    since: datetime | None
+    closed_at: datetime
+    waves: tuple[Free, ...]
+    broken: tuple[Broken, ...]
+    proofs: tuple[Tried, ...] = ()
+
+
+def closed_waves(closed: Record) -> tuple[str, ...]:
+    """Return the names of the waves that the evidence of notebook 60 calls closed."""
+    return tuple(each["name"] for each in closed["data"]["waves"] if each["word"] == "closed")
+
+
+def compare(
+    closed: Record,
+    known: Known,
+    credentials: Sequence[Lasting] | None,
+    *,
+    expires_days: int = EXPIRES_DAYS,
+    proven_days: int = PROVEN_DAYS,
+) -> tuple[Broken, ...]:
+    """Return what is no longer as it was closed, and what of it cannot be known; nothing where all of it held.
+
+    Args:
+        closed: The evidence of notebook 60, with at least one wave that is closed.
+        known: What is known now; `Known.now` is the moment of the watch.
+        credentials: How long each app can prove itself; None where that was not read.
+        expires_days: Within how many days a credential's end is told.
+        proven_days: How many days old a proof may be.
+    """
+    told = _Told(closed, known)
+    return (
+        *_settings(told),
+        *_policies(told),
+        *_mailboxes(told),
+        *_plans(told),
+        *_access(told),
+        *_sign_ins(told),
+        *_credentials(credentials, known.now, timedelta(days=expires_days)),
+        *_proofs(told, timedelta(days=proven_days)),
+    )
+
+
+def taken_back(closed: Record, before: Watched | None) -> tuple[Broken, ...]:
+    """Return the waves that an earlier watch knew as closed, and of which notebook 60 says something else now."""
+    now = {each["name"]: each for each in closed["data"]["waves"]}
+    gone = [name for name in (before.waves if before else ()) if name not in closed_waves(closed)]
+    return tuple(
+        Broken("wave", name, f"notebook 60 says {now[name]['word']}: {now[name]['sentence']}", _CLOSE)
+        if name in now
+        else Broken("wave", name, "the tenants file names no such wave any more", _CLOSE)
+        for name in gone
+    )
+
+
+def word(broken: Iterable[Broken]) -> Word:
+    """Return what all of it comes to."""
+    kinds = {each.kind for each in broken}
+    return "broken" if kinds - {"cannot know"} else "cannot know" if kinds else "held"
+
+
+def watched(
+    closed: Record, broken: Sequence[Broken], before: Watched | None, proofs: Sequence[Tried], *, now: datetime
+) -> Watched:
+    """Return what a watch came to, with since when it has held.
+
+    Args:
+        closed: The evidence of notebook 60.
+        broken: What did not hold.
+        before: The watch before; None for the first.
+        proofs: What was tried on the wire.
+        now: The moment, aware.
+    """
+    said, data = word(broken), closed["data"]
+    seen = {(each.kind, each.about): each.first_seen for each in before.broken} if before else {}
+    names = (*closed_waves(closed), *(each.about for each in broken if each.kind == "wave"))
+    return Watched(
+        tenant_id=data["tenant_id"],
+        word=said,
+        since=((before.since if before else None) or now) if said == "held" else None,
+        closed_at=_at(closed["made_at"]),
+        waves=tuple(dict.fromkeys(names)),
+        broken=tuple(replace(each, first_seen=seen.get((each.kind, each.about)) or now) for each in broken),
+        proofs=tuple(proofs),
+    )
+
+
+def record(tenant: Tenant, coverage: Iterable[Coverage], made: Watched, *, made_at: datetime) -> Record:
+    """Return a watch as evidence.
+
+    Raises:
+        EvidenceError: The record does not fit its schema; the text names the field.
+    """
+    return evidence.envelope("watch", tenant, coverage, shapes.record(made), made_at)
+
+
+# --- what is compared ---------------------------------------------------------------------------------
+
+
+class _Told:
+    """The closing and today's look, side by side.
+
+    Args:
+        closed: The evidence of notebook 60.
+        known: What is known now.
+    """
+
+    def __init__(self, closed: Record, known: Known) -> None:
+        data = closed["data"]
+        self.known = known
+        self.held: Organization = known.organization
+        self.then: Record = data["settings"]
+        self.waves = [each for each in data["waves"] if each["word"] == "closed"]
+        self.whole = any(each["kind"] == "tenant" for each in self.waves)
+        refused = [_at(each["at"]) for each in data["proofs"] if each["kind"] == "password" and each["good"]]
+        # From the moment on at which a password was refused, each one that is taken is news.
+        self.since = max(refused, default=_at(closed["made_at"]))
+
+    @cached_property
+    def mine(self) -> frozenset[str]:
+        """Whose passwords have ended."""
+        return frozenset(address for wave in self.waves for address in wave["mailboxes"])
+
+    @cached_property
+    def spared(self) -> frozenset[str]:
+        """Who is left out by name, and whose last day has not passed."""
+        named = [each for wave in self.waves for each in wave["excepted"]]
+        today = self.known.now.date()
+        return frozenset(each["address"].lower() for each in named if date.fromisoformat(each["until"]) >= today)
+
+    @cached_property
+    def boxes(self) -> Mapping[str, Record]:
+        """The mailboxes as they stood then, by address."""
+        return {each["address"]: each for each in self.then["mailboxes"] or ()}
+
+    @cached_property
+    def opened(self) -> Set[str]:
+        """The policies, in lower case, that refused passwords then and take them now."""
+        refused = {each["name"].lower() for each in self.then["policies"] or () if not each["smtp"]}
+        return refused & {each.name.lower() for each in self.held.policies or () if each.allow_smtp}
+
+    def policy_then(self, address: str) -> str:
+        """Return the policy that counted for a mailbox; empty for none."""
+        own = self.boxes[address]["policy"] if address in self.boxes else ""
+        return own or self.then["default_policy"] or ""
+
+    def policy_now(self, box: Mailbox) -> str:
+        """Return the policy that counts for a mailbox now; empty for none."""
+        return box.authentication_policy or self.held.settings.default_policy or ""
+
+    def takes_smtp(self, box: Mailbox) -> bool:
+        """Whether SMTP AUTH is on for a mailbox."""
+        return box.smtp == "on" or (box.smtp == "inherit" and self.held.settings.smtp_off is False)
+
+    def covers(self, account: str) -> bool:
+        """Whether the passwords of an account have ended."""
+        return account in self.mine or (self.whole and account not in self.spared)
+
+
+def _settings(told: _Told) -> Iterator[Broken]:
+    """Yield which of the organization's own settings opens a door again."""
+    if not told.whole:
+        return
+    now = told.held.settings
+    if told.then["smtp_off"]:
+        yield from _still(now.smtp_off, "SMTP AUTH of the tenant", "it was off, and is on for whoever inherits it")
+    if told.then["security_defaults"]:
+        found = "they were on, and are off"
+        yield from _still(told.known.conditions.defaults, "security defaults", found)
+    yield from _default(told)
+
+
+def _still(value: bool | None, about: str, found: str) -> Iterator[Broken]:
+    if value is None:
+        yield _unread(about)
+    elif not value:
+        yield Broken("switch", about, found, _CLOSE)
+
+
+def _default(told: _Told) -> Iterator[Broken]:
+    was, now = told.then["default_policy"], told.held.settings.default_policy
+    if not was or was == now:
+        return
+    about = "the default authentication policy"
+    held = told.held.policy(now) if now else None
+    if now is None or (now and (told.held.policies is None or held is None)):
+        yield _unread(about)
+    elif held is None or held.allow_smtp:
+        boxes = [box for address in sorted(told.mine) if (box := told.held.mailbox(address))]
+        inherit = tuple(box.address.lower() for box in boxes if box.authentication_policy == "")
+        found = f"it was {was}, and is {now or 'none'}, which refuses no passwords"
+        yield Broken("policy", about, found, _CLOSE, inherit)
+
+
+def _policies(told: _Told) -> Iterator[Broken]:
+    """Yield each authentication policy that takes passwords again, with whom it covers."""
+    if told.held.policies is None:
+        yield _unread("authentication policies")
+        return
+    covered: dict[str, list[str]] = {name: [] for name in told.opened}
+    for address in sorted(told.mine):
+        box = told.held.mailbox(address)
+        name = told.policy_now(box).lower() if box else ""
+        if name in covered:
+            covered[name].append(address)
+    for name, addresses in sorted(covered.items()):
+        if addresses or (told.whole and name == (told.held.settings.default_policy or "").lower()):
+            found = (
+                f"it refused passwords by SMTP, and takes them from {counted(len(addresses), 'mailbox', 'mailboxes')}"
+            )
+            yield Broken("policy", name, found, _CLOSE, tuple(addresses))
+
+
+def _mailboxes(told: _Told) -> Iterator[Broken]:
+    """Yield what opens single mailboxes, those that are alike together."""
+    if told.held.mailboxes is None:
+        yield _unread("mailboxes")
+        return
+    found: dict[tuple[Kind, str, str], list[str]] = {}
+    for box in told.held.mailboxes:
+        if not (box.remote or box.soft_deleted):
+            for what in _of_mailbox(told, box):
+                found.setdefault(what, []).append(box.address.lower())
+    for (kind, about, said), addresses in sorted(found.items()):
+        remedy = _READ if kind == "cannot know" else _CLOSE
+        yield Broken(kind, about, f"{said}: {_listed(addresses)}", remedy, tuple(sorted(addresses)))
+
+
+def _of_mailbox(told: _Told, box: Mailbox) -> Iterator[tuple[Kind, str, str]]:
+    address = box.address.lower()
+    if address not in told.mine:
+        yield from _of_another(told, box, address)
+        return
+    closes = closable.closes_passwords(told.held, box)
+    if closes is None or box.smtp == "unknown":
+        yield "cannot know", "policies and switches of mailboxes", "not read for"
+        return
+    was, now = told.policy_then(address), told.policy_now(box)
+    before = told.boxes.get(address)
+    # What the default does to whoever has no policy of their own is told once, of the default.
+    told_already = told.whole and not (box.authentication_policy or (before and before["policy"]))
+    if not (closes or told_already) and now.lower() not in told.opened and was != now:
+        yield "policy", was, f"the policy was taken off, so that {now or 'no policy'} counts, for"
+    if before and before["smtp"] != box.smtp and told.takes_smtp(box):
+        yield "mailbox", "SMTP AUTH of mailboxes", f"it was {_SWITCH[before['smtp']]}, and is on for"
+
+
+_SWITCH: Final = {"on": "on", "off": "off", "inherit": "inherited from the tenant", "unknown": "not read"}
+
+
+def _of_another(told: _Told, box: Mailbox, address: str) -> Iterator[tuple[Kind, str, str]]:
+    """Yield what speaks against a mailbox that no closed wave names: a new one, or one whose exception has ended."""
+    if not told.whole or address in told.spared:
+        return
+    closes = closable.closes_passwords(told.held, box)
+    if closes or not (told.takes_smtp(box) or box.smtp == "unknown"):
+        return
+    if closes is None or box.smtp == "unknown":
+        yield "cannot know", "policies and switches of mailboxes", "not read for"
+        return
+    if address in told.boxes:
+        yield "mailbox", "exceptions", "it has ended, and passwords are taken for"
+    else:
+        yield "mailbox", "new mailboxes", "made since, and passwords are taken for"
+
+
+def _plans(told: _Told) -> Iterator[Broken]:
+    """Yield which mailbox plan gives new mailboxes IMAP or POP again."""
+    shut = [each for each in told.then["plans"] or () if each["imap"] is False or each["pop"] is False]
+    if not told.whole or not shut:
+        return
+    if told.held.plans is None:
+        yield _unread("mailbox plans")
+        return
+    now = {each.name: each for each in told.held.plans}
+    for each in shut:
+        plan = now.get(each["name"])
+        for name in ("imap", "pop"):
+            value = getattr(plan, name) if plan else False
+            if each[name] is False and value is None:
+                yield _unread(f"{name.upper()} of the mailbox plan {each['name']}")
+            elif each[name] is False and value:
+                yield Broken("plan", each["name"], f"{name.upper()} was off for new mailboxes, and is on", _CLOSE)
+
+
+# --- Conditional Access -------------------------------------------------------------------------------
+
+
+def _access(told: _Told) -> Iterator[Broken]:
+    """Yield which policy on programs that show a password was switched off, and whom one has begun to leave out."""
+    then, now = told.then["access"], told.known.conditions.policies
+    if now is None or then is None:
+        found = "not read" if now is None else "not read when it was closed, so that there is nothing to compare with"
+        yield Broken("cannot know", "Conditional Access", found, _READ if now is None else "Run 60 again.")
+        return
+    held = {each.id: each for each in now}
+    for each in then:
+        if each["state"] != "disabled":
+            yield from _of_policy(told, each, held.get(each["id"]))
+
+
+def _of_policy(told: _Told, then: Record, now: AccessPolicy | None) -> Iterator[Broken]:
+    changes = told.known.conditions.changes or ()
+    last = next((each for each in changes if each.policy == then["id"] and each.at > told.since), None)
+    if then["state"] == _ON and (now is None or now.state != _ON or not now.reaches(_LEGACY)):
+        is_now = "gone" if now is None else now.state if now.state != _ON else "no longer about these programs"
+        at, by = (last.at, last.by) if last else (None, "")
+        yield Broken("access", then["name"], f"it was enabled, and is {is_now}", _CLOSE, at=at, by=by)
+    for one in sorted((now.exclude.ids if now else frozenset()) - {*then["excluded"]}):
+        yield _exclusion(told, then, now, one)
+
+
+def _exclusion(told: _Told, then: Record, now: AccessPolicy | None, one: str) -> Broken:
+    box, access = told.held.mailbox(one), told.known.conditions
+    account = access.account(one)
+    name = box.address if box else account.name if account else access.names.get(one, one)
+    change = access.changed(now, excluding=one) if now else None
+    return Broken(
+        "exclusion",
+        f"{then['name']}: {name}",
+        "it was not left out, and is",
+        _CLOSE,
+        (box.address.lower(),) if box else (),
+        change.at if change else None,
+        change.by if change else "",
+    )
+
+
+# --- sign-ins, credentials, proofs --------------------------------------------------------------------
+
+
+def _sign_ins(told: _Told) -> Iterator[Broken]:
+    """Yield who came in with a password since, and why nobody can say who did."""
+    for each in closable.unseen(told.known):
+        yield Broken("cannot know", each.about, each.found, each.remedy)
+    for group in told.known.findings["data"]["groups"] if told.known.findings else ():
+        last, account = group["last_success"], primary(told.held, group["user"])
+        came = group["verdict"] in _CAME_IN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
+        if came and last and _at(last) > told.since and told.covers(account):
+            network = group["network"]
+            place = network["label"] or network["address"] or "an address that the log does not name"
+            found = f"a password was taken by {group['protocol']} from {place}, last at {_moment(_at(last))}"
+            yield Broken("basic", group["user"], found, _CLOSE, (account,), _at(last))
+
+
+def _credentials(held: Sequence[Lasting] | None, now: datetime, within: timedelta) -> Iterator[Broken]:
+    if held is None:
+        yield _unread("credentials of the apps")
+    for each in held or ():
+        if each.ends and each.ends <= now + within:
+            verb = "ended" if each.ends <= now else "ends"
+            found = f"its last credential {verb} at {_moment(each.ends)}"
+            yield Broken("credential", each.app, found, "Make a new one with 20, and prove it.", at=each.ends)
+
+
+def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:
+    """Yield whose token was not taken, or not for long; and a canary's password that was."""
+    for address in sorted({address for wave in told.waves for address in wave["provable"]}):
+        proof = told.known.tried(address, "oauth")
+        if proof is None:
+            yield Broken("cannot know", f"proof of {address}", "no token was tried on it", _PROVE, (address,))
+        elif not proof.good:
+            found = f"a token was not taken at {_moment(proof.at)}: {proof.said}"
+            yield Broken("proof", address, found, "See 80 for the cause.", (address,), proof.at)
+        elif proof.at + lasts < told.known.now:
+            found = f"last proven at {_moment(proof.at)}, more than {lasts.days} days ago"
+            yield Broken("proof", address, found, _PROVE, (address,), proof.at)
+    for address in sorted({wave["canary"] for wave in told.waves if wave["canary"]}):
+        proof = told.known.tried(address, "password")
+        if proof and not proof.good:
+            found = f"a password was not refused as such at {_moment(proof.at)}: {proof.said}"
+            yield Broken("proof", address, found, _CLOSE, (address,), proof.at)
+
+
+_PROVE: Final = "Watch again with --prove, or prove it with 50."
+
+
+def _unread(about: str) -> Broken:
+    return Broken("cannot know", about, "not read", _READ)
+
+
+def _listed(addresses: Sequence[str]) -> str:
+    shown = ", ".join(sorted(addresses)[:_NAMED])
+    return f"{shown} and {len(addresses) - _NAMED:,} more" if len(addresses) > _NAMED else shown
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

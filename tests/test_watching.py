@@ -1,0 +1,319 @@
+"""A closed tenant, watched on the practice cloud: it holds; then each thing that may open it again is done by hand."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from mailauth import cli, evidence, shapes, watch
+from mailauth.conditions import Change, Conditions, People
+from mailauth.errors import MailauthError
+from mailauth.organization import Organization
+from mailauth.watch import Watched
+from practice.state import AuthenticationPolicy, ConditionalAccessPolicy, Mailbox, Tenant
+from tests.case_invented import mail
+from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, shutting
+
+EVIDENCE = Path("woodgrove", "evidence")
+BLOCK = ConditionalAccessPolicy(
+    display_name="No old programs",
+    state="enabledForReportingButNotEnforced",
+    conditions={
+        "users": {"includeUsers": ["All"]},
+        "applications": {"includeApplications": ["All"]},
+        "clientAppTypes": ["exchangeActiveSync", "other"],
+    },
+    grant_controls={"operator": "OR", "builtInControls": ["block"]},
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A tenant whose waves are closed and proven, once for all tests here: each puts back what it breaks."""
+    folder = tmp_path_factory.mktemp("watched")
+    with pytest.MonkeyPatch.context() as patch, shutting(folder) as found:
+        patch.setenv("MAILAUTH_HOME", str(folder / "home"))
+        with found.practice.states.changing("woodgrove") as tenant:
+            tenant.directory.policies.conditional_access.append(BLOCK.model_copy(deep=True))
+        for _ in range(14):
+            found.sign_ins()
+            after, _ = found.step()
+            found.pass_time(hours=13)
+            if set(found.words(after).values()) == {"closed"}:
+                break
+        found.sign_ins()
+        yield found
+
+
+@contextmanager
+def changed(lab: Lab, change: Callable[[Tenant], object]) -> Iterator[None]:
+    """Change what the cloud holds, as somebody in the admin center does, and put it back at the end."""
+    with lab.practice.states.changing("woodgrove") as tenant:
+        kept = tenant.exchange.model_copy(deep=True), tenant.directory.model_copy(deep=True)
+        change(tenant)
+    try:
+        yield
+    finally:
+        with lab.practice.states.changing("woodgrove") as tenant:
+            tenant.exchange, tenant.directory = kept
+
+
+@contextmanager
+def rewritten(path: Path, change: Callable[[Any], object]) -> Iterator[None]:
+    text = path.read_text(encoding="utf-8")
+    record = json.loads(text)
+    change(record)
+    path.write_text(json.dumps(record), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def watched(lab: Lab, **asked: Any) -> Watched:
+    found = lab.run.watching.look(**asked)
+    assert found is not None
+    return found
+
+
+def broken(lab: Lab, **asked: Any) -> list[tuple[str, str]]:
+    return [(each.kind, each.about) for each in watched(lab, **asked).broken]
+
+
+def kept(lab: Lab) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads((lab.folder / EVIDENCE / "watch.json").read_text(encoding="utf-8"))["data"]
+    return found
+
+
+def test_what_is_closed_holds_since_the_first_watch_and_a_break_begins_that_anew(lab: Lab) -> None:
+    first = watched(lab)
+    assert (first.word, first.broken, first.waves) == ("held", (), ("pilot", "tenant"))
+    lab.pass_time(minutes=10)
+    assert watched(lab).since == first.since
+    with changed(lab, lambda tenant: setattr(tenant.exchange, "smtp_auth_disabled", False)):
+        seen = watched(lab)
+        assert (seen.word, seen.since) == ("broken", None)
+        lab.pass_time(minutes=10)
+        again = watched(lab)
+        assert again.broken[0].first_seen == seen.broken[0].first_seen
+    last = watched(lab)
+    assert last.word == "held"
+    assert first.since
+    assert last.since
+    assert last.since >= first.since + timedelta(minutes=20)
+    assert kept(lab)["word"] == "held"
+    assert len(list((lab.folder / "woodgrove" / "history").glob("watch.*.json"))) >= 1
+
+
+def box_of(tenant: Tenant, address: str) -> Mailbox:
+    found = tenant.exchange.mailbox(address)
+    assert found is not None
+    return found
+
+
+def set_switch(tenant: Tenant) -> None:
+    tenant.exchange.smtp_auth_disabled = False
+
+
+def set_mailbox(tenant: Tenant) -> None:
+    box_of(tenant, PRINTER).smtp_auth_disabled = False
+
+
+def set_plan(tenant: Tenant) -> None:
+    tenant.exchange.cas_mailbox_plans[0].pop_enabled = True
+
+
+def set_policy(tenant: Tenant) -> None:
+    for each in tenant.exchange.authentication_policies:
+        each.allow_basic["Smtp"] = True
+
+
+def set_no_default(tenant: Tenant) -> None:
+    tenant.exchange.default_authentication_policy = ""
+
+
+def unassign(tenant: Tenant) -> None:
+    tenant.exchange.authentication_policies.append(AuthenticationPolicy(name="Open", allow_basic={"Smtp": True}))
+    box_of(tenant, ADA).authentication_policy = "Open"
+
+
+def rename_policy(tenant: Tenant) -> None:
+    tenant.exchange.authentication_policies.append(AuthenticationPolicy(name="Shut too", allow_basic={"Smtp": False}))
+    tenant.exchange.default_authentication_policy = "Shut too"
+
+
+def hire(tenant: Tenant) -> None:
+    tenant.exchange.authentication_policies.append(AuthenticationPolicy(name="Open", allow_basic={"Smtp": True}))
+    user = tenant.directory.user("ada@woodgrove.example")
+    box = box_of(tenant, ADA)
+    assert user is not None
+    more = {"id": NEW, "user_principal_name": "new@woodgrove.example", "display_name": "New"}
+    tenant.directory.users.append(user.model_copy(update=more))
+    more = {"primary_smtp": "new@woodgrove.example", "user_id": NEW, "guid": NEW, "authentication_policy": "Open"}
+    tenant.exchange.mailboxes.append(box.model_copy(update=more))
+
+
+def except_printer(tenant: Tenant) -> None:
+    tenant.exchange.authentication_policies.append(AuthenticationPolicy(name="Open", allow_basic={"Smtp": True}))
+    box_of(tenant, PRINTER).authentication_policy = "Open"
+    box_of(tenant, PRINTER).smtp_auth_disabled = False
+
+
+NEW = "9d3c2f5e-7d2b-4e6e-8a51-2f1b9c0d4e77"
+
+
+def exclude(tenant: Tenant) -> None:
+    user = tenant.directory.user("printer@woodgrove.example")
+    assert user is not None
+    (policy,) = tenant.directory.policies.conditional_access
+    policy.conditions = {**policy.conditions, "users": {"includeUsers": ["All"], "excludeUsers": [user.id]}}
+
+
+ALL = {ADA, CANARY, PRINTER, "admin@woodgrove.example", "invoices@woodgrove.example"}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (set_switch, ("switch", "SMTP AUTH of the tenant", set())),
+        (set_mailbox, ("mailbox", "SMTP AUTH of mailboxes", {PRINTER})),
+        (set_plan, ("plan", "ExchangeOnlineEnterprise", set())),
+        (set_policy, ("policy", "block basic smtp", ALL)),
+        (set_no_default, ("policy", "the default authentication policy", ALL - {ADA, CANARY})),
+        (unassign, ("policy", "Block Basic SMTP", {ADA})),
+        (exclude, ("exclusion", f"{BLOCK.display_name}: {PRINTER}", {PRINTER})),
+        (hire, ("mailbox", "new mailboxes", {"new@woodgrove.example"})),
+    ],
+)
+def test_each_door_that_is_opened_by_hand_is_named(
+    lab: Lab, change: Callable[[Tenant], object], found: tuple[str, str, set[str]]
+) -> None:
+    with changed(lab, change):
+        seen = watched(lab)
+    assert [(each.kind, each.about, {*each.mailboxes}) for each in seen.broken] == [found]
+    assert seen.word == "broken"
+
+
+def closed(lab: Lab) -> Any:
+    return json.loads((lab.folder / EVIDENCE / "60-close-basic.json").read_text(encoding="utf-8"))
+
+
+def test_another_policy_that_refuses_as_well_breaks_nothing(lab: Lab) -> None:
+    with changed(lab, rename_policy):
+        assert broken(lab) == []
+
+
+def test_who_added_an_exclusion_or_switched_a_policy_off_stands_beside_it(lab: Lab) -> None:
+    known, record = lab.run.closing.look().known, closed(lab)
+    access = known.conditions
+    assert access.policies
+    (policy,) = access.policies
+    record["data"]["settings"]["access"][0]["state"] = "enabled"
+    one = "3f0e6a52-52a1-4f0c-9d35-0c1f6f3f7a11"
+    change = Change(policy.id, known.now, "eve@woodgrove.example", "Update", frozenset({one}))
+    off = replace(policy, exclude=People(users=frozenset({one})), state="disabled")
+    now = replace(known, conditions=replace(access, policies=(off,), changes=(change,)))
+    found = watch.compare(record, now, ())
+    assert [(each.kind, each.at, each.by) for each in found] == [
+        ("access", known.now, "eve@woodgrove.example"),
+        ("exclusion", known.now, "eve@woodgrove.example"),
+    ]
+    assert found[1].about == f"{BLOCK.display_name}: {one}"
+
+
+def test_what_is_not_read_is_never_taken_for_held(lab: Lab) -> None:
+    known = lab.run.closing.look().known
+    blind = replace(known, organization=Organization(), conditions=Conditions(), findings=None)
+    found = watch.compare(closed(lab), blind, None)
+    assert {each.kind for each in found} == {"cannot know"}
+    assert [each.about for each in found] == [
+        "SMTP AUTH of the tenant",
+        "the default authentication policy",
+        "authentication policies",
+        "mailboxes",
+        "mailbox plans",
+        "Conditional Access",
+        "sign-ins",
+        "credentials of the apps",
+    ]
+    assert watch.word(found) == "cannot know"
+
+
+def test_a_password_that_is_taken_again_is_named_with_its_place_and_its_time(lab: Lab) -> None:
+    at = (lab.practice.backend.now() - timedelta(minutes=1)).isoformat()
+    lab.sign_ins([mail(PRINTER)])
+    path = lab.folder / EVIDENCE / "10-find-basic-auth.json"
+    assert broken(lab) == []  # it is from before the closing
+    with rewritten(path, lambda record: record["data"]["groups"][0].update(last_success=at.replace("+00:00", "Z"))):
+        seen = watched(lab)
+    lab.sign_ins()
+    assert [(each.kind, each.about, each.mailboxes) for each in seen.broken] == [("basic", PRINTER, (PRINTER,))]
+    assert "by SMTP AUTH from 203.0.113.10" in seen.broken[0].found
+    assert seen.broken[0].at
+    assert seen.broken[0].at.isoformat() == at
+
+
+def test_a_credential_that_ends_and_a_proof_that_is_old_are_told_by_the_days_that_are_asked_for(lab: Lab) -> None:
+    assert broken(lab, expires_days=3650) == [("credential", "mail")]
+    assert broken(lab, proven_days=0) == [("proof", ADA)]
+
+
+def test_a_token_that_is_not_taken_any_more_is_told_and_one_that_is_again_is_kept(lab: Lab) -> None:
+    with changed(lab, lambda tenant: setattr(box_of(tenant, ADA), "smtp_auth_disabled", True)):
+        seen = watched(lab, prove=True)
+    assert [(each.kind, each.about) for each in seen.broken] == [("proof", ADA)]
+    assert broken(lab) == [("proof", ADA)]
+    assert broken(lab, prove=True) == []
+    assert [(each["mailbox"], each["good"]) for each in kept(lab)["proofs"]] == [(ADA, True)]
+
+
+@pytest.mark.parametrize(("until", "found"), [(0, []), (-1, [("mailbox", "exceptions", (PRINTER,))])])
+def test_an_exception_holds_until_its_last_day_is_over(lab: Lab, until: int, found: list[Any]) -> None:
+    record = closed(lab)
+    wave = record["data"]["waves"][-1]
+    day = lab.practice.backend.now().date() + timedelta(days=until)
+    wave["mailboxes"].remove(PRINTER)
+    wave["excepted"].append({"address": PRINTER, "reason": "old", "until": day.isoformat(), "by": "decisions"})
+    with changed(lab, except_printer):
+        told = watch.compare(record, lab.run.closing.look().known, ())
+    assert [(each.kind, each.about, each.mailboxes) for each in told] == found
+
+
+def test_a_wave_that_60_calls_open_is_told_until_it_is_closed_again(lab: Lab) -> None:
+    watched(lab)
+    path = lab.folder / EVIDENCE / "60-close-basic.json"
+    with rewritten(path, lambda record: record["data"]["waves"][0].update(word="open", sentence="It was opened.")):
+        assert broken(lab) == [("wave", "pilot")]
+        assert broken(lab) == [("wave", "pilot")]
+    assert broken(lab) == []
+
+
+def test_the_command_ends_with_what_came_of_it_and_tells_machines(lab: Lab) -> None:
+    asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--tenant", "woodgrove"]
+    # The command goes by this machine's clock, and the cloud's is days ahead: what it closed is yet to come.
+    told = CliRunner().invoke(cli.commands, [*asked, "--json"], standalone_mode=False)
+    tenant = json.loads(told.stdout)["tenants"][0]
+    assert (tenant["tenant"], tenant["word"], told.return_value) == ("woodgrove", "held", 0)
+    with changed(lab, set_switch):
+        table = CliRunner().invoke(cli.commands, asked, standalone_mode=False)
+    assert table.return_value == 1
+    assert "SMTP AUTH of the tenant" in table.stdout
+
+
+def test_a_tenant_in_which_nothing_is_closed_is_no_tenant_that_holds(lab: Lab, tmp_path: Path) -> None:
+    asked = ["watch", "--config", str(lab.config), "--out", str(tmp_path)]
+    named = CliRunner().invoke(cli.commands, [*asked, "--tenant", "woodgrove"], standalone_mode=False)
+    assert named.return_value == 1
+    assert "Nothing is closed here yet." in " ".join(named.stdout.split())
+    with pytest.raises(MailauthError, match="Nothing is closed in any"):
+        CliRunner().invoke(cli.commands, asked, standalone_mode=False, catch_exceptions=False)
+
+
+def test_the_schema_is_what_the_classes_say() -> None:
+    assert evidence.schema("watch")["properties"]["data"] == shapes.schema(Watched)
