@@ -228,7 +228,7 @@ def test_a_proof_on_the_wire_says_nothing_of_mail_that_arrives() -> None:
 
 
 def test_mail_that_a_trace_held_when_notebook_60_looked_counts() -> None:
-    record, traced = _without(moved(), reported=[]), waved()
+    record, traced = _without(gone(), reported=[]), waved()
     sender_id = record["data"]["groups"][0]["sender_id"]
     traced["data"]["moving"] = [{"sender_id": sender_id, "arrived": "2026-11-21"}]
 
