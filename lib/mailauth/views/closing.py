@@ -111,7 +111,8 @@ def moving(look: Look, wave: Wave) -> Table:
             each.what,
             each.title,
             _STEPS.get(each.word, Badge(each.word, "warn")),
-            list(each.missing),
+            # Before its password is gone, the other witnesses have nothing to speak of.
+            list(each.missing if each.word == "quiet" else each.missing[:1]),
             each.owner or None,
             each.due,
         )
