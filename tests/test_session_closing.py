@@ -9,6 +9,7 @@ import pytest
 
 from mailauth import evidence, moving, shapes
 from mailauth.closingrecord import Look
+from mailauth.errors import ConfigurationError
 from tests.case_invented import mail
 from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting
 
@@ -67,8 +68,10 @@ def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab:
     assert {each["kind"] for each in record["proofs"] if each["good"]} == {"oauth", "password"}
     assert record["settings"]["smtp_off"] is True
     last = lab.run.closing.look()
+    with pytest.raises(ConfigurationError, match=r"^undo: pilot came before tenant\. Take back tenant first\.$"):
+        lab.run.closing.undo(last, last.wave("pilot"), apply=True)
     for wave in reversed(last.waves):
-        assert [each.whole for each in lab.run.closing.undo(last, wave, apply=True)] != []
+        assert {each.whole for each in lab.run.closing.undo(lab.run.closing.look(), wave, apply=True)} == {True}
     with lab.practice.states.reading("woodgrove") as tenant:
         assert tenant.exchange.model_dump(exclude={"former_policies"}) == before
     assert set(lab.words(lab.run.closing.look()).values()) == {"open"}

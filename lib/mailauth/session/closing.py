@@ -14,7 +14,7 @@ from ..closable import Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
 from ..decisions import Decisions
-from ..errors import MailauthError
+from ..errors import ConfigurationError, MailauthError
 from ..organization import Organization
 from ..plan import Plan, Receipt, new_id
 from ..proving import Closed
@@ -144,7 +144,15 @@ class Closing:
 
         It ends at the first that cannot be taken back whole: a policy that is taken back while the switches which it
         guards stay on would open Basic.
+
+        Raises:
+            ConfigurationError: With *apply*, a later wave stands on this one: it is taken back first.
         """
+        later = look.waves[look.waves.index(wave) + 1 :]
+        if apply and (standing := [each.name for each in later if look.receipts_of(each)]):
+            raise ConfigurationError(
+                f"undo: {wave.name} came before {', '.join(standing)}.", remedy=f"Take back {standing[-1]} first."
+            )
         found: list[Receipt] = []
         for each in look.receipts_of(wave):
             found.append(self.tenancy.take_back(each.where, apply=apply))
