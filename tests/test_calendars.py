@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailauth import deadlines, evidence, reference, session, tenants
+from mailauth import deadlines, evidence, reference, session, standing, tenants
 from mailauth.errors import ConfigurationError
+from mailauth.findings import Headline
 from mailauth.services import calendars, store
 from mailauth.tenants import Tenant
 
@@ -49,6 +50,7 @@ def tenant(folder: Path, more: str = "") -> Tenant:
         pytest.param(
             'id = "smtp-auth-final"', 'id = "later"', "smtp-auth-final missing; expected each of", id="lacks one"
         ),
+        pytest.param("day = 2026-07-31\n", "", r"deadline\[2\].day: missing; expected a date, the last", id="no day"),
         pytest.param('mark = ""', 'color = "red"', "color: unknown key; expected one of id, title", id="unknown key"),
         pytest.param(
             "read = 2026-11-23",
@@ -133,3 +135,17 @@ def test_a_run_goes_by_the_file_of_its_tenant(tmp_path: Path, home: Path) -> Non
     assert evidence.findings(case)["data"]["calendar"] == {"read": "2026-11-24", "file": "mine.toml"}
     assert "29 January 2027" in case.tenant.calendar.get("smtp-auth-default-off").when
     assert (checks["dates"].outcome, checks["dates"].found[:29]) == ("ok", "The dates are from mine.toml,")
+
+
+def test_the_first_sentence_goes_by_the_calendar() -> None:
+    moved = deadlines.parse(OWN.replace("day = 2026-12-31", "day = 2027-01-29", 1), "dates.toml")
+    numbers = Headline(senders=1, accounts=1, certificate_users=2)
+
+    assert standing.what_ends(numbers, TODAY, moved) == (
+        "One sender will stop sending mail when Microsoft switches off password sign-in on 29 January 2027; mail on "
+        "the phones of two accounts that sign in with a certificate stops with 2026."
+    )
+    assert standing.what_ends(numbers, date(2027, 2, 1), moved).startswith(
+        "One sender signed in with a password, which Microsoft switches off since 29 January 2027; two accounts signed "
+        "in to ActiveSync with a certificate, which ends since the end of December 2026."
+    )

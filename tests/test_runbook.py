@@ -32,7 +32,7 @@ def lines(**mailers: dict[str, Any]) -> dict[str, str]:
         pytest.param({SCANNER: {}}, "Mail from the senders with a password is refused", "phones", id="a scanner"),
         pytest.param(
             {"ada@woodgrove.example": {"client_app": "Exchange ActiveSync", "step": "certificate"}},
-            "Mail on the phones with certificates stops with 2026.",
+            "Mail on the phones with certificates stops: end of December 2026, no day published.",
             "password",
             id="a phone",
         ),

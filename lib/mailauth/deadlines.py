@@ -147,6 +147,16 @@ class Calendar:
                 return deadline
         raise LookupError(f"deadline: found {id!r}; expected one of {', '.join(each.id for each in self.entries)}")
 
+    def ends(self, id: str) -> date:
+        """Return the day of one of the dates, or the last day of its period.
+
+        Raises:
+            LookupError: There is no such date, or it has neither.
+        """
+        if day := self.get(id).day:
+            return day
+        raise LookupError(f"deadline {id}: found no day; expected one")
+
     def of(self, group: Group) -> Deadline | None:
         """Return the date that stops what works for a group today, or None."""
         if group.ends_in_2026:
@@ -431,6 +441,9 @@ def _problems(document: Document) -> Iterator[Problem]:
         if id in first:
             yield Problem(mark, place, f"found {id!r}, which line {first[id].line} has too; expected each id once.")
         first.setdefault(id, mark)
+        if id in _RELIED_ON and "day" not in entry:
+            where: Place = ("deadline", number, "day")
+            yield Problem(document.mark(where), where, "missing; expected a date, the last of the period at least.")
     if missing := [each for each in _RELIED_ON if each not in first]:
         text = f"{', '.join(missing)} missing; expected each of {', '.join(_RELIED_ON)}."
         yield Problem(document.mark(("deadline",)), ("deadline",), text)

@@ -134,7 +134,7 @@ def _last_good(held: Held) -> Phrase:
 
 
 def _ends(held: Held, stops: Sequence[Stop]) -> Phrase:
-    said = words(standing.what_ends(headline(held), held.now.date()))
+    said = words(standing.what_ends(headline(held), held.now.date(), held.tenant.calendar))
     reported = sum(each.kind == "reported" for each in stops)
     if said or not reported:
         return said or _quiet(held)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from . import adoption, calendar, networks, reach, results, standing, summaries
 from .coverage import Window
+from .deadlines import Calendar
 from .decisions import Decisions
 from .findings import (
     Adoption,
@@ -51,6 +52,7 @@ def assess(
     decisions: Decisions | None = None,
     registered_apps: Collection[str] = (),
     small_tenant: bool = False,
+    dates: Calendar | None = None,
 ) -> Findings:
     """Return what *answers* say of a tenant, and what they cannot say.
 
@@ -63,6 +65,7 @@ def assess(
         decisions: A person's names of networks; None where there is no such file.
         registered_apps: Application ids of the tenant's own mail apps.
         small_tenant: Whether one member makes a known site (tenants below `Thresholds.small_tenant` members).
+        dates: What ends when; None for what ships with the library.
     """
     limits = thresholds or Thresholds.standard()
     places = networks.places(
@@ -88,7 +91,7 @@ def assess(
     missing = reach.missing_days(ours, held)
     business = calendar.business_dates(held, now=now, missing=missing)
     coverage = reach.coverage(answers, tenant_id=tenant_id, asked=window, held=held, business=business, now=now)
-    stand = standing.of(groups, oauth, coverage, engines=engines, held=held, moment=moment, limits=limits)
+    stand = standing.of(groups, oauth, coverage, engines=engines, held=held, moment=moment, limits=limits, dates=dates)
     return Findings(
         tenant_id=tenant_id,
         made_at=now,

@@ -9,9 +9,10 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from . import reference, verdicts
+from . import deadlines, verdicts
 from .calendar import spoken
 from .coverage import Coverage, Window
+from .deadlines import Calendar
 from .findings import ACTIVE_SENDER, ATTENTION, Adoption, Attention, Group, Headline, State
 from .protocols import UNNAMED
 from .verdicts import Thresholds
@@ -24,6 +25,7 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 # What an engine calls the query that finds senders, where it could not answer it.
 _QUESTION = "password sign-ins"
 
+_PASSWORDS, _CERTIFICATES = "smtp-auth-default-off", "activesync-certificate"
 _TRYING = ("stale_sender", "blocked_by_policy")
 
 
@@ -53,6 +55,7 @@ def of(
     held: Window | None,
     moment: datetime,
     limits: Thresholds,
+    dates: Calendar | None = None,
 ) -> Standing:
     """Return where the tenant stands.
 
@@ -64,6 +67,7 @@ def of(
         held: From the first to the last record, or None.
         moment: The time to judge from: now, or the end of a window that lies in the past.
         limits: The numbers behind the verdicts.
+        dates: What ends when; None for what ships with the library.
     """
     headline = _headline(groups)
     last_look = _last_look(held, moment, limits)
@@ -73,7 +77,7 @@ def of(
         return Standing("cannot know", " ".join(filter(None, (blind, needs_today(headline)))), headline, last_look)
     state = _state(groups, oauth, headline)
     said = (
-        what_ends(headline, moment.date()),
+        what_ends(headline, moment.date(), dates),
         _else(groups, coverage, held, headline),
         _moved(groups),
         needs_today(headline),
@@ -182,13 +186,19 @@ def _why(coverage: Sequence[Coverage]) -> str:
     return next(iter(reasons), "No sign-in record was there to read, which does not mean that nobody signed in.")
 
 
-def what_ends(headline: Headline, today: date) -> str:
-    """Return what stops, and when, in a sentence of numbers only; empty where nothing does."""
-    ends: dict[str, date] = dict(reference.table("verdicts")["ends"])
+def what_ends(headline: Headline, today: date, dates: Calendar | None = None) -> str:
+    """Return what stops, and when, in a sentence of numbers only; empty where nothing does.
+
+    Args:
+        headline: The numbers.
+        today: The day to count from.
+        dates: What ends when; None for what ships with the library.
+    """
+    known = dates or deadlines.built_in()
     said = (
-        _senders(headline, ends["password"], today),
+        _senders(headline, known.ends(_PASSWORDS), today),
         _unnamed(headline),
-        _phones(headline, ends["certificate"], today),
+        _phones(headline, known.ends(_CERTIFICATES), today),
     )
     text = "; ".join(filter(None, said))
     return f"{_capital(text)}." if text else ""
@@ -200,8 +210,8 @@ def _senders(headline: Headline, end: date, today: date) -> str:
     more = headline.accounts != headline.senders
     what = _count(headline.senders, "sender") + (f" of {_count(headline.accounts, 'account')}" if more else "")
     if today > end:
-        return f"{what} signed in with a password, which Microsoft switches off since the end of {_month(end)}"
-    return f"{what} will stop sending mail when Microsoft switches off password sign-in at the end of {_month(end)}"
+        return f"{what} signed in with a password, which Microsoft switches off since {_day(end)}"
+    return f"{what} will stop sending mail when Microsoft switches off password sign-in {_on(end)}"
 
 
 def _unnamed(headline: Headline) -> str:
@@ -216,8 +226,9 @@ def _phones(headline: Headline, end: date, today: date) -> str:
         return ""
     what = _count(headline.certificate_users, "account")
     if today > end:
-        return f"{what} signed in to ActiveSync with a certificate, which ends since {_month(end)}"
-    return f"mail on the phones of {what} that sign in with a certificate stops with {end.year}"
+        return f"{what} signed in to ActiveSync with a certificate, which ends since {_day(end)}"
+    when = f"with {end.year}" if (end.month, end.day) == (12, 31) else _on(end)
+    return f"mail on the phones of {what} that sign in with a certificate stops {when}"
 
 
 def _else(groups: Sequence[Group], coverage: Sequence[Coverage], held: Window | None, headline: Headline) -> str:
@@ -299,5 +310,14 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _month(day: date) -> str:
-    return spoken(day).partition(" ")[2]
+def _on(day: date) -> str:
+    return f"{'at' if _is_last(day) else 'on'} {_day(day)}"
+
+
+def _day(day: date) -> str:
+    """Return a day in words; the last of a month stands for a day that nobody has published."""
+    return f"the end of {spoken(day).partition(' ')[2]}" if _is_last(day) else spoken(day)
+
+
+def _is_last(day: date) -> bool:
+    return (day + timedelta(days=1)).day == 1

@@ -250,6 +250,7 @@ class Run(Tenancy):
             decisions=decided,
             registered_apps=self._registered(),
             small_tenant=self._is_small(),
+            dates=self.tenant.calendar,
         )
         rhythms = kinds.rhythms(heard.mail)
         return cases.build(self.tenant, findings, heard.queries, decided, reports, today=now.date(), rhythms=rhythms)

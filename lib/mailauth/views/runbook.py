@@ -210,7 +210,7 @@ def _progress(case: Case) -> list[tuple[str, str]]:
     """Return the further sentences of the first screen, each under a bold word."""
     ending = [group for group in case.findings.groups if group.ends_in_2026]
     done = [
-        *([_PHONES] if any(group.verdict == "certificate" for group in ending) else []),
+        *([_phones(case)] if any(group.verdict == "certificate" for group in ending) else []),
         *([_SENDERS] if any(group.verdict != "certificate" for group in ending) else []),
     ]
     said = (("Progress", _counted(case)), ("Open", _open(case)), ("If nothing is done", " ".join(done)))
@@ -241,7 +241,10 @@ def _open(case: Case) -> str:
     return f"{who}{more} cannot be decided: an answer is missing for each."
 
 
-_PHONES = "Mail on the phones with certificates stops with 2026."
+def _phones(case: Case) -> str:
+    return f"Mail on the phones with certificates stops: {case.tenant.calendar.get('activesync-certificate').when}."
+
+
 _SENDERS = (
     "Mail from the senders with a password is refused without a message to your staff. An administrator can "
     "switch passwords on again for a time; how, and until when, Microsoft has not said. The final date is to be "
