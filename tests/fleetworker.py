@@ -37,8 +37,18 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     tenant = str(job["tenant"])
     row: dict[str, object] = {"tenant": tenant, "assessed": True, "state": "quiet", "sentence": "Nothing was seen."}
     print(json.dumps({"progress": f"{name}\x1b[2J"}), flush=True)
+    if name == "killed, and holds on":
+        # A process that was forked holds the lock as well.
+        if os.fork() == 0:
+            time.sleep(1)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
     if name == "killed":
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    if name == "waits":
+        # As a worker does that is told to end, or whose parent is gone.
+        sys.stdin.read()
+        sys.exit(130)
     if name == "hangs":
         time.sleep(60)
     if name == "slow":

@@ -26,7 +26,7 @@ from .outcomes import FLEET, Outcome, draw, read, recall, remember
 from .pace import Pace
 from .publishing import Place, join, shard_file
 from .record import name_of
-from .workers import COMMAND, Answer, Worker, close
+from .workers import COMMAND, Answer, Hand, Worker, close
 from .working import work
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "FRONT",
     "LOG",
     "NOTEBOOKS",
+    "Hand",
     "Job",
     "Outcome",
     "Patience",
@@ -102,6 +103,8 @@ def run(
     ended: Callable[[Outcome], None] = lambda outcome: None,
     patience: Patience = _PATIENCE,
     command: Sequence[str] = COMMAND,
+    crew: Sequence[Hand] = (),
+    kept: Callable[[Job], bool] | None = None,
 ) -> list[Outcome]:
     """Run every job, write the page and the file over all of them, and return the outcomes in the order of *jobs*.
 
@@ -115,6 +118,8 @@ def run(
         ended: Called when a tenant is over, from one thread.
         patience: How often a tenant is tried.
         command: What starts a worker.
+        crew: Who does the jobs in place of workers on this machine.
+        kept: Whether a tenant that is done has its page still; without, whether it lies in the folder of reports.
 
     Raises:
         HeldError: Another process runs the same set.
@@ -127,15 +132,16 @@ def run(
         store.sweep(folder, older_than_s=0)
         logs = [folder / f"worker-{number}.log" for number in range(max(1, workers))]
         noted = record.Record.begin(folder / "run.json", resume=resume)
-        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended)
+        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended, kept or _has_page)
         try:
-            fleet.run([Worker(path, command=command) for path in logs])
-            noted.end()
+            fleet.run(crew or [Worker(path, command=command) for path in logs])
         finally:
             # What libraries complained about: said where it ended a tenant, and nobody's business after that.
             for path in logs:
                 path.unlink(missing_ok=True)
             remember(out, fleet.found.values(), also=also)
+        # Not before it is shown: what could not be written down tonight is taken up instead of done again.
+        noted.end()
     return [fleet.found[job.tenant] for job in jobs]
 
 
@@ -185,6 +191,7 @@ class _Fleet:
         limit_s: float | None,
         patience: Patience,
         ended: Callable[[Outcome], None],
+        kept: Callable[[Job], bool],
     ) -> None:
         self._jobs = jobs
         self._record = noted
@@ -193,15 +200,15 @@ class _Fleet:
         self._limit_s = limit_s
         self._patience = patience
         self._ended = ended
-        self.found = {job.tenant: noted.done[job.tenant] for job in jobs if _has_page(job, noted)}
+        self.found = {job.tenant: noted.done[job.tenant] for job in jobs if job.tenant in noted.done and kept(job)}
         self._mute = 0
         self._pace = Pace(len(jobs), done=len(self.found))
 
-    def run(self, crew: Sequence[Worker]) -> None:
+    def run(self, crew: Sequence[Hand]) -> None:
         """Have the crew do what is left."""
         self._begin(len(crew))
         turns = [_Turn(0, place) for place, job in enumerate(self._jobs) if job.tenant not in self.found]
-        free, active = list(crew), dict[concurrent.futures.Future[Answer], tuple[Worker, _Turn, float]]()
+        free, active = list(crew), dict[concurrent.futures.Future[Answer], tuple[Hand, _Turn, float]]()
         with concurrent.futures.ThreadPoolExecutor(len(crew)) as pool:
             try:
                 while turns or active:
@@ -230,7 +237,7 @@ class _Fleet:
 
     @staticmethod
     def _wait(
-        active: dict[concurrent.futures.Future[Answer], tuple[Worker, _Turn, float]],
+        active: dict[concurrent.futures.Future[Answer], tuple[Hand, _Turn, float]],
     ) -> set[concurrent.futures.Future[Answer]]:
         if not active:
             time.sleep(_LOOK_S / 5)
@@ -238,7 +245,7 @@ class _Fleet:
         first = concurrent.futures.FIRST_COMPLETED
         return concurrent.futures.wait(active, timeout=_LOOK_S, return_when=first).done
 
-    def _attempt(self, worker: Worker, turn: _Turn) -> Answer:
+    def _attempt(self, worker: Hand, turn: _Turn) -> Answer:
         job = self._jobs[turn.place]
         if turn.attempt == 1 and not turn.killed:
             self._tell(f"{job.tenant}: started")
@@ -287,5 +294,5 @@ class _Fleet:
         self._journal(shown)
 
 
-def _has_page(job: Job, noted: record.Record) -> bool:
-    return job.tenant in noted.done and Path(job.out, job.tenant, "index.html").is_file()
+def _has_page(job: Job) -> bool:
+    return Path(job.out, job.tenant, "index.html").is_file()

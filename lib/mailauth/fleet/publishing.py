@@ -31,16 +31,18 @@ class Place:
 
     Args:
         address: A folder, or an address that fsspec can reach.
+        apart: Whether tenants are made here that another machine has charge of: what goes to the address is made in
+            a folder that nothing else uses.
 
     Raises:
         ConfigurationError: The address is none, or nothing installed can reach it.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, apart: bool = False) -> None:
         here = folder_of(address)
         self._remote = None if here is not None else Address(address)
         # The name of the folder says nothing of the address: it holds a customer's pages.
-        self.folder = here if here is not None else store.staging_dir(_name(address))
+        self.folder = here if here is not None else store.staging_dir(_name(address) + "-apart" * apart)
         self.shown = str(here) if here is not None else address.rstrip("/")
         self._late: list[Outcome] = []
 
@@ -61,6 +63,35 @@ class Place:
         for tenant in tenants:
             if not (self.folder / tenant / "evidence").exists():
                 self._remote.fetch(dict(self._evidence(tenant)))
+
+    def fetch(self, tenant: str) -> None:
+        """Fetch a tenant's evidence in place of whatever an earlier run left on this machine.
+
+        Raises:
+            UnreachableError: The address does not give it.
+        """
+        assert self._remote is not None
+        shutil.rmtree(self.folder / tenant, ignore_errors=True)
+        self._remote.fetch(dict(self._evidence(tenant)))
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Put a tenant's pages there and keep nothing here.
+
+        Raises:
+            UnreachableError: The address does not take them.
+        """
+        self._put(outcome)
+        shutil.rmtree(self.folder / outcome.tenant, ignore_errors=True)
+
+    def has_page(self, tenant: str) -> bool:
+        """Whether a tenant's page lies there.
+
+        Raises:
+            UnreachableError: The address does not say.
+        """
+        if self._remote is None:
+            return (self.folder / tenant / "index.html").is_file()
+        return "index.html" in self._remote.names(tenant)
 
     def _evidence(self, tenant: str) -> Iterator[tuple[str, Path]]:
         assert self._remote is not None

@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from mailauth import escape
 from mailauth.services import children, store
@@ -17,10 +17,12 @@ from mailauth.services import children, store
 from .jobs import Job
 from .outcomes import Outcome
 
-__all__ = ["COMMAND", "Answer", "Worker", "close"]
+__all__ = ["COMMAND", "Answer", "Hand", "Teller", "Worker", "close"]
 
 COMMAND = (sys.executable, "-m", "mailauth.fleet")
 """What starts a worker."""
+
+Teller: TypeAlias = "Callable[[str], None]"
 
 # A tenant whose time is over still gets its front page, and its pages are written; a worker that takes longer hangs.
 _GRACE_S = 180
@@ -43,6 +45,26 @@ class Answer:
     passing: bool = False
     mute: bool = False
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Answer":
+        """Return the answer that `row` gave."""
+        outcome = row["outcome"]
+        return cls(Outcome.of_row(outcome) if outcome else None, row["why"], row["passing"], row["mute"])
+
+    def row(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+class Hand(Protocol):
+    """Whoever does tenants one after the other: a worker of this machine, or one elsewhere."""
+
+    def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Teller) -> Answer:
+        """Have *job* done and return what came of it."""
+
+    def dismiss(self) -> "children.Child | None":
+        """Take no further job and stop the one that runs; return the process that is to be told, if any."""
+
 
 class Worker:
     """A worker, started when it is first needed and again when it died.
@@ -53,14 +75,14 @@ class Worker:
     """
 
     def __init__(self, errors: Path, *, command: Sequence[str] = COMMAND) -> None:
-        self._errors = errors
+        self.errors = errors
         self._command = command
         self.child: children.Child | None = None
         self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._spoke = False
         self.stopped = False
 
-    def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Callable[[str], None]) -> Answer:
+    def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Teller) -> Answer:
         """Have *job* done and return what came of it.
 
         Args:
@@ -82,17 +104,22 @@ class Worker:
             return Answer(None, f"the worker did not take the job: {error.strerror}", passing=True)
         return self._answer(child, limit_s, tell)
 
+    def dismiss(self) -> "children.Child | None":
+        """Take no further job; the process is to be told to end."""
+        self.stopped = True
+        return self.child
+
     def _ready(self) -> children.Child:
         if self.child is None or self.child.poll() is not None:
             self._end()
             self._said, self._spoke = queue.SimpleQueue(), False
-            store.write_text(self._errors, "")
-            with self._errors.open("a", encoding="utf-8") as errors:
+            store.write_text(self.errors, "")
+            with self.errors.open("a", encoding="utf-8") as errors:
                 self.child = children.start(self._command, errors=errors)
             threading.Thread(target=_read, args=(self.child, self._said), daemon=True).start()
         return self.child
 
-    def _answer(self, child: children.Child, limit_s: float | None, tell: Callable[[str], None]) -> Answer:
+    def _answer(self, child: children.Child, limit_s: float | None, tell: Teller) -> Answer:
         until = time.monotonic() + limit_s + _GRACE_S if limit_s else None
         gone = False
         while True:
@@ -117,7 +144,7 @@ class Worker:
 
     def _died(self, child: children.Child) -> Answer:
         status = child.returncode
-        lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = self.errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last = escape.line(lines[-1]) if lines else ""
         self._end()
         if self.stopped or status == 130:
@@ -136,12 +163,10 @@ class Worker:
             self.child = None
 
 
-def close(crew: Iterable[Worker]) -> None:
+def close(crew: Iterable[Hand]) -> None:
     """Tell all of *crew* to end; jobs that run are stopped, and no further one is taken."""
-    told = list(crew)
-    for worker in told:
-        worker.stopped = True
-    children.stop([worker.child for worker in told if worker.child is not None])
+    told = [hand.dismiss() for hand in crew]
+    children.stop([child for child in told if child is not None])
 
 
 def _read(child: children.Child, said: "queue.SimpleQueue[dict[str, Any]]") -> None:
