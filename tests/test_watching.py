@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from mailauth import cli, evidence, shapes, watch
 from mailauth.conditions import Change, Conditions, People
 from mailauth.errors import MailauthError
+from mailauth.fleet import outcomes
+from mailauth.fleet.jobs import Job
 from mailauth.organization import Organization
 from mailauth.watch import Watched
 from practice.state import AuthenticationPolicy, ConditionalAccessPolicy, Mailbox, Tenant
@@ -313,6 +315,36 @@ def test_a_tenant_in_which_nothing_is_closed_is_no_tenant_that_holds(lab: Lab, t
     assert "Nothing is closed here yet." in " ".join(named.stdout.split())
     with pytest.raises(MailauthError, match="Nothing is closed in any"):
         CliRunner().invoke(cli.commands, asked, standalone_mode=False, catch_exceptions=False)
+
+
+def test_the_headless_report_watches_and_says_since_when_it_has_held_or_what_broke(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "What was closed has held since"
+    watched(lab)
+    (lab.folder / EVIDENCE / "watch.json").unlink()
+    assert not any(said in each.plain() for each in lab.run.reports.gather().state.also)  # somebody sits there
+    monkeypatch.setenv("MAILAUTH_PROGRESS", str(tmp_path / "progress"))
+    also = [each.plain() for each in lab.run.reports.gather().state.also]
+    assert also[0].startswith(said)
+    job = Job("woodgrove", str(lab.config), str(lab.folder), str(tmp_path), ("90-tenant-report",))
+    assert (outcomes.of(job, {}).watched, outcomes.of(job, {}).held_since[:2]) == ("held", "20")
+    with changed(lab, set_switch):
+        state = lab.run.reports.gather().state
+        assert state.also[0].plain().startswith("What was closed does not hold: SMTP AUTH of the tenant, it was off")
+        assert state.missing[0].plain().startswith("What was closed does not hold: notebook 60 shows")
+        assert state.word != "closed"
+    assert (outcomes.of(job, {}).watched, outcomes.of(job, {}).held_since) == ("broken", "")
+
+
+def test_a_watch_that_could_not_be_made_leaves_no_older_one_in_its_place(lab: Lab, tmp_path: Path) -> None:
+    assert watched(lab).word == "held"
+    (tmp_path / "woodgrove.yaml").write_text("senders: 3\n", encoding="utf-8")
+    run = lab.run
+    run = replace(run, tenant=replace(run.tenant, decisions=tmp_path / "woodgrove.yaml"))
+    (lost,) = run.watching.headless()
+    assert (lost.what, lost.state) == ("whether what was closed still is", "unknown")
+    assert (kept(lab)["word"], kept(lab)["since"]) == ("cannot know", None)
 
 
 def test_the_schema_is_what_the_classes_say() -> None:

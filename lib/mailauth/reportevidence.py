@@ -20,7 +20,7 @@ from .recently import Recent
 from .report import Report, Source
 from .tenants import Tenant
 
-__all__ = ["NOTEBOOKS", "Held", "Read", "Reading", "age", "at", "read"]
+__all__ = ["NOTEBOOKS", "WATCH", "Held", "Read", "Reading", "age", "at", "read"]
 
 Record = Mapping[str, Any]
 
@@ -34,6 +34,12 @@ NOTEBOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "60-close-basic": ("closing", "how far passwords are closed"),
 }
 """The notebooks that a report reads, in order: the schema of each one's evidence, and what it tells."""
+
+WATCH: Final = "watch"
+"""The name of what a watch leaves."""
+
+_OTHERS: Final[Mapping[str, tuple[str, str]]] = {WATCH: (WATCH, "whether what was closed still is")}
+_REPORT: Final = ("report", "the report before this one")
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,12 @@ class Held:
         return any(each.change.at > made and each.concerns(names, attempt["client_id"]) for each in self.changes)
 
     @property
+    def watched(self) -> Record | None:
+        """What the last watch came to; None where nobody has watched what notebook 60 says now."""
+        made, closed = self.data(WATCH), self.made_at("60-close-basic")
+        return made if made and at(made["closed_at"]) == closed else None
+
+    @property
     def settings(self) -> Record | None:
         """What notebook 40 read of the whole tenant; None where it did not, or an earlier version of it did."""
         record = self.data("40-grant-mailboxes")
@@ -172,11 +184,11 @@ def read(text: bytes | None, notebook: str, tenant: Tenant, now: datetime) -> Re
 
     Args:
         text: The file; None where there is none.
-        notebook: Whose evidence it should be, one of `NOTEBOOKS` or ``90-tenant-report``.
+        notebook: Whose evidence it should be, one of `NOTEBOOKS`, `WATCH` or ``90-tenant-report``.
         tenant: The tenant that is open.
         now: The moment to count its age from, aware.
     """
-    schema, what = NOTEBOOKS.get(notebook, ("report", "the report before this one"))
+    schema, what = {**NOTEBOOKS, **_OTHERS}.get(notebook, _REPORT)
     if text is None:
         said = phrase("{what}: not looked at, {notebook} has left no evidence here.", **_of(what, notebook))
         return Read(Source(notebook, what, "not there", None, 0, said.capital()))

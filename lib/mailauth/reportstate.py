@@ -15,7 +15,7 @@ from .calendar import spoken
 from .findings import Headline
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Known, Progress, State, Stop, Urgent
-from .reportevidence import Held, at
+from .reportevidence import WATCH, Held, at
 from .reportsenders import account
 from .verdicts import Thresholds
 from .wording import counted
@@ -178,6 +178,7 @@ def _quiet_days(told: _Told) -> int:
 
 
 def _also(told: _Told) -> Iterator[Phrase]:
+    yield from _watched(told.held)
     found = told.held.found
     if found is None:
         return
@@ -194,6 +195,35 @@ def _also(told: _Told) -> Iterator[Phrase]:
     if tries:
         verb = "tries" if len(tries) == 1 else "try"
         yield words(f"{counted(len(tries), 'account')} still {verb} with a password, in vain.")
+
+
+def _watched(held: Held) -> Iterator[Phrase]:
+    """Yield since when what was closed has held, or what broke it."""
+    made, seen_at = held.watched, held.made_at(WATCH)
+    if not made or not seen_at:
+        return
+    if made["since"]:
+        said = "What was closed has held since {day}; that was looked at on {last}."
+        yield phrase(said, day=at(made["since"]).date(), last=seen_at.date())
+    for each in made["broken"][:_NAMES]:
+        unknown = each["kind"] == "cannot know"
+        lead = "Whether what was closed still is cannot be known" if unknown else "What was closed does not hold"
+        said = f"{lead}: {{about}}, {{found}} ({{day}})."
+        yield phrase(said, about=Named("free", each["about"]), found=Named("free", each["found"]), day=seen_at.date())
+    if len(made["broken"]) > _NAMES:
+        yield words(f"{len(made['broken']) - _NAMES:,} more of what was closed does not hold, or cannot be known.")
+
+
+def _missing_watch(held: Held) -> Iterator[Phrase]:
+    """Yield that a door may be open again; a credential that ends, or a proof that is old, opens none."""
+    kinds = {each["kind"] for each in held.watched["broken"]} if held.watched else set()
+    if kinds - _OPENS_NONE - {"cannot know"}:
+        yield words("What was closed does not hold: notebook 60 shows what is set, and closes it again.")
+    elif "cannot know" in kinds:
+        yield words("Whether what was closed still is cannot be known.")
+
+
+_OPENS_NONE: Final = frozenset({"credential", "proof", "plan"})
 
 
 def _trying(held: Held) -> tuple[str, ...]:
@@ -287,6 +317,7 @@ def _early(held: Held, made: datetime) -> bool:
 def _missing(told: _Told) -> Iterator[Phrase]:
     """Yield what is missing before the tenant may be called closed."""
     held = told.held
+    yield from _missing_watch(held)
     yield from _missing_door(held, told.progress.known)
     yield from _missing_doors(held)
     yield from _missing_senders(told.progress.known)

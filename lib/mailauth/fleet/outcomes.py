@@ -61,6 +61,8 @@ class Outcome:
         read_until: The last moment of the records that were read, RFC 3339; empty where that is not known.
         expiring: Credentials that have ended or end within 30 days.
         unproven: Mailboxes and protocols that no login with OAuth has proven.
+        watched: Whether what was closed still is: ``held``, ``broken`` or ``cannot know``; empty where nothing is.
+        held_since: The first watch without a break since that found it so, RFC 3339; empty where it does not hold.
         pages: The notebooks whose pages lie in the tenant's folder, in order.
         attempts: How often it was tried.
         took_s: How long that took, in seconds, without the waiting between.
@@ -89,6 +91,8 @@ class Outcome:
     read_until: str = ""
     expiring: int = 0
     unproven: int = 0
+    watched: str = ""
+    held_since: str = ""
     pages: tuple[str, ...] = ()
     attempts: int = 1
     took_s: int = 0
@@ -123,7 +127,14 @@ def of(job: Job, failures: Mapping[str, str]) -> Outcome:
         page=f"{job.tenant}/index.html",
         pages=tuple(sorted(path.stem for path in folder.glob("[0-9][0-9]-*.html"))),
         made_at=found.made_at or _now(),
+        **_watched(folder),
     )
+
+
+def _watched(folder: Path) -> dict[str, Any]:
+    """Return what the last watch came to, by the names of an outcome's fields; nothing where nothing was closed."""
+    data = _evidence(folder, "watch").get("data", {})
+    return {"watched": str(data.get("word", "")), "held_since": str(data.get("since") or "")}
 
 
 def _found(job: Job, folder: Path) -> Outcome:

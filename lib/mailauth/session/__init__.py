@@ -181,7 +181,7 @@ class Run(Tenancy):
         """The report: everything that the tenant's evidence says, on one page."""
         from .reports import Reporting
 
-        return Reporting(self, self._look_anew)
+        return Reporting(self, self._look_anew, lambda: self.watching.headless())
 
     @cached_property
     def signing_in(self) -> "SigningIn":

@@ -1,6 +1,7 @@
 """Notebook 90's part of a session: a tenant's report from the evidence in its folder, and that report as evidence.
 
-It asks nobody. What lies in the folder is what notebooks left, of this run or an earlier one; each record carries its
+It asks nobody, but for a headless report of a tenant that notebook 60 has closed: that one looks whether it still is.
+What lies in the folder is what notebooks left, of this run or an earlier one; each record carries its
 age. The decisions file is read as it stands, because owners and dates change between two looks.
 """
 
@@ -15,10 +16,10 @@ from ..coverage import Coverage
 from ..decisions import Decisions
 from ..errors import ConfigurationError, EvidenceError, MailauthError
 from ..report import Edition, Report
-from ..reportevidence import NOTEBOOKS, Read, Reading, read
+from ..reportevidence import NOTEBOOKS, WATCH, Read, Reading, read
 from ..services import store
 from . import looking
-from .tenancy import Tenancy, shown
+from .tenancy import Tenancy, attended, shown
 
 __all__ = ["NOTEBOOK", "Reporting"]
 
@@ -38,10 +39,12 @@ class Reporting:
     Args:
         tenancy: The tenant, opened.
         look: Reads the sign-ins so many days back and writes notebook 10's evidence; 0 for all there are.
+        watch: Looks whether what was closed still is, and keeps what came of it; returns what could not be read.
     """
 
     tenancy: Tenancy
     look: Callable[[int], object]
+    watch: Callable[[], tuple[Coverage, ...]] = tuple
 
     def gather(self, edition: Edition = "full", *, days: int = 0) -> Report:
         """Return the tenant's report from the evidence in its folder; what is broken or not there is named in it.
@@ -60,6 +63,8 @@ class Reporting:
         if edition == "shareable":
             return self._mapped()
         lost = self._look_anew(days) if self._is_old() and self._is_local() else ()
+        # Somebody who opens the page is not to be asked to sign in for it.
+        lost += () if attended() else self.watch()
         return reporting.report(self._reading(lost))
 
     def keep(self, made: Report) -> Path:
@@ -102,6 +107,7 @@ class Reporting:
         """Return what lies in the folder, read and checked; *more* is what else was lost."""
         now, tenant = self.tenancy.now(), self.tenancy.tenant
         found = {name: self._read(name) for name in NOTEBOOKS}
+        kept = {**found, WATCH: self._read(WATCH)}
         before = self._before()
         receipts, lost = looking.receipts(self.tenancy)
         decided, wrong = self._decided()
@@ -110,7 +116,7 @@ class Reporting:
         return Reading(
             tenant=tenant,
             now=now,
-            held={name: each.record for name, each in found.items() if each.record is not None},
+            held={name: each.record for name, each in kept.items() if each.record is not None},
             sources=tuple(each.source for each in (*found.values(), before)),
             lost=(*(each.lost for each in found.values() if each.lost), *lost, *wrong, *more),
             earlier={name: each for name, each in earlier.items() if each is not None},

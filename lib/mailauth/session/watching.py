@@ -5,6 +5,7 @@ a password.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -87,6 +88,27 @@ class Watching:
         made = watch.watched(closed, broken, before, _latest(kept), now=look.known.now)
         self._keep(made, before, (*look.coverage, *lost))
         return made
+
+    def headless(self) -> tuple[Coverage, ...]:
+        """Look, for a report; return why that could not be, which is kept as well: an old watch says nothing of today.
+
+        The sign-ins are those that notebook 10 has read, and no token is tried.
+        """
+        try:
+            self.look()
+        except MailauthError as error:
+            self._lose(error)
+            reason, remedy = error.message, error.remedy
+            return (Coverage("whether what was closed still is", "unknown", "tenant", reason=reason, remedy=remedy),)
+        return ()
+
+    def _lose(self, error: MailauthError) -> None:
+        with suppress(EvidenceError):
+            before, closed = self._before(), self._closed()
+            if closed:
+                broken = (Broken("cannot know", "the watch", error.message, error.remedy),)
+                made = watch.watched(closed, broken, before, _tried(before), now=self.tenancy.now())
+                self._keep(made, before, ())
 
     def _keep(self, made: Watched, before: Watched | None, coverage: tuple[Coverage, ...]) -> Path:
         tenancy = self.tenancy
