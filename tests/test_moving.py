@@ -158,7 +158,7 @@ def test_without_a_road_its_owner_is_asked_and_nothing_is_entered() -> None:
     assert (one.road, one.enter) == ("", ())
     assert one.letter.plain().startswith("Subject: ")
     assert one.due == date(2026, 12, 17)
-    assert "Please tell us by 17 December 2026:\n1. " in one.letter.plain()
+    assert "Please tell us by 7 December 2026:\n1. " in one.letter.plain()
 
 
 def test_whoever_tries_in_vain_has_not_left_its_password_and_gets_no_letter() -> None:

@@ -82,7 +82,15 @@ def test_a_row_that_nobody_decided_says_open_three_times() -> None:
 def test_a_date_that_nobody_published_is_printed_in_words_only() -> None:
     shown = seen(page.first_screen(FABRIKAM)) + seen(page.endings(FABRIKAM)) + seen(page.stops(FABRIKAM))
     assert "31 Dec" not in shown
-    assert "2 accounts of the table below" in shown
+    assert "Microsoft switches off password sign-in for SMTP AUTH 2 senders" in shown
+
+
+def test_a_date_counts_as_the_first_sentence_does_and_what_only_may_stop_apart() -> None:
+    rows = (world.SCANS, world.INVOICES, replace(world.SCANS, kind="reported", sender_ids=()))
+    one = replace(FABRIKAM, stops=rows)
+
+    assert "2 senders and up to 1 more of the table below" in seen(page.first_screen(one))
+    assert "2, and up to 1 more" in seen(page.endings(one))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailauth import evidence, report, reporting
+from mailauth.calendar import spoken
 from mailauth.errors import EvidenceError
 from mailauth.phrases import Named
 from mailauth.plan import Entry, Receipt
@@ -16,7 +17,7 @@ from mailauth.report import Report
 from mailauth.reportevidence import NOTEBOOKS, read
 from mailauth.tenants import Defaults
 from tests import planned
-from tests.case_invented import NOW, SCANNER, TENANT, case, decided, mail
+from tests.case_invented import NOW, OFFICE, SCANNER, TENANT, case, decided, mail
 from tests.case_invented import report as mail_report
 from tests.readings import (
     WITH_APP,
@@ -289,6 +290,110 @@ def test_what_changes_the_tenant_waits_for_the_end_of_a_change_freeze_and_asking
     )
 
 
+REPORTED = mail_report("reception@woodgrove.example Basic 3")
+
+
+def test_one_number_of_senders_stands_everywhere_and_what_only_may_stop_apart_from_it() -> None:
+    found = made(case(DAILY, [REPORTED]))
+    (end,) = [each for each in found.endings if each.id == "smtp-auth-default-off"]
+
+    assert (found.summary.senders, end.senders, len(found.stops)) == (1, 1, 2)
+    assert found.if_nothing[0].plain() == (
+        "Mail of the sender above and up to 1 address that only the mail report knows is refused without any message "
+        "to your people: end of December 2026, no day published."
+    )
+
+
+def test_a_run_counts_as_undecided_what_the_page_does() -> None:
+    found = made(case(DAILY, [REPORTED]))
+
+    assert (found.summary.undecided, found.trend.points[-1].undecided) == (2, 2)
+
+
+def test_a_run_before_counts_as_undecided_what_its_own_evidence_says() -> None:
+    was = stamped(evidence.findings(case(DAILY, [REPORTED])), NOW - timedelta(days=7))
+    own = decided(f"senders: [{{user: {SCANNER}, action: relay, owner: J. Ward, due: 2026-12-04}}]")
+    found = made(case(DAILY, [REPORTED]), first=was, decided=own)
+
+    assert [each.undecided for each in found.trend.points] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("own", "day"),
+    [
+        pytest.param("", date(2026, 12, 7), id="ten days before the change that is proposed"),
+        pytest.param(f"senders: [{{user: {SCANNER}, due: 2026-12-08}}]", date(2026, 11, 27), id="before a person's"),
+        pytest.param(f"senders: [{{user: {SCANNER}, due: 2026-11-25}}]", date(2026, 11, 23), id="today at the latest"),
+    ],
+)
+def test_deciding_and_asking_come_before_the_change_itself(own: str, day: date) -> None:
+    found = made(case(DAILY), decided=decided(own) if own else None)
+    (decide,) = [each for each in found.actions if each.kind == "decide"]
+    asked = [each.text.plain() for each in found.letters if each.kind in ("device owner", "vendor")]
+
+    assert decide.by == day
+    assert asked
+    assert all(spoken(day) in each for each in asked), asked
+
+
+def test_an_app_is_asked_for_only_once_a_sender_is_to_move_to_oauth() -> None:
+    tenant = replace(WITH_APP, mail_apps=())
+    own = decided(f"senders: [{{user: {SCANNER}, action: oauth}}]")
+
+    assert "move" not in [each.kind for each in made(case(DAILY), tenant=tenant).actions]
+    (move,) = [each for each in made(case(DAILY), tenant=tenant, decided=own).actions if each.kind == "move"]
+    assert move.why.plain() == "1 sender is to move to OAuth, and no app is named in the tenants file."
+
+
+def test_of_strangers_nobody_says_that_no_password_was_right_where_one_was() -> None:
+    spray = [mail(f"{name}@woodgrove.example", network="192.0.2.9", result="50126", ago=2) for name in "abcdefgh"]
+    hurt, well = (said(made(case(rows)).answers[3].said) for rows in ([*DAILY, DORA, *spray], [*DAILY, *spray]))
+
+    assert any("strangers who try passwords, as everywhere." in each for each in hurt), hurt
+    assert any("as everywhere; they had none that was right." in each for each in well), well
+
+
+def test_a_letter_goes_to_a_network_only_where_somebody_knows_whose_it_is() -> None:
+    abroad = made(case([mail(network="192.0.2.66", country="BR", ago=ago) for ago in range(1, 20)]))
+    here = made(case(DAILY))
+
+    def to(found: Report) -> list[str]:
+        return [each.to.plain() for each in found.letters if each.kind == "device owner"]
+
+    assert to(abroad) == [f"whoever answers for {SCANNER}"]
+    assert to(here)[0].startswith("whoever is asked at ")
+
+
+def test_whoever_runs_a_device_is_not_asked_about_a_subscription() -> None:
+    record = evidence.findings(case(DAILY))
+    asked = [{"id": "azure", "text": "May an Azure subscription be used for it?", "how": ""}]
+    asked.append({"id": "outside", "text": "Does it send to people outside the organisation?", "how": ""})
+    record["data"]["groups"][0]["decision"]["questions"] = asked
+    (letter,) = [each.text.plain() for each in made(record).letters if each.kind == "device owner"]
+
+    assert "1. Does it send to people outside" in letter
+    assert "subscription" not in letter
+
+
+def test_a_credential_that_another_follows_hurries_nobody() -> None:
+    held = {"20": registration(NOW + timedelta(days=3), NOW + timedelta(days=300))}
+    (retire,) = [each for each in made(case(), tenant=WITH_APP, held=held).actions if each.kind == "credential"]
+
+    assert retire.title.plain().startswith("Retire the certificate of ")
+    assert (retire.by, retire.why.plain().endswith("Another credential of the app runs on.")) == (None, True)
+
+
+def test_a_sender_that_moved_without_a_proof_counts_as_unproven() -> None:
+    assert made(moved(), tenant=TENANT).summary.unproven == 1
+
+
+def test_the_trend_counts_an_account_at_two_networks_twice() -> None:
+    rows = [mail(network=network, ago=ago) for network in ("198.51.100.77", OFFICE) for ago in range(1, 20)]
+    days = made(case(rows)).trend.days
+
+    assert [each.senders for each in days if each.senders] == [2] * 19
+
+
 def test_the_first_notebook_that_is_not_in_order_is_the_next_step() -> None:
     held = {"30": consents(("relay: SMTP for people", "wrong", "SMTP.Send is not granted"))}
     actions = made(case(DAILY), tenant=WITH_APP, held=held).actions
@@ -500,7 +605,7 @@ def test_progress_remembers_every_sender_that_any_run_has_seen() -> None:
         "erp@woodgrove.example": "quiet",
     }
     assert found.progress.sentence.plain() == (
-        "2 password senders on 7 November 2026, 1 now. 1 moved, of these 0 proven and 1 quiet but not proven."
+        "2 password senders on 7 November 2026, 1 now. 1 no longer sends, of these 0 proven and 1 quiet but not proven."
     )
     assert [each.senders for each in found.trend.points] == [2, 1]
 

@@ -19,7 +19,7 @@ from .deadlines import Calendar, Deadline, Freeze
 from .findings import ACTIVE_SENDER, ATTENTION, Group, Verdict
 from .kinds import Guess, Rhythm
 
-__all__ = ["Advice", "Question", "Road", "advise", "mail_to_vendor", "roads"]
+__all__ = ["Advice", "Question", "Road", "advise", "asks_owner", "mail_to_vendor", "roads"]
 
 
 @dataclass(frozen=True)
@@ -508,9 +508,15 @@ _ANSWERED = {
 }
 
 
+def asks_owner(question: str) -> bool:
+    """Whether whoever runs a device can answer a question, by its id; what the firm pays for they cannot say."""
+    asked: str = reference.table("roads")["question"].get(question, {}).get("asks", "")
+    return asked != "administrator"
+
+
 def _questions(ids: Sequence[str]) -> tuple[Question, ...]:
     facts = reference.table("roads")["question"]
-    return tuple(Question(id, **facts[id]) for id in ids)
+    return tuple(Question(id, facts[id]["text"], facts[id]["how"]) for id in ids)
 
 
 def _text(name: str) -> Mapping[str, Any]:

@@ -306,6 +306,19 @@ def due(end: Deadline | None, today: date, freeze: Freeze | None = None) -> Due:
     return Due(latest, f"by {spoken(latest)}, which leaves {margin} days to prove it ({end.when})")
 
 
+def ask_by(change: date | None, today: date) -> date | None:
+    """Return the day by which to ask and to decide, so that time is left until a change; today at the earliest.
+
+    Args:
+        change: When it is to be made; None where nothing hurries.
+        today: The day to count from.
+    """
+    if change is None:
+        return None
+    lead: int = reference.table("report")["planning"]["lead_days"]
+    return max(today, _working_day(change - timedelta(days=lead), -1))
+
+
 def _around(freeze: Freeze, today: date, end: Deadline) -> Due:
     if today < freeze[0]:
         last = max(today, _working_day(freeze[0] - timedelta(days=1), -1))

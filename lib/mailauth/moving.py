@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from . import advice, letters, mailsettings
+from . import advice, deadlines, letters, mailsettings
 from .calendar import spoken
 from .cases import SENDERS
 from .decisions import Decisions, Done, Sender
@@ -284,7 +284,8 @@ def _moving(evidence: Evidence, tenant: Tenant, group: Record, due: date | None)
     settings = mailsettings.of(road, kind=own["kind"], protocol=group["protocol"], account=group["user"], tenant=tenant)
     by = (now.due if now else _day(own["due"])) or _day(own["by"]) or due
     decided = bool(now.action) if now else own["decided"]
-    told = _Told(group, what=_what(group), road=road if decided else "", title=_title(road, own), by=by)
+    ask_by = deadlines.ask_by(by, evidence.now.date())
+    told = _Told(group, what=_what(group), road=road if decided else "", title=_title(road, own), by=by, ask_by=ask_by)
     steps = tuple(map(words, known.needs if known else own["steps"]))
     return Moving(
         sender_id=group["sender_id"],
@@ -315,6 +316,7 @@ class _Told:
     road: str
     title: Phrase
     by: date | None
+    ask_by: date | None
 
 
 def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Settings, tenant: Tenant) -> Phrase:
@@ -337,9 +339,10 @@ def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Setting
         )
     if not group["ends_in_2026"]:
         return Phrase()  # It does not send today, so there is nothing to warn its owner of.
-    questions = tuple(words(each["text"]) for each in group["decision"]["questions"])
+    asked = [each for each in group["decision"]["questions"] if advice.asks_owner(each["id"])]
+    questions = tuple(words(each["text"]) for each in asked)
     seen = datetime.fromisoformat(group["last_seen"]).date()
-    about = {"account": group["user"], "place": place, "last_seen": seen, "due": told.by}
+    about = {"account": group["user"], "place": place, "last_seen": seen, "due": told.ask_by}
     return letters.device_owner(told.what, questions=questions, end=end, **about)
 
 

@@ -200,7 +200,7 @@ class Progress:
         since: The first run that is known; None where this is the first.
         then: Senders at that run.
         now: Senders now.
-        moved: How many of those ever seen send with a password no more.
+        moved: How many of those ever seen send with a password no more; that alone does not say that they moved.
         proven: How many of these are proven on the wire, or took another road that a person confirmed.
         quiet: How many of these are not.
         known: Each of them.
@@ -568,7 +568,7 @@ class Point:
         senders: Password senders.
         certificates: Accounts with a certificate.
         attention: Accounts that needed somebody.
-        undecided: Senders whose road waited for an answer.
+        undecided: Rows of "what stops" that lacked a decision, an owner or a date, as in `Summary`.
     """
 
     made_at: datetime

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from . import deadlines, reference
+from . import deadlines, reference, reportsenders
 from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
@@ -51,7 +51,7 @@ class Made:
 
 def actions(held: Held, made: Made) -> tuple[Action, ...]:
     """Return the next three things to do."""
-    found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(made))]
+    found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(held, made))]
     found += [_dated(held, each) for each in (*_move(held, made), *_prove(made), *_close(held, made))]
     return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST]) or (_again(held),)
 
@@ -181,11 +181,12 @@ def _credential(each: Credential) -> dict[str, Any]:
     return {"kind": words(each.kind), "app": Named("app", each.app)}
 
 
-def _decide(made: Made) -> Iterator[Action]:
-    waiting = [each for each in made.stops if each.open]
+def _decide(held: Held, made: Made) -> Iterator[Action]:
+    waiting = reportsenders.waiting(made.stops)
     if not waiting:
         return
-    by = min((each.propose for each in waiting if each.propose), default=None)
+    change = min((day for each in waiting if (day := each.due or each.propose)), default=None)
+    by = deadlines.ask_by(change, held.now.date())
     many = words(f"{len(waiting):,} rows of “what stops”")
     lack = f"{'It lacks' if len(waiting) == 1 else 'Each lacks'} a road, an owner or a date"
     yield Action(
@@ -211,8 +212,9 @@ def _move(held: Held, made: Made) -> Iterator[Action]:
     moving = [each for each in made.stops if each.decided and each.decision.plain() in _TOKENS]
     due = deadlines.due(held.tenant.calendar.get("smtp-auth-default-off"), held.now.date(), held.tenant.defaults.freeze)
     by = min((each.due for each in moving if each.due), default=due.day)
-    if not made.apps and (moving or made.mailboxes):
-        why = words("Senders are to move to OAuth, and no app is registered for them.")
+    if not made.apps and moving:
+        who = counted(len(moving), "sender is", "senders are")
+        why = words(f"{who} to move to OAuth, and no app is named in the tenants file.")
         yield _moved(_REGISTERS, words("Register an app for mail"), why, _STEPS[_REGISTERS][1], by)
     for notebook, (title, where) in _STEPS.items():
         wrong = [each for each in made.apps if _status(each, notebook) in ("wrong", "not configured")]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from . import advice
+from . import advice, reference
 from .decisions import Vendor
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop
 from .reportactions import Made
 from .reportevidence import Held, at
 from .reportsenders import account, where
+from .verdicts import Thresholds
 from .wording import counted
 
 __all__ = ["of"]
@@ -20,6 +21,8 @@ Known = Literal["yes", "in part", "cannot know"]
 Said = tuple[Known, list[Phrase]]
 
 _MOST: Final = 12
+_SENDER_DAYS: Final = Thresholds.standard().quiet_days
+_TENANT_DAYS: Final[int] = reference.table("report")["closed"]["whole_days"]
 
 
 @dataclass(frozen=True)
@@ -136,11 +139,12 @@ def _hacked(asked: _Asked) -> Said:
         said.append(words("In these records no stranger used a right password."))
     noise = asked.held.found["attacks"]
     if noise["sign_ins"]:
+        # Whether such a stranger is one of those above, no record says.
+        none = "" if asked.made.urgent else "; they had none that was right"
         said.append(
             words(
                 f"Beside that {counted(noise['sign_ins'], 'sign-in')} from at least "
-                f"{counted(noise['networks'], 'network')} failed: strangers who try passwords, as everywhere; they had "
-                "none that was right."
+                f"{counted(noise['networks'], 'network')} failed: strangers who try passwords, as everywhere{none}."
             )
         )
     said.append(words("What happened before the first record, nobody can say from them."))
@@ -268,9 +272,9 @@ def _noticed(asked: _Asked) -> Said:
 def _done(asked: _Asked) -> Said:
     said = [
         words(
-            "When three witnesses agree for each sender: no password in the records for two weeks, OAuth seen or "
-            "another road that a person decided, and mail still arriving; and when a door test shows that passwords "
-            "are refused."
+            f"When three witnesses agree for each sender: no password in the records for {_SENDER_DAYS} days, OAuth "
+            "seen or another road that a person confirmed, and mail still arriving; and when a door test shows that "
+            f"passwords are refused, after {_TENANT_DAYS} whole days of records without a password of anybody."
         ),
         *asked.made.state.proofs[:_MOST],
         *asked.made.state.missing,

@@ -75,16 +75,31 @@ def _if_nothing(held: Held, stops: Sequence[Stop]) -> Iterator[Phrase]:
             return
         yield words("Nothing that was seen stops. What no record shows may stop all the same.")
         return
-    senders = sum(each.kind != "certificate" for each in stops)
-    if senders:
+    if any(each.kind != "certificate" for each in stops):
         default, final = held.tenant.calendar.get("smtp-auth-default-off"), held.tenant.calendar.get("smtp-auth-final")
-        who = "the sender" if senders == 1 else f"the {senders:,} senders"
-        yield words(f"Mail of {who} above is refused without any message to your people: {default.when}.")
+        yield words(f"Mail of {_whose(stops)} is refused without any message to your people: {default.when}.")
         again = "An administrator can let passwords in again for a time."
         yield words(f"{again} {final.title}: {final.when}.")
     if any(each.kind == "certificate" for each in stops):
         end = held.tenant.calendar.get("activesync-certificate")
         yield words(f"Phones with certificates stop synchronising: {end.when}.")
+
+
+def _whose(stops: Sequence[Stop]) -> str:
+    """Return whose mail is refused: the senders that the headline counts, and apart from them those that may be."""
+    sure = sum(each.kind == "password" for each in stops)
+    told = "the sender above" if sure == 1 else f"the {sure:,} senders above" if sure else ""
+    counts = (
+        told,
+        _up_to(stops, "unnamed", ("sender", "senders"), "whose protocol no record names"),
+        _up_to(stops, "reported", ("address", "addresses"), "that only the mail report knows"),
+    )
+    return " and ".join(filter(None, counts))
+
+
+def _up_to(stops: Sequence[Stop], kind: str, names: tuple[str, str], which: str) -> str:
+    count = sum(each.kind == kind for each in stops)
+    return f"up to {counted(count, *names)} {which}" if count else ""
 
 
 def _looked(held: Held) -> Looked:
@@ -188,7 +203,8 @@ def _gap(each: dict[str, str]) -> Phrase:
 
 
 def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
-    kinds = {"smtp-auth-default-off": ("password", "unnamed", "reported"), "activesync-certificate": ("certificate",)}
+    # The first sentence counts these too; what only may stop is counted apart from them.
+    kinds = {"smtp-auth-default-off": "password", "activesync-certificate": "certificate"}
     return tuple(
         Ending(
             id=each["id"],
@@ -199,7 +215,7 @@ def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
             shows=each["shows"],
             note=each["note"],
             source=each["source"],
-            senders=sum(len(stop.accounts) for stop in stops if stop.kind in kinds.get(each["id"], ())),
+            senders=sum(len(stop.accounts) for stop in stops if stop.kind == kinds.get(each["id"])),
         )
         for each in (held.found["deadlines"] if held.found else ())
     )
@@ -207,7 +223,7 @@ def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
 
 def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summary:
     headline, today = reportstate.headline(held), held.now.date()
-    waiting = [each for each in made.stops if each.open]
+    waiting = reportsenders.waiting(made.stops)
     dates = [each.due or each.propose for each in made.stops]
     pairs = [(each, protocol) for each in made.mailboxes for protocol in each.wanted]
     unproven = sum(protocol in each.unproven for each, protocol in pairs)

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from . import deadlines, letters
+from . import advice, deadlines, letters
 from .checks import Check
 from .phrases import Named, Phrase, phrase, words
 from .report import Letter, Stop
 from .reportactions import Made
 from .reportapps import problems
 from .reportevidence import NOTEBOOKS, Held
+from .reportsenders import account
 
 __all__ = ["of"]
 
@@ -35,25 +36,37 @@ def _some(found: Iterator[Letter]) -> Iterator[Letter]:
 
 
 def _device_owners(held: Held, made: Made) -> Iterator[Letter]:
+    groups = {each["sender_id"]: each for each in held.groups}
     for each in made.stops:
         if each.kind == "certificate" or not each.accounts or (each.decided and not each.questions):
             continue
+        group = next((groups[key] for key in each.sender_ids if key in groups), None)
         text = letters.device_owner(
             each.what,
             account=each.accounts[0],
             place=each.where,
             last_seen=each.last_seen,
-            questions=each.questions,
-            due=_due(each),
+            questions=_theirs(group) if group else each.questions,
+            due=deadlines.ask_by(_due(each), held.now.date()),
             end=held.tenant.calendar.get(_END),
         )
-        yield Letter("device owner", _owner(each), each.what, text)
+        yield Letter("device owner", _owner(each, group), each.what, text)
 
 
-def _owner(each: Stop) -> Phrase:
+def _theirs(group: Mapping[str, Any]) -> tuple[Phrase, ...]:
+    """Return the questions that whoever runs a device can answer."""
+    asked = (each for each in group["decision"]["questions"] if advice.asks_owner(each["id"]))
+    return tuple(words(each["text"]) for each in asked)
+
+
+def _owner(each: Stop, group: Mapping[str, Any] | None) -> Phrase:
     if each.owner:
         return phrase("{owner}", owner=Named("person", each.owner))
-    return phrase("whoever is asked at {place}", place=each.where) if each.where else words("whoever runs it")
+    network = group["network"] if group else None
+    # At a network that nobody has confirmed, a stranger may read the letter.
+    if network and (network["kind"] or network["label"] or network["known_site"]):
+        return phrase("whoever is asked at {place}", place=each.where)
+    return phrase("whoever answers for {who}", who=account(each.accounts[0]))
 
 
 def _due(each: Stop) -> date | None:
@@ -67,7 +80,8 @@ def _vendors(held: Held, made: Made) -> Iterator[Letter]:
         group = next((asked[key] for key in each.sender_ids if key in asked), None)
         if group is not None:
             product = _product(group)
-            text = letters.vendor(product, _due(each), held.tenant.calendar.get(_END))
+            by = deadlines.ask_by(_due(each), held.now.date())
+            text = letters.vendor(product, by, held.tenant.calendar.get(_END))
             yield Letter("vendor", phrase("the maker of {product}", product=product), each.what, text)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "rows",
     "stops",
     "urgent",
+    "waiting",
     "where",
 ]
 
@@ -134,6 +135,11 @@ def stops(held: Held) -> tuple[Stop, ...]:
         *(_reported(held, each) for each in held.found["reported"] if each["basic"] and not each["known"]),
     ]
     return tuple(sorted(found, key=_work_order))
+
+
+def waiting(rows: Sequence[Stop]) -> list[Stop]:
+    """Return the rows that nobody has decided on: those which lack a road, an owner or a date."""
+    return [each for each in rows if each.open]
 
 
 def ends(group: Group) -> bool:
@@ -365,7 +371,8 @@ def _first(held: Held) -> tuple[datetime | None, int]:
 def _sentence(held: Held, told: Progress) -> Phrase:
     if held.found is None:
         return words("Nobody has looked yet, so there is nothing to compare.")
-    gone = f"{told.moved:,} moved, of these {told.proven:,} proven and {told.quiet:,} quiet but not proven."
+    verb = "sends" if told.moved == 1 else "send"
+    gone = f"{told.moved:,} no longer {verb}, of these {told.proven:,} proven and {told.quiet:,} quiet but not proven."
     gone = gone if told.moved else "None has moved."
     if told.since is None:
         return words(f"This is the first look: {counted(told.now, 'password sender')} now. {gone}")

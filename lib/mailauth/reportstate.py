@@ -190,7 +190,8 @@ def _also(told: _Told) -> Iterator[Phrase]:
             "senders that the sign-in records do not show."
         )
     if told.progress.quiet:
-        yield words(f"{counted(told.progress.quiet, 'sender')} moved, as it seems; that is not proven.")
+        verb = "sends" if told.progress.quiet == 1 else "send"
+        yield words(f"{counted(told.progress.quiet, 'sender')} no longer {verb}; a move is not proven.")
     tries = _trying(told.held)
     if tries:
         verb = "tries" if len(tries) == 1 else "try"

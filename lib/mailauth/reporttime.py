@@ -13,8 +13,8 @@ from . import findings
 from .phrases import Named, Phrase, joined, phrase, words
 from .plan import Cmdlet, Receipt, Step
 from .report import Change, Changes, Mark, Point, State, Trend, TrendDay
-from .reportevidence import Held, at
-from .reportsenders import account, ends, moved, where
+from .reportevidence import Held, Reading, at
+from .reportsenders import account, ends, moved, stops, waiting, where
 from .wording import counted
 
 __all__ = ["changes", "trend"]
@@ -280,20 +280,22 @@ def _points(held: Held, state: State) -> tuple[Point, ...]:
     known: dict[datetime, Point] = {}
     for record in (held.reading.first, held.reading.earlier.get(_FINDS)):
         if record:
-            point = _point(record, record["data"]["state"]["word"])
+            then = Held(Reading(held.tenant, at(record["made_at"]), {_FINDS: record}))
+            point = _point(then, record, record["data"]["state"]["word"])
             known[point.made_at] = point
     known |= {each.made_at: each for each in (held.reading.before.trend.points if held.reading.before else ())}
     record = held.reading.held.get(_FINDS)
     if record:
-        now = _point(record, state.word)
+        now = _point(held, record, state.word)
         known[now.made_at] = now
     return tuple(known[key] for key in sorted(known))[-_MOST_POINTS:]
 
 
-def _point(record: Record, word: findings.State) -> Point:
+def _point(held: Held, record: Record, word: findings.State) -> Point:
+    undecided = len(waiting(stops(held)))
     told = record["data"]["headline"]
     made = at(record["made_at"])
-    return Point(made, word, told["senders"], told["certificate_users"], told["attention"], told["undecided"])
+    return Point(made, word, told["senders"], told["certificate_users"], told["attention"], undecided)
 
 
 def _marks(held: Held) -> Iterator[Mark]:

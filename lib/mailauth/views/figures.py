@@ -376,7 +376,10 @@ def to_zero(rows: Sequence[TrendDay], marks: Sequence[Mark], *, title: str, wind
         (row.day, *_gaps([row] * 3, (row.senders, row.certificates, row.oauth)), _remark(row, said)) for row in rows
     ]
     columns = ("Day", "With a password", "Phones with a certificate", "With OAuth", "Remark")
-    note = "An account counts once a day, however often it signs in. A day without records is a gap, not a zero."
+    note = (
+        "With a password, an account counts for each program and network; else it counts once. However often it signs "
+        "in, a day counts it no more than that. A day without records is a gap, not a zero."
+    )
     table = Table(columns, cells, _caption("Senders by day (UTC)", window), note=note, limit=400)
     drawn = " and ".join(str(trace["name"]) for trace in traces)
     alt = f"Lines for each day: {drawn}. {text(title)}." if traces else title

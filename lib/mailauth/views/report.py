@@ -4,7 +4,7 @@ A report in, a view out. Nothing is shown here that the report does not hold: an
 same functions from a report of other names. Where nobody looked, a view says so and shows no number.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -53,7 +53,7 @@ def first_screen(report: Report) -> Headline:
         reach=report.looked.lines or (words("Nobody has looked yet: notebook 10 reads the sign-in records."),),
         also=report.state.also if blind else (),
         today=_today(report),
-        dates=_dates(report.endings),
+        dates=_dates(report),
         actions=tuple(map(_step, report.actions)),
         decisions=_stopping(report),
         lines=_lines(report),
@@ -88,19 +88,35 @@ def _first_sentence(said: Phrase) -> Phrase:
     return said
 
 
-def _dates(ends: Iterable[Ending]) -> tuple[Step, ...]:
+def _dates(report: Report) -> tuple[Step, ...]:
     """Return what is still to end, a step for each date."""
     ahead: dict[str, list[Ending]] = {}
-    for each in ends:
+    for each in report.endings:
         if each.day and not each.passed:
             ahead.setdefault(each.when, []).append(each)
-    return tuple(_date(when, alike) for when, alike in list(ahead.items())[:_FIRST_DATES])
+    return tuple(_date(when, alike, report.stops) for when, alike in list(ahead.items())[:_FIRST_DATES])
 
 
-def _date(when: str, alike: Sequence[Ending]) -> Step:
-    stopping = sum(each.senders for each in alike)
-    more = f"{counted(stopping, 'account')} of the table below" if stopping else ""
-    return Step(capital(when), "; ".join(each.title for each in alike), more)
+def _date(when: str, alike: Sequence[Ending], stops: Sequence[Stop]) -> Step:
+    counts = [_stopping_then(each, stops) for each in alike]
+    return Step(capital(when), "; ".join(each.title for each in alike), "; ".join(filter(None, counts)))
+
+
+def _stopping_then(end: Ending, stops: Sequence[Stop]) -> str:
+    """Return what an end stops as the first sentence counts it, and apart from it what may stop too."""
+    if end.id == _PHONES_END:
+        return f"phones of {counted(end.senders, 'account')}" if end.senders else ""
+    sure = counted(end.senders, "sender") if end.senders else ""
+    more = _may_stop(end, stops)
+    return " and ".join(filter(None, (sure, f"up to {more:,} more of the table below" if more else "")))
+
+
+def _may_stop(end: Ending, stops: Sequence[Stop]) -> int:
+    return sum(each.kind in ("unnamed", "reported") for each in stops) if end.id == _PASSWORDS_END else 0
+
+
+_PASSWORDS_END: Final = "smtp-auth-default-off"
+_PHONES_END: Final = "activesync-certificate"
 
 
 def _step(action: Action) -> Step:
@@ -266,7 +282,7 @@ def endings(report: Report) -> Table | Callout:
         (
             (capital(each.when), Badge("has begun", "quiet")) if each.passed else capital(each.when),
             each.title,
-            each.senders or None,
+            _counted_above(each, report.stops),
             sentences(each.shows),
             sentences(each.note),
             each.source,
@@ -276,7 +292,7 @@ def endings(report: Report) -> Table | Callout:
     columns = (
         "When",
         "What ends",
-        "Accounts above",
+        "Senders above",
         "What a device or a user will see",
         "What else is known",
         "Source",
@@ -284,6 +300,13 @@ def endings(report: Report) -> Table | Callout:
     empty = "No date known to us touches what was found."
     note = "Where Microsoft has published no day, none is shown."
     return Table(columns, rows, "What ends, and when", note, limit=100, empty=empty)
+
+
+def _counted_above(end: Ending, stops: Sequence[Stop]) -> Cell:
+    more = _may_stop(end, stops)
+    if not more:
+        return end.senders or None
+    return f"{end.senders:,}, and up to {more:,} more" if end.senders else f"up to {more:,}"
 
 
 def next_steps(report: Report) -> Table | Callout:
@@ -413,7 +436,8 @@ _KINDS: Final[dict[str, str]] = {
 
 _PSEUDONYMS: Final = (
     "Each stands for one person, mailbox, network, place or app, and is the same wherever it is found, here and in the "
-    "files beside this page. Who is meant can be found out by whoever made this edition, and by nobody else."
+    "files beside this page. Whoever made this edition can look up who is meant. Times of day are left out; days, "
+    "counts, countries and decisions are real, so who has the same logs can tell by them who is meant."
 )
 
 
