@@ -14,12 +14,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mailauth import cli, session
+from mailauth import session
+from tests.starting import mailauth
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def mailauth(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def started(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mailauth", *arguments],
         cwd=cwd,
@@ -33,7 +34,7 @@ def mailauth(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.CompletedProcess[str], Path]]:
     folder = tmp_path_factory.mktemp("reports")
-    yield mailauth("report", "--no-open", "--out", str(folder)), folder
+    yield started("report", "--no-open", "--out", str(folder)), folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -120,7 +121,7 @@ def test_a_tenant_that_fails_does_not_stop_the_others_and_leaves_its_page(tmp_pa
         encoding="utf-8",
     )
     (tmp_path / "decisions.yaml").write_text("senders: nobody\n", encoding="utf-8")
-    done = mailauth("report", "--no-open", "--config", "tenants.yaml", "--out", "out", cwd=tmp_path)
+    done = started("report", "--no-open", "--config", "tenants.yaml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert "decisions.yaml line 1" in done.stderr
     page = (tmp_path / "out" / "broken" / "index.html").read_text(encoding="utf-8")
@@ -140,7 +141,7 @@ def test_a_tenant_that_nobody_could_look_at_ends_with_1(tmp_path: Path) -> None:
     assert "none.yaml" in checked.stdout
     assert "none/*: no such file" in checked.stdout
     (tmp_path / "tenants.yaml").write_text(text.replace(", decisions: none.yaml", ""), encoding="utf-8")
-    done = mailauth("report", "--no-open", "--config", "tenants.yaml", "--out", "out", cwd=tmp_path)
+    done = started("report", "--no-open", "--config", "tenants.yaml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     page = (tmp_path / "out" / "a" / "index.html").read_text(encoding="utf-8")
     assert "No sign-in record was read" in page
@@ -173,24 +174,15 @@ def test_a_parameter_that_the_notebook_does_not_declare_stops_it(tmp_path: Path)
         pytest.param(["reprot"], "No such command 'reprot'", id="unknown command"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_names_what_was_found(
-    arguments: list[str],
-    complaint: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["mailauth", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert complaint in capsys.readouterr().err
+def test_wrong_usage_ends_with_2_and_names_what_was_found(arguments: list[str], complaint: str, tmp_path: Path) -> None:
+    done = mailauth(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert complaint in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_was_used_wrongly_ends_with_2_and_without_a_traceback(tmp_path: Path) -> None:
-    done = mailauth("report", "--tenant", "cantoso", cwd=tmp_path)
+    done = started("report", "--tenant", "cantoso", cwd=tmp_path)
     assert done.returncode == 2
     assert "tenant: found 'cantoso'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,8 +1,6 @@
 """Notebook 30's steps as session methods: links, the answer, the record; and the command over them."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from mailauth.services.client import Graph
 from mailauth.session import Run
 from mailauth.tenants import Flow, MailApp
 from practice.__main__ import main as practice
+from tests.starting import mailauth
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = "22222222-2222-2222-2222-222222222222"
@@ -120,18 +119,6 @@ def test_on_what_could_not_be_read_nothing_is_planned_and_nothing_is_there_to_ta
 
 
 # The command, and the notebook headless, on the practice tenants.
-
-
-def mailauth(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mailauth", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")
