@@ -82,8 +82,15 @@ def kusto(tmp_path: Path) -> Iterator[Open]:
 
 
 @pytest.fixture(params=["files", "workspace", "kusto"])
-def open_engine(request: pytest.FixtureRequest) -> Open:
+def every_engine(request: pytest.FixtureRequest) -> Open:
     """Each engine in turn."""
+    found: Open = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["files", *(pytest.param(name, marks=pytest.mark.full) for name in ("workspace", "kusto"))])
+def open_engine(request: pytest.FixtureRequest) -> Open:
+    """As `every_engine`, for claims about a query's own text: whether each engine runs it alike is tested once."""
     found: Open = request.getfixturevalue(request.param)
     return found
 
@@ -101,12 +108,12 @@ def asked(engine: Engine, parameters: Parameters = PARAMETERS, window: Window = 
     return ask(engine, window=window, parameters=parameters, now=NOW)
 
 
-def test_a_sender_is_counted_once_however_often_its_rows_repeat(open_engine: Open) -> None:
+def test_a_sender_is_counted_once_however_often_its_rows_repeat(every_engine: Open) -> None:
     first = row("scanner", NOON, AuthenticationDetails="[]", UserAgent="early")
     fuller = {**first, "AuthenticationDetails": steps("Password")}
     late = {**fuller, "TimeGenerated": first["TimeGenerated"] + timedelta(minutes=30), "UserAgent": "late"}
     second = row("Scanner", NOON + timedelta(hours=1), UserAgent="late")
-    found = asked(open_engine(tables(first, fuller, late, dict(late), second)))
+    found = asked(every_engine(tables(first, fuller, late, dict(late), second)))
     assert found.mail == (
         MailRow(
             day=datetime(2026, 10, 27, tzinfo=UTC),
@@ -499,17 +506,17 @@ def test_adoption_counts_tokens_for_mail_and_the_registered_apps(open_engine: Op
     ]
 
 
-def test_hostile_text_comes_through_as_it_is(open_engine: Open) -> None:
+def test_hostile_text_comes_through_as_it_is(every_engine: Open) -> None:
     hostile = "<script>alert('x')</script>\n=1+1|\"\\u0041 🖨"
-    found = asked(open_engine(tables(row("erp", NOON, UserAgent=hostile, AppDisplayName=hostile))))
+    found = asked(every_engine(tables(row("erp", NOON, UserAgent=hostile, AppDisplayName=hostile))))
     assert (found.mail[0].user_agent, found.mail[0].app) == (hostile, hostile)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_engine_answers_what_plain_python_computes(seed: int, open_engine: Open) -> None:
+def test_every_engine_answers_what_plain_python_computes(seed: int, every_engine: Open) -> None:
     made = signinrows.messy(seed, 400)
     varied = replace(PARAMETERS, named_networks=("198.51.100.0/28",), listed_accounts=seed, regular_days=1 + seed)
-    engine = open_engine(made)
+    engine = every_engine(made)
     schema = engine.schema()
     wanted = {
         "mail_signins": reference.mail_signins(made, WINDOW, varied),
