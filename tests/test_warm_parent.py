@@ -130,6 +130,25 @@ def test_progress_is_passed_on_as_it_comes(parent: Parent) -> None:
     assert [parent.hear() for _ in range(3)] == [{"progress": "line 1"}, {"progress": "line 2"}, {"outcome": "done"}]
 
 
+def test_half_a_line_of_progress_is_no_beginning_of_the_next_job(parent: Parent) -> None:
+    assert parent.do("log = open(progress, 'a'); log.write('half a li'); log.flush(); os._exit(3)")["died"]
+    parent.ask(job="with open(progress, 'a') as log: log.write('whole\\n')")
+    assert [parent.hear(), parent.hear()] == [{"progress": "whole"}, {"outcome": None}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds")
+def test_a_job_has_no_file_of_its_parent_open(parent: Parent) -> None:
+    looks = (
+        "held = {}\n"
+        "for n in os.listdir('/proc/self/fd'):\n"
+        " try: held[int(n)] = os.readlink('/proc/self/fd/' + n)\n"
+        " except OSError: pass\n"
+        "answer = [where.split(':')[0] for n, where in held.items() if n > 2 and where != '/dev/null']"
+    )
+    # The one is what it answers through.
+    assert parent.do(looks) == {"outcome": ["pipe"]}
+
+
 def test_a_job_that_is_stopped_ends_in_good_order_and_the_parent_goes_on(
     parent: Parent, hanging: Callable[..., int], tmp_path: Path
 ) -> None:

@@ -192,8 +192,11 @@ class _Server:
         assert child is not None
         self._watched.unregister(child.answer)
         os.close(child.answer)
-        _, status, used = os.wait4(child.process, 0)
+        # Its number is its own, and the group's, only until it is waited for.
+        if sys.platform != "darwin":  # whose Python has it since 3.13 only, and where nothing is forked
+            os.waitid(os.P_PID, child.process, os.WEXITED | os.WNOWAIT)
         child.signal(signal.SIGKILL)
+        _, status, used = os.wait4(child.process, 0)
         self._tell_the_rest()
         try:
             answer = json.loads(self._answer)
@@ -205,6 +208,8 @@ class _Server:
     def _tell_the_rest(self) -> None:
         with suppress(BlockingIOError):
             self._heard(self._progress, os.read(self._progress, _PIECE))
+        # Half a line of a job that was killed is no beginning of the next one's.
+        self._lines[self._progress] = b""
 
     def _say(self, **answer: Any) -> None:
         line = json.dumps(answer).encode() + b"\n"
