@@ -82,6 +82,7 @@ def test_the_report_outranks_the_search_in_what_is_said_and_shown(job: Job) -> N
     assert (found.read_until, found.made_at) == ("2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z")
     assert found.pages == ("10-find-basic-auth", fleet.FRONT)
     folder = Path(job.out) / "woodgrove"
+    assert (folder / "index.html").samefile(folder / f"{fleet.FRONT}.html")
     assert (folder / "index.html").read_bytes() == (folder / f"{fleet.FRONT}.html").read_bytes()
 
 
@@ -92,6 +93,15 @@ def test_without_a_front_page_the_index_is_what_says_most_of_what_was_run(job: J
     fleet.work(dataclasses.replace(job, notebooks=("00-start",)))
     folder = Path(job.out) / "woodgrove"
     assert (folder / "index.html").read_bytes() == (folder / "00-start.html").read_bytes()
+
+
+def test_a_notebook_is_given_the_parameters_that_it_declares_and_no_other(job: Job) -> None:
+    notebook(job.project, "00-start", "print(tenant, 'days' in globals())")
+    only = dataclasses.replace(job, notebooks=("00-start",), parameters={"days": 7})
+    assert fleet.work(only).assessed
+    said = json.loads((Path(job.out) / "woodgrove" / "00-start.ipynb").read_text(encoding="utf-8"))
+    outputs = [output["text"] for cell in said["cells"] for output in cell.get("outputs", ())]
+    assert "".join(map("".join, outputs)).strip() == "woodgrove False"
 
 
 def test_a_page_leads_back_to_the_index_only_where_one_is_written(job: Job) -> None:

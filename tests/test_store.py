@@ -181,15 +181,46 @@ def test_the_lock_of_a_process_that_died_is_free() -> None:
 
 def test_evidence_of_an_earlier_run_goes_to_history_and_leaves_it_in_time(tmp_path: Path) -> None:
     evidence = tmp_path / "evidence" / "10-find-basic-auth.json"
-    store.write_evidence(evidence, {"made_at": "2026-11-01T00:00:00Z"})
+    young, old = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (89, 91))
+    store.write_evidence(evidence, {"made_at": young})
     store.retire(tmp_path, "10-find-basic-auth", keep=timedelta(days=90))
     [kept] = (tmp_path / "history").iterdir()
     assert not evidence.exists()
-    assert json.loads(kept.read_text(encoding="utf-8")) == {"made_at": "2026-11-01T00:00:00Z"}
-    long_ago = (datetime.now(UTC) - timedelta(days=91)).timestamp()
-    os.utime(kept, (long_ago, long_ago))
+    assert kept.name == f"10-find-basic-auth.{young.replace('-', '').replace(':', '')}.json"
+    assert json.loads(kept.read_text(encoding="utf-8")) == {"made_at": young}
+    # All of them were written just now, as by a machine that fetched them.
+    for name in (old.replace("-", "").replace(":", ""), "20269999T000000Z", "theirs"):
+        (tmp_path / "history" / f"10-find-basic-auth.{name}.json").write_text("{}")
     store.retire(tmp_path, "10-find-basic-auth", keep=timedelta(days=90))
-    assert list((tmp_path / "history").iterdir()) == []
+    left = [path.name.split(".")[1] for path in (tmp_path / "history").iterdir()]
+    assert sorted(left) == sorted([kept.name.split(".")[1], "20269999T000000Z", "theirs"])
+
+
+def test_evidence_that_does_not_say_when_it_was_made_is_as_old_as_its_file(tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence" / "00-start.json"
+    store.write_text(evidence, "{}")
+    os.utime(evidence, (1_700_000_000, 1_700_000_000))
+    store.retire(tmp_path, "00-start", keep=timedelta(days=36_500))
+    assert [path.name for path in (tmp_path / "history").iterdir()] == ["00-start.20231114T221320Z.json"]
+
+
+def test_a_link_is_one_file_that_is_replaced_whole_or_a_copy_where_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, index = store.write_text(tmp_path / "90.html", "one"), tmp_path / "index.html"
+    for _ in range(2):
+        store.link(index, page)
+        assert index.samefile(page)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["90.html", "index.html"]
+    store.write_text(page, "two")
+    assert index.read_text() == "one"
+
+    def unknown(*_: object) -> None:
+        raise OSError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", unknown)
+    store.link(index, page)
+    assert (index.read_text(), index.samefile(page)) == ("two", False)
 
 
 def test_forgetting_the_cache_leaves_the_archive(tmp_path: Path) -> None:
@@ -203,12 +234,12 @@ def test_forgetting_the_cache_leaves_the_archive(tmp_path: Path) -> None:
 
 def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
     store.write_text(tmp_path / "a" / "page.html", "whole")
-    for name in (".page.html-x1.part", "a/.page.html-x2.part", "a/mine.part"):
+    for name in (".page.html-x1.mailauth.part", "a/.page.html-x2.mailauth.part", "a/mine.part", "a/.theirs.iso.part"):
         (tmp_path / name).write_text("half")
     store.sweep(tmp_path)
-    assert len(list(tmp_path.rglob("*.part"))) == 3
+    assert len(list(tmp_path.rglob("*.part"))) == 4
     store.sweep(tmp_path, older_than_s=0)
-    assert {path.name for path in tmp_path.rglob("*.*")} == {"page.html", "mine.part"}
+    assert {path.name for path in tmp_path.rglob("*.*")} == {"page.html", "mine.part", ".theirs.iso.part"}
 
 
 def test_a_run_works_in_a_folder_that_its_successor_finds_until_it_begins_afresh() -> None:

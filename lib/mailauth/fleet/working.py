@@ -193,7 +193,8 @@ def _open_with(job: Job, folder: Path) -> None:
     """Write the page that a reader opens first: one about the tenant as a whole, or the best of this run."""
     made = (name for name in WHOLE if (folder / f"{name}.html").exists())
     shown = next(made, best(job.notebooks))
-    store.write_text(folder / "index.html", (folder / f"{shown}.html").read_text(encoding="utf-8"))
+    # Pages are replaced and never written into, so that the one may be the other.
+    store.link(folder / "index.html", folder / f"{shown}.html")
 
 
 @contextmanager

@@ -26,9 +26,11 @@ __all__ = [
     "archive_dir",
     "cache_dir",
     "check_writable",
+    "expired",
     "fleet_dir",
     "forget",
     "home",
+    "link",
     "link_key",
     "lock",
     "lock_folder",
@@ -46,13 +48,16 @@ __all__ = [
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DIRECTORY_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+_PAST = re.compile(r"\.(\d{8}T\d{6}Z)\.json$")
 _REPORT = re.compile(r"\d\d-[a-z0-9-]+\.(html|ipynb|json)")
 # No directory id begins with a dot.
 _RUN = ".run"
 _STAGING = "staging"
-_PART = ".part"
+# Nobody else names a file so: what is swept is ours.
+_PART = ".mailauth.part"
 # Writing a file takes a moment; what is older than this was left by a process that is gone.
 _PART_S = 60.0
+_STAMP = "%Y%m%dT%H%M%SZ"
 _LOOK_AGAIN_S = 0.2
 # Windows refuses to replace a file for as long as a reader or a virus scanner has it open.
 _REPLACE_WAITS_S = (0.05, 0.2, 0.5)
@@ -218,6 +223,27 @@ def _replace(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
+def link(path: Path, beside: Path) -> Path:
+    """Make *path* the same file as *beside*, or a copy where the file system knows no such thing; return *path*.
+
+    Raises:
+        MailauthError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{_PART}")
+    try:
+        os.link(beside, temporary)
+    except OSError:
+        return write_bytes(path, beside.read_bytes())
+    try:
+        _replace(temporary, path)
+    except OSError as error:
+        raise MailauthError(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        # Two names of one file are not replaced by each other: the system leaves both.
+        temporary.unlink(missing_ok=True)
+    return path
+
+
 def sweep(folder: Path, *, older_than_s: float = _PART_S) -> None:
     """Remove what writers that were killed left in *folder* and below, where it is older than that."""
     oldest = time.time() - older_than_s
@@ -250,12 +276,32 @@ def retire(folder: Path, name: str, *, keep: timedelta) -> None:
     """
     held = folder / "evidence" / f"{name}.json"
     if held.exists():
-        made = datetime.fromtimestamp(held.stat().st_mtime, UTC)
-        held.replace(private_folder(folder / "history") / f"{name}.{made:%Y%m%dT%H%M%SZ}.json")
-    oldest = (datetime.now(UTC) - keep).timestamp()
+        held.replace(private_folder(folder / "history") / f"{name}.{_made_at(held):{_STAMP}}.json")
     for past in (folder / "history").glob(f"{name}.*.json"):
-        if past.stat().st_mtime < oldest:
+        if expired(past.name, keep):
             past.unlink(missing_ok=True)
+
+
+def expired(name: str, keep: timedelta) -> bool:
+    """Return whether evidence of that name in ``history`` is older than *keep*; not where its name does not say."""
+    # Not the file's own time: what was fetched from an address was written today.
+    found = _PAST.search(name)
+    return found is not None and _moment(found.group(1)) < datetime.now(UTC) - keep
+
+
+def _moment(stamp: str) -> datetime:
+    try:
+        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+    except ValueError:  # no day of the calendar, so not of our making
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _made_at(path: Path) -> datetime:
+    """Return when evidence was made: as it says itself, else when its file was written."""
+    try:
+        return datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["made_at"]).astimezone(UTC)
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def forget(tenant: str, *, reports: Path | None = None, cache_only: bool = False) -> tuple[Path, ...]:
