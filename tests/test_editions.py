@@ -73,7 +73,7 @@ def test_the_shareable_record_fits_its_schema_and_says_what_it_is(name: str, pla
 
     evidence.check(name, mapped)
     assert "shareable" in (mapped.get("edition"), mapped["data"].get("edition"))
-    assert mapped["made_at"] == schemed.MOMENT
+    assert mapped["made_at"] == schemed.MOMENT[:10] + "T00:00:00Z"
 
 
 SCHEMA: dict[str, Any] = {
@@ -240,8 +240,32 @@ def test_of_a_report_no_word_of_ours_is_left_out(seen: str) -> None:
         pytest.param("the mail of mail@mail.com", id="a mail address"),
         pytest.param("see https://mail.com", id="a link"),
         pytest.param("call 4471230045", id="a long number"),
+        pytest.param("call 4411 2233 9988", id="a long number in groups"),
+        pytest.param("JW", id="two letters that are no country"),
         pytest.param("p\u0430ssword", id="letters of another alphabet"),
     ],
 )
 def test_what_others_may_have_written_is_not(text: str) -> None:
     assert not vocabulary.is_ours(text)
+
+
+def test_a_list_of_names_takes_the_order_of_the_new_ones() -> None:
+    schema = {"properties": {"who": {"type": "array", "items": {"type": "string", "x-kind": "person"}}}}
+    people = [f"person {number}" for number in range(9)]
+    told = editions.shareable({"who": people}, schema, NAMES)["who"]
+
+    assert told == sorted(told) != [NAMES.name("person", each) for each in people]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("2026-11-20T18:45:07.123456Z", "2026-11-20T00:00:00Z"),
+        ("20 November 2026, 14:02 UTC", "20 November 2026"),
+        ("2026-11-20", "2026-11-20"),
+    ],
+)
+def test_of_a_moment_its_day_stays(said: str, told: str) -> None:
+    schema = {"properties": {"when": {"type": "string", "x-kind": "word"}}}
+
+    assert editions.shareable({"when": said}, schema, NAMES) == {"when": told}

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from mailauth import cli, evidence, session
 from mailauth.errors import MailauthError
-from mailauth.services import store
+from mailauth.services import sharing, store
 from tests import leaks, schemed
 from tests.exported import graph, lines, write
 
@@ -257,6 +257,28 @@ def test_another_key_gives_other_names_and_removes_what_the_old_one_named(
     assert second.name != first.name
     assert run("share", "--out", str(shared.reports), "--lookup", first.name)[0] == 1
     assert run("share", "--out", str(shared.reports), "--lookup", second.name)[0] == 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("--to", "."), ("--tenant", "contoso")])
+def test_a_new_key_is_kept_only_with_an_edition(
+    option: str, value: str, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shared.reports)
+    index = (shared.reports / "index.html").exists()
+    before = sharing.key()
+
+    with pytest.raises(MailauthError, match=r"real names|no report"):
+        run("share", "--out", str(shared.reports), "--new-key", option, value)
+
+    assert sharing.key() == before
+    assert (shared.reports / "index.html").exists() == index
+
+
+def test_an_edition_of_another_version_is_left_off_the_index_and_said(shared: Shared, tmp_path: Path) -> None:
+    store.write_evidence(tmp_path / "tenant-0000000000a" / "evidence" / "90-tenant-report.json", {"schema": "old"})
+    _, told = run("share", "--out", str(shared.reports), "--to", str(tmp_path))
+
+    assert "tenant-0000000000a: what lies there is of another version" in told
 
 
 def test_what_was_shared_of_a_tenant_is_forgotten_with_it(shared: Shared) -> None:

@@ -1,5 +1,6 @@
 """What is given away: the key, the folders that appear whole, and the edition that `mailauth share` leaves."""
 
+import os
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,11 +36,11 @@ def test_runs_that_begin_at_once_have_one_key(home: Path) -> None:
     assert sorted(path.name for path in home.iterdir()) == ["pseudonyms.key", "sharing"]
 
 
-def test_another_key_is_another_and_stays(home: Path) -> None:
-    first = sharing.key()
-    second = sharing.key(afresh=True)
+def test_another_key_takes_the_place_of_the_first_when_it_is_kept(home: Path) -> None:
+    first, second = sharing.key(), sharing.another_key()
 
-    assert second != first
+    assert sharing.key() == first != second
+    sharing.keep_key(second)
     assert sharing.key() == second
 
 
@@ -96,3 +97,25 @@ def test_evidence_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(EvidenceError, match=r"^evidence/10-find-basic-auth\.json cannot be read as a record\.$"):
         sharing.records(tmp_path)
+
+
+def test_all_files_have_one_time_of_change(tmp_path: Path) -> None:
+    with sharing.staged(tmp_path / "to") as stage:
+        for number, name in enumerate(("tenant-b", "tenant-a", "index.html")):
+            path = stage / name
+            path.write_text(name)
+            os.utime(path, (number, number))
+
+    assert len({path.stat().st_mtime_ns for path in (tmp_path / "to").iterdir()}) == 1
+
+
+def test_what_a_killed_run_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    aside = tmp_path / "to" / ".old-tenant-a"
+    aside.mkdir(parents=True)
+    (aside / "index.html").write_text("good")
+
+    with sharing.staged(tmp_path / "to"):
+        pass
+
+    assert (tmp_path / "to" / "tenant-a" / "index.html").read_text() == "good"
+    assert not aside.exists()

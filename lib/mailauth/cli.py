@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -694,8 +694,9 @@ def share(names: tuple[str, ...], out: str, to: str, lookup: str, new_key: bool)
             f"No report lies under {out}.", remedy="Run `mailauth report` first, or name its folder with --out."
         )
     target = Path(to).resolve() if to else reports / editing.FOLDER
-    pseudonyms = Pseudonyms(sharing.key(afresh=new_key))
-    shared = editing.share(reports, chosen, pseudonyms, target, project=session.project(), say=_say, afresh=new_key)
+    fresh = sharing.another_key() if new_key else b""
+    names_given = Pseudonyms(fresh or sharing.key())
+    shared = editing.share(reports, chosen, names_given, target, project=session.project(), say=_say, fresh_key=fresh)
     click.echo(str(shared[0] if len(shared) == 1 else target / "index.html"))
     return 0
 
@@ -778,11 +779,30 @@ def _status(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> int:
     found = {
         "basic": any(outcome.senders or outcome.certificates for outcome in outcomes),
         "attention": any(outcome.attention for outcome in outcomes),
-        "expiring": any(outcome.expiring for outcome in outcomes),
-        "unproven": any(outcome.unproven for outcome in outcomes),
+        # What nobody looked at may be as bad as what is asked about.
+        "expiring": any(outcome.expiring != 0 for outcome in outcomes),
+        "unproven": any(outcome.unproven != 0 for outcome in outcomes),
         "unknown": any(outcome.state == "cannot know" for outcome in outcomes),
     }
+    for line in _unseen(outcomes, wanted):
+        _say(line)
     return int(unassessed or any(found[name] for name in wanted))
+
+
+def _unseen(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> Iterator[str]:
+    """Yield why something counts as a finding that nobody looked at."""
+    looks = {
+        "expiring": "notebook 20 was not run, or could not look: nobody knows which credentials end",
+        "unproven": "notebooks 10 and 50 were not run, or could not look: nobody knows what is proven",
+    }
+    for name, why in looks.items():
+        blind = [outcome.tenant for outcome in outcomes if getattr(outcome, name) is None]
+        if blind and name in wanted:
+            more = f" and {len(blind) - _NAMED:,} more" if len(blind) > _NAMED else ""
+            yield f"--fail-on {name}: {', '.join(blind[:_NAMED])}{more}: {why}."
+
+
+_NAMED = 5
 
 
 def _say(line: str) -> None:

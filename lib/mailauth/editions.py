@@ -2,7 +2,8 @@
 
 Nothing is searched for in a text and replaced there. What a schema says nothing of counts as free text, of which only a
 known product remains; what it calls a word has to be one (`vocabulary.is_ours`) unless the schema itself lists what may
-stand there. Times, days, counts and yes or no stay.
+stand there. Days, counts and yes or no stay; of a moment only its day does, for a log that somebody else holds would
+show by the second who is meant. A list of names alone is put in the order of the new ones.
 """
 
 import re
@@ -15,6 +16,9 @@ __all__ = ["EDITION", "Leaf", "leaves", "shareable"]
 
 EDITION: Final = "shareable"
 """What a record of this edition says under ``edition``."""
+
+_MOMENT: Final = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)T[0-9:.]+Z")
+_TIME: Final = re.compile(r", \d\d:\d\d UTC")  # as `phrases` speaks moments
 
 Schema = Mapping[str, Any]
 Record = dict[str, Any]
@@ -105,8 +109,16 @@ class _Walk(NamedTuple):
 
     def _list(self, value: list[Any], node: Schema, path: str) -> list[Any]:
         made = [self.value(inside, node.get("items", {}), f"{path}[]") for inside in value]
+        if self._renamed(node.get("items", {}), made):
+            made.sort()
         # One remark that something is missing says as much as forty.
         return [each for number, each in enumerate(made) if each != LEFT_OUT or LEFT_OUT not in made[:number]]
+
+    def _renamed(self, items: Any, made: list[Any]) -> bool:
+        """Whether a list holds nothing but names, whose order would say what they were."""
+        return all(isinstance(each, str) for each in made) and any(
+            self._resolved(items, each).get("x-kind", "free") not in ("word", "free") for each in made
+        )
 
     def _phrase(self, value: list[Any], path: str) -> list[Any]:
         return [self._part(part, path) for part in value]
@@ -130,12 +142,21 @@ class _Walk(NamedTuple):
 
 
 def _text(leaf: Leaf, node: Schema, names: Pseudonyms) -> str:
+    if leaf.kind in ("word", "phrase"):
+        leaf = leaf._replace(value=_day_alone(leaf.value))
     if leaf.kind not in ("word", "phrase"):
         return names.name(leaf.kind, leaf.value)
     if any(bound in node for bound in _BOUNDS):
         return leaf.value if not leaf.value or _bounded(leaf.value, node) else LEFT_OUT
     # The plain words of a phrase are ours as well, and are asked all the same: a slip there must not give a name away.
     return names.name("word", leaf.value)
+
+
+def _day_alone(text: str) -> str:
+    """Return *text* with midnight for its moment, where it is one, and without times of day that a phrase speaks."""
+    if found := _MOMENT.fullmatch(text):
+        return f"{found['day']}T00:00:00Z"
+    return _TIME.sub("", text)
 
 
 def _bounded(text: str, node: Schema) -> bool:

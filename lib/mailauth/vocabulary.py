@@ -29,20 +29,23 @@ _FOREIGN: Final = re.compile(
 # A page that people are sent to; what follows the host is asked like any other text.
 _LINK: Final = re.compile(r"https://([a-z0-9.-]{1,253}[a-z0-9])")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _BEGINS: Final = re.compile(r"(?:^\s*|[.:?!;\d]\s+|\n\s*|[\u201c\"(]\s*)$")
 _LONGEST_NUMBER: Final = 4  # digits of a year; ids and telephone numbers are longer
+_NUMBERS: Final = re.compile(r"[0-9][0-9 ().+-]*")  # a telephone number, in whatever groups somebody writes it
+_MOST_DIGITS: Final = 8  # of a refusal with its code: 535 5.7.139
 _LONGEST: Final = 20_000
 
 
 def is_ours(text: str) -> bool:
     """Whether *text* is a text of the facts, a sentence of their words and of numbers, a moment, a day or a country."""
-    if not text or is_fact(text) or _MOMENT.fullmatch(text) or _COUNTRY.fullmatch(text):
+    if not text or is_fact(text) or _MOMENT.fullmatch(text) or text in _countries():
         return True
     if len(text) > _LONGEST:
         return False
     rest = _LINK.sub(lambda found: " " if is_everybodys_host(found[1]) else found[0], text)
-    return _FOREIGN.search(rest) is None and all(_is_word(found, rest) for found in _WORD.finditer(rest))
+    if _FOREIGN.search(rest) or any(_is_long(found[0]) for found in _NUMBERS.finditer(_MOMENT.sub(" ", rest))):
+        return False
+    return all(_is_word(found, rest) for found in _WORD.finditer(rest))
 
 
 def is_fact(text: str) -> bool:
@@ -83,6 +86,15 @@ def _is_word(found: re.Match[str], text: str) -> bool:
     # A capital makes a name of a word, unless it begins a sentence: "mark" is ours, and "Mark" may be anybody.
     begins = word != text.strip() and _BEGINS.search(text[max(0, found.start() - 4) : found.start()]) is not None
     return begins and word[:1].lower() + word[1:] in known
+
+
+def _is_long(numbers: str) -> bool:
+    return sum(map(str.isdigit, numbers)) > _MOST_DIGITS
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(reference.table("countries")["codes"].split())
 
 
 @cache

@@ -59,8 +59,9 @@ class Outcome:
         coverage: How far the eye reached in the sign-in records: ``complete``, ``partial``, ``absent``, ``unknown``;
             empty where nothing was looked at.
         read_until: The last moment of the records that were read, RFC 3339; empty where that is not known.
-        expiring: Credentials that have ended or end within 30 days.
-        unproven: Mailboxes and protocols that no login with OAuth has proven.
+        expiring: Credentials that have ended or end within 30 days; None where nobody looked at them.
+        unproven: Mailboxes of the tenants file that OAuth has not opened by each of their protocols, and accounts that
+            no longer send without a proof that they moved; None where nobody looked.
         watched: Whether what was closed still is: ``held``, ``broken`` or ``cannot know``; empty where nothing is.
         held_since: The first watch without a break since that found it so, RFC 3339; empty where it does not hold.
         pages: The notebooks whose pages lie in the tenant's folder, in order.
@@ -89,8 +90,8 @@ class Outcome:
     when: str = ""
     coverage: str = ""
     read_until: str = ""
-    expiring: int = 0
-    unproven: int = 0
+    expiring: int | None = None
+    unproven: int | None = None
     watched: str = ""
     held_since: str = ""
     pages: tuple[str, ...] = ()
@@ -263,10 +264,10 @@ def held(out: Path) -> Iterator[None]:
         yield
 
 
-def draw(out: Path, rows: Sequence[Outcome]) -> None:
-    """Write the fleet's page, and then its file, over *rows* into *out*."""
+def draw(out: Path, rows: Sequence[Outcome], *, pseudonyms: bool = False) -> None:
+    """Write the fleet's page, and then its file, over *rows* into *out*; the page says where names are pseudonyms."""
     rehearsal = bool(rows) and all(row.rehearsal for row in rows)
-    store.write_text(out / "index.html", fleetpage.index(rows, rehearsal=rehearsal))
+    store.write_text(out / "index.html", fleetpage.index(rows, rehearsal=rehearsal, pseudonyms=pseudonyms))
     store.write_evidence(out / FLEET, _record(rows))
 
 
@@ -278,7 +279,7 @@ def totals(rows: Sequence[Outcome]) -> dict[str, Any]:
         "assessed": sum(row.assessed for row in rows),
         "blind": sum(row.blind for row in rows),
         "states": dict(sorted(Counter(row.state for row in rows if row.state).items())),
-        **{name: sum(getattr(row, name) for row in rows) for name in summed},
+        **{name: sum(getattr(row, name) or 0 for row in rows) for name in summed},
     }
 
 

@@ -1,8 +1,8 @@
 """The edition for others: pages, evidence and tables of tenants with pseudonyms in the place of names.
 
 A tenant's evidence is mapped field by field, and its page is drawn by notebook 90 from the mapped record alone, in a
-process that has never seen a name: it gets a tenants file and a folder with nothing but pseudonyms in them. Only HTML,
-JSON and CSV are written.
+process of its own that has never seen a name: it gets a tenants file and a folder with nothing but pseudonyms in them.
+Only HTML, JSON and CSV are written.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from mailauth import editions, evidence, tables, warm
+from mailauth import editions, evidence, tables
 from mailauth.errors import EvidenceError, MailauthError
 from mailauth.pseudonyms import PATTERN, Pseudonyms
 from mailauth.services import sharing, store
@@ -77,7 +77,7 @@ def share(
     *,
     project: Path,
     say: Callable[[str], None],
-    afresh: bool = False,
+    fresh_key: bytes = b"",
 ) -> list[Path]:
     """Write the edition for others and return each tenant's page, in the order of *tenants*.
 
@@ -88,19 +88,22 @@ def share(
         to: Where the edition goes, a folder for each tenant by its pseudonym; with several tenants, a page over them.
         project: The folder that holds ``notebooks``.
         say: Where a line goes when a tenant is done.
-        afresh: Whether the key is a new one: what an older one has named is removed from *to*. From the folder where
-            the edition lies by default, it is removed in any case.
+        fresh_key: The key that *names* were made with, where it is a new one; it is kept once everything is drawn, and
+            what an older one has named is removed from *to*. From the folder where the edition lies by default, that is
+            removed in any case.
 
     Raises:
-        MailauthError: A tenant has no report, or its page could not be drawn; nothing was written.
+        MailauthError: A tenant has no report, its page could not be drawn, or *to* holds reports with real names;
+            nothing was written, and the key is as it was.
     """
-    for tenant in set(tenants).difference(ready(out)):
-        raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
-    alone = afresh or to == out / FOLDER
+    _refuse(out, tenants, to)
+    alone = bool(fresh_key) or to == out / FOLDER
     own = {names.name("tenant", tenant) for tenant in ready(out)}
+    made = {names.name("tenant", tenant) for tenant in tenants}
     with sharing.begun(), sharing.staged(to) as stage:
-        before, rows = {name: _row(to, name) for name in _shared(to) if name in own or not alone}, []
-        indexed = len({*before, *(names.name("tenant", tenant) for tenant in tenants)}) > 1
+        kept = [name for name in _shared(to) if name not in made and (name in own or not alone)]
+        before, rows = _standing(to, kept, say), []
+        indexed = len({*before, *made}) > 1
         for number, tenant in enumerate(tenants, 1):
             name = names.name("tenant", tenant)
             _write(stage / name, _files(_mapped(out, tenant, names, say), name, project, indexed=indexed))
@@ -108,10 +111,33 @@ def share(
             say(f"{tenant}: {name} ({number} of {len(tenants)})")
         known = {**before, **{row.tenant: row for row in rows}}
         if indexed:
-            outcomes.draw(stage, [known[name] for name in sorted(known)])
+            outcomes.draw(stage, [known[name] for name in sorted(known)], pseudonyms=True)
+        if fresh_key:
+            sharing.keep_key(fresh_key)
     if alone:
         _remove_others(to, known)
     return [to / row.page for row in rows]
+
+
+def _refuse(out: Path, tenants: Sequence[str], to: Path) -> None:
+    for tenant in set(tenants).difference(ready(out)):
+        raise MailauthError(f"{tenant} has no report.", remedy=f"Run `mailauth report --tenant {tenant}` first.")
+    if to == out or any(not re.fullmatch(PATTERN, tenant) for tenant in ready(to)):
+        raise MailauthError(
+            f"--to: found {to.name}, which holds reports with real names; expected a folder of its own.",
+            remedy="Name an empty folder, or leave --to out.",
+        )
+
+
+def _standing(to: Path, names: Sequence[str], say: Callable[[str], None]) -> dict[str, outcomes.Outcome]:
+    """Return what is known of editions that lie in *to* and stay."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = _row(to, name)
+        except (EvidenceError, LookupError, TypeError, ValueError):
+            say(f"{name}: what lies there is of another version, and is left off the page over all tenants")
+    return found
 
 
 def _remove_others(to: Path, known: Mapping[str, outcomes.Outcome]) -> None:
@@ -222,7 +248,8 @@ def _executed(notebook: Path, folder: Path, config: Path, name: str) -> Any:
             str(notebook),
             str(target),
             parameters=told,
-            engine_name=warm.ENGINE,
+            # papermill's own engine: a kernel that the warm one forks would hold what this process has read.
+            engine_name=None,
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
@@ -265,7 +292,7 @@ def forget(out: Path, tenant: str) -> tuple[Path, ...]:
         gone = sharing.removed(folder / name)
         if gone and (folder / outcomes.FLEET).exists():
             known = outcomes.recall(folder)
-            outcomes.draw(folder, [known[name] for name in sorted(known)])
+            outcomes.draw(folder, [known[name] for name in sorted(known)], pseudonyms=True)
     return gone
 
 

@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,7 @@ from mailauth.errors import EvidenceError, MailauthError
 
 from . import store
 
-__all__ = ["begun", "key", "past", "records", "removed", "staged"]
+__all__ = ["another_key", "begun", "keep_key", "key", "past", "records", "removed", "staged"]
 
 _BYTES: Final = 32
 _WAIT_S: Final = 10
@@ -21,20 +23,14 @@ _STAGE: Final = ".making-"
 _OLD: Final = ".old-"
 
 
-def key(*, afresh: bool = False) -> bytes:
+def key() -> bytes:
     """Return the key that the pseudonyms of this machine are made with; made at random if need be.
-
-    Args:
-        afresh: Whether to make another one. With the old one goes the way back from every name it gave.
 
     Raises:
         MailauthError: The file does not hold a key, or cannot be written.
     """
-    path = store.private_folder(store.home()) / "pseudonyms.key"
-    if afresh:
-        store.write_bytes(path, secrets.token_bytes(_BYTES))
-    else:
-        _made_once(path)
+    path = _place()
+    _made_once(path)
     held = path.read_bytes()
     if len(held) != _BYTES:
         raise MailauthError(
@@ -44,13 +40,27 @@ def key(*, afresh: bool = False) -> bytes:
     return held
 
 
+def another_key() -> bytes:
+    """Return a key made at random, which takes nothing's place yet."""
+    return secrets.token_bytes(_BYTES)
+
+
+def keep_key(made: bytes) -> None:
+    """Put a key in the place of the one before it. With that one goes the way back from every name it gave."""
+    store.write_bytes(_place(), made)
+
+
+def _place() -> Path:
+    return store.private_folder(store.home()) / "pseudonyms.key"
+
+
 def _made_once(path: Path) -> None:
     if path.exists():
         return
     # Two runs that begin at once must not each have a key: whoever comes second waits, and finds the file there.
     with store.lock_folder(path.parent / "sharing", path.name, wait_s=_WAIT_S):
         if not path.exists():
-            store.write_bytes(path, secrets.token_bytes(_BYTES))
+            store.write_bytes(path, another_key())
 
 
 def begun() -> contextlib.AbstractContextManager[None]:
@@ -100,14 +110,20 @@ def removed(folder: Path) -> tuple[Path, ...]:
 def staged(folder: Path) -> Iterator[Path]:
     """Give a new folder to the block; when it is over, what lies there takes its place in *folder*, each entry whole.
 
-    Where the block fails, nothing of it is left, and *folder* is as it was.
+    Where the block fails, nothing of it is left, and *folder* is as it was. All files get one time of change: the order
+    in which they were made is the order of the names behind the pseudonyms.
+
+    Raises:
+        MailauthError: An entry cannot be moved to its place; what was there before stays.
     """
     store.private_folder(folder)
-    for left in (*folder.glob(f"{_STAGE}*"), *folder.glob(f"{_OLD}*")):
-        shutil.rmtree(left)
+    _tidy(folder)
     stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=folder))
     try:
         yield stage
+        now = time.time()
+        for path in (*stage.rglob("*"), stage):
+            os.utime(path, (now, now))
         for made in sorted(stage.iterdir()):
             _take_place(made, folder / made.name)
     except BaseException:
@@ -116,14 +132,33 @@ def staged(folder: Path) -> Iterator[Path]:
     shutil.rmtree(stage)
 
 
+def _tidy(folder: Path) -> None:
+    """Remove what a run that was killed left, and put back what it had moved aside."""
+    for stage in folder.glob(f"{_STAGE}*"):
+        shutil.rmtree(stage)
+    for old in folder.glob(f"{_OLD}*"):
+        target = old.with_name(old.name.removeprefix(_OLD))
+        if target.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(target)
+
+
 def _take_place(made: Path, target: Path) -> None:
-    if target.is_dir():
-        old = target.with_name(f"{_OLD}{target.name}")
-        target.rename(old)
-        made.rename(target)
-        shutil.rmtree(old)
-    else:
+    old = target.with_name(f"{_OLD}{target.name}")
+    try:
+        if target.is_dir():
+            target.rename(old)
         made.replace(target)
+    except OSError as error:
+        if old.is_dir() and not target.exists():
+            old.rename(target)
+        raise MailauthError(
+            f"{target.name} cannot be put in its place: {error.strerror or error}.",
+            remedy="Close what has a file in that folder open, and run the command again.",
+        ) from None
+    if old.is_dir():
+        shutil.rmtree(old)
 
 
 def _remove_empty(stage: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from mailauth import escape
 from mailauth.wording import capital, counted
 
-from .frame import ONLY, Page, filled
+from .frame import ONLY, PSEUDONYMS, Page, filled
 from .markup import Badge, Cell, Tone, html, shortened, text
 from .tables import Facts, state_badge
 
@@ -52,9 +52,9 @@ class Row(Protocol):
     @property
     def undecided(self) -> int: ...
     @property
-    def expiring(self) -> int: ...
+    def expiring(self) -> int | None: ...
     @property
-    def unproven(self) -> int: ...
+    def unproven(self) -> int | None: ...
     @property
     def coverage(self) -> str: ...
     @property
@@ -65,17 +65,20 @@ class Row(Protocol):
     def made_at(self) -> str: ...
 
 
-def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | None = None) -> str:
+def index(
+    rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | None = None, pseudonyms: bool = False
+) -> str:
     """Return the page over all tenants of a run, the one that needs somebody first on top.
 
     Args:
         rows: One per tenant; its page is expected in a folder of the tenant's name.
         rehearsal: Whether the tenants are invented ones.
         made_at: When the run began; without one, the latest of the rows.
+        pseudonyms: Whether the tenants' names are pseudonyms.
     """
     ordered = sorted(rows, key=_urgency)
     made = made_at or max(filter(None, (_moment(row.made_at) for row in ordered)), default=None)
-    pages = (_page(ordered, rehearsal, made, longest) for longest in _SENTENCES)
+    pages = (_page(ordered, rehearsal, made, longest, pseudonyms) for longest in _SENTENCES)
     # The first that is small enough, or the last: whatever it weighs, every tenant stands on it.
     page = ""
     for page in pages:
@@ -84,7 +87,7 @@ def index(rows: Iterable[Row], *, rehearsal: bool = False, made_at: datetime | N
     return page
 
 
-def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: int) -> str:
+def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: int, pseudonyms: bool) -> str:
     invented = "An invented tenant" if len(rows) == 1 else "Invented tenants"
     return filled(
         Page(
@@ -98,7 +101,7 @@ def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: 
             contents=(),
             parameters="",
             charts=False,
-            personal=f"says where tenants are open to strangers: {ONLY}",
+            personal=PSEUDONYMS if pseudonyms else f"says where tenants are open to strangers: {ONLY}",
             style=_rules(),
         )
     )
@@ -193,8 +196,8 @@ def _tiles(rows: Sequence[Row]) -> str:
             "unproven",
             "Unproven",
             "know",
-            "has mailboxes without a proven sign-in",
-            "have mailboxes without a proven sign-in",
+            "has mailboxes or accounts without a proof of OAuth",
+            "have mailboxes or accounts without a proof of OAuth",
         ),
     ]
     return _list("Tenants by state", states) + _list("What is to be done", work)
@@ -226,7 +229,9 @@ class _Column:
 def _figure(title: str, name: str) -> _Column:
     # Where nobody could look, a zero would say more than is known.
     def known(row: Row) -> str:
-        found: int = getattr(row, name)
+        found: int | None = getattr(row, name)
+        if found is None:
+            return ""
         return f"{found:,}" if found or _state(row) not in ("", "cannot know") else ""
 
     return _Column(title, known, number=True)
@@ -357,8 +362,15 @@ _WORDS: Sequence[tuple[str, Cell]] = (
     ("Basic senders", "Senders whose mail still goes through with a password."),
     ("Stop then", "Senders that the next end stops."),
     ("Undecided", "Those of which nobody has decided what becomes of them, by whom and until when."),
-    ("Expiring", "Secrets and certificates of mail apps that end within a month."),
-    ("Unproven", "Mailboxes that no sign-in with OAuth has opened yet."),
+    (
+        "Expiring",
+        f"Secrets and certificates of mail apps that end within a month; {_DASH} where notebook 20 has not looked.",
+    ),
+    (
+        "Unproven",
+        "Mailboxes of the tenants file that OAuth has not opened by each of their protocols since the last change, and "
+        "accounts that no longer send with a password while nothing proves that they moved.",
+    ),
     (_DASH, "Not known: nobody could look, or the run did not get that far. It is not zero."),
 )
 

@@ -10,9 +10,13 @@ from importlib import resources
 
 from . import outline
 
-__all__ = ["ONLY", "Page", "filled"]
+__all__ = ["ONLY", "PSEUDONYMS", "Page", "filled"]
 
 ONLY = "pass it on only to those who need it for moving mail off passwords"
+PSEUDONYMS = (
+    "holds pseudonyms in the place of names. Days, counts and countries are real: who has the same logs can tell by "
+    "them who is meant"
+)
 """To whom a page may go that holds names."""
 
 

@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -244,7 +244,8 @@ def text(cell: Cell) -> str:
         return ", ".join(text(part) for part in cell) or _DASH
     if isinstance(cell, datetime):
         moment = cell.astimezone(UTC)
-        return f"{_day(moment)} {moment:%H:%M} UTC"
+        # Midnight to the microsecond is a day: the border of a window, or a moment of which no more is told.
+        return _day(moment) if moment.time() == time() else f"{_day(moment)} {moment:%H:%M} UTC"
     if isinstance(cell, date):
         return _day(cell)
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.1f}"

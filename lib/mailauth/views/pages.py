@@ -18,7 +18,7 @@ from mailauth import escape
 from . import outline
 from .figures import PLOTLY
 from .fitting import fitted
-from .frame import ONLY, Page, filled
+from .frame import ONLY, PSEUDONYMS, Page, filled
 from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
 from .tables import Callout, Facts
@@ -33,7 +33,6 @@ _ROOM = 2_430_000
 _LIBRARY = 1_960_000
 
 _PERSONAL = f"names people and their sign-ins: {ONLY}"
-_PSEUDONYMS = "names nobody: each name on it is a pseudonym, and only whoever made it can find out who is meant"
 
 _NEVER_SHOWN = frozenset({HIDDEN, "parameters", "injected-parameters", "remove-cell"})
 
@@ -89,7 +88,7 @@ def render(
         contents=headings.contents,
         parameters=Facts(given, "This run").html() if given else "",
         charts=_CHART in body,
-        personal=_PSEUDONYMS if pseudonyms else _PERSONAL,
+        personal=PSEUDONYMS if pseudonyms else _PERSONAL,
         over=over,
         beside=_beside(beside, here),
     )
