@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
@@ -157,7 +157,7 @@ def violations(page: Page) -> Sequence[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, folder: Path) -> Iterator[Page]:
-    """Return the page on a desk's screen, opened once for the tests that leave it as it is."""
+    """Return the page on a desk's screen, opened once for the tests that leave it as it came."""
     with opening(browser, folder) as opened:
         yield opened(viewport={"width": 1280, "height": 900}, color_scheme="light")
 
@@ -191,10 +191,9 @@ def test_without_scripts_every_number_stands_in_a_table(opened: Opened) -> None:
         assert not figure.locator(".plot").is_visible()
 
 
-def test_no_width_makes_the_page_scroll_sideways(opened: Opened) -> None:
-    page = opened()
-    for width in (320, 390, 768, 1280, 1600):
-        page.set_viewport_size({"width": width, "height": 844})
+def test_no_width_makes_the_page_scroll_sideways(page: Page) -> None:
+    for width in (320, 390, 768, 1600, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.wait_for_timeout(500)
         assert page.evaluate("document.querySelector('.plot .main-svg').clientWidth") <= width
@@ -208,22 +207,28 @@ def test_the_first_screen_of_a_desk_holds_the_sentence_and_what_is_urgent(page: 
         assert box["y"] + box["height"] < 900
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_charts_follow_the_readers_colours(opened: Opened, scheme: str) -> None:
-    page = opened(color_scheme=scheme)
+def _colours(page: Page) -> tuple[str, str]:
+    """Return the colours of the paper and of a chart's words."""
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    ink = page.evaluate("getComputedStyle(document.querySelector('.plot .xtick text')).fill")
-    assert (paper, ink) == {
-        "light": ("rgb(255, 255, 255)", "rgb(28, 30, 33)"),
-        "dark": ("rgb(21, 24, 29)", "rgb(227, 230, 234)"),
-    }[scheme]
+    return paper, page.evaluate("getComputedStyle(document.querySelector('.plot .xtick text')).fill")
 
 
-def test_charts_change_with_the_colours_while_the_page_is_open(opened: Opened) -> None:
-    page = opened(color_scheme="light")
-    page.emulate_media(color_scheme="dark")
+LIGHT = ("rgb(255, 255, 255)", "rgb(28, 30, 33)")
+DARK = ("rgb(21, 24, 29)", "rgb(227, 230, 234)")
+
+
+def test_text_and_charts_follow_the_readers_colours(page: Page, opened: Opened) -> None:
+    assert _colours(page) == LIGHT
+    assert _colours(opened(color_scheme="dark")) == DARK
+
+
+@pytest.mark.parametrize(("scheme", "colours"), [("dark", DARK), ("light", LIGHT)])
+def test_charts_change_with_the_colours_while_the_page_is_open(
+    page: Page, scheme: Literal["dark", "light"], colours: tuple[str, str]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
     page.wait_for_timeout(1_000)
-    assert page.evaluate("getComputedStyle(document.querySelector('.plot .xtick text')).fill") == "rgb(227, 230, 234)"
+    assert _colours(page) == colours
 
 
 def test_on_paper_charts_are_pictures_and_folds_are_open(opened: Opened) -> None:
