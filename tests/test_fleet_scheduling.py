@@ -1,5 +1,7 @@
 """Tenants are tried as often as makes sense, each by one process at a time, and a run that was killed is taken up."""
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import random
@@ -16,7 +18,7 @@ import pytest
 
 from mailauth import evidence, fleet
 from mailauth.errors import HeldError, MailauthError
-from mailauth.fleet import Job, Outcome, Patience
+from mailauth.fleet import Job, Outcome, Patience, outcomes
 from mailauth.fleet.journal import Journal
 from mailauth.fleet.pace import Pace
 from mailauth.fleet.record import Record, name_of
@@ -223,6 +225,42 @@ def test_after_kills_at_random_moments_every_tenant_has_one_whole_page(tmp_path:
     # Done is done: none that was noted as whole ran again, so few ran more often than they were killed.
     assert max(counts.values()) <= 8
     assert sum(counts.values()) < tenants * 2 + 20
+
+
+def test_a_night_whose_index_cannot_be_written_is_taken_up_and_not_done_again(tmp_path: Path) -> None:
+    (tmp_path / "fleet.json").mkdir()
+    acts = {"one": ["whole"], "two": ["whole"]}
+    with pytest.raises(MailauthError, match=r"fleet\.json cannot be written"):
+        ran(tmp_path, acts)
+    (tmp_path / "fleet.json").rmdir()
+    _, said = ran(tmp_path, acts)
+    assert said[0].endswith("2 of 2 tenants are done")
+    assert len(asked(tmp_path)) == 2
+    assert sorted(fleet.recall(tmp_path)) == ["one", "two"]
+    ran(tmp_path, acts)
+    assert len(asked(tmp_path)) == 4
+
+
+def test_the_index_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as let_go, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        let_go.enter_context(outcomes.held(tmp_path))
+        writing = pool.submit(fleet.remember, tmp_path, [])
+        try:
+            assert concurrent.futures.wait([writing], timeout=0.5).not_done
+            assert list(tmp_path.glob("fleet.json")) == []
+        finally:
+            let_go.close()
+        assert writing.result(20) == []
+    assert (tmp_path / "fleet.json").exists()
+
+
+@posix
+def test_who_was_killed_lets_go_of_the_tenant_in_a_moment_and_its_pages_are_made_then(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, {"one": ["killed, and holds on"]})
+    [found] = fleet.run(jobs, workers=1, say=print, patience=Patience(attempts=1), command=WORKER)
+    assert (found.ended, found.attempts, found.page) == ("died", 1, "one/index.html")
+    # The attempt, the pages that another held still, the pages.
+    assert [bool(killed) for _, killed, *_ in asked(tmp_path)] == [False, True, True]
 
 
 @posix
