@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailauth import fleet
-from mailauth.fleet import Job, Outcome
+from mailauth.cli import commands
+from mailauth.fleet import Job, Outcome, outcomes
 from mailauth.fleet.jobs import best
 
 OUTCOME = Outcome("woodgrove", True, "quiet", "Nothing was seen.", made_at="2026-11-23T10:00:00Z", rehearsal=True)
@@ -125,6 +127,34 @@ def test_an_old_finding_never_stands_for_a_run_that_failed(job: Job) -> None:
     assert not (folder / "evidence" / "10-find-basic-auth.json").exists()
     assert len(list((folder / "history").iterdir())) == 1
     assert "&lt;b&gt;gone" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_front_page_says_which_notebooks_before_it_did_not_run(job: Job) -> None:
+    notebook(job.project, "10-find-basic-auth", "raise ValueError('the log is gone')")
+    notebook(job.project, fleet.FRONT, REPORTS)
+    fleet.work(dataclasses.replace(job, notebooks=("10-find-basic-auth", fleet.FRONT)))
+    page = (Path(job.out) / "woodgrove" / f"{fleet.FRONT}.html").read_text(encoding="utf-8")
+    assert "Not everything before this page was run" in page
+    assert "10-find-basic-auth stopped: ValueError: the log is gone" in page
+
+
+@pytest.mark.parametrize(
+    ("known", "finding", "status"),
+    [
+        pytest.param({"expiring": None}, "expiring", 1, id="nobody looked at credentials"),
+        pytest.param({"expiring": 0}, "expiring", 0, id="somebody looked and none ends"),
+        pytest.param({"unproven": None}, "unproven", 1, id="nobody looked at proofs"),
+        pytest.param({"unproven": 0, "expiring": None}, "unproven", 0, id="nobody asked about credentials"),
+    ],
+)
+def test_what_nobody_looked_at_counts_as_a_finding_and_is_said(
+    known: Any, finding: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes.remember(tmp_path, [dataclasses.replace(OUTCOME, **known)])
+
+    assert commands.main(["index", str(tmp_path), "--fail-on", finding], standalone_mode=False) == status
+    said = f"--fail-on {finding}: woodgrove: notebook"
+    assert (said in capsys.readouterr().err) is bool(status)
 
 
 def test_a_kernel_that_dies_leaves_a_page_that_says_so_and_the_next_notebook_runs(job: Job) -> None:

@@ -25,8 +25,8 @@ class Outcome:
     ends: str = ""
     when: str = ""
     undecided: int = 0
-    expiring: int = 0
-    unproven: int = 0
+    expiring: int | None = 0
+    unproven: int | None = 0
     coverage: str = "partial"
     read_until: str = "2026-11-22T23:46:00Z"
     page: str = "reports/x/index.html"
@@ -116,6 +116,13 @@ def test_no_zero_stands_where_nobody_could_look(changes: Any) -> None:
 
     assert (blind["Basic"], blind["Today"]) == ("\N{EN DASH}", "\N{EN DASH}")
     assert (seen["Basic"], seen["Today"]) == ("0", "0")
+
+
+def test_of_credentials_that_nobody_looked_at_no_zero_is_said() -> None:
+    page = fleetpage.index([Outcome("fabrikam", state="exposed", expiring=None), Outcome("adatum", state="exposed")])
+
+    assert [_row(page, name)["Expiring"] for name in ("fabrikam", "adatum")] == ["\N{EN DASH}", "0"]
+    assert "have credentials that end soon" not in page
 
 
 def test_an_end_without_a_day_says_so_and_the_legend_names_it() -> None:

@@ -457,6 +457,29 @@ def test_credentials_stand_by_the_day_they_end() -> None:
     assert (found.summary.expiring, found.summary.next_expiry) == (2, NOW - timedelta(days=6))
 
 
+@pytest.mark.parametrize(
+    ("held", "known"),
+    [
+        pytest.param({}, None, id="notebook 20 was not run"),
+        pytest.param({"20": _without(registration(), app=None, outcome="cannot know")}, None, id="it could not look"),
+        pytest.param({"20": registration(NOW + timedelta(days=300))}, 0, id="it looked and nothing ends soon"),
+    ],
+)
+def test_how_many_credentials_end_is_said_only_where_somebody_looked(held: Any, known: int | None) -> None:
+    assert made(case(DAILY), tenant=WITH_APP, held=held).summary.expiring == known
+
+
+def test_where_nobody_looked_and_no_mailbox_is_named_nobody_knows_what_is_unproven() -> None:
+    assert made().summary.unproven is None
+    assert made(case(DAILY)).summary.unproven == 0
+
+
+def test_a_mailbox_without_a_proof_counts_once_whatever_it_lacks_and_whoever_fell_silent_at_it() -> None:
+    box = replace(WITH_APP.mailboxes[0], protocols=("imap", "smtp"))
+
+    assert made(moved(), tenant=replace(WITH_APP, mailboxes=(box,))).summary.unproven == 1
+
+
 def test_what_an_app_can_open_says_how_to_take_it_away() -> None:
     told = {"mailbox": "every mailbox", "right": "IMAP.AccessAsApp", "by": "consent", "wanted": False}
     one = {"mailbox": SCANNER, "right": "FullAccess", "by": "S-1-5-21-1", "wanted": True}

@@ -710,10 +710,11 @@ class Summary:
         next_end: What ends next for a row without a decision, in words; empty where there is none.
         coverage: ``complete``, ``partial``, ``absent`` or ``unknown``, of the sign-in records.
         blind: Whether sources are configured and not one record was read.
-        expiring: Credentials that have ended or end within 30 days.
+        expiring: Credentials of mail apps that have ended or end within 30 days; None where nobody looked at them.
         next_expiry: When the next credential ends, or the last that has ended did; None where none is known.
-        proven: Pairs of mailbox and protocol that were proven since the last change.
-        unproven: Those of the tenants file that were not, and senders that moved without a proof.
+        proven: Mailboxes of the tenants file that OAuth opened by each of their protocols since the last change.
+        unproven: The others of them, and accounts that no longer send with a password without a proof that they moved;
+            None where nobody has looked and the tenants file names none.
     """
 
     word: findings.State
@@ -727,10 +728,10 @@ class Summary:
     next_end: Word
     coverage: coverage.State
     blind: bool
-    expiring: int
+    expiring: int | None
     next_expiry: datetime | None
     proven: int
-    unproven: int
+    unproven: int | None
 
 
 @dataclass(frozen=True)

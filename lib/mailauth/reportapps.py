@@ -10,11 +10,11 @@ from typing import Any, Final, Literal
 from . import mailgrants, reference
 from .checks import Check, worst
 from .phrases import Named, Phrase, phrase, words
-from .report import App, Credential, Door, Found, Mailbox, Opening, Status, Tried
+from .report import App, Credential, Door, Found, Mailbox, Opening, Progress, Status, Tried
 from .reportevidence import Held, at
 from .wording import counted
 
-__all__ = ["about", "apps", "credentials", "mailboxes", "openings", "problems"]
+__all__ = ["about", "apps", "credentials", "mailboxes", "openings", "problems", "unproven"]
 
 Record = Mapping[str, Any]
 
@@ -28,6 +28,17 @@ _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
 )
 _MOST: Final = 3
 _DOORS: Final = ("imap", "pop", "smtp", "eas")
+
+
+def unproven(found: Sequence[Mailbox], progress: Progress) -> frozenset[str]:
+    """Return what OAuth has not proven since the last change, in lower case.
+
+    Args:
+        found: The mailboxes of the tenants file; each counts once, whatever it lacks.
+        progress: The accounts that no longer send with a password count where nothing proves that they moved.
+    """
+    silent = (each.account for each in progress.known if each.kind == "password" and each.now in ("oauth", "quiet"))
+    return frozenset(name.lower() for name in (*(each.address for each in found if each.unproven), *silent))
 
 
 def apps(held: Held) -> tuple[App, ...]:

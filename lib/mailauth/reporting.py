@@ -225,9 +225,7 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
     headline, today = reportstate.headline(held), held.now.date()
     waiting = reportsenders.waiting(made.stops)
     dates = [each.due or each.propose for each in made.stops]
-    pairs = [(each, protocol) for each in made.mailboxes for protocol in each.wanted]
-    unproven = sum(protocol in each.unproven for each, protocol in pairs)
-    ending = [each for each in made.credentials if each.word in ("ended", "ending")]
+    unproven = reportapps.unproven(made.mailboxes, progress)
     return Summary(
         word=made.state.word,
         sentence=reportstate.nameless(made.state),
@@ -240,11 +238,20 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
         next_end=_next_end(held, waiting),
         coverage=looked.word,
         blind=bool(held.tenant.sources) and (held.found is None or held.found["held"] is None),
-        expiring=len(ending),
+        expiring=_expiring(held, made),
         next_expiry=_next_expiry(made.credentials),
-        proven=len(pairs) - unproven,
-        unproven=unproven + progress.quiet,
+        proven=sum(bool(each.wanted) and not each.unproven for each in made.mailboxes),
+        unproven=len(unproven) if unproven or held.found else None,
     )
+
+
+def _expiring(held: Held, made: Made) -> int | None:
+    """Return how many credentials have ended or end soon; None where there are apps and nobody looked at theirs."""
+    record = held.data("20-register-app")
+    blind = record is None or (record["app"] is None and record["outcome"] == "cannot know")
+    if made.apps and blind:
+        return None
+    return sum(each.word in ("ended", "ending") for each in made.credentials)
 
 
 def _next_end(held: Held, waiting: Sequence[Stop]) -> str:
