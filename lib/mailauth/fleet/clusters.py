@@ -220,7 +220,8 @@ class _Cluster:
         """
         with self._lock:
             if time.monotonic() - self._seen_at >= _LOOK_S:
-                held = self.client.scheduler_info(n_workers=-1)["workers"]
+                # Its own look, scheduler_info, is written over between asking and answering by a look without workers.
+                held = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
                 self._seen = {at: int(worker["nthreads"]) for at, worker in held.items()}
                 self._seen_at = time.monotonic()
             return self._seen
