@@ -209,8 +209,9 @@ def an_address(folder: Path) -> str:
 def test_practice_tenants_have_their_pages_when_one_of_two_machines_dies(
     elsewhere: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MAILAUTH_HOME", "MAILAUTH_PRACTICE_HOME", "PYTHONPATH"):
-        monkeypatch.setenv(name, str(tmp_path / name if name != "PYTHONPATH" else tmp_path))
+    for name in ("MAILAUTH_HOME", "MAILAUTH_PRACTICE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     address = an_address(tmp_path) if elsewhere else str(tmp_path / "out")
     settings, out, said = daskcluster.certified(tmp_path), tmp_path / "out", list[str]()
     words = ("report", "--out", address, "--notebooks", "00-start,10-find-basic-auth,90-tenant-report", "--no-open")
