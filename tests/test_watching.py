@@ -334,6 +334,7 @@ def test_the_headless_report_watches_and_says_since_when_it_has_held_or_what_bro
         assert state.also[0].plain().startswith("What was closed does not hold: SMTP AUTH of the tenant, it was off")
         assert state.missing[0].plain().startswith("What was closed does not hold: notebook 60 shows")
         assert state.word != "closed"
+        assert "What was closed does not hold: notebook 60 shows" in state.sentence.plain()
     assert (outcomes.of(job, {}).watched, outcomes.of(job, {}).held_since) == ("broken", "")
 
 

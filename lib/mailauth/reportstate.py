@@ -62,7 +62,13 @@ def of(held: Held, urgent: Sequence[Urgent], stops: Sequence[Stop], progress: Pr
     if word == "quiet" and not missing:
         return State("closed", _closed(told, proofs), also=tuple(_also(told)), proofs=proofs)
     said = _quiet(held) if word == "quiet" else _ends(held, stops)
-    return State(word, _sentence(held, said, _today(held)), (*_also(told), *filter(None, (blind,))), proofs, missing)
+    return State(
+        word,
+        _sentence(held, said, *_missing_watch(held), _today(held)),
+        (*_also(told), *filter(None, (blind,))),
+        proofs,
+        missing,
+    )
 
 
 def headline(held: Held) -> Headline:
