@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from mailauth import evidence, fleet
-from mailauth.errors import HeldError, MailauthError
+from mailauth.errors import HeldError, MailauthError, UnreachableError
 from mailauth.fleet import Job, Outcome, Patience, outcomes
 from mailauth.fleet.journal import Journal
 from mailauth.fleet.pace import Pace
@@ -102,6 +102,25 @@ def test_a_tenant_that_another_run_has_is_left_out_and_keeps_what_is_known_of_it
     assert (found["one"].ended, found["one"].attempts, found["two"].ended) == ("held", 3, "whole")
     assert any("one is being run already by process" in line for line in said)
     assert fleet.recall(tmp_path)["one"] == known
+
+
+def test_a_tenant_is_not_run_before_what_it_builds_on_is_here_and_nothing_is_said_of_it(tmp_path: Path) -> None:
+    waits = {"late": 1, "lost": 99, "fine": 0}
+
+    def ready(tenant: str) -> None:
+        waits[tenant] -= 1
+        if waits[tenant] >= 0:
+            raise UnreachableError("s3://bucket: 503")
+
+    jobs = jobs_of(tmp_path, {name: ["whole"] for name in waits})
+    found = fleet.run(jobs, workers=1, say=print, patience=AT_ONCE, command=WORKER, ready=ready)
+    assert [(each.ended, each.attempts, each.sentence) for each in found] == [
+        ("whole", 2, "Nothing was seen."),
+        ("held", 3, "s3://bucket: 503"),
+        ("whole", 1, "Nothing was seen."),
+    ]
+    assert sorted(str(name) for name, *_ in asked(tmp_path)) == ["fine", "late"]
+    assert sorted(fleet.recall(tmp_path)) == ["fine", "late"]
 
 
 def test_the_same_set_is_not_run_twice_at_once(tmp_path: Path) -> None:

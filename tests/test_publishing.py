@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
@@ -13,12 +16,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from mailauth import fleet
 from mailauth.cli import commands
-from mailauth.errors import ConfigurationError, EvidenceError, MailauthError
+from mailauth.errors import ConfigurationError, EvidenceError, MailauthError, UnreachableError
 from mailauth.fleet import Outcome, Place
 from mailauth.services import addresses, store
 from mailauth.services.addresses import Address
 
 MEMORY = "memory://bucket/reports"
+KEEP, NOW = timedelta(days=90), datetime.now(UTC)
 
 
 def quiet(tenant: str) -> Outcome:
@@ -52,7 +56,7 @@ def make(place: Place, outcome: Outcome, *, evidence: str = "1") -> None:
 
 def test_what_goes_elsewhere_arrives_with_what_leads_to_it(home: Path) -> None:
     place = Place(MEMORY)
-    place.begin(["woodgrove"])
+    place.begin({"woodgrove": KEEP})
     make(place, QUIET)
     assert "index.html" not in lies_at()
     fleet.remember(place.folder, [QUIET])
@@ -73,7 +77,8 @@ def test_a_machine_that_never_saw_the_address_builds_on_what_lies_there(
     place.end()
     monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "another"))
     again = Place(MEMORY)
-    again.begin(["woodgrove"])
+    again.begin({"woodgrove": KEEP})
+    again.ready("woodgrove")
     held = again.folder / "woodgrove" / "evidence" / "10-find-basic-auth.json"
     assert held.read_text() == "1"
     store.retire(again.folder / "woodgrove", "10-find-basic-auth", keep=timedelta(days=90))
@@ -162,6 +167,197 @@ def test_a_tenant_that_is_forgotten_is_gone_from_the_address_as_well(home: Path)
     assert [path for path in home.rglob("*woodgrove*") if path.suffix != ".lock"] == []
     text = fsspec.filesystem("memory").cat_file("/bucket/reports/fleet.json").decode()
     assert ("northwind" in text, "woodgrove" in text) == (True, False)
+
+
+# ---- nights, of one machine and of another
+
+FINDS = "10-find-basic-auth"
+
+
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    return lambda name: monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / name))
+
+
+def night(evidence: str, *, before: Callable[[Path], None] = lambda folder: None) -> Place:
+    """Do what a run does with one tenant; what it finds is *evidence*."""
+    with Place(MEMORY) as place:
+        place.begin({"woodgrove": KEEP})
+        place.ready("woodgrove")
+        before(place.folder / "woodgrove")
+        store.retire(place.folder / "woodgrove", FINDS, keep=KEEP)
+        make(place, QUIET, evidence=evidence)
+        fleet.remember(place.folder, [QUIET])
+        place.end()
+    return place
+
+
+def made(days: int) -> str:
+    return f'{{"made_at": "{NOW - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"}}'
+
+
+def history() -> list[str]:
+    """Return what lies in the history at the address, the oldest first."""
+    files = fsspec.filesystem("memory")
+    return [files.cat_file(f"/bucket/reports/{name}").decode() for name in lies_at() if "/history/" in name]
+
+
+def test_what_leads_to_a_tenants_pages_is_put_after_them(home: Path) -> None:
+    place = Place(MEMORY)
+    store.write_text(place.folder / "woodgrove" / "tables" / "z.csv", "table")
+    make(place, QUIET)
+    fleet.remember(place.folder, [QUIET])
+    place.end()
+    # As the store was filled.
+    put = [name.removeprefix("/bucket/reports/") for name in fsspec.filesystem("memory").store]
+    assert put[-3:] == ["woodgrove/index.html", "fleet.json", "index.html"]
+
+
+def test_two_machines_at_one_address_keep_each_others_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on = machine(tmp_path, monkeypatch)
+    for name, days in (("one", 9), ("two", 8), ("two", 7), ("one", 6), ("two", 5)):
+        on(name)
+        night(made(days))
+    assert history() == [made(days) for days in (9, 8, 7, 6)]
+    held = fsspec.filesystem("memory").cat_file(f"/bucket/reports/woodgrove/evidence/{FINDS}.json").decode()
+    assert held == made(5)
+
+
+def test_a_finding_that_never_arrived_is_history_when_another_machine_has_gone_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    on("one")
+    night(made(9))
+    store.write_text(Place(MEMORY).folder / "woodgrove" / "evidence" / f"{FINDS}.json", made(8))
+    on("two")
+    night(made(7))
+    on("one")
+    night(made(6))
+    assert history() == [made(9), made(8), made(7)]
+
+
+def test_what_a_run_took_away_here_is_gone_there_and_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    table, consent = Path("tables", "sends.csv"), Path("evidence", "30-consent.json")
+
+    def leaves(folder: Path) -> None:
+        for name in (table, consent):
+            store.write_text(folder / name, "{}")
+
+    def takes(folder: Path) -> None:
+        (folder / consent).unlink()
+        (folder / table).unlink(missing_ok=True)
+
+    on("one")
+    night(made(9), before=leaves)
+    on("two")
+    night(made(8), before=takes)
+    there = {name for name in lies_at() if name.endswith(("sends.csv", "30-consent.json"))}
+    # The table it never saw, so it may be another's.
+    assert there == {"woodgrove/tables/sends.csv"}
+    on("one")
+    night(made(7), before=lambda folder: (folder / table).unlink())
+    assert [name for name in lies_at() if name.endswith(("sends.csv", "30-consent.json"))] == []
+
+
+def test_of_a_history_only_the_youngest_and_the_oldest_are_fetched_and_the_rest_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    on("one")
+    for days in (9, 8, 7, 6, 5, 4):
+        night(made(days))
+    on("two")
+    with Place(MEMORY) as place:
+        place.begin({"woodgrove": KEEP})
+        place.ready("woodgrove")
+    fetched = sorted((place.folder / "woodgrove" / "history").iterdir())
+    assert [path.read_text() for path in fetched] == [made(9), made(6), made(5)]
+    night(made(3))
+    assert history() == [made(days) for days in (9, 8, 7, 6, 5, 4)]
+
+
+def test_history_leaves_the_address_by_its_age_whoever_put_it_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    stamps = [f"{NOW - timedelta(days=days):%Y%m%dT%H%M%SZ}" for days in (99, 98, 97, 91, 89)]
+    for stamp in stamps:
+        fsspec.filesystem("memory").pipe(f"/bucket/reports/woodgrove/history/{FINDS}.{stamp}.json", stamp.encode())
+    for name in ("one", "two"):
+        on(name)
+        night(made(1))
+        assert [text for text in history() if not text.startswith("{")] == stamps[-1:]
+
+
+def test_only_what_changed_is_put(home: Path) -> None:
+    def leaves(folder: Path) -> None:
+        store.write_text(folder / "20-register-app.html", "page")
+
+    night(made(3), before=leaves)
+    before = dict(fsspec.filesystem("memory").store)
+    night(made(2))
+    same = {
+        name.rpartition("/")[2]
+        for name, file in fsspec.filesystem("memory").store.items()
+        if "woodgrove" in name and before.get(name) is file
+    }
+    # What the test writes as page is the same each night; the evidence is not, nor is what leads to the tenants.
+    assert same == {"20-register-app.html", "index.html", f"{FINDS}.html"}
+
+
+def test_a_slow_address_holds_no_tenant_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    files, open_again = fsspec.filesystem("memory"), threading.Event()
+    put = files.put_file
+
+    def slow(path: str, name: str, **options: object) -> None:
+        assert open_again.wait(20)
+        put(path, name, **options)
+
+    monkeypatch.setattr(files, "put_file", slow)
+    with Place(MEMORY) as place:
+        for outcome in (QUIET, NORTHWIND):
+            make(place, outcome)
+        assert lies_at() == []
+        open_again.set()
+        fleet.remember(place.folder, [QUIET, NORTHWIND])
+        place.end()
+    assert {"woodgrove/index.html", "northwind/index.html"} < set(lies_at())
+
+
+def test_pages_of_a_run_that_was_killed_before_they_arrived_arrive_when_it_is_taken_up(home: Path) -> None:
+    with Place(MEMORY) as place:
+        store.write_text(place.folder / "woodgrove" / "index.html", "page")
+    with Place(MEMORY) as place:
+        place.begin({"woodgrove": KEEP})
+        fleet.remember(place.folder, [QUIET])
+        place.end()
+    assert "woodgrove/index.html" in lies_at()
+
+
+def test_what_the_address_does_not_give_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    night(made(3))
+    files = fsspec.filesystem("memory")
+    ls, down = files.ls, True
+
+    def refused(path: str, **options: object) -> object:
+        if down:
+            raise OSError("503 slow down")
+        return ls(path, **options)
+
+    monkeypatch.setattr(files, "ls", refused)
+    with Place(MEMORY) as place:
+        shutil.rmtree(place.folder)
+        place.begin({"woodgrove": KEEP})
+        with pytest.raises(UnreachableError, match="503 slow down"):
+            place.ready("woodgrove")
+        down = False
+        with suppress(UnreachableError):
+            place.ready("woodgrove")
+        place.ready("woodgrove")
+        assert (place.folder / "woodgrove" / "evidence" / f"{FINDS}.json").read_text() == made(3)
 
 
 # ---- shards

@@ -5,7 +5,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -13,7 +13,7 @@ from typing import Any, NoReturn, get_args
 import click
 
 from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, shapes, tenants, watch
-from .errors import HeldError, MailauthError, UnreachableError
+from .errors import HeldError, MailauthError, StorageError, UnreachableError
 from .fleet import clusters
 from .fleet import sharing as editing
 from .guids import is_guid
@@ -107,9 +107,10 @@ def report(
     if not selected:
         click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
         return 0
-    place = fleet.Place(out)
-    # Whoever does a tenant on a cluster fetches what it builds on.
-    place.begin(() if dask else (tenant.name for tenant in selected))
+    with _failing():
+        place = fleet.Place(out)
+        # Whoever does a tenant on a cluster fetches what it builds on.
+        place.begin({} if dask else {tenant.name: tenant.defaults.keep for tenant in selected})
     indexed = bool(shard) or len({*fleet.recall(place.folder), *(tenant.name for tenant in selected)}) > 1
     plan = [
         fleet.Job(
@@ -128,23 +129,20 @@ def report(
     ]
     workers = jobs or min(len(plan), os.cpu_count() or 1)
     also = fleet.shard_file(first, count) if shard else ""
-    try:
-        with _crew(dask, place, plan, jobs) as crew:
-            outcomes = fleet.run(
-                plan,
-                workers=workers,
-                say=_say,
-                limit_s=limit * 60 or None,
-                resume=resume,
-                also=also,
-                ended=(lambda outcome: None) if dask else place.ended,
-                crew=crew,
-                kept=(lambda job: place.has_page(job.tenant)) if dask else None,
-            )
-            place.end(shard=also)
-    except (HeldError, UnreachableError) as error:
-        _say(f"mailauth: {error}")
-        return 1
+    with _failing(), place, _crew(dask, place, plan, jobs) as crew:
+        outcomes = fleet.run(
+            plan,
+            workers=workers,
+            say=_say,
+            limit_s=limit * 60 or None,
+            resume=resume,
+            also=also,
+            ended=(lambda outcome: None) if dask else place.ended,
+            crew=crew,
+            kept=(lambda job: place.has_page(job.tenant)) if dask else None,
+            ready=place.ready,
+        )
+        place.end(shard=also)
     if place.elsewhere and shard:
         _say(f"When every shard is done, `mailauth index {place.shown}` writes the page over all of them.")
         click.echo(place.shown)
@@ -164,7 +162,8 @@ def report(
 def index(addresses: tuple[str, ...], out: str, fail_on: str) -> int:
     """Write one page and one fleet.json over what shards left, each at its ADDRESS or all at one."""
     wanted_findings = _listed(fail_on, "--fail-on", _FAIL_ON)
-    rows, page = fleet.join(addresses, out or addresses[0])
+    with _failing():
+        rows, page = fleet.join(addresses, out or addresses[0])
     click.echo(page)
     return _status(rows, wanted_findings)
 
@@ -745,6 +744,16 @@ def _mail_app(tenant: tenants.Tenant, name: str) -> tenants.MailApp:
         known = ", ".join(each.name for each in tenant.mail_apps) or "no mail app"
         raise click.UsageError(f"--app: found {name!r}; {tenant.name} has {known}.")
     return found
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """End with 1 where a run fails for what may be otherwise tomorrow; 2 is for what stays wrong."""
+    try:
+        yield
+    except (HeldError, StorageError, UnreachableError) as error:
+        _say(f"mailauth: {error}")
+        raise click.exceptions.Exit(1) from None
 
 
 def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:

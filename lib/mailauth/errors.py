@@ -11,6 +11,7 @@ MailauthError            everything below; its text is one that a person can act
 ├── QueryError           an engine refused a query's text
 ├── TokenError           a text that is no token that can be read; never holds it
 ├── SaslError            a user or secret that must not go into a SASL string; never holds the secret
+├── StorageError         a file of this machine that cannot be written or a folder that cannot be made
 ├── HeldError            another run is at work on the same thing; later there may be none
 └── EvidenceError        a record that does not fit its own schema: a defect of ours, never written half
 ```
@@ -26,6 +27,7 @@ __all__ = [
     "SaslError",
     "SecretError",
     "SourceError",
+    "StorageError",
     "TokenError",
     "UnclearError",
     "UnreachableError",
@@ -82,6 +84,10 @@ class TokenError(MailauthError):
 
 class SaslError(MailauthError):
     """A field of a sign-in is empty or holds what would begin a field or command of its own."""
+
+
+class StorageError(MailauthError):
+    """A file or folder on this machine cannot be written or made: no room, no permission, another has it open."""
 
 
 class HeldError(MailauthError):

@@ -105,6 +105,7 @@ def run(
     command: Sequence[str] = COMMAND,
     crew: Sequence[Hand] = (),
     kept: Callable[[Job], bool] | None = None,
+    ready: Callable[[str], None] = lambda tenant: None,
 ) -> list[Outcome]:
     """Run every job, write the page and the file over all of them, and return the outcomes in the order of *jobs*.
 
@@ -120,6 +121,7 @@ def run(
         command: What starts a worker.
         crew: Who does the jobs in place of workers on this machine.
         kept: Whether a tenant that is done has its page still; without, whether it lies in the folder of reports.
+        ready: Waits until what a tenant's run builds on is here; called before each attempt, from several threads.
 
     Raises:
         HeldError: Another process runs the same set.
@@ -132,7 +134,7 @@ def run(
         store.sweep(folder, older_than_s=0)
         logs = [folder / f"worker-{number}.log" for number in range(max(1, workers))]
         noted = record.Record.begin(folder / "run.json", resume=resume)
-        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended, kept or _has_page)
+        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended, kept or _has_page, ready)
         try:
             fleet.run(crew or [Worker(path, command=command) for path in logs])
         finally:
@@ -192,6 +194,7 @@ class _Fleet:
         patience: Patience,
         ended: Callable[[Outcome], None],
         kept: Callable[[Job], bool],
+        ready: Callable[[str], None],
     ) -> None:
         self._jobs = jobs
         self._record = noted
@@ -200,6 +203,7 @@ class _Fleet:
         self._limit_s = limit_s
         self._patience = patience
         self._ended = ended
+        self._ready = ready
         self.found = {job.tenant: noted.done[job.tenant] for job in jobs if job.tenant in noted.done and kept(job)}
         self._mute = 0
         self._pace = Pace(len(jobs), done=len(self.found))
@@ -254,6 +258,12 @@ class _Fleet:
         def tell(line: str) -> None:
             self._say(f"{job.tenant}: {line}")
 
+        try:
+            if not turn.killed:
+                self._ready(job.tenant)
+        except MailauthError as error:
+            # Without what it builds on it would write over it: nothing is done, and what is known stays.
+            return Answer(Outcome(job.tenant, False, sentence=str(error), ended="held", rehearsal=job.rehearsal))
         return worker.do(job, limit_s=left_s, killed=turn.killed, tell=tell)
 
     def _next(self, turn: _Turn, answer: Answer) -> _Turn | None:

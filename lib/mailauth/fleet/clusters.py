@@ -354,7 +354,7 @@ def _done(hand: Worker, job: Job, told: Mapping[str, Any]) -> Answer:
     try:
         place = Place(address, apart=True) if address else None
         if place is not None:
-            place.fetch(job.tenant)
+            place.fetch(job.tenant, keep=timedelta(days=job.keep_days))
             job = replace(job, out=str(place.folder))
         answer = hand.do(job, limit_s=told["limit_s"], killed=str(told["killed"]), tell=lambda line: None)
         if place is not None and answer.outcome is not None:

@@ -49,7 +49,8 @@ class Outcome:
         rehearsal: As in `Job`.
         blind: Whether sources are configured and not one record was read.
         ended: ``whole``; ``stopped`` where a notebook failed; ``limit`` where the time was over; ``died`` where the
-            process went without an answer; ``held`` where another run had the tenant and nothing was done.
+            process went without an answer; ``held`` where nothing was done:
+            another run had the tenant, or the address did not give what the run builds on.
         passing: Whether it did not end whole for a reason that may be gone when it is tried again.
         overdue: Decisions whose date lies before the day of the run.
         stops: Senders that stop at the next deadline.

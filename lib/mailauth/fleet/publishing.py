@@ -1,24 +1,26 @@
 """Reports that go somewhere else: made on this machine, then put there whole, what leads to them last."""
 
+import concurrent.futures
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from datetime import timedelta
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from mailauth.errors import EvidenceError, MailauthError, UnreachableError
+from mailauth.errors import EvidenceError, MailauthError
 from mailauth.services import store
 from mailauth.services.addresses import Address, folder_of, relative
 
 from . import outcomes
+from .copies import Copies
 from .outcomes import FLEET, Outcome
 
 __all__ = ["Place", "join", "shard_file"]
 
 _SHARD = re.compile(r"fleet-\d+-of-\d+\.json")
-_FOLDERS = ("evidence", "history", "tables")
 
 
 def shard_file(first: int, count: int) -> str:
@@ -44,35 +46,70 @@ class Place:
         # The name of the folder says nothing of the address: it holds a customer's pages.
         self.folder = here if here is not None else store.staging_dir(_name(address) + "-apart" * apart)
         self.shown = str(here) if here is not None else address.rstrip("/")
-        self._late: list[Outcome] = []
+        self._keep: Mapping[str, timedelta] = {}
+        # Of each its own thread: a slow address holds neither the tenants' order nor their pages up.
+        self._fetching, self._putting = (concurrent.futures.ThreadPoolExecutor(1) for _ in range(2))
+        self._fetched: dict[str, concurrent.futures.Future[None]] = {}
+        self._put: dict[str, concurrent.futures.Future[None] | None] = {}
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in (self._fetching, self._putting):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     @property
     def elsewhere(self) -> bool:
         """Whether the reports leave this machine."""
         return self._remote is not None
 
-    def begin(self, tenants: Iterable[str]) -> None:
-        """Fetch what earlier runs left there and this one builds on: the fleet's file, and the tenants' evidence."""
+    def begin(self, keep: Mapping[str, timedelta]) -> None:
+        """Fetch what earlier runs left there and this one builds on: the fleet's file, and in time the tenants' own.
+
+        Args:
+            keep: The tenants that are to run, in order, and how long the history of each is kept.
+
+        Raises:
+            UnreachableError: The address does not answer.
+        """
         if self._remote is None:
             return
         if (held := self._remote.read(FLEET)) is not None:
             store.write_bytes(self.folder / FLEET, held)
-            known = _rows(held, f"{self.shown}/{FLEET}")
-            for row in known:
+            for row in _rows(held, f"{self.shown}/{FLEET}"):
                 store.private_folder(self.folder / row.tenant)
-        for tenant in tenants:
-            if not (self.folder / tenant / "evidence").exists():
-                self._remote.fetch(dict(self._evidence(tenant)))
+        self._keep = keep
+        for tenant in keep:
+            self._fetched[tenant] = self._fetching.submit(self._copies(tenant).fetch)
 
-    def fetch(self, tenant: str) -> None:
+    def ready(self, tenant: str) -> None:
+        """Wait until what a tenant's run builds on is here.
+
+        Raises:
+            UnreachableError: The address does not give it; asked again, this tries again.
+        """
+        if (future := self._fetched.get(tenant)) is None:
+            return
+        try:
+            future.result()
+        except MailauthError:
+            self._fetched[tenant] = self._fetching.submit(self._copies(tenant).fetch)
+            raise
+
+    def fetch(self, tenant: str, *, keep: timedelta) -> None:
         """Fetch a tenant's evidence in place of whatever an earlier run left on this machine.
+
+        Args:
+            tenant: Its name.
+            keep: How long its history is kept.
 
         Raises:
             UnreachableError: The address does not give it.
         """
-        assert self._remote is not None
         shutil.rmtree(self.folder / tenant, ignore_errors=True)
-        self._remote.fetch(dict(self._evidence(tenant)))
+        self._keep = {**self._keep, tenant: keep}
+        self._copies(tenant).fetch()
 
     def hand_over(self, outcome: Outcome) -> None:
         """Put a tenant's pages there and keep nothing here.
@@ -80,7 +117,8 @@ class Place:
         Raises:
             UnreachableError: The address does not take them.
         """
-        self._put(outcome)
+        if outcome.ended != "held":
+            self._copies(outcome.tenant).put()
         shutil.rmtree(self.folder / outcome.tenant, ignore_errors=True)
 
     def has_page(self, tenant: str) -> bool:
@@ -93,37 +131,21 @@ class Place:
             return (self.folder / tenant / "index.html").is_file()
         return "index.html" in self._remote.names(tenant)
 
-    def _evidence(self, tenant: str) -> Iterator[tuple[str, Path]]:
-        assert self._remote is not None
-        for folder in ("evidence", "history"):
-            for name in self._remote.names(f"{tenant}/{folder}"):
-                if name.endswith(".json"):
-                    yield f"{tenant}/{folder}/{name}", store.private_folder(self.folder / tenant / folder) / name
-
     def ended(self, outcome: Outcome) -> None:
-        """Put a tenant's pages there, whatever came of it; where that fails, `end` tries again."""
-        try:
-            self._put(outcome)
-        except UnreachableError:
-            self._late.append(outcome)
+        """Have a tenant's pages put there, whatever came of it; where that fails, `end` tries again."""
+        if self._remote is not None:
+            held = outcome.ended == "held"
+            self._put[outcome.tenant] = None if held else self._putting.submit(self._copies(outcome.tenant).put)
 
-    def _put(self, outcome: Outcome) -> None:
-        if self._remote is None or outcome.ended == "held":
-            return
-        folder = self.folder / outcome.tenant
-        for part in _FOLDERS:
-            here = {path.name for path in (folder / part).glob("*")}
-            gone = [name for name in self._remote.names(f"{outcome.tenant}/{part}") if name not in here]
-            self._remote.remove(f"{outcome.tenant}/{part}/{name}" for name in gone)
-        found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-        found.sort(key=lambda path: path == folder / "index.html")
-        self._remote.put({path.relative_to(self.folder).as_posix(): path for path in found})
+    def _copies(self, tenant: str) -> Copies:
+        assert self._remote is not None
+        return Copies(self._remote, self.folder / tenant, keep=self._keep.get(tenant))
 
     def forget(self, tenant: str) -> list[str]:
         """Remove a tenant's pages there and fetch what leads to the others; return the address that is gone, if any."""
         if self._remote is None:
             return []
-        self.begin(())
+        self.begin({})
         # What marks on this machine that it has pages there.
         shutil.rmtree(self.folder / tenant, ignore_errors=True)
         return [f"{self.shown}/{tenant}"] if self._remote.remove_folder(tenant) else []
@@ -137,11 +159,17 @@ class Place:
         Raises:
             UnreachableError: The address did not take something; the text says what, and it lies on this machine.
         """
-        for outcome in self._late:
-            self._put(outcome)
-        if self._remote is not None:
-            names = [shard] if shard else [FLEET, "index.html"]
-            self._remote.put({name: self.folder / name for name in names})
+        if self._remote is None:
+            return
+        concurrent.futures.wait([future for future in self._put.values() if future is not None])
+        # What failed, and what was done before this run was taken up and had not arrived.
+        for tenant in dict.fromkeys((*self._put, *self._keep)):
+            copies, future = self._copies(tenant), self._put.get(tenant)
+            failed = future is not None and future.exception() is not None
+            if failed or (tenant not in self._put and copies.late()):
+                copies.put()
+        names = [shard] if shard else [FLEET, "index.html"]
+        self._remote.put({name: self.folder / name for name in names})
 
 
 def join(addresses: Sequence[str], out: str) -> tuple[list[Outcome], str]:

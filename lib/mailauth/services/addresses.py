@@ -20,6 +20,23 @@ __all__ = ["Address", "folder_of", "relative"]
 
 # Two letters at least, because one is a drive of Windows.
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
+# What services say of a file that is another when the file is; the time of the last look is none of it.
+_VERSION = (
+    "ETag",
+    "LastModified",
+    "content_md5",
+    "created",
+    "etag",
+    "generation",
+    "last_modified",
+    "last_write_time",
+    "md5Hash",
+    "modified",
+    "modify",
+    "mtime",
+    "size",
+    "updated",
+)
 # There, what is written is seen when it is whole. Elsewhere it is written beside its place and moved.
 _WHOLE = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "s3", "s3a"})
 
@@ -79,13 +96,19 @@ class Address:
             raise self._unreachable(error) from None
         return sorted(posixpath.basename(str(path).rstrip("/")) for path in found)
 
-    def fetch(self, files: Mapping[str, Path]) -> None:
-        """Copy files from there: each name to its path."""
+    def versions(self, folder: str) -> dict[str, str]:
+        """Return, by name, what is another text when the file in *folder* is another; nothing where there is none."""
+        place = self._at(folder)
         try:
-            for name, path in files.items():
-                self._fs.get_file(self._at(name), str(path))
+            # What other machines put there since is not among what was listed before.
+            self._fs.invalidate_cache(place)
+            found = [each for each in self._fs.ls(place, detail=True) if each["type"] == "file"]
+        except FileNotFoundError:
+            return {}
         except Exception as error:
             raise self._unreachable(error) from None
+        said = {str(each["name"]): [str(each[name]) for name in _VERSION if name in each] for each in found}
+        return {posixpath.basename(name): " ".join(version) for name, version in said.items()}
 
     def put(self, files: Mapping[str, Path]) -> None:
         """Copy files there, in order: each name from its path. A reader finds the old or the new one, never a part."""

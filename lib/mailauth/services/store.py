@@ -20,7 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mailauth.errors import EvidenceError, HeldError, MailauthError
+from mailauth.errors import EvidenceError, HeldError, MailauthError, StorageError
 
 __all__ = [
     "archive_dir",
@@ -150,7 +150,7 @@ def private_folder(path: Path) -> Path:
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise MailauthError(f"{path} cannot be made: {error.strerror}.") from None
+        raise StorageError(f"{path} cannot be made: {error.strerror}.") from None
     if not path.is_dir():
         raise MailauthError(f"{path} is a file; expected a folder.")
     return path
@@ -166,7 +166,7 @@ def check_writable(folder: Path) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=folder)
     except OSError as error:
-        raise MailauthError(f"{folder} cannot be written: {error.strerror}.", remedy="Choose another folder.") from None
+        raise StorageError(f"{folder} cannot be written: {error.strerror}.", remedy="Choose another folder.") from None
     os.close(handle)
     Path(name).unlink()
 
@@ -175,7 +175,7 @@ def write_text(path: Path, text: str) -> Path:
     """Write *text* as UTF-8, line ends as they are, and return *path*.
 
     Raises:
-        MailauthError: Another program holds the file open (Windows).
+        StorageError: As `write_bytes`.
     """
     # Logs hold halves of surrogate pairs, which UTF-8 cannot; one of them must not cost the page.
     return write_bytes(path, text.encode("utf-8", errors="replace"))
@@ -185,17 +185,17 @@ def write_bytes(path: Path, content: bytes) -> Path:
     """Write *content* so that a reader finds the old file or the new one, never a part; return *path*.
 
     Raises:
-        MailauthError: It cannot be written: no room, no permission, or another program has it open.
+        StorageError: It cannot be written: no room, no permission, or another program has it open.
     """
     private_folder(path.parent)
     try:
         _write_whole(path, content)
     except PermissionError:
-        raise MailauthError(
+        raise StorageError(
             f"{path} cannot be written.", remedy="Close the program that has it open, or choose another folder."
         ) from None
     except OSError as error:
-        raise MailauthError(f"{path} cannot be written: {error.strerror}.") from None
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
     return path
 
 
@@ -227,7 +227,7 @@ def link(path: Path, beside: Path) -> Path:
     """Make *path* the same file as *beside*, or a copy where the file system knows no such thing; return *path*.
 
     Raises:
-        MailauthError: It cannot be written.
+        StorageError: It cannot be written.
     """
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}{_PART}")
     try:
@@ -237,7 +237,7 @@ def link(path: Path, beside: Path) -> Path:
     try:
         _replace(temporary, path)
     except OSError as error:
-        raise MailauthError(f"{path} cannot be written: {error.strerror}.") from None
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from None
     finally:
         # Two names of one file are not replaced by each other: the system leaves both.
         temporary.unlink(missing_ok=True)
