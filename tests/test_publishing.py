@@ -360,6 +360,30 @@ def test_what_the_address_does_not_give_is_asked_for_again(monkeypatch: pytest.M
         assert (place.folder / "woodgrove" / "evidence" / f"{FINDS}.json").read_text() == made(3)
 
 
+@pytest.mark.parametrize("asked", ["report", "index"])
+@pytest.mark.parametrize("trouble", ["the address is down", "the disk is full"])
+def test_a_night_that_fails_for_what_may_pass_ends_with_1(
+    asked: str, trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(made(3))
+    (tmp_path / "tenants.yaml").write_text('{"tenants": [{"name": "woodgrove", "tenant_id": "woodgrove.example"}]}')
+    if trouble == "the disk is full":
+        # Written whole or not at all, and where a folder lies it cannot be.
+        for path in (Place(MEMORY).folder / name for name in ("fleet.json", "index.html")):
+            path.unlink()
+            path.mkdir()
+    else:
+
+        def refused(*_: object, **options: object) -> None:
+            raise OSError("503 slow down")
+
+        monkeypatch.setattr(fsspec.filesystem("memory"), "cat_file", refused)
+    to = {"report": ["--config", str(tmp_path / "tenants.yaml"), "--out", MEMORY], "index": [MEMORY]}
+    done = CliRunner().invoke(commands, [asked, *to[asked]])
+    said = {"the address is down": "503 slow down", "the disk is full": "cannot be written"}
+    assert (done.exit_code, said[trouble] in done.output) == (1, True), done.output
+
+
 # ---- shards
 
 
