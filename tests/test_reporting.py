@@ -353,6 +353,30 @@ def test_of_strangers_nobody_says_that_no_password_was_right_where_one_was() -> 
     assert any("as everywhere; they had none that was right." in each for each in well), well
 
 
+def test_nobody_says_now_of_a_day_that_was_not_seen_nor_first_of_a_second_look() -> None:
+    old = _without(evidence.findings(case(DAILY)), last_look="2026-11-17")
+    again = made(case(DAILY), before=made(case(DAILY)))
+
+    assert made(old).progress.sentence.plain().startswith("This is the first look: 1 password sender at the last good")
+    assert again.progress.sentence.plain().startswith("No run of an earlier day is known: 1 password sender now.")
+
+
+def test_only_senders_that_wait_for_their_makers_word_are_said_to() -> None:
+    answer = made(case(DAILY, [REPORTED])).answers[6]
+    waits = " ".join(said(answer.said))
+
+    assert SCANNER in waits
+    assert "reception@" not in waits
+
+
+def test_an_owner_who_is_known_is_not_asked_which_device_it_is() -> None:
+    record = evidence.findings(case(DAILY))
+    record["data"]["groups"][0]["decision"] |= {"questions": [], "owner": "J. Ward"}
+    (letter,) = [each.text.plain() for each in made(record).letters if each.kind == "device owner"]
+
+    assert "1. When can it be changed, and who does that?" in letter
+
+
 def test_a_letter_goes_to_a_network_only_where_somebody_knows_whose_it_is() -> None:
     abroad = made(case([mail(network="192.0.2.66", country="BR", ago=ago) for ago in range(1, 20)]))
     here = made(case(DAILY))
@@ -418,7 +442,9 @@ def test_an_earlier_run_of_the_same_day_is_no_progress() -> None:
     found = made(record, first=stamped(record, NOW - timedelta(hours=2)))
 
     assert found.progress.since is None
-    assert found.progress.sentence.plain() == "This is the first look: 1 password sender now. None has moved."
+    assert found.progress.sentence.plain() == (
+        "No run of an earlier day is known: 1 password sender now. None has moved."
+    )
 
 
 # Apps and credentials.

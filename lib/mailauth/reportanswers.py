@@ -11,7 +11,7 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop
 from .reportactions import Made
 from .reportevidence import Held, at
-from .reportsenders import account, where
+from .reportsenders import account, asks_maker, where
 from .verdicts import Thresholds
 from .wording import counted
 
@@ -190,7 +190,8 @@ def _cost(asked: _Asked) -> Said:
 def _vendors(asked: _Asked) -> Said:
     decided = asked.held.reading.decided
     said = [_vendor(each) for each in (decided.vendors.values() if decided else ())]
-    waiting = [each for each in asked.made.stops if each.kind != "certificate" and each.questions]
+    makers = {each["sender_id"] for each in asked.held.groups if asks_maker(each)}
+    waiting = [each for each in asked.made.stops if each.kind != "certificate" and makers.intersection(each.sender_ids)]
     if waiting:
         said.append(phrase("Nobody has answered yet for {what}. The letter is below.", what=_rows(waiting)))
     if not said:

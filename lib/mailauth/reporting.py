@@ -246,10 +246,9 @@ def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summ
 
 
 def _expiring(held: Held, made: Made) -> int | None:
-    """Return how many credentials have ended or end soon; None where there are apps and nobody looked at theirs."""
+    """Return how many credentials have ended or end soon; None where nobody looked."""
     record = held.data("20-register-app")
-    blind = record is None or (record["app"] is None and record["outcome"] == "cannot know")
-    if made.apps and blind:
+    if record is None or (record["app"] is None and record["outcome"] == "cannot know"):
         return None
     return sum(each.word in ("ended", "ending") for each in made.credentials)
 

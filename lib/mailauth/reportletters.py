@@ -11,7 +11,7 @@ from .report import Letter, Stop
 from .reportactions import Made
 from .reportapps import problems
 from .reportevidence import NOTEBOOKS, Held
-from .reportsenders import account
+from .reportsenders import account, asks_maker
 
 __all__ = ["of"]
 
@@ -46,17 +46,18 @@ def _device_owners(held: Held, made: Made) -> Iterator[Letter]:
             account=each.accounts[0],
             place=each.where,
             last_seen=each.last_seen,
-            questions=_theirs(group) if group else each.questions,
+            questions=_theirs(each, group) if group else each.questions,
             due=deadlines.ask_by(_due(each), held.now.date()),
             end=held.tenant.calendar.get(_END),
         )
         yield Letter("device owner", _owner(each, group), each.what, text)
 
 
-def _theirs(group: Mapping[str, Any]) -> tuple[Phrase, ...]:
+def _theirs(each: Stop, group: Mapping[str, Any]) -> tuple[Phrase, ...]:
     """Return the questions that whoever runs a device can answer."""
-    asked = (each for each in group["decision"]["questions"] if advice.asks_owner(each["id"]))
-    return tuple(words(each["text"]) for each in asked)
+    asked = (one for one in group["decision"]["questions"] if advice.asks_owner(one["id"]))
+    known = (words("When can it be changed, and who does that?"),) if each.owner else ()
+    return tuple(words(one["text"]) for one in asked) or known
 
 
 def _owner(each: Stop, group: Mapping[str, Any] | None) -> Phrase:
@@ -75,7 +76,7 @@ def _due(each: Stop) -> date | None:
 
 def _vendors(held: Held, made: Made) -> Iterator[Letter]:
     """Yield a mail for each sender whose road waits for its maker's word."""
-    asked = {each["sender_id"]: each for each in held.groups if _asks_for_oauth(each)}
+    asked = {each["sender_id"]: each for each in held.groups if asks_maker(each)}
     for each in made.stops:
         group = next((asked[key] for key in each.sender_ids if key in asked), None)
         if group is not None:
@@ -83,10 +84,6 @@ def _vendors(held: Held, made: Made) -> Iterator[Letter]:
             by = deadlines.ask_by(_due(each), held.now.date())
             text = letters.vendor(product, by, held.tenant.calendar.get(_END))
             yield Letter("vendor", phrase("the maker of {product}", product=product), each.what, text)
-
-
-def _asks_for_oauth(group: Mapping[str, Any]) -> bool:
-    return any(question["id"] == "oauth" for question in group["decision"]["questions"])
 
 
 def _product(group: Mapping[str, Any]) -> Named | Phrase:

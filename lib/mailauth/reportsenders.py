@@ -22,6 +22,7 @@ from .wording import counted
 
 __all__ = [
     "account",
+    "asks_maker",
     "ends",
     "moved",
     "progress",
@@ -140,6 +141,11 @@ def stops(held: Held) -> tuple[Stop, ...]:
 def waiting(rows: Sequence[Stop]) -> list[Stop]:
     """Return the rows that nobody has decided on: those which lack a road, an owner or a date."""
     return [each for each in rows if each.open]
+
+
+def asks_maker(group: Group) -> bool:
+    """Whether a sender's road waits for the word of whoever made it."""
+    return any(question["id"] == "oauth" for question in group["decision"]["questions"])
 
 
 def ends(group: Group) -> bool:
@@ -374,10 +380,14 @@ def _sentence(held: Held, told: Progress) -> Phrase:
     verb = "sends" if told.moved == 1 else "send"
     gone = f"{told.moved:,} no longer {verb}, of these {told.proven:,} proven and {told.quiet:,} quiet but not proven."
     gone = gone if told.moved else "None has moved."
+    # Who cannot see today has counted a day that is gone.
+    when = "now" if held.moving.looked else "at the last good look"
     if told.since is None:
-        return words(f"This is the first look: {counted(told.now, 'password sender')} now. {gone}")
+        known = held.reading.before or held.reading.first
+        first = "No run of an earlier day is known" if known else "This is the first look"
+        return words(f"{first}: {counted(told.now, 'password sender')} {when}. {gone}")
     then = phrase("{count} on {day}", count=words(counted(told.then, "password sender")), day=told.since.date())
-    return phrase("{then}, {now} now. {gone}", then=then, now=told.now, gone=words(gone))
+    return phrase(f"{{then}}, {{now}} {when}. {{gone}}", then=then, now=told.now, gone=words(gone))
 
 
 def _known(held: Held) -> Iterator[Known]:

@@ -405,7 +405,9 @@ def _missing_records(told: _Told) -> Iterator[Phrase]:
     days = (at(span["to"]) - at(span["from"])).days
     if days < _WHOLE_DAYS:
         yield words(f"The records reach back {counted(days, 'day')}; {_WHOLE_DAYS} are needed.")
-    elif (quiet := _quiet_days(told)) < _WHOLE_DAYS:
+    elif (quiet := _quiet_days(told)) == 0:
+        yield words(f"A password worked on the last day of the records; {_WHOLE_DAYS} days without one are needed.")
+    elif quiet < _WHOLE_DAYS:
         yield words(f"No password for {counted(quiet, 'day')}; {_WHOLE_DAYS} are needed.")
     if held.found and (lost := held.found["missing_days"]):
         yield words(f"{counted(len(lost), 'day')} of the records {'is' if len(lost) == 1 else 'are'} missing.")
