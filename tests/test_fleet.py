@@ -157,6 +157,14 @@ def test_what_nobody_looked_at_counts_as_a_finding_and_is_said(
     assert (said in capsys.readouterr().err) is bool(status)
 
 
+def test_a_total_is_of_the_tenants_of_which_it_is_known() -> None:
+    blind, seen = (dataclasses.replace(OUTCOME, expiring=count) for count in (None, 2))
+
+    assert outcomes.totals([blind])["expiring"] is None
+    assert outcomes.totals([blind, seen])["expiring"] == 2
+    assert outcomes.totals([])["expiring"] == 0
+
+
 def test_a_kernel_that_dies_leaves_a_page_that_says_so_and_the_next_notebook_runs(job: Job) -> None:
     notebook(job.project, "00-start", "import os; os._exit(9)")
     notebook(job.project, "10-find-basic-auth", WRITES)

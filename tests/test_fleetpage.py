@@ -144,7 +144,7 @@ def test_the_figures_on_top_count_tenants_and_what_stops_undecided() -> None:
     assert "<strong>1</strong> <span>needs somebody today</span>" in page
     assert "<strong>2</strong> <span>have senders that nobody has decided on, 7 in all</span>" in page
     assert "<strong>1</strong> <span>has credentials that end soon</span>" in page
-    assert "proven sign-in</span>" not in page
+    assert "proof of OAuth</span>" not in page
 
 
 def test_a_row_that_is_older_than_the_others_says_how_old_it_is() -> None:

@@ -280,8 +280,15 @@ def totals(rows: Sequence[Outcome]) -> dict[str, Any]:
         "assessed": sum(row.assessed for row in rows),
         "blind": sum(row.blind for row in rows),
         "states": dict(sorted(Counter(row.state for row in rows if row.state).items())),
-        **{name: sum(getattr(row, name) or 0 for row in rows) for name in summed},
+        **{name: _sum(getattr(row, name) for row in rows) for name in summed},
     }
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of what is known; None where there are tenants and nothing is known of any."""
+    told = list(counts)
+    known = [each for each in told if each is not None]
+    return sum(known) if known or not told else None
 
 
 def _record(rows: Sequence[Outcome]) -> dict[str, Any]:
