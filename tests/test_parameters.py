@@ -1,5 +1,8 @@
 """What papermill injects is held against what the notebook declares."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from mailauth import parameters
@@ -27,6 +30,42 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one() -> None:
         ConfigurationError, match=r"no parameter 'tennant'; it has tenant, config, days\. Did you mean 'tenant'\?"
     ):
         parameters.refuse_unknown(["", DECLARED, '# Parameters\ntennant = "contoso"\n'])
+
+
+OWN = 'tenant: str = ""  # a name\nconfig: str = "practice"\nout: str = "reports"\napp: str = ""\napply: bool = False\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        pytest.param('tenannt = "fabrikam"', "no parameter 'tenannt'; it has .* Did you mean 'tenant'", id="added"),
+        pytest.param('tenannt: str = "fabrikam"', "Did you mean 'tenant'", id="added with a type"),
+        pytest.param("aply = True", "Did you mean 'apply'", id="a switch"),
+    ],
+)
+def test_a_line_that_a_person_misspells_is_named_wherever_it_stands_in_the_cell(line: str, complaint: str) -> None:
+    for cell in (f"{OWN}{line}\n", f"{line}\n{OWN}"):
+        with pytest.raises(ConfigurationError, match=complaint):
+            parameters.refuse_unknown(["", "%magic is no Python", cell])
+
+
+def test_a_misspelling_that_was_mended_passes() -> None:
+    parameters.refuse_unknown(["", f"{OWN}tenannt = 1", OWN, "1 + 1"])
+
+
+@pytest.mark.parametrize("line", ['tenant = "fabrikam"', "colour = len('x')", "first, second = 1, 2", "out += '2'"])
+def test_a_line_of_ones_own_passes(line: str) -> None:
+    parameters.refuse_unknown(["", f"{OWN}{line}\n"])
+
+
+@pytest.mark.parametrize(
+    "book", sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb")), ids=lambda path: path.stem
+)
+def test_no_parameter_of_a_notebook_is_taken_for_another(book: Path) -> None:
+    cells = json.loads(book.read_text(encoding="utf-8"))["cells"]
+    own = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    assert len(own) == 1
+    parameters.refuse_unknown(["", *own])
 
 
 @pytest.mark.parametrize(

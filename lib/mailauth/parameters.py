@@ -7,11 +7,15 @@ kernel's input history, where this can be seen.
 
 import ast
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .errors import ConfigurationError
 
 __all__ = ["declared", "injected", "listed", "refuse_unknown"]
+
+_EVERY = frozenset({"tenant", "config", "out"})
+# No two parameters of a notebook are that near to each other.
+_NEAR = 0.8
 
 # papermill's own first line of the cell that it injects; its source calls it the comment of the parameters cell.
 _INJECTED = "# Parameters"
@@ -49,7 +53,9 @@ def injected(history: Sequence[str]) -> bool:
 
 
 def refuse_unknown(history: Sequence[str]) -> None:
-    """Raise where an injected cell assigns what the cell before it does not declare.
+    """Raise where an injected cell assigns what the cell before it does not declare, or the parameters cell misspells.
+
+    What a person adds to the parameters cell may be theirs to use; only what is nearly a parameter's name is refused.
 
     Args:
         history: The cells as they ran, in order (IPython's ``In``).
@@ -64,6 +70,37 @@ def refuse_unknown(history: Sequence[str]) -> None:
         unknown = [name for name in declared(cell) if name not in known]
         if unknown:
             raise ConfigurationError(" ".join(_complaint(name, list(known)) for name in unknown))
+    # The last one that ran: what was misspelt before that may be mended.
+    own = next((names for names in map(_assigned, reversed(history)) if names.keys() >= _EVERY), {})
+    if wrong := list(_misspelt(own)):
+        right = [name for name in own if name not in wrong]
+        raise ConfigurationError(" ".join(_complaint(name, right) for name in wrong))
+
+
+def _assigned(cell: str) -> dict[str, bool]:
+    """Return the names that a cell assigns, and of each whether with a type, as a notebook declares its parameters."""
+    try:
+        lines = ast.parse(cell).body
+    except (SyntaxError, ValueError):
+        return {}
+    found: dict[str, bool] = {}
+    for line in lines:
+        typed = isinstance(line, ast.AnnAssign)
+        targets = (
+            line.targets if isinstance(line, ast.Assign) else [line.target] if isinstance(line, ast.AnnAssign) else []
+        )
+        found |= {each.id: typed or found.get(each.id, False) for each in targets if isinstance(each, ast.Name)}
+    return found
+
+
+def _misspelt(names: Mapping[str, bool]) -> Iterator[str]:
+    """Yield what is nearly another name: what has no type, and of two that have one the later."""
+    known: list[str] = []
+    for name in sorted(names, key=lambda name: (name not in _EVERY, not names[name])):
+        if difflib.get_close_matches(name, known, n=1, cutoff=_NEAR):
+            yield name
+        else:
+            known.append(name)
 
 
 def _literal(name: str, value: ast.expr) -> object:
