@@ -113,6 +113,15 @@ def test_an_owner_finds_out_who_is_meant_by_a_half_as_well(asked: str) -> None:
     assert not NAMES.meant(shown, "address", "eve@litware.example")
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [("word", "nobody"), ("free", "rings first"), ("host", "outlook.office365.com")]
+)
+def test_what_stands_for_itself_means_nobody(kind: str, value: str) -> None:
+    shown = NAMES.name(kind, value)
+    assert shown in (value, "[left out]")
+    assert not NAMES.meant(shown, kind, value)
+
+
 def test_a_key_is_long_and_never_shown() -> None:
     with pytest.raises(ValueError, match=r"^key: found 5 bytes; expected 32 or more$"):
         Pseudonyms(b"short")

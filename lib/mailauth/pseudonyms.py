@@ -30,6 +30,7 @@ LEFT_OUT: Final = "[left out]"
 PATTERN: Final = r"[a-z]+-[0-9a-hjkmnp-tv-z]{11}"
 """What a pseudonym looks like, without groups; of an address both halves do, and the domain ends with ``.example``."""
 
+_NAME: Final = re.compile(PATTERN)
 # Without i, l, o and u, which are misread, and without upper case, which is misheard.
 _SIGNS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 11
@@ -68,7 +69,8 @@ class Pseudonyms:
 
     def meant(self, pseudonym: str, kind: str, value: str) -> bool:
         """Whether *pseudonym* stands for *value*, or is a half of what does: a mailbox without its domain, say."""
-        return pseudonym in self.halves(self.name(kind, value))
+        # A word of our own, a well-known host or what was left out stands for itself and for nobody.
+        return bool(_NAME.match(pseudonym)) and pseudonym in self.halves(self.name(kind, value))
 
     @staticmethod
     def halves(pseudonym: str) -> tuple[str, ...]:
