@@ -65,7 +65,10 @@ def test_an_administrator_is_asked_only_for_what_somebody_can_mend() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(letters.to_users(HOSTILE, firm=HOSTILE, day=date(2026, 12, 4), contact=HOSTILE), id="users"),
+        pytest.param(letters.phones(firm=HOSTILE, day=None, contact=HOSTILE).plain(), id="phones"),
+        pytest.param(
+            letters.reported(HOSTILE, last=None, questions=(), due=None).plain(), id="an address of the report"
+        ),
         pytest.param(letters.vendor(Named("device", HOSTILE), None).plain(), id="vendor"),
         pytest.param(
             letters.device_owner(

@@ -702,12 +702,41 @@ def test_each_of_the_ten_questions_has_an_answer() -> None:
 
 
 def test_there_is_a_letter_for_whoever_has_to_act() -> None:
-    found = made(case([*DAILY, *PHONES]))
+    own = decided(f"senders: [{{user: {SCANNER}, what: Ledgerline ERP}}]")
+    found = made(case([*DAILY, *PHONES], own=own), decided=own)
 
     assert {each.kind for each in found.letters} == {"device owner", "vendor", "users", "administrator"}
     letter = next(each for each in found.letters if each.kind == "device owner")
     assert letter.text.plain().startswith("Subject: ")
     assert SCANNER in letter.text.plain()
+
+
+def test_a_maker_is_asked_once_about_a_product_and_never_about_what_has_no_name() -> None:
+    rows = [mail(f"{name}@woodgrove.example", ago=ago) for name in "ab" for ago in range(1, 20)]
+    senders = ", ".join(f"{{user: {name}@woodgrove.example, what: Ledgerline ERP}}" for name in "ab")
+    own = decided(f"senders: [{senders}]")
+
+    assert [each.kind for each in made(case(rows)).letters].count("vendor") == 0
+    (vendor,) = [each for each in made(case(rows, own=own), decided=own).letters if each.kind == "vendor"]
+    assert (vendor.to.plain(), vendor.about.plain()) == ("the maker of Ledgerline ERP", "2 rows of “what stops”")
+
+
+def test_a_phone_is_told_of_no_day_that_nobody_has_decided() -> None:
+    days = ["", ", due: 2026-12-04"]
+    for due, said in zip(days, ("[DAY]", "Friday, 04 December 2026"), strict=True):
+        own = decided("senders: [" + ", ".join(f"{{user: {name}@woodgrove.example{due}}}" for name in "abc") + "]")
+        (letter,) = [e for e in made(case(PHONES, own=own), decided=own).letters if e.kind == "users"]
+        assert f"On {said} your phone is switched over." in letter.text.plain()
+
+
+def test_of_an_address_that_only_the_mail_report_knows_no_letter_says_whose_password_it_is() -> None:
+    (letter,) = [each for each in made(case([], [REPORTED])).letters if each.kind == "device owner"]
+
+    said = letter.text.plain()
+    assert said.startswith("Subject: Mail from reception@woodgrove.example will stop\n")
+    assert "Mail from reception@woodgrove.example arrives over a password sign-in" in said
+    assert "; we do not know whose." in said
+    assert "password of" not in said
 
 
 def test_a_report_comes_back_whole_from_its_record() -> None:

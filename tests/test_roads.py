@@ -170,8 +170,10 @@ def test_what_somebody_named_a_relationship_cannot_write_a_letter_of_its_own() -
 
 
 def test_people_are_told_when_what_to_do_and_what_never_to_do() -> None:
-    text = letters.to_users("Mail on your phone", firm="Woodgrove", day=date(2026, 12, 14), contact="4711")
-    assert text.startswith("Subject: Mail on your phone will ask you to sign in again on Monday, 14 December 2026\n")
+    text = letters.phones(firm="Woodgrove", day=date(2026, 12, 14), contact="4711").plain()
+    assert text.startswith("Subject: Your phone will ask you to sign in for your mail on Monday, 14 December 2026\n")
+    assert "by a certificate" in text
+    assert "stored" not in text
     assert "https://login.microsoftonline.com/" in text
     assert "Nobody will ask you for your password" in text
 

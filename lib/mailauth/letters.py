@@ -1,4 +1,4 @@
-"""Texts to send: to a customer's administrator, to a maker, to whoever runs a device, to the people who use a program.
+"""Texts to send: to a customer's administrator, to a maker, to whoever runs a device, to people with phones.
 
 Plain text, nothing sent. Each is made as a phrase, so that a page can be given away with its letters; what stands in
 one from outside is kept on one line, because a letter's lines are ours.
@@ -14,7 +14,7 @@ from .deadlines import Deadline
 from .mailsettings import Settings
 from .phrases import Kind, Named, Phrase, joined, phrase, words
 
-__all__ = ["administrator", "device_owner", "line", "move", "to_administrator", "to_users", "users", "vendor"]
+__all__ = ["administrator", "device_owner", "line", "move", "phones", "reported", "to_administrator", "vendor"]
 
 _LINE = 400
 _NAME = 100
@@ -53,35 +53,30 @@ def administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] 
     )
 
 
-def to_users(program: str, *, firm: str, day: date, contact: str = "") -> str:
-    """Return a mail to the people who use a mail program: what happens when, and what they do.
+def phones(*, firm: str, day: date | None, end: Deadline | None = None, contact: str = "") -> Phrase:
+    """Return a mail to the people whose phones sign in with a certificate: what happens when, and what they do.
 
     Args:
-        program: What they call it.
         firm: Whose people they are.
-        day: When it is switched over.
+        day: When the phones are switched over; None until somebody has decided that.
+        end: When their sign-in ends; None for what ships with the library.
         contact: Whom they ask; empty for whoever sends it.
     """
-    return users(line(program, kind="product"), firm=firm, day=day, contact=contact).plain()
-
-
-def users(program: Named | Phrase, *, firm: str, day: date, contact: str = "") -> Phrase:
-    """Return the same as a phrase; the parameters are those of `to_users`."""
-    program = _tame(program)
     asks = phrase("{who}", who=line(contact, kind="person")) if contact else words("answer this mail")
     return phrase(
-        "Subject: {name} will ask you to sign in again on {day}\n\n"
-        "From {day} on, {name} gets your mail at {firm} with a sign-in in place of the\npassword that it has stored. "
-        "Once, a page of Microsoft's opens and asks who you are.\n\n"
+        "Subject: Your phone will ask you to sign in for your mail on {day}\n\n"
+        "Your phone gets your mail at {firm} by a certificate that was put on it. Microsoft ends that: {when}.\n"
+        "On {day} your phone is switched over. Once, a page of Microsoft's opens and asks who you are.\n\n"
         "What you do:\n"
         "1. Look at the address: it begins with https://login.microsoftonline.com/. On any other page, stop.\n"
-        "2. Sign in as you do at work, and confirm it on your phone if you are asked to.\n"
-        "3. If {name} asks for a password instead, do not type it: remove the account in it and add it again.\n\n"
+        "2. Sign in as you do at work, and confirm it if you are asked to.\n"
+        "3. If no such page opens, or the mail program itself asks for a password, type none: remove the account in\n"
+        "   it and add it again.\n\n"
         "Nobody will ask you for your password by mail or telephone, and you never have to read a code to anybody.\n"
         "Questions: {asks}.\n",
-        name=program,
-        day=words(f"{day:%A, %d %B %Y}"),
+        day=words(f"{day:%A, %d %B %Y}" if day else "[DAY]"),
         firm=line(firm, kind="tenant"),
+        when=words((end or deadlines.get("activesync-certificate")).when),
         asks=asks,
     )
 
@@ -140,6 +135,36 @@ def device_owner(
         shows=words(end.shows),
         due=words(spoken(due) if due else "the end of this month"),
         asked=_numbered(asked),
+    )
+
+
+def reported(
+    address: str, *, last: date | None, questions: Sequence[Phrase], due: date | None, end: Deadline | None = None
+) -> Phrase:
+    """Return a mail about an address that only Microsoft's mail report knows: no record says what sends under it.
+
+    Args:
+        address: The address in whose name the mail was sent.
+        last: The last day of it in the report; None where that is not known.
+        questions: What only they can answer.
+        due: By when; None for the end of this month.
+        end: When the password ends; None for what ships with the library.
+    """
+    end = end or deadlines.get("smtp-auth-default-off")
+    return phrase(
+        "Subject: Mail from {address} will stop\n\n"
+        "Hello,\n\n"
+        "Mail from {address} arrives over a password sign-in{seen}; we do not know whose.\n"
+        "Microsoft switches this off: {when}. Nobody is told when it happens; what sends it shows, if anything:\n"
+        "{shows}\n\n"
+        "Please tell us by {due}:\n{asked}\n"
+        "Until then, please leave its settings as they are.\n",
+        address=line(address, kind="address"),
+        seen=phrase(", last on {day}", day=last) if last else Phrase(),
+        when=words(end.when),
+        shows=words(end.shows),
+        due=words(spoken(due) if due else "the end of this month"),
+        asked=_numbered(questions),
     )
 
 

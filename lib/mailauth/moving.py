@@ -285,7 +285,15 @@ def _moving(evidence: Evidence, tenant: Tenant, group: Record, due: date | None)
     by = (now.due if now else _day(own["due"])) or _day(own["by"]) or due
     decided = bool(now.action) if now else own["decided"]
     ask_by = deadlines.ask_by(by, evidence.now.date())
-    told = _Told(group, what=_what(group), road=road if decided else "", title=_title(road, own), by=by, ask_by=ask_by)
+    told = _Told(
+        group,
+        what=_what(group),
+        road=road if decided else "",
+        title=_title(road, own),
+        day=now.due if now else _day(own["due"]),
+        by=by,
+        ask_by=ask_by,
+    )
     steps = tuple(map(words, known.needs if known else own["steps"]))
     return Moving(
         sender_id=group["sender_id"],
@@ -315,6 +323,7 @@ class _Told:
     what: Phrase
     road: str
     title: Phrase
+    day: date | None  # that a person decided on
     by: date | None
     ask_by: date | None
 
@@ -324,8 +333,7 @@ def _letter(told: _Told, steps: Sequence[Phrase], settings: mailsettings.Setting
     phone = group["verdict"] == "certificate"
     end = tenant.calendar.get("activesync-certificate" if phone else "smtp-auth-default-off")
     if phone:
-        day = told.by or end.day
-        return letters.users(words("Mail on your phone"), firm=tenant.name, day=day) if day else Phrase()
+        return letters.phones(firm=tenant.name, day=told.day, end=end)
     if told.road:
         return letters.move(
             told.what,

@@ -41,16 +41,23 @@ def _device_owners(held: Held, made: Made) -> Iterator[Letter]:
         if each.kind == "certificate" or not each.accounts or (each.decided and not each.questions):
             continue
         group = next((groups[key] for key in each.sender_ids if key in groups), None)
-        text = letters.device_owner(
-            each.what,
-            account=each.accounts[0],
-            place=each.where,
-            last_seen=each.last_seen,
-            questions=_theirs(each, group) if group else each.questions,
-            due=deadlines.ask_by(_due(each), held.now.date()),
-            end=held.tenant.calendar.get(_END),
-        )
-        yield Letter("device owner", _owner(each, group), each.what, text)
+        yield Letter("device owner", _owner(each, group), each.what, _asks(held, each, group))
+
+
+def _asks(held: Held, each: Stop, group: Mapping[str, Any] | None) -> Phrase:
+    due, end = deadlines.ask_by(_due(each), held.now.date()), held.tenant.calendar.get(_END)
+    if each.kind == "reported":
+        # Whose password it is that sends under the address, no record says.
+        return letters.reported(each.accounts[0], last=each.last_seen, questions=each.questions, due=due, end=end)
+    return letters.device_owner(
+        each.what,
+        account=each.accounts[0],
+        place=each.where,
+        last_seen=each.last_seen,
+        questions=_theirs(each, group) if group else each.questions,
+        due=due,
+        end=end,
+    )
 
 
 def _theirs(each: Stop, group: Mapping[str, Any]) -> tuple[Phrase, ...]:
@@ -75,33 +82,38 @@ def _due(each: Stop) -> date | None:
 
 
 def _vendors(held: Held, made: Made) -> Iterator[Letter]:
-    """Yield a mail for each sender whose road waits for its maker's word."""
+    """Yield a mail for each product that senders wait for its maker's word about; what has no name has no maker."""
     asked = {each["sender_id"]: each for each in held.groups if asks_maker(each)}
+    waiting: dict[Named, list[Stop]] = {}
     for each in made.stops:
-        group = next((asked[key] for key in each.sender_ids if key in asked), None)
-        if group is not None:
-            product = _product(group)
-            by = deadlines.ask_by(_due(each), held.now.date())
-            text = letters.vendor(product, by, held.tenant.calendar.get(_END))
-            yield Letter("vendor", phrase("the maker of {product}", product=product), each.what, text)
+        named = (_product(held, asked[key]) for key in each.sender_ids if key in asked)
+        for product in dict.fromkeys(filter(None, named)):
+            waiting.setdefault(product, []).append(each)
+    for product, rows in waiting.items():
+        first = min((due for each in rows if (due := _due(each))), default=None)
+        by = deadlines.ask_by(first, held.now.date())
+        text = letters.vendor(product, by, held.tenant.calendar.get(_END))
+        about = rows[0].what if len(rows) == 1 else words(f"{len(rows):,} rows of “what stops”")
+        yield Letter("vendor", phrase("the maker of {product}", product=product), about, text)
 
 
-def _product(group: Mapping[str, Any]) -> Named | Phrase:
-    own = group["decision"]
-    kind = own["kind"] if own["kind"] != "not known" else "our device"
-    return words(kind) if own["kind_is_inferred"] else letters.line(kind, kind="device")
+def _product(held: Held, group: Mapping[str, Any]) -> Named | None:
+    """Return what a person calls the program or device; None where its kind is a guess, which nobody can be asked."""
+    own, now = group["decision"], held.moving.decision(group)
+    if now and now.vendor:
+        return letters.line(now.vendor, kind="device")
+    guessed = own["kind_is_inferred"] or own["kind"] in ("", "not known")
+    return None if guessed else letters.line(own["kind"], kind="device")
 
 
 def _users(held: Held, made: Made) -> Iterator[Letter]:
     phones = [each for each in made.stops if each.kind == "certificate"]
     if phones:
-        day = min((due for each in phones if (due := _due(each))), default=None)
-        ends = held.tenant.calendar.get("activesync-certificate")
-        end = deadlines.due(ends, held.now.date(), held.tenant.defaults.freeze)
-        when = day or end.day
-        if when:
-            text = letters.users(words("Mail on your phone"), firm=held.tenant.name, day=when)
-            yield Letter("users", words("everybody whose phone signs in with a certificate"), phones[0].what, text)
+        days = {each.due for each in phones}
+        end = held.tenant.calendar.get("activesync-certificate")
+        # A day that is only proposed, or not everybody's, is nothing to announce.
+        text = letters.phones(firm=held.tenant.name, day=days.pop() if len(days) == 1 else None, end=end)
+        yield Letter("users", words("everybody whose phone signs in with a certificate"), phones[0].what, text)
 
 
 def _administrator(held: Held) -> Iterator[Letter]:
