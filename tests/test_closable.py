@@ -73,6 +73,13 @@ def test_the_last_wave_waits_for_senders_without_a_mailbox_too_and_not_for_those
     assert refused(begun(findings=found), "tenant", named) == [("sender", "ghost@w.example")]
 
 
+def test_whom_nobody_has_confirmed_is_to_be_settled_and_never_excepted() -> None:
+    told = begun(findings=record(group("ada", verdict="confirm_today"), group("ada")))
+    found = [each.remedy for each in closable.open_senders(closings.made(told, tenant())[0], told)]
+    assert found[0] == "Settle it first (10, attention), then look again with 10."
+    assert "closing.exceptions" in found[1]
+
+
 def test_an_exception_that_has_ended_is_said_to_have() -> None:
     named = f"{CLOSING}\n      exceptions: [{{address: bob@w.example, reason: in March, until: 2026-11-26}}]"
     told = begun(findings=record(group("bob")))

@@ -305,7 +305,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
             how = f"signs in with a password by {group['protocol']}{_place(group)}"
             found = f"{how}, last on {group['last_seen'][:10]}{past}"
-            yield Refusal("sender", group["user"], found, _MOVE)
+            yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] == "confirm_today" else _MOVE)
     for row in data["reported"]:
         account = primary(known.organization, row["account"] or row["address"])
         here = account in mine or (wave.kind == "tenant" and account not in spared)
@@ -318,6 +318,10 @@ _MOVE: Final = (
     "Move it and look again with 10; or name it under closing.exceptions in the tenants file, with a reason and a last "
     "day."
 )
+
+
+# Who may be a stranger is nobody to make an exception for.
+_CONFIRM: Final = "Settle it first (10, attention), then look again with 10."
 
 
 _REPORTED: Final = (
