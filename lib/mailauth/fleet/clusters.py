@@ -194,6 +194,7 @@ class _Cluster:
         self._seen: dict[str, int] = {}
         self._seen_at = -_LOOK_S
         self._busy: dict[str, int] = {}
+        self._waiting: list[_Remote] = []
 
     def check(self) -> int:
         """Return how many tenants can run at a time.
@@ -226,8 +227,19 @@ class _Cluster:
                 self._seen_at = time.monotonic()
             return self._seen
 
-    def take(self) -> str | None:
-        """Return the worker with the most room and count one tenant to it, or None where none has any.
+    @contextmanager
+    def in_line(self, hand: "_Remote") -> Iterator[None]:
+        """Have *hand* wait behind those that came before, or who just ended a tenant would always be quicker."""
+        with self._lock:
+            self._waiting.append(hand)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.remove(hand)
+
+    def take(self, hand: "_Remote") -> str | None:
+        """Return the worker with the most room and count a tenant to it; None without room, or for who is not first.
 
         Raises:
             OSError: The scheduler does not answer.
@@ -236,7 +248,7 @@ class _Cluster:
         with self._lock:
             room = {at: count - self._busy.get(at, 0) for at, count in threads.items() if _may(at)}
             best = max(room, key=lambda at: room[at], default=None)
-            if best is None or room[best] <= 0:
+            if best is None or room[best] <= 0 or self._waiting[0] is not hand:
                 return None
             self._busy[best] = self._busy.get(best, 0) + 1
             return best
@@ -287,14 +299,15 @@ class _Remote:
 
     def _place(self) -> str | None:
         alive_at = time.monotonic()
-        while not self._stopped:
-            if at := self._cluster.take():
-                return at
-            now = time.monotonic()
-            alive_at = now if self._cluster.alive() else alive_at
-            if now - alive_at > _NO_WORKER_S:
-                return None
-            time.sleep(_LOOK_S)
+        with self._cluster.in_line(self):
+            while not self._stopped:
+                if at := self._cluster.take(self):
+                    return at
+                now = time.monotonic()
+                alive_at = now if self._cluster.alive() else alive_at
+                if now - alive_at > _NO_WORKER_S:
+                    return None
+                time.sleep(_LOOK_S)
         return None
 
     def _sent(self, job: Job, at: str, limit_s: float | None, killed: str) -> Answer:
