@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mailauth import bench
+from mailauth import bench, benchfleet
 from mailauth.services import archive
 
 
@@ -20,6 +20,14 @@ def test_invented_sign_ins_are_the_same_every_time_and_read_whole(tmp_path: Path
     with archive.open(bench.TENANT, ["one"], base=tmp_path, cache=tmp_path / "cache") as found:
         assert sum(reading.rows for reading in found.readings) > 300
         assert not any(reading.trouble for reading in found.readings)
+
+
+def test_a_page_of_two_names_counts_once_among_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "90.html").write_bytes(b"x" * 300_000)
+    (tmp_path / "a" / "index.html").hardlink_to(tmp_path / "a" / "90.html")
+    (tmp_path / "b.json").write_bytes(b"x" * 200_000)
+    assert benchfleet.left_mb(tmp_path) == 0.5
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from .benchlines import Figure, limited
 
-__all__ = ["figures"]
+__all__ = ["figures", "left_mb"]
 
 _TENANTS: Final = 20
 _LOOPED: Final = 4  # one of each story; each takes the loop as long as the next of its story
@@ -39,6 +39,8 @@ _CPU_LIMIT_S: Final = 0.4
 _MEMORY_LIMIT_MB: Final = 400
 _GROWTH_LIMIT_MB: Final = 5.0
 _LOOK_S: Final = 0.1
+_SMALL: Final = "adatum"
+_LEFT_LIMIT_MB: Final = 3.0
 
 
 def figures(folder: Path, *, runs: int, judged: bool) -> Iterator[Figure]:
@@ -60,6 +62,7 @@ def figures(folder: Path, *, runs: int, judged: bool) -> Iterator[Figure]:
     held = faster >= _FASTER if judged else None
     yield Figure("the same, against the loop", f"{faster:.1f} times faster", f"at least {_FASTER:g} times", held)
     yield from _one_worker(fleet, runs, judged=judged)
+    yield from _nights(fleet, judged=judged)
 
 
 # --- tenants --------------------------------------------------------------------------------------
@@ -152,6 +155,29 @@ def _ours(fleet: _Fleet, jobs: int) -> float:
         raise RuntimeError("not every tenant has its page")
     _say(f"report on {len(pages)} tenants: {seconds:.1f} s")
     return seconds
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+def _nights(fleet: _Fleet, *, judged: bool) -> Iterator[Figure]:
+    """Run a small tenant's notebooks on two nights, as `mailauth report` does, and yield what they leave."""
+    folder = fleet.folder.parent / "nights"
+    command = ["mailauth", "report", "--no-open", "--tenant", _SMALL, "--out", str(folder)]
+    left = []
+    for _ in range(2):
+        _called(command, fleet.environment)
+        left.append(left_mb(folder / _SMALL))
+    first, second = left
+    held = first <= _LEFT_LIMIT_MB if judged else None
+    yield Figure("left on disk by a small tenant's night", f"{first:.2f} MB", f"at most {_LEFT_LIMIT_MB:g} MB", held)
+    yield Figure("the same, by each night after it", f"{second - first:.2f} MB")
+
+
+def left_mb(folder: Path) -> float:
+    """Return what the files in *folder* and below hold, in megabytes; one of two names counts once."""
+    files = (path.stat() for path in folder.rglob("*") if path.is_file())
+    return sum({(file.st_dev, file.st_ino): file.st_size for file in files}.values()) / 1e6
 
 
 # --- one worker -----------------------------------------------------------------------------------
