@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed.sha256"
 LOG = VENV / "install.log"
+PATIENCE_S = 10
 
 HELP = """\
 Mail OAuth Runbook: who in a Microsoft 365 tenant still signs in to mail with a password,
@@ -176,7 +177,7 @@ def install(lock: str, stamp: str) -> None:
         version = "%d.%d" % sys.version_info[:2]
         raise Stop("this Python has no venv module. On Debian or Ubuntu: sudo apt install python" + version + "-venv")
     began = time.monotonic()
-    print("Preparing .venv from " + lock + ": a minute or two, this once.", file=sys.stderr)
+    print("Preparing .venv from " + lock + ": a minute or two.", file=sys.stderr)
     with contextlib.suppress(OSError):
         STAMP.unlink()
     if not python().exists() or not works():
@@ -208,12 +209,13 @@ def step(command: "list[str]", what: str) -> None:
     live = sys.stderr.isatty()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=str(ROOT)) as process:
         assert process.stdout is not None
-        for raw in process.stdout:
-            line = raw.decode(errors="replace").rstrip()
-            lines.append(line)
-            package = re.match(r"(?:Collecting|Installing collected packages|Downloading) ?([A-Za-z0-9._-]*)", line)
-            if live and package:
-                print("\r\033[K  " + what + ": " + package.group(1)[:50], end="", file=sys.stderr, flush=True)
+        with ended_with(process):
+            for raw in process.stdout:
+                line = raw.decode(errors="replace").rstrip()
+                lines.append(line)
+                package = re.match(r"(?:Collecting|Installing collected packages|Downloading) ?([A-Za-z0-9._-]*)", line)
+                if live and package:
+                    print("\r\033[K  " + what + ": " + package.group(1)[:50], end="", file=sys.stderr, flush=True)
     if live:
         print("\r\033[K", end="", file=sys.stderr)
     with contextlib.suppress(OSError), LOG.open("a", encoding="utf-8") as log:
@@ -222,6 +224,22 @@ def step(command: "list[str]", what: str) -> None:
         reason = explain("\n".join(lines)) or "the last lines were:\n  " + "\n  ".join(lines[-5:])
         where = "\nThe whole log: " + str(LOG) if LOG.exists() else ""
         raise Stop(what + " failed: " + reason + where)
+
+
+@contextlib.contextmanager
+def ended_with(process: "subprocess.Popen[bytes]") -> "Iterator[None]":
+    """See *process* end before Ctrl-C ends the block: a pip that goes on alone would write beside the next start's."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nrun.py: stopping ...", file=sys.stderr, flush=True)
+        try:
+            # The terminal has told it, too, and it tidies up.
+            process.communicate(timeout=PATIENCE_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.terminate()
+            process.communicate()
+        raise
 
 
 # What pip and venv say, and what it means to somebody who has never seen it.

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,36 @@ def test_a_package_index_out_of_reach_is_said_in_plain_words(clone: Path) -> Non
     assert "was not reached" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (clone / ".venv" / "installed.sha256").exists()
+
+
+SLOW_TO_END = """
+import pathlib, time
+print("Collecting thing", flush=True)
+pathlib.Path("began").touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    pathlib.Path("ended").touch()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows gives no process group Ctrl-C from outside its console")
+def test_ctrl_c_while_preparing_waits_until_the_installer_has_ended(clone: Path) -> None:
+    (clone / "slow.py").write_text(SLOW_TO_END, encoding="utf-8")
+    code = (
+        "import sys, run; run.prepare = lambda lock: run.step([sys.executable, 'slow.py'], 'x'); run.main(['report'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=clone, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (clone / "began").exists():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (clone / "ended").exists()
+    assert "stopping" in said
+    assert "the next start goes on from here" in said
 
 
 def test_a_clone_without_its_lock_file_says_which_file_is_missing(clone: Path) -> None:
