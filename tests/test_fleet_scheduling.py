@@ -296,6 +296,17 @@ def test_a_run_that_is_told_to_end_ends_its_workers_and_keeps_what_is_done(tmp_p
     assert 2 <= len(fleet.recall(tmp_path)) < 40
 
 
+@posix
+def test_a_run_that_is_told_to_end_before_any_tenant_says_so_at_once_and_leaves_no_page_of_none(tmp_path: Path) -> None:
+    process = started(tmp_path, 2, "waits")
+    told(process, "waits")
+    process.terminate()
+    told(process, "stopping")
+    said = process.communicate(timeout=20)[0]
+    assert "interrupted; 0 of 2 tenants are done" in said
+    assert not [name for name in ("index.html", "fleet.json") if (tmp_path / name).exists()]
+
+
 # ---- the parts
 
 

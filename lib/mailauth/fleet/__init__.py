@@ -141,7 +141,9 @@ def run(
             # What libraries complained about: said where it ended a tenant, and nobody's business after that.
             for path in logs:
                 path.unlink(missing_ok=True)
-            remember(out, fleet.found.values(), also=also)
+            # A page over no tenant would only say that there is none.
+            if fleet.found or (out / FLEET).exists():
+                remember(out, fleet.found.values(), also=also)
         # Not before it is shown: what could not be written down tonight is taken up instead of done again.
         noted.end()
     return [fleet.found[job.tenant] for job in jobs]
@@ -226,6 +228,7 @@ class _Fleet:
                         if again := self._next(replace(turn, spent_s=spent_s), future.result()):
                             heapq.heappush(turns, again)
             except KeyboardInterrupt:
+                self._say("stopping: what is under way ends first, which takes some seconds")
                 self._tell(f"interrupted; {len(self.found):,} of {len(self._jobs):,} tenants are done")
                 raise
             finally:
