@@ -181,7 +181,11 @@ def test_the_notebook_beside_the_page_is_clean_and_opens(left: Path) -> None:
             assert not tags & {
                 "script",
                 "img",
-                "svg",
+                "foreignobject",
+                "use",
+                "image",
+                "animate",
+                "set",
                 "iframe",
                 "base",
                 "form",

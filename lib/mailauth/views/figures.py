@@ -12,13 +12,12 @@ from typing import Any
 
 from mailauth import escape, reference, summaries
 from mailauth.findings import ACTIVE_SENDER, Adoption, Group, ProtocolSummary, ReasonSummary, TrendRow
-from mailauth.report import Mark, TrendDay
 from mailauth.wording import capital, counted
 
 from .markup import shortened, show, text
 from .tables import Table
 
-__all__ = ["Chart", "adoption", "protocols", "reasons", "senders", "to_zero", "trend"]
+__all__ = ["Chart", "adoption", "protocols", "reasons", "senders", "trend"]
 
 PLOTLY = "application/vnd.plotly.v1+json"
 
@@ -345,53 +344,6 @@ def _left(basic: int, last_look: date | None) -> str:
     if not basic:
         return f"{who} with a password is known now"
     return f"{who} still {'sends' if basic == 1 else 'send'} with a password"
-
-
-def to_zero(rows: Sequence[TrendDay], marks: Sequence[Mark], *, title: str, window: str = "") -> Chart:
-    """Return senders by day: with a password, with a certificate, with OAuth; a day without records is a gap.
-
-    Args:
-        rows: As in `Trend.days`.
-        marks: As in `Trend.marks`; several of one day share a line.
-        title: The finding.
-        window: As in `protocols`.
-    """
-    days = [row.day for row in rows]
-    missing = [row.day for row in rows if row.missing]
-    lines = [
-        ("with a password", ORANGE, "solid", [row.senders for row in rows]),
-        ("phones with a certificate", PURPLE, "dash", [row.certificates for row in rows]),
-        ("with OAuth", BLUE, "dot", [row.oauth for row in rows]),
-    ]
-    traces = [
-        _line(days, _gaps(rows, counts), name, colour, dash) for name, colour, dash, counts in lines if any(counts)
-    ]
-    said: dict[date, str] = {}
-    for mark in marks:
-        said[mark.day] = "; ".join(filter(None, (said.get(mark.day), mark.said.plain())))
-    figure = _figure(traces, title=title, height=306, y="accounts and apps") if traces else None
-    if figure is not None:
-        _mark_days(figure, missing, said, days)
-    cells = [
-        (row.day, *_gaps([row] * 3, (row.senders, row.certificates, row.oauth)), _remark(row, said)) for row in rows
-    ]
-    columns = ("Day", "With a password", "Phones with a certificate", "With OAuth", "Remark")
-    note = (
-        "With a password, an account counts for each program and network; else it counts once. However often it signs "
-        "in, a day counts it no more than that. A day without records is a gap, not a zero."
-    )
-    table = Table(columns, cells, _caption("Senders by day (UTC)", window), note=note, limit=400)
-    drawn = " and ".join(str(trace["name"]) for trace in traces)
-    alt = f"Lines for each day: {drawn}. {text(title)}." if traces else title
-    return Chart(title, figure, table, alt)
-
-
-def _gaps(rows: Sequence[TrendDay], counts: Sequence[int]) -> list[int | None]:
-    return [None if row.missing else count for row, count in zip(rows, counts, strict=True)]
-
-
-def _remark(row: TrendDay, marks: Mapping[date, str]) -> str:
-    return "; ".join(filter(None, ("no records" if row.missing else "", marks.get(row.day))))
 
 
 def senders(groups: Sequence[Group], *, limit: int = 15, window: str = "") -> Chart:

@@ -11,8 +11,7 @@ from typing import Final
 from ..phrases import Kind, Named, Phrase, joined, phrase, words
 from ..report import Action, Change, Ending, Known, Report, Stop, Urgent
 from ..wording import capital, counted
-from . import figures
-from .figures import Chart
+from .drawn import SenderDays
 from .markup import Badge, Cell, Said, Tone, sentences, text
 from .tables import Callout, Facts, Headline, Step, Table, state_badge, without_empty
 
@@ -383,14 +382,13 @@ _NOW: Final[dict[str, Badge]] = {
 }
 
 
-def trend(report: Report) -> Chart | Callout:
-    """Return the way to zero, day by day, with what explains its bends; days without records are gaps."""
+def trend(report: Report) -> SenderDays | Callout:
+    """Return the way to zero, day by day, with what explains its bends; days without records are hatched."""
     unseen = _unseen(report, "whether senders become fewer")
     if unseen:
         return unseen
-    return figures.to_zero(
-        report.trend.days, report.trend.marks, title=report.trend.sentence.plain().rstrip("."), window=window(report)
-    )
+    held = report.trend
+    return SenderDays(held.sentence.plain().rstrip("."), held.days, held.marks, window(report))
 
 
 def runs(report: Report) -> Table:

@@ -1,0 +1,330 @@
+"""The way to zero as a picture that stands in the page itself: no script, no chart library, nothing to load.
+
+The picture is made of numbers and of our own words. What others wrote, such as a policy's name in a mark, stands below
+it as text, and passes where every cell does.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import ceil
+from typing import Final
+
+from mailauth import escape
+from mailauth.report import Mark, TrendDay
+from mailauth.wording import capital, counted
+
+from .markup import Cell, View, said, text
+from .tables import Table
+
+__all__ = ["SenderDays"]
+
+
+@dataclass(frozen=True)
+class SenderDays(View):
+    """Senders by day, with a password, with a certificate and with OAuth; a day without records is hatched.
+
+    Args:
+        title: The finding.
+        days: As in `Trend.days`: without a break, the oldest first.
+        marks: As in `Trend.marks`; several of one day share a line, and one beyond the days has none.
+        window: The window and source in words, for the table's caption.
+    """
+
+    title: str
+    days: Sequence[TrendDay]
+    marks: Sequence[Mark] = ()
+    window: str = ""
+
+    @property
+    def table(self) -> Table:
+        """The same numbers, with what the marks say."""
+        marks = _by_day(self.days, self.marks)
+        rows = [(row.day, *_counts(row), _remark(row, marks.get(row.day, ()))) for row in self.days]
+        caption = f"Senders by day (UTC), {self.window}" if self.window else "Senders by day (UTC)"
+        columns = ("Day", "With a password", "Phones with a certificate", "With OAuth", "Remark")
+        return Table(columns, rows, caption, _NOTE, limit=400)
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, for those who do not see it."""
+        shown = [f"{each.name}, at most {max(each.counts):,}" for each in _series(self.days)]
+        if not shown:
+            return self.title
+        lost = sum(row.missing for row in self.days)
+        gaps = f" {counted(lost, 'day')} without records." if lost else ""
+        span = f"from {text(self.days[0].day)} to {text(self.days[-1].day)}"
+        return f"Bars for each day {span}: {'; '.join(shown)}.{gaps} {text(self.title).rstrip('.')}."
+
+    def html(self) -> str:
+        """Return a figure: the picture for a desk and for a telephone, what the marks say, and the table folded."""
+        folded = f'<details class="twin"><summary>The numbers as a table</summary>{self.table.html()}</details>'
+        drawn = f"{self._pictures()}{self._said()}{folded}" if _series(self.days) else self.table.html()
+        return f'<figure class="mailauth drawn"><figcaption>{escape.html(self.title)}</figcaption>{drawn}</figure>'
+
+    def spoken(self) -> Iterable[str]:
+        """Return the finding and the table."""
+        return (self.title, *self.table.spoken())
+
+    def _pictures(self) -> str:
+        # A browser shrinks a picture with the letters in it: a telephone gets one of its own, without the words that
+        # only a pointer brings up.
+        marks = _by_day(self.days, self.marks)
+        desk = _Picture(self.days, marks, _DESK).svg(self.alt, hints=True)
+        phone = _Picture(self.days, marks, _PHONE).svg(self.alt, hints=False)
+        return f'<div class="roomy">{desk}</div><div class="narrow" hidden>{phone}</div>'
+
+    def _said(self) -> str:
+        marks = _by_day(self.days, self.marks)
+        lines = [f"{text(day)}: {'; '.join(said(mark.said) for mark in those)}" for day, those in marks.items()]
+        shown = "".join(f"<li>{line}</li>" for line in lines[:_MOST_SAID])
+        notes = (
+            "The numbers on the lines:" if lines else "",
+            f"{len(lines) - _MOST_SAID} more stand in the table." if len(lines) > _MOST_SAID else "",
+            "Hatched days have no records, which is not zero." if any(row.missing for row in self.days) else "",
+        )
+        first, *others = (f'<p class="note">{note}</p>' if note else "" for note in notes)
+        return first + (f"<ol>{shown}</ol>" if shown else "") + "".join(others)
+
+
+_NOTE: Final = (
+    "With a password, an account counts for each program and network; else it counts once. However often it signs "
+    "in, a day counts it no more than that. A day without records is a gap, not a zero."
+)
+_MOST_SAID: Final = 20  # marks below the picture
+
+
+def _by_day(days: Sequence[TrendDay], marks: Sequence[Mark]) -> dict[date, list[Mark]]:
+    found: dict[date, list[Mark]] = {}
+    for mark in sorted(marks, key=lambda mark: mark.day):
+        if days and days[0].day <= mark.day <= days[-1].day:
+            found.setdefault(mark.day, []).append(mark)
+    return found
+
+
+def _counts(row: TrendDay) -> tuple[int | None, int | None, int | None]:
+    return (None, None, None) if row.missing else (row.senders, row.certificates, row.oauth)
+
+
+def _remark(row: TrendDay, marks: Sequence[Mark]) -> Cell:
+    return (*(["no records"] if row.missing else []), *(mark.said for mark in marks)) or None
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One kind of sender by day; a day without records counts nothing."""
+
+    name: str
+    colour: str
+    counts: Sequence[int]
+
+
+# A page has its own colours, for the dark and for paper too; JupyterLab gets one that shows on white and on black.
+_KINDS: Final = (
+    ("senders with a password", "var(--warn,#d55e00)"),
+    ("phones with a certificate", "var(--know,#a8589b)"),
+    ("users and apps with OAuth", "var(--info,#0072b2)"),
+)
+
+
+def _series(days: Sequence[TrendDay]) -> list[_Series]:
+    """Return the kinds of senders that were seen on any day."""
+    columns = zip(*(tuple(count or 0 for count in _counts(row)) for row in days), strict=True)
+    return [_Series(*kind, counts) for kind, counts in zip(_KINDS, columns, strict=False) if any(counts)]
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+_DESK: Final = 720  # units, each about a pixel
+_PHONE: Final = 360
+_LETTER: Final = 8  # units that a letter of 12 takes, rather too many than too few
+_LANE: Final = 17  # height of a line of marks' words
+_HEAD: Final = 24  # room for the words above each row of bars
+_ROWS: Final = (130, 64)  # height of the first row of bars, and of each other
+_HATCH: Final = 7
+_CLOSE: Final = 4  # width of a day from which on there is white between the bars
+
+_KIND_WORDS: Final = {"service": "Microsoft", "policy": "policy", "access": "access", "change": "change"}
+
+
+@dataclass(frozen=True)
+class _Flag:
+    """A mark in the picture: its few words, where its line stands, and where the words begin and end downwards."""
+
+    words: str
+    at: float
+    begins: float
+    foot: int
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Days in columns, a row of bars for each kind of sender, marks as lines through all rows.
+
+    Args:
+        days: The days.
+        marks: By day; none is beyond the days.
+        width: In units.
+    """
+
+    days: Sequence[TrendDay]
+    marks: dict[date, list[Mark]]
+    width: int
+
+    def svg(self, alt: str, *, hints: bool) -> str:
+        """Return the picture.
+
+        Args:
+            alt: What it shows.
+            hints: Whether a pointer on a day brings up its numbers.
+        """
+        flags = self._flags()
+        top = max((flag.foot for flag in flags), default=0) + 2
+        rows, bottom = self._rows(top)
+        lines = "".join(f"M{flag.at} {flag.foot}V{bottom}" for flag in flags)
+        parts = [
+            self._gaps(top + _HEAD, bottom),
+            f'<path d="{lines}" stroke="currentColor" stroke-width="1.5" stroke-dasharray="5 4"/>' if lines else "",
+            *rows,
+            *(_words(flag.begins, flag.foot - 5, flag.words, "start", _STRONG) for flag in flags),
+            *self._axis(bottom),
+            *(self._hints(top, bottom) if hints else ()),
+        ]
+        return (
+            f'<svg viewBox="0 0 {self.width} {bottom + 24}" role="img" aria-label="{escape.html(alt)}" width="100%" '
+            f'style="display:block;max-width:52rem" font-size="12" fill="currentColor">{"".join(parts)}</svg>'
+        )
+
+    @property
+    def _left(self) -> int:
+        most = max(max(each.counts) for each in _series(self.days))
+        return 12 + _LETTER * len(f"{_ticks(most, 4)[-1]:,}")
+
+    @property
+    def _step(self) -> float:
+        return (self.width - self._left - 2) / len(self.days)
+
+    def _at(self, number: float) -> float:
+        """Return where a day begins, counted from the first."""
+        return round(self._left + number * self._step, 1)
+
+    def _rows(self, top: int) -> tuple[list[str], int]:
+        """Return the rows of bars, and where the last of them ends."""
+        parts: list[str] = []
+        for number, each in enumerate(_series(self.days)):
+            height = _ROWS[min(number, 1)]
+            parts += self._row(each, top + _HEAD, height)
+            top += _HEAD + height
+        return parts, top
+
+    def _row(self, series: _Series, top: int, height: int) -> Iterator[str]:
+        ticks = _ticks(max(series.counts), 4 if height == _ROWS[0] else 2)
+        foot, unit = top + height, height / ticks[-1]
+        grid = "".join(f"M{self._left} {foot - tick * unit:.1f}H{self.width}" for tick in ticks[1:])
+        yield f'<path d="{grid}" stroke="var(--line,#9aa1ab)" stroke-opacity=".7"/>'
+        wide = self._step - min(6, self._step * 0.28 * (self._step > _CLOSE))
+        begin = (self._step - wide) / 2 / self._step
+        bars = "".join(
+            f"M{self._at(number + begin)} {foot}v{-count * unit:.1f}h{wide:.1f}V{foot}z"
+            for number, count in enumerate(series.counts)
+            if count
+        )
+        yield f'<path d="{bars}" fill="{series.colour}"/>'
+        yield f'<path d="M{self._left} {foot}H{self.width}" stroke="currentColor"/>'
+        for tick in ticks:
+            yield _words(self._left - 6, foot - tick * unit + 4, f"{tick:,}", "end")
+        yield _words(self._left, top - 8, capital(series.name), "start", _STRONG)
+
+    def _gaps(self, top: int, bottom: int) -> str:
+        """Return hatched bands where there are no records; drawn as lines, as a pattern would need a name."""
+        bands = "".join(
+            _hatched(self._at(first), self._at(last + 1), top, bottom)
+            for first, last in _runs([number for number, row in enumerate(self.days) if row.missing])
+        )
+        return f'<path d="{bands}" stroke="currentColor" stroke-opacity=".45"/>' if bands else ""
+
+    def _number(self, day: date) -> int:
+        return (day - self.days[0].day).days
+
+    def _flags(self) -> list[_Flag]:
+        """Return the marks' words, none over another; what a mark says stands below the picture."""
+        flags: list[_Flag] = []
+        ends: list[float] = []  # by lane, how far it is taken
+        for number, (day, marks) in enumerate(self.marks.items(), start=1):
+            at = self._at(self._number(day))
+            kinds = ", ".join(dict.fromkeys(_KIND_WORDS[mark.kind] for mark in marks))
+            words = f"{number} {kinds}" if len(self.marks) <= _MOST_SAID else f"{number}"
+            begins = max(0.0, min(at - 4, self.width - _LETTER * len(words)))
+            lane = next((lane for lane, end in enumerate(ends) if end < begins), len(ends))
+            ends[lane : lane + 1] = [begins + _LETTER * (len(words) + 1)]
+            flags.append(_Flag(words, at, begins, _LANE * (lane + 1)))
+        return flags
+
+    def _axis(self, bottom: int) -> Iterator[str]:
+        shown = _named([row.day for row in self.days], (self.width - self._left) // 52)
+        middles = {self._at(self._number(day) + 0.5): words for day, words in shown.items()}
+        yield f'<path d="{"".join(f"M{at} {bottom}v5" for at in middles)}" stroke="currentColor"/>'
+        for at, words in middles.items():
+            half = _LETTER * len(words) / 2
+            yield _words(max(half, min(at, self.width - half)), bottom + 18, words, "middle")
+
+    def _hints(self, top: int, bottom: int) -> Iterator[str]:
+        names = [each.name for each in _series(self.days)]
+        counts = zip(*(each.counts for each in _series(self.days)), strict=True)
+        for number, (row, those) in enumerate(zip(self.days, counts, strict=True)):
+            told = ", ".join(f"{count:,} {name}" for name, count in zip(names, those, strict=True))
+            yield (
+                f'<rect x="{self._at(number)}" y="{top}" width="{self._step:.1f}" height="{bottom - top}" fill="none" '
+                f'pointer-events="all"><title>{text(row.day)}: {"no records" if row.missing else told}</title></rect>'
+            )
+
+
+# What runs behind the words stops around them.
+_STRONG: Final = (
+    ' font-weight="600" style="paint-order:stroke;stroke:var(--page,var(--jp-layout-color0,#fff));stroke-width:4px"'
+)
+
+
+def _words(x: float, y: float, words: str, anchor: str, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape.html(words)}</text>'
+
+
+def _ticks(highest: int, most: int) -> range:
+    """Return the counts that an axis names: from zero to *highest* or over it, in at most so many steps."""
+    step = next(
+        step for power in range(18) for step in (10**power, 2 * 10**power, 5 * 10**power) if highest <= step * most
+    )
+    return range(0, step * ceil(highest / step) + 1, step)
+
+
+def _named(days: Sequence[date], most: int) -> dict[date, str]:
+    """Return the days that the axis names: Mondays while there is room for them, else the beginnings of months."""
+    mondays = [day for day in days if day.weekday() == 0] or [days[0]]
+    for weeks in (1, 2):
+        if len(mondays[::weeks]) <= most:
+            return {day: text(day).rsplit(" ", 1)[0] for day in mondays[::weeks]}
+    firsts = [day for day in days if day.day == 1]
+    apart = next((apart for apart in (1, 2, 3, 6) if ceil(len(firsts) / apart) < most), 12)
+    return {day: _month(day) for day in firsts if (day.month - 1) % apart == 0}
+
+
+def _month(day: date) -> str:
+    _, month, year = text(day).split()
+    return year if day.month == 1 else month
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each unbroken run."""
+    for number in numbers:
+        if number - 1 not in numbers:
+            yield number, next(last for last in range(number, numbers[-1] + 1) if last + 1 not in numbers)
+
+
+def _hatched(left: float, right: float, top: float, bottom: float) -> str:
+    """Return lines that rise to the right and end at the borders of a box."""
+    parts = []
+    # Such a line holds x + y; each is cut where it leaves the box.
+    for total in range(ceil((left + top) / _HATCH) * _HATCH, int(right + bottom) + 1, _HATCH):
+        begin, end = max(left, total - bottom), min(right, total - top)
+        parts.append(f"M{begin:.1f} {total - begin:.1f}L{end:.1f} {total - end:.1f}")
+    return "".join(parts)
