@@ -10,6 +10,7 @@ import pytest
 
 from mailauth import evidence, report, reporting
 from mailauth.calendar import spoken
+from mailauth.checks import Check
 from mailauth.errors import EvidenceError
 from mailauth.phrases import Named
 from mailauth.plan import Entry, Receipt
@@ -435,6 +436,40 @@ def test_a_sender_that_moved_is_proven_before_anybody_closes_a_door() -> None:
     assert (proven.kind, proven.title.plain()) == ("close", "Test that a password is refused")
     (opened,) = made(**closed(held={"40": grants("open"), "50": proofs(door="")})).actions
     assert opened.title.plain() == "Close the door to passwords by policy, then test that it is shut"
+
+
+def test_what_refused_a_mailbox_is_put_right_before_it_is_tried_again() -> None:
+    cause = {"title": "The app may not open the mailbox", "remedy": "Grant it.", "notebook": "40"}
+    held = {"50": proofs(attempt("refused", causes=[cause]), door="")}
+    (prove,) = [each for each in made(moved(), tenant=WITH_APP, held=held).actions if each.kind == "prove"]
+
+    assert prove.title.plain() == f"The app may not open the mailbox: put it right for {SCANNER}"
+    assert (prove.notebook, prove.where.plain()) == (
+        "40-grant-mailboxes",
+        "Grant it. Then prove again with notebook 50.",
+    )
+
+
+def test_what_notebook_00_found_wrong_is_to_be_done_and_a_lost_access_is_an_end() -> None:
+    found = made(case(), tenant=WITH_APP, held={"00": started()})
+    renew, right = [each for each in found.actions if each.notebook == "00-start"]
+    (end,) = [each for each in found.endings if each.id == "access"]
+
+    assert renew.title.plain() == "Renew our access: relationship Woodgrove care ends on 12 December 2026"
+    assert (renew.by, right.by) == (date(2026, 12, 2), None)
+    assert right.title.plain() == "Put right what notebook 00 found wrong: role Global Reader"
+    assert (end.day, end.title, end.passed) == (date(2026, 12, 12), "Our access to the tenant", False)
+    assert any("role Global Reader" in each.what for each in found.coverage)
+
+
+def started() -> dict[str, Any]:
+    """Return notebook 00's record of a tenant whose access ends in 19 days, and lacks a role."""
+    checks = [
+        Check("relationship Woodgrove care", "wrong", "it ends on 12 December 2026, in 19 days", "Request a new one."),
+        Check("role Global Reader", "wrong", "Woodgrove care does not carry it", "Ask for it."),
+        Check("role in Exchange", "ok", "Global Reader"),
+    ]
+    return dict(evidence.start(WITH_APP, checks, (), made_at=NOW))
 
 
 def test_an_earlier_run_of_the_same_day_is_no_progress() -> None:

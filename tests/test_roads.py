@@ -100,6 +100,8 @@ def test_a_relationship_is_named_before_it_ends(changed: dict[str, Any], outcome
     found = roads.assess(tenant(), now=NOW, known=[relation(**changed)])
     (check,) = [each for each in found.checks if each.name == "relationship Woodgrove care"]
     assert (check.outcome, check.found.startswith(said)) == (outcome, True), check.found
+    ends = date(2026, 12, 17) if said.startswith("it ends on") else None
+    assert roads.access_ends(check.name, check.found) == ends
 
 
 def test_a_role_that_a_relationship_does_not_carry_takes_a_new_one() -> None:

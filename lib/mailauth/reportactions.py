@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from . import deadlines, reference, reportsenders
+from . import deadlines, reference, reportsenders, roads
 from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
 from .reportapps import about, problems
-from .reportevidence import Held
+from .reportevidence import NOTEBOOKS, Held
 from .reportsenders import account
 from .reportstate import door, nameless, open_doors
 from .wording import counted
@@ -26,7 +26,8 @@ _NAMES: Final = 3
 _ORDER: Final = ("security", "look", "credential", "decide", "move", "prove", "close")
 _CHANGES: Final = frozenset({"credential", "move", "close"})
 
-_FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
+_STARTS, _FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
+    "00-start",
     "10-find-basic-auth",
     "20-register-app",
     "30-consent",
@@ -52,7 +53,8 @@ class Made:
 def actions(held: Held, made: Made) -> tuple[Action, ...]:
     """Return the next three things to do."""
     found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(held, made))]
-    found += [_dated(held, each) for each in (*_move(held, made), *_prove(made), *_close(held, made))]
+    found += [_dated(held, each) for each in _access(held)]
+    found += [_dated(held, each) for each in (*_move(held, made), *_prove(held, made), *_close(held, made))]
     return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST]) or (_again(held),)
 
 
@@ -150,6 +152,36 @@ def _look(held: Held, made: Made) -> Iterator[Action]:
         when=words("now: without it no other number here speaks of today"),
         owner="",
     )
+
+
+def _access(held: Held) -> Iterator[Action]:
+    """Yield what notebook 00 found wrong: an access that ends as a thing of its own, by when it is to be asked for."""
+    wrong = [each for each in problems(held, _STARTS) if each["outcome"] == "wrong"]
+    for each in wrong:
+        if day := roads.access_ends(each["name"], each["found"]):
+            yield Action(
+                kind="look",
+                title=phrase("Renew our access: {name} ends on {day}", name=Named("word", each["name"]), day=day),
+                why=words("Then nothing can be looked at, changed or taken back here any more."),
+                notebook=_STARTS,
+                where=phrase("{remedy}", remedy=Named("free", each["remedy"])),
+                by=deadlines.ask_by(day, held.now.date()),
+                when=phrase("ends on {day}", day=day),
+                owner="",
+            )
+    others = [each for each in wrong if not roads.access_ends(each["name"], each["found"])]
+    if others:
+        names = joined([phrase("{name}", name=Named("word", each["name"])) for each in others[:_NAMES]], ", ", " and ")
+        yield Action(
+            kind="look",
+            title=phrase("Put right what notebook 00 found wrong: {names}", names=names),
+            why=_lacks(others, ()),
+            notebook=_STARTS,
+            where=words("Notebook 00 says for each what is missing and whom to ask."),
+            by=None,
+            when=words("no date"),
+            owner="",
+        )
 
 
 def _renew(made: Made) -> Iterator[Action]:
@@ -259,15 +291,18 @@ def _lacks(checks: Sequence[Mapping[str, Any]], apps: Sequence[App]) -> Phrase:
     return phrase("{first}.{more}", first=first, more=more)
 
 
-def _prove(made: Made) -> Iterator[Action]:
+def _prove(held: Held, made: Made) -> Iterator[Action]:
     unproven = [each for each in made.mailboxes if each.unproven]
     listed = {each.address.lower() for each in made.mailboxes}
     moved = [each for each in _moving(made) if each.lower() not in listed]
     names = list(dict.fromkeys((*(each.address for each in unproven), *moved)))
     if not names or not (made.apps or moved):
         return  # Without an app there is nothing to prove with: registering one comes first.
-    causes = dict.fromkeys(one.cause for each in unproven for one in each.tried if one.cause)
-    why = f"First cause seen: {next(iter(causes))}." if causes else "No attempt since the last change went well."
+    refused = _refusal(held, unproven)
+    if refused:
+        yield _mend(refused, [each.address for each in unproven])
+        return
+    why = "No attempt since the last change went well."
     more = (
         phrase(" The tenants file does not list {who} under mailboxes yet.", who=_accounts(moved))
         if moved
@@ -281,6 +316,32 @@ def _prove(made: Made) -> Iterator[Action]:
         where=words("Notebook 50: it reads, changes nothing, and sends nothing."),
         by=None,
         when=words("after each change"),
+        owner="",
+    )
+
+
+def _refusal(held: Held, unproven: Sequence[Mailbox]) -> Mapping[str, Any] | None:
+    """Return the first cause of the first refusal that still counts; None where no cause of any is known."""
+    tried, waiting = held.data(_PROVES), {each.address.lower() for each in unproven}
+    failed = (
+        each
+        for each in (tried["attempts"] if tried else ())
+        if each["mailbox"].lower() in waiting and each["causes"] and not held.is_stale(each)
+    )
+    return next((each["causes"][0] for each in failed), None)
+
+
+def _mend(cause: Mapping[str, Any], names: Sequence[str]) -> Action:
+    """Return what comes before another try: what refused the one before is put right where that is done."""
+    notebook = next((name for name in NOTEBOOKS if cause["notebook"] and name.startswith(cause["notebook"])), _PROVES)
+    return Action(
+        kind="prove",
+        title=phrase("{cause}: put it right for {who}", cause=Named("word", cause["title"]), who=_accounts(names)),
+        why=words("This is the first cause of what notebook 50 was refused; trying again before it changes nothing."),
+        notebook=notebook,
+        where=phrase("{remedy} Then prove again with notebook 50.", remedy=Named("word", cause["remedy"])),
+        by=None,
+        when=words("before the next try"),
         owner="",
     )
 

@@ -14,7 +14,9 @@ from . import (
     reportsenders,
     reportstate,
     reporttime,
+    roads,
 )
+from .calendar import spoken
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Credential, Ending, Looked, Missed, Progress, Report, Stop, Summary
 from .reportactions import Made
@@ -205,7 +207,7 @@ def _gap(each: dict[str, str]) -> Phrase:
 def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
     # The first sentence counts these too; what only may stop is counted apart from them.
     kinds = {"smtp-auth-default-off": "password", "activesync-certificate": "certificate"}
-    return tuple(
+    ends = (
         Ending(
             id=each["id"],
             title=each["title"],
@@ -219,6 +221,25 @@ def _endings(held: Held, stops: Sequence[Stop]) -> tuple[Ending, ...]:
         )
         for each in (held.found["deadlines"] if held.found else ())
     )
+    return tuple(sorted((*ends, *_access_ends(held)), key=lambda each: each.day or date.max))
+
+
+def _access_ends(held: Held) -> Iterator[Ending]:
+    """Yield the end of our own access, where notebook 00 found that nothing follows it."""
+    wrong = reportapps.problems(held, "00-start")
+    days = {day for each in wrong if (day := roads.access_ends(each["name"], each["found"]))}
+    for day in sorted(days):
+        yield Ending(
+            id="access",
+            title="Our access to the tenant",
+            when=spoken(day),
+            day=day,
+            passed=day < held.now.date(),
+            shows="Nothing can be looked at, changed or taken back here any more.",
+            note="A new relationship is requested in Partner Center, and approved by the customer.",
+            source="notebook 00",
+            senders=0,
+        )
 
 
 def _summary(held: Held, made: Made, progress: Progress, looked: Looked) -> Summary:

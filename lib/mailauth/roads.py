@@ -5,10 +5,11 @@ relationship (GDAP), or an app that acts as itself. GDAP reaches Entra and Excha
 is Azure's, with roles of its own. Relationships: learn.microsoft.com/graph/api/resources/delegatedadminrelationship.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from .actors import Actor
@@ -16,7 +17,7 @@ from .checks import Check, worst
 from .tenants import PEOPLE, Tenant
 from .wording import counted
 
-__all__ = ["NEEDS", "PATH", "Kind", "Relation", "Road", "assess", "names", "relations", "shared"]
+__all__ = ["NEEDS", "PATH", "Kind", "Relation", "Road", "access_ends", "assess", "names", "relations", "shared"]
 
 Kind = Literal["own admin", "GDAP", "app-only", "none"]
 
@@ -231,6 +232,21 @@ def _related(relation: Relation | None, kind: Kind, now: datetime, *, partner: b
         yield Check(name, "ok", f"until {relation.ends:%d %B %Y}, with {', '.join(relation.roles) or 'no role'}")
     if kind == "GDAP":
         yield from _carries(relation)
+
+
+def access_ends(name: str, found: str) -> date | None:
+    """Return the day on which a checkpoint of a road says that our access ends; None where it says none.
+
+    Args:
+        name: The checkpoint's name.
+        found: What it found, as this module writes it.
+    """
+    said = _ENDS.match(found) if name.startswith("relationship ") else None
+    return datetime.strptime(f"{said[1]} +0000", "%d %B %Y %z").date() if said else None
+
+
+_MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
+_ENDS: Final = re.compile(rf"it ends on (\d\d (?:{_MONTHS}) \d{{4}}), in ")
 
 
 def _days(left: timedelta) -> str:
