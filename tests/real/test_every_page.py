@@ -52,6 +52,10 @@ def test_every_chart_is_drawn_and_has_its_words_and_its_table(page: Page) -> Non
         assert figure.locator(".plot svg.main-svg").first.is_visible()
         assert figure.locator(".plot").get_attribute("aria-label")
         assert figure.locator("table").count() == 1
+    for figure in page.locator("figure.drawn").all():
+        assert figure.locator(".roomy svg").is_visible()
+        assert not figure.locator(".narrow svg").is_visible()
+        assert figure.locator("table").count() == 1
 
 
 def test_no_width_makes_it_scroll_sideways(page: Page) -> None:

@@ -221,7 +221,7 @@ class _Picture:
         ticks = _ticks(max(series.counts), 4 if height == _ROWS[0] else 2)
         foot, unit = top + height, height / ticks[-1]
         grid = "".join(f"M{self._left} {foot - tick * unit:.1f}H{self.width}" for tick in ticks[1:])
-        yield f'<path d="{grid}" stroke="var(--line,#9aa1ab)" stroke-opacity=".7"/>'
+        yield f'<path d="{grid}" stroke="var(--line,var(--jp-border-color2,#9aa1ab))"/>'
         wide = self._step - min(6, self._step * 0.28 * (self._step > _CLOSE))
         begin = (self._step - wide) / 2 / self._step
         bars = "".join(
