@@ -26,6 +26,16 @@ def test_an_unknown_tenant_is_named_with_those_that_there_are() -> None:
         session.open("cantoso")
 
 
+def test_a_place_that_takes_no_file_is_refused_when_the_tenant_is_opened(tmp_path: Path) -> None:
+    run(tmp_path)
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    out = str(tmp_path / "out")
+    complaint = rf"out: found '{re.escape(out)}'; expected a folder that can be written: .* Set out to another folder"
+    with pytest.raises(ConfigurationError, match=complaint):
+        session.open("woodgrove", config=str(tmp_path / "tenants.yaml"), out=out)
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
 @pytest.mark.parametrize("days", [-1, 3_651, 99_999_999])
 def test_days_out_of_range_are_refused_before_anything_is_asked(tmp_path: Path, days: int) -> None:
     with pytest.raises(ConfigurationError, match=rf"days: found {days}; expected 0 to 3650"):

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(not warm.CAN_FORK, reason="no process can be forked here")
 
 FAILS = ("print('as far as this')", "1 / 0", "print('never')")
+REFUSED = ("from mailauth import session\nrun = session.open(config='nowhere.yaml')", "print('never')")
 LEAVES = ("print('goodbye')", "import sys; sys.exit(0)", "print('never')")
 DIES = ("print('as far as this')", "import os, time; time.sleep(0.5); os._exit(1)", "print('never')")
 
@@ -61,7 +62,7 @@ def said(path: Path) -> list[str]:
 # ---- the same notebook as the stock engine's
 
 
-BOOKS = {"everything": warmbooks.EVERYTHING, "fails": FAILS, "leaves": LEAVES, "dies": DIES}
+BOOKS = {"everything": warmbooks.EVERYTHING, "fails": FAILS, "refused": REFUSED, "leaves": LEAVES, "dies": DIES}
 
 
 ENGINES = ("nbclient", "mailauth-warm")
@@ -124,7 +125,19 @@ class TestEqual:
         assert_equal(both[0], name)
 
     def test_a_run_ends_with_the_stock_engines_error(self, both: tuple[Path, list[str], list[str]]) -> None:
-        assert both[1] == both[2] == ["PapermillExecutionError", "PapermillExecutionError", "", "DeadKernelError", ""]
+        failed = ["PapermillExecutionError"] * 3
+        assert both[1] == both[2] == [*failed, "", "DeadKernelError", ""]
+
+    def test_an_error_that_a_person_can_act_on_is_its_text_alone_and_fails_the_cell(
+        self, both: tuple[Path, list[str], list[str]]
+    ) -> None:
+        for engine in ENGINES:
+            book = json.loads((both[0] / engine / "refused.ipynb").read_text(encoding="utf-8"))
+            [error] = [each for cell in book["cells"] for each in cell.get("outputs", ()) if "traceback" in each]
+            assert error["ename"] == "ConfigurationError"
+            assert "nowhere.yaml" in error["evalue"]
+            assert error["traceback"][0].startswith("ConfigurationError: ")
+            assert not [line for line in error["traceback"] if "Traceback" in line or "session.open" in line]
 
     def test_the_books_do_what_they_are_made_for(self, both: tuple[Path, list[str], list[str]]) -> None:
         outputs = (both[0] / "mailauth-warm" / "everything.ipynb").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ from ..summary import Answers
 from ..tenants import Source, Tenant
 from ..verdicts import Thresholds
 from ..wording import counted
-from .tenancy import Tenancy, history, project, shown
+from .tenancy import Tenancy, history, plain_errors, project, shown
 
 if TYPE_CHECKING:
     from .bundles import Bundling
@@ -95,14 +95,27 @@ def open(tenant: str = "", *, config: str = "practice", out: str = "reports") ->
 
     Raises:
         ConfigurationError: The file or a decision in it is wrong, there is no such tenant, or the notebook was given a
-            parameter that it does not declare.
+            parameter that it does not declare, or nothing can be written where *out* is.
     """
+    plain_errors()
     parameters.refuse_unknown(history())
     root = project()
     located = partial(tenants.locate, config, root)
     configuration = tenants.load(located())
     chosen = _dated(configuration.tenant(tenant))
-    return Run(configuration, chosen, root / Path(out).expanduser() / chosen.name, renew=located)
+    return Run(configuration, chosen, _kept_in(root / Path(out).expanduser() / chosen.name, out), renew=located)
+
+
+def _kept_in(folder: Path, out: str) -> Path:
+    """Return *folder*, made and tried: what the last cell cannot keep would cost the run, and a change its record."""
+    try:
+        store.check_writable(folder)
+    except MailauthError as error:
+        raise ConfigurationError(
+            f"out: found {out!r}; expected a folder that can be written: {error.message}",
+            remedy="Set out to another folder, or take away what lies in its place.",
+        ) from None
+    return folder
 
 
 def _dated(tenant: Tenant) -> Tenant:

@@ -9,23 +9,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from azure.core.credentials import TokenCredential
 
-from .. import parameters, plan, signing
-from ..errors import ConfigurationError
+from .. import escape, parameters, plan, signing
+from ..errors import ConfigurationError, MailauthError
 from ..plan import Entry, Plan, Receipt, Service
 from ..services import changes, client, exchange, identity, journal, progress, store
 from ..services import signing as looks
 from ..tenants import PEOPLE, Admin, Configuration, Tenant
 
-__all__ = ["Tenancy", "attended", "history", "project", "shown"]
+__all__ = ["Tenancy", "attended", "history", "plain_errors", "project", "shown"]
 
 # Writes to the directory are counted by cost, with limits that are not published; Retry-After says when it is too much.
 _PACE = (10, 1.0)
 _REPLICA_PAUSES_S = (1.0, 2.0, 5.0, 10.0)
 _APP = "the app that the runbook changes with"
+_LONGEST = 2_000  # characters of an error's line
 _LACKS = "the plan names what each step needs"
 
 
@@ -281,9 +283,35 @@ def attended() -> bool:
 
 def history() -> Sequence[str]:
     """Return the cells that this kernel has run; empty outside a kernel."""
+    shell = _shell()
+    return () if shell is None else tuple(shell.user_ns.get("In", ()))
+
+
+def plain_errors() -> None:
+    """Have this kernel show an error that a person can act on as its text alone; does nothing outside a kernel.
+
+    The cell fails all the same, and ``%tb`` shows where.
+    """
+    shell = _shell()
+    if shell is not None:
+        shell.set_custom_exc((MailauthError,), _plain)
+
+
+def _plain(
+    shell: Any, kind: type[MailauthError], error: MailauthError, trace: TracebackType, tb_offset: int | None = None
+) -> list[str]:
+    # What IPython itself notes of an error for %tb.
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
+    lines = [*f"{kind.__name__}: {error.message}".splitlines(), *error.remedy.splitlines()]
+    said = [escape.line(each, limit=_LONGEST) for each in lines]
+    shell._showtraceback(kind, error, said)
+    return said
+
+
+def _shell() -> Any:
+    """Return the IPython that runs this, or None."""
     if "IPython" not in sys.modules:
-        return ()
+        return None
     from IPython import get_ipython
 
-    shell = get_ipython()
-    return () if shell is None else tuple(shell.user_ns.get("In", ()))
+    return get_ipython()
