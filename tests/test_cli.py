@@ -11,8 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+from mailauth import cli
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+
+
+def test_a_report_runs_the_runbooks_own_notebooks_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notebooks").mkdir()
+    for name in ("00-start", "20-register-app", "try-this", "2nd-look"):
+        (tmp_path / "notebooks" / f"{name}.ipynb").touch()
+    monkeypatch.setenv("MAILAUTH_ROOT", str(tmp_path))
+    for name in ("try-this", "2nd-look"):
+        said = CliRunner().invoke(cli.commands, ["report", "--notebooks", name])
+        assert said.exit_code == 2
+        assert "20-register-app" in said.output
 
 
 def new_terminal() -> tuple[int, int]:
@@ -61,6 +75,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     os.close(started.terminal)
 
 
+@posix
 def test_it_opens_without_the_practice_cloud_and_ends_when_jupyter_or_a_signal_says_so(lab: Lab) -> None:
     lab.wait_for(r"http://127\.0\.0\.1:\d+/lab/tree/notebooks/00-start\.ipynb\?token=")
     assert "the practice tenants are not ready" in lab.shown

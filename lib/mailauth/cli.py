@@ -765,7 +765,8 @@ def _listed(text: str, option: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _notebooks(project: Path) -> list[str]:
-    return sorted(path.stem for path in (project / "notebooks").glob("*.ipynb"))
+    """Return the runbook's own notebooks, by name; what else lies in their folder is somebody's own."""
+    return sorted(path.stem for path in (project / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 
 def _crew(
