@@ -573,6 +573,19 @@ def test_what_changed_since_the_run_before_is_told_by_sender() -> None:
     )
 
 
+def test_what_was_looked_at_for_the_first_time_is_a_change_and_not_nothing() -> None:
+    found = evidence.findings(case(DAILY))
+    was = stamped(found, NOW - timedelta(days=1))
+    tried = {"40": grants(), "50": proofs()}
+    first = made(found, tenant=WITH_APP, held=tried, earlier={"10-find-basic-auth": was})
+    again = made(found, tenant=WITH_APP, held=tried, before=first, earlier={"10-find-basic-auth": was})
+
+    assert [(each.kind, each.said.plain()) for each in first.changes.lines] == [
+        ("look", "Looked at for the first time: 40, 50.")
+    ]
+    assert (again.changes.lines, again.changes.said.plain()) == ((), "Nothing that was looked at has changed.")
+
+
 def test_a_sender_that_is_gone_and_a_decision_that_is_new_are_changes() -> None:
     was = stamped(evidence.findings(case([*DAILY, mail("erp@woodgrove.example", ago=9)])), NOW - timedelta(days=7))
     own = decided(f"senders: [{{user: {SCANNER}, owner: J. Ward}}]")

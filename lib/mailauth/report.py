@@ -497,12 +497,13 @@ class Change:
     """Something that is not as it was.
 
     Args:
-        kind: ``state``, ``sender``, ``network``, ``decision``, ``proof``, ``consent``, ``setting`` or ``credential``.
+        kind: ``state``, ``sender``, ``network``, ``decision``, ``proof``, ``consent``, ``setting``, ``credential`` or
+            ``look``.
         good: Whether it is a step towards the end; None where it is neither.
         said: The change in a sentence.
     """
 
-    kind: Literal["state", "sender", "network", "decision", "proof", "consent", "setting", "credential"]
+    kind: Literal["state", "sender", "network", "decision", "proof", "consent", "setting", "credential", "look"]
     good: bool | None
     said: Phrase
 

@@ -383,7 +383,7 @@ def _sentence(held: Held, told: Progress) -> Phrase:
     # Who cannot see today has counted a day that is gone.
     when = "now" if held.moving.looked else "at the last good look"
     if told.since is None:
-        known = held.reading.before or held.reading.first
+        known = held.reading.before or held.reading.first or held.reading.earlier
         first = "No run of an earlier day is known" if known else "This is the first look"
         return words(f"{first}: {counted(told.now, 'password sender')} {when}. {gone}")
     then = phrase("{count} on {day}", count=words(counted(told.then, "password sender")), day=told.since.date())

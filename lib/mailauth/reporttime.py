@@ -13,7 +13,7 @@ from . import findings
 from .phrases import Named, Phrase, joined, phrase, words
 from .plan import Cmdlet, Receipt, Step
 from .report import Change, Changes, Mark, Point, State, Trend, TrendDay
-from .reportevidence import Held, Reading, at
+from .reportevidence import NOTEBOOKS, Held, Reading, at
 from .reportsenders import account, ends, moved, stops, waiting, where
 from .wording import counted
 
@@ -41,9 +41,19 @@ def changes(held: Held, state: State) -> Changes:
         *_doors(held),
         *_policies(held),
         *_credentials(held),
+        *_looks(held),
     )
     since = at(earlier["made_at"]) if earlier else held.reading.before.made_at if held.reading.before else None
     return Changes(since, lines, Phrase() if lines else words("Nothing that was looked at has changed."))
+
+
+def _looks(held: Held) -> Iterator[Change]:
+    """Yield what was looked at that no earlier run had looked at: there is nothing to compare it with."""
+    sources = held.reading.before.looked.sources if held.reading.before else ()
+    known = {*held.reading.earlier, *(each.notebook for each in sources if each.state == "read")}
+    new = [name[:2] for name in NOTEBOOKS if name in held.reading.held and name not in known]
+    if new:
+        yield Change("look", None, words(f"Looked at for the first time: {', '.join(new)}."))
 
 
 def _state(held: Held, state: State) -> Iterator[Change]:

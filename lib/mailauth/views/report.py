@@ -364,7 +364,7 @@ def senders(report: Report) -> Table | Callout:
     columns = ("Account", "Signs in with", "First seen by a run", "Last time it worked", "Now")
     note = "“Moved” needs proof on the wire, or a person who confirms another road. A sender that fell silent is quiet."
     since = report.progress.since
-    runs_of = f"every run since {text(since.date())}" if since else "this is the first run that is known"
+    runs_of = f"every run since {text(since.date())}" if since else "no run of an earlier day is known"
     caption = f"What became of each sender ({runs_of})"
     return Table(columns, rows, caption, note, limit=100, empty="No run has seen a sender.")
 
@@ -429,6 +429,7 @@ _KINDS: Final[dict[str, str]] = {
     "consent": "consent",
     "setting": "a setting",
     "credential": "a credential",
+    "look": "a first look",
 }
 
 
