@@ -46,7 +46,6 @@ def ran(folder: Path, **parameters: object) -> str:
         pytest.param(REFUSED, "The app has no FullAccess on this mailbox", id="a server's line"),
         pytest.param(ANSWER, "AADSTS7000215", id="a message of Entra's"),
         pytest.param(TOKEN, "The token is for Microsoft Graph", id="a token"),
-        pytest.param("", "Nothing was pasted", id="nothing"),
     ],
 )
 def test_it_says_what_is_behind_it(text: str, shown: str, folder: Path) -> None:
@@ -55,6 +54,12 @@ def test_it_says_what_is_behind_it(text: str, shown: str, folder: Path) -> None:
     assert leaks.search(CANARIES, folders=[folder / "out"]) == []
     record = json.loads((folder / "out" / "woodgrove" / "evidence" / "80-diagnose.json").read_text(encoding="utf-8"))
     assert record["schema"] == "mailauth/diagnosis/1"
+
+
+def test_where_nothing_was_pasted_nothing_is_kept(folder: Path) -> None:
+    assert "Nothing was pasted" in ran(folder)
+    left = {path.name for path in (folder / "out" / "woodgrove").rglob("80-*")}
+    assert left == {"80-diagnose.html", "80-diagnose.ipynb"}
 
 
 def test_a_transcript_full_of_secrets_leaves_none_in_any_file(folder: Path) -> None:

@@ -47,6 +47,7 @@ from ..wording import counted
 from .tenancy import Tenancy, history, plain_errors, project, shown
 
 if TYPE_CHECKING:
+    from ..diagnosed import Diagnosed
     from .bundles import Bundling
     from .closing import Closing
     from .consents import Consenting
@@ -292,6 +293,12 @@ class Run(Tenancy):
         """Write notebook 00's evidence and return where it is."""
         record = evidence.start(self.tenant, checked, versions(), made_at=self.now())
         return store.write_evidence(self.folder / "evidence" / "00-start.json", record)
+
+    def keep_diagnosis(self, found: "Diagnosed") -> tuple[Path, ...]:
+        """Write notebook 80's evidence and a support bundle, and return where they are; none without a text."""
+        if not found.pasted.text.strip():
+            return ()
+        return self.diagnoses.keep(found), self.bundles.of_diagnosis(found)
 
     def keep_findings(self, case: Case) -> tuple[Path, ...]:
         """Write notebook 10's evidence and its tables, and return where they are."""
