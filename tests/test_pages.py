@@ -85,6 +85,15 @@ def test_the_first_screen_stands_above_everything_and_no_chart_above_it(page: st
     assert places == sorted(places)
 
 
+def test_the_front_page_is_headed_by_whose_it_is_and_the_others_by_what_they_show() -> None:
+    book = _notebook(_markdown("# 90 · Report"))
+    front = pages.render(book, tenant="A & B", front=True, over="../index.html")
+    assert "<h1>A &amp; B</h1>" in front
+    assert re.search(r'<p class="above"><a href="../index.html">All tenants</a> · 90 · Report</p>', front)
+    assert "<h1>90 · Report</h1>" in pages.render(book, tenant="A & B")
+    assert "<h1>90 · Report</h1>" in pages.render(book, front=True)
+
+
 def test_code_parameters_and_what_speaks_to_the_operator_stay_away(page: str) -> None:
     for words in ("world.headline()", "for whoever runs this", "Expect", "minutes", "a name in the tenants file"):
         assert words not in re.sub(r'<script type="text/plain".*?</script>', "", page, flags=re.DOTALL)

@@ -233,6 +233,7 @@ def _page(record: Mapping[str, Any], name: str, project: Path, *, indexed: bool)
         made_at=made_at,
         over="../index.html" if indexed else "",
         pseudonyms=True,
+        front=True,
     )
 
 

@@ -293,6 +293,7 @@ def _leave(node: Any, name: str, folder: Path, job: Job, failure: str, *, unfini
         unfinished=unfinished,
         over="../index.html" if job.indexed else "",
         here=name,
+        front=name == FRONT,
     )
     store.write_text(folder / f"{name}.html", page)
     store.write_text(folder / f"{name}.ipynb", nbformat.writes(pages.scrub(node)))

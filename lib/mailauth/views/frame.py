@@ -27,7 +27,7 @@ class Page:
     Args:
         title: The document's title.
         heading: What stands on top.
-        above: Whose page it is.
+        above: Whose page it is, or what it shows of whom the heading names.
         rehearsal: Who is invented here, or empty.
         made_at: When the run began.
         lead: What stands before everything else.

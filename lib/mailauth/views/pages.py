@@ -50,6 +50,7 @@ def render(
     over: str = "",
     here: str = "",
     pseudonyms: bool = False,
+    front: bool = False,
 ) -> str:
     """Return the page of an executed notebook.
 
@@ -65,6 +66,7 @@ def render(
         over: Where the page over all tenants lies, seen from this one; empty where there is none.
         pseudonyms: Whether its names are pseudonyms; what is said of passing it on follows from that.
         here: This page's own name among those beside it: the page then leads to the others.
+        front: Whether it is the tenant's page: the tenant's name is then its heading, and the notebook's stands above.
     """
     executed = _read(notebook)
     given = [*parameters(executed).items(), *facts]
@@ -79,8 +81,8 @@ def render(
     heading = title or headings.title or outline.first_title(node["cells"]) or "Report"
     page = Page(
         title=" · ".join(part for part in (tenant, heading, "practice" if rehearsal else "") if part),
-        heading=heading,
-        above=tenant,
+        heading=tenant if front and tenant else heading,
+        above=heading if front and tenant else tenant,
         rehearsal="An invented tenant" if rehearsal else "",
         made_at=text(moment) if moment else "",
         lead=lead,
