@@ -26,6 +26,7 @@ def test_it_shows_plans_applies_only_when_asked_and_takes_back(tmp_path: Path, m
     with shutting(tmp_path) as lab:
         status, shown = close(lab, "--wave", "tenant")
         assert (status, "nobody has looked" in shown) == (1, True)
+        assert shown.endswith("\nNothing was changed.\n")
         assert "Wave tenant: a policy that takes no passwords: not yet" in shown
         lab.sign_ins()
         status, script = close(lab, "--script")
@@ -33,9 +34,10 @@ def test_it_shows_plans_applies_only_when_asked_and_takes_back(tmp_path: Path, m
         assert not (lab.folder / "woodgrove" / "receipts").exists()
         status, shown = close(lab, "--apply", "--try-password")
         assert (status, "Wave pilot: a policy that takes no passwords: done" in shown) == (1, True)
+        assert "Nothing was changed" not in shown
         assert "No password was tried" in shown
         status, shown = close(lab, "--wave", "pilot", "--undo")
-        assert "Nothing was changed" not in shown
+        assert shown.endswith("\nNothing was changed; --apply does this.\n")
         status, shown = close(lab, "--wave", "pilot", "--undo", "--apply")
         assert status == 1
         assert "No policy refuses passwords yet for 2 of 2 mailboxes." in close(lab)[1]

@@ -82,7 +82,7 @@ def test_a_plan_says_in_groups_how_many_from_when_they_count_and_what_an_undo_ca
     found = look()
     change = Plan.of(TENANT, id="20261123T090000-aaaaaa", title="Wave pilot: x", now=NOW, steps=(step,))
     shown = "\n".join(map(str, closing.planned(found, found.waves[0], change).views))
-    assert "Applied now, it counts at the latest at 2026-11-24 09:00 UTC." in shown
+    assert "If it is applied now, it counts at the latest at 2026-11-24 09:00 UTC." in shown
     assert "24 hours" in shown
     assert "until then passwords may be refused or taken" in shown
 

@@ -314,7 +314,7 @@ def close(
         return 0
     if undo:
         _show(*closing.undo(part.undo(look, chosen, apply=apply), config=config).views)
-    tries = part.prove(look, chosen, tokens=part.is_to_prove(look, chosen) and not undo, password=try_password)
+    tries = part.prove(look, chosen, tokens=part.is_to_prove(look, chosen) and not undo, password=try_password and not undo)
     look = look.with_proofs(tries.proofs)
     _show(closing.waves(look), closing.against(look))
     if tries.proofs or try_password:
@@ -325,6 +325,8 @@ def close(
     _show(*shown.views)
     after = part.look().with_proofs(tries.proofs) if apply else look
     part.keep(after, after.wave(chosen.name), change, receipt)
+    if not apply:
+        click.echo(f"Nothing was changed{'; --apply does this' if change.steps or undo else ''}.")
     return int(after.standing(after.wave(chosen.name)).word != "closed")
 
 

@@ -80,7 +80,7 @@ def test_headless_it_shows_the_plan_and_changes_nothing(tmp_path: Path) -> None:
         run = papermill.execute_notebook(str(NOTEBOOK), None, parameters=given, progress_bar=False, cwd=str(ROOT))
         shown = json.dumps([cell.get("outputs", []) for cell in run.cells])
         assert "Wave pilot: a policy that takes no passwords" in shown
-        assert "Applied now, it counts at the latest at " in shown
+        assert "If it is applied now, it counts at the latest at " in shown
         assert not (lab.folder / "woodgrove" / "receipts").exists()
         assert (lab.folder / "woodgrove" / "evidence" / "60-close-basic.json").is_file()
 

@@ -10,7 +10,7 @@ from ..closing import Counted, Standing
 from ..closingrecord import Look
 from ..moving import Moving
 from ..plan import Plan, Receipt
-from ..proving import Closed
+from ..proving import OTHER_DOOR, Closed, by_policy
 from ..waves import Wave
 from ..wording import counted
 from . import changing, listings, proving
@@ -187,7 +187,7 @@ def planned(look: Look, wave: Wave, change: Plan) -> Stack:
         columns = ("What", "How many", "Such as", "Counts within", "What an undo cannot restore")
         rows = [_group(each) for each in closing.groups(change)]
         after = look.known.now + max(each.lag for each in closing.groups(change))
-        note = f"Applied now, it counts at the latest at {_moment(after)}."
+        note = f"If it is applied now, it counts at the latest at {_moment(after)}."
         views.append(Table(columns, rows, f"{change.title}, in groups", note, limit=len(rows)))
     if not change.steps and (refused := look.refusals(wave)):
         said = [f"{counted(len(refused), 'reason')} against it; nothing is planned until they are gone."]
@@ -229,6 +229,10 @@ def tried(found: Closed | None, why: str) -> Callout:
     """
     if found is None:
         return Callout("info", "No password was tried", [why])
+    if found.state == "closed" and not by_policy(found.cause):
+        said = [f"{found.mailbox}: {found.said} {OTHER_DOOR}", *filter(None, [found.talk.reply])]
+        steps = ["The authentication policy refuses before that: see whether it is assigned, and counts by now."]
+        return Callout("cannot know", "Another door refused the password", said, steps)
     return proving.closed(found)
 
 
