@@ -87,13 +87,17 @@ def test_answers_lead_to_a_road(answers: dict[str, bool], road: str) -> None:
 @pytest.mark.parametrize(
     ("answers", "title", "missing"),
     [
-        pytest.param({}, "cannot decide: 2 answers missing", ["oauth", "outside"], id="nothing known"),
-        pytest.param({"oauth": False}, "cannot decide: 1 answer missing", ["outside"], id="no OAuth"),
-        pytest.param({"outside": False}, "cannot decide: 1 answer missing", ["oauth"], id="inside"),
-        pytest.param({"outside": True}, "cannot decide: 2 answers missing", ["oauth", "azure"], id="outside"),
+        pytest.param(
+            {}, "cannot decide: 2 answers missing (OAuth, mail to outside)", ["oauth", "outside"], id="nothing known"
+        ),
+        pytest.param({"oauth": False}, "cannot decide: 1 answer missing (mail to outside)", ["outside"], id="no OAuth"),
+        pytest.param({"outside": False}, "cannot decide: 1 answer missing (OAuth)", ["oauth"], id="inside"),
+        pytest.param(
+            {"outside": True}, "cannot decide: 2 answers missing (OAuth, Azure)", ["oauth", "azure"], id="outside"
+        ),
         pytest.param(
             {"oauth": False, "outside": True, "azure": False},
-            "cannot decide: 1 answer missing",
+            "cannot decide: 1 answer missing (fixed address)",
             ["fixed_address"],
             id="no Azure",
         ),
@@ -156,7 +160,7 @@ def test_a_sender_from_an_unknown_place_is_placed_before_it_is_moved() -> None:
 
     said = advise(group(verdict="basic_unconfirmed", network=place), decided(answers={"oauth": True}))
 
-    assert (said.action, said.title, asked(said)) == ("", "cannot decide: 1 answer missing", ["place"])
+    assert (said.action, said.title, asked(said)) == ("", "cannot decide: 1 answer missing (whose network)", ["place"])
     assert "a stranger with the password would look the same" in said.why
 
 
@@ -232,7 +236,7 @@ def test_what_is_no_sender_of_mail_gets_its_own_next_step(changes: dict[str, Any
 def test_what_a_policy_stops_is_said_to_have_stopped_already() -> None:
     said = advise(group(verdict="blocked_by_policy"))
 
-    assert said.title == "already stopped: cannot decide: 2 answers missing"
+    assert said.title == "already stopped: cannot decide: 2 answers missing (OAuth, mail to outside)"
     assert "It already does not send" in said.why
     assert (said.by, said.by_words) == (None, "no date: it already does not send")
 
@@ -310,7 +314,7 @@ def test_an_exception_that_ran_out_is_named() -> None:
     said = advise(own=decided(exception_until=date(2026, 11, 1)))
 
     assert said.decided
-    assert said.title == "the exception has ended: cannot decide: 2 answers missing"
+    assert said.title == "the exception has ended: cannot decide: 2 answers missing (OAuth, mail to outside)"
     assert "The exception ran out on 1 November 2026." in said.why
 
 

@@ -47,14 +47,14 @@ def test_what_is_urgent_is_one_line_for_an_account_with_its_first_step_and_owner
     assert str(callout.title) == "1 account needs somebody today"
     assert [str(line) for line in callout.body] == [
         "Suspected compromise: dora@fabrikam.example signed in once from 198.51.100.77, on 14 November 2026. "
-        "Reset the password and revoke the sessions before anything else. Owner: open."
+        "Reset the password and revoke the sessions before anything else. Owner: nobody yet."
     ]
 
 
 def test_a_first_sentence_does_not_end_inside_a_name() -> None:
     odd = replace(world.URGENT, evidence=phrase("{who} was here. Twice.", who=world.address("a. b")), steps=())
     [callout] = page.first_screen(replace(FABRIKAM, urgent=(odd,))).today
-    assert str(callout.body[0]) == "Suspected compromise: a. b was here. Owner: open."
+    assert str(callout.body[0]) == "Suspected compromise: a. b was here. Owner: nobody yet."
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_first_sentence_does_not_end_inside_a_name() -> None:
         pytest.param({}, "11 Dec 2026", id="their day"),
         pytest.param({"due": date(2026, 11, 1)}, "1 Nov 2026 overdue", id="overdue"),
         pytest.param({"exception_until": date(2027, 3, 1)}, "1 Mar 2027 exception", id="an exception"),
-        pytest.param({"due": None}, "open 11 Dec 2026 proposed", id="proposed"),
-        pytest.param({"due": None, "propose": None}, "open", id="nothing hurries"),
+        pytest.param({"due": None}, "no day 11 Dec 2026 proposed", id="proposed"),
+        pytest.param({"due": None, "propose": None}, "no day", id="nothing hurries"),
     ],
 )
 def test_a_row_of_what_stops_says_by_when_and_whose_day_that_is(fields: dict[str, Any], by: str) -> None:
@@ -72,10 +72,10 @@ def test_a_row_of_what_stops_says_by_when_and_whose_day_that_is(fields: dict[str
     assert f"decided J. Ward {by} " in seen(page.first_screen(one))
 
 
-def test_a_row_that_nobody_decided_says_open_three_times() -> None:
+def test_a_row_that_nobody_decided_says_what_is_missing_three_times() -> None:
     table = page.first_screen(replace(FABRIKAM, stops=(world.INVOICES,))).decisions
     assert table
-    assert "One answer is missing open open open 11 Dec 2026 proposed" in seen(table)
+    assert "One answer is missing not decided nobody yet no day 11 Dec 2026 proposed" in seen(table)
 
 
 def test_a_date_that_nobody_published_is_printed_in_words_only() -> None:
@@ -230,7 +230,7 @@ def test_an_account_seen_by_two_protocols_is_one_row_with_its_steps_once() -> No
 def test_a_reason_that_stands_in_the_box_above_is_not_repeated_beside_the_step() -> None:
     steps = page.first_screen(FABRIKAM).actions
     assert [str(step.more) for step in steps] == [
-        "In the Entra admin center. Owner: open.",
+        "In the Entra admin center. Owner: nobody yet.",
         "Nobody has, and it stops in December. In the decisions file. Owner: M. Roy.",
     ]
 

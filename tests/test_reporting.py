@@ -300,8 +300,8 @@ def test_one_number_of_senders_stands_everywhere_and_what_only_may_stop_apart_fr
 
     assert (found.summary.senders, end.senders, len(found.stops)) == (1, 1, 2)
     assert found.if_nothing[0].plain() == (
-        "Mail of the sender above and up to 1 address that only the mail report knows is refused without any message "
-        "to your people: end of December 2026, no day published."
+        "Mail of the sender above and up to 1 address that only the mail report knows is refused from the end "
+        "of December 2026 (no day published), without any message to your people."
     )
 
 

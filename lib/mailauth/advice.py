@@ -274,7 +274,8 @@ def _smtp(asked: _Asked) -> Advice:
         taken = _taken(asked, road)
         return replace(taken, title=blocked + taken.title, why=said or _like(asked))
     count = len(missing)
-    title = f"{blocked}cannot decide: {count} {'answer' if count == 1 else 'answers'} missing"
+    which = ", ".join(reference.table("roads")["question"][id]["short"] for id in missing)
+    title = f"{blocked}cannot decide: {count} {'answer' if count == 1 else 'answers'} missing ({which})"
     why = " ".join(filter(None, (_hint(road, missing), said)))
     return _plain(asked, title, why, roads=_open(asked), questions=_questions(missing))
 

@@ -38,7 +38,10 @@ _FIRST_DATES: Final = 3
 _FIRST_ACCOUNTS: Final = 4
 _BELOW: Final = "“What stops, and when?” below"
 
-_OPEN: Final = Badge("open", "warn")
+# Each names what is missing: “open” beside an owner reads as how something stands.
+_UNDECIDED: Final = Badge("not decided", "warn")
+_NOBODY: Final = Badge("nobody yet", "warn")
+_NO_DAY: Final = Badge("no day", "warn")
 _VERDICTS: Final[dict[str, Tone]] = {"suspected_compromise": "bad", "password_known": "bad", "confirm_today": "warn"}
 
 
@@ -72,7 +75,7 @@ def _today(report: Report) -> tuple[Callout, ...]:
 
 
 def _urgent_line(one: Urgent) -> Phrase:
-    owner = phrase(" Owner: {who}.", who=Named("person", one.owner)) if one.owner else words(" Owner: open.")
+    owner = phrase(" Owner: {who}.", who=Named("person", one.owner)) if one.owner else words(" Owner: nobody yet.")
     step = phrase(" {step}", step=one.steps[0]) if one.steps else Phrase()
     return phrase("{what}: {seen}", what=words(one.title), seen=_first_sentence(one.evidence)) + step + owner
 
@@ -119,7 +122,7 @@ _PHONES_END: Final = "activesync-certificate"
 
 
 def _step(action: Action) -> Step:
-    owner = phrase("Owner: {who}.", who=Named("person", action.owner)) if action.owner else words("Owner: open.")
+    owner = phrase("Owner: {who}.", who=Named("person", action.owner)) if action.owner else words("Owner: nobody yet.")
     # Why an account needs somebody stands right above.
     why = Phrase() if action.kind == "security" else action.why
     return Step(action.when, action.title, joined((why, action.where, owner), " "))
@@ -153,7 +156,7 @@ def _what(stop: Stop) -> tuple[Cell, Cell]:
 def _decision(stop: Stop) -> Sequence[Phrase | Badge]:
     if stop.decided:
         return (stop.decision.capital(), Badge("decided", "ok"))
-    return (_without_open(stop.decision).capital(), _OPEN)
+    return (_without_open(stop.decision).capital(), _UNDECIDED)
 
 
 def _without_open(said: Phrase) -> Phrase:
@@ -173,12 +176,12 @@ def _by(stop: Stop, today: date) -> Cell:
         return (text(stop.exception_until), Badge("exception", "bad" if stop.exception_until < today else "info"))
     if stop.due:
         return (text(stop.due), Badge("overdue", "bad")) if stop.due < today else text(stop.due)
-    return (_OPEN, f"{text(stop.propose)} proposed") if stop.propose else _OPEN
+    return (_NO_DAY, f"{text(stop.propose)} proposed") if stop.propose else _NO_DAY
 
 
 def person(owner: str) -> Cell:
     """Return who sees to something, or that nobody does."""
-    return name("person", owner) if owner else _OPEN
+    return name("person", owner) if owner else _NOBODY
 
 
 def name(kind: Kind, value: str) -> Phrase:
