@@ -229,6 +229,28 @@ def test_who_added_an_exclusion_or_switched_a_policy_off_stands_beside_it(lab: L
     assert found[1].about == f"{BLOCK.display_name}: {one}"
 
 
+def test_a_remedy_names_60_only_for_what_60_closes(lab: Lab) -> None:
+    """Conditional Access and security defaults are set in Entra: 60 neither shows nor closes them."""
+    record = closed(lab)
+    record["data"]["settings"]["access"][0]["state"] = "enabled"
+    record["data"]["settings"]["security_defaults"] = True
+    known = lab.run.closing.look().known
+    access = replace(known.conditions, defaults=False)
+    with changed(lab, exclude):
+        left_out = lab.run.closing.look().known.conditions.policies
+    at = evidence.plain(known.now)
+    group = {"verdict": "basic_sender", "protocol": "SMTP AUTH", "population": "member", "last_success": at}
+    group |= {"user": PRINTER, "network": {"label": "the office", "address": ""}}
+    findings = {**(known.findings or {}), "data": {**(known.findings or {})["data"], "groups": [group]}}
+    now = replace(known, conditions=replace(access, policies=left_out), findings=findings)
+    remedies = {(each.kind, each.about): each.remedy for each in watch.compare(record, now, ())}
+    mine = ("switch", "security defaults"), ("exclusion", f"{BLOCK.display_name}: {PRINTER}")
+    assert {*mine, ("access", BLOCK.display_name), ("basic", PRINTER)} == {*remedies}
+    assert not any("closes it again" in each for each in remedies.values())
+    assert all("Entra admin center" in remedies[each] for each in (*mine, ("access", BLOCK.display_name)))
+    assert "10" in remedies["basic", PRINTER]
+
+
 def test_what_is_not_read_is_never_taken_for_held(lab: Lab) -> None:
     known = lab.run.closing.look().known
     blind = replace(known, organization=Organization(), conditions=Conditions(), findings=None)
@@ -332,9 +354,9 @@ def test_the_headless_report_watches_and_says_since_when_it_has_held_or_what_bro
     with changed(lab, set_switch):
         state = lab.run.reports.gather().state
         assert state.also[0].plain().startswith("What was closed does not hold: SMTP AUTH of the tenant, it was off")
-        assert state.missing[0].plain().startswith("What was closed does not hold: notebook 60 shows")
+        assert state.missing[0].plain().startswith("What was closed does not hold: mailauth watch says")
         assert state.word != "closed"
-        assert "What was closed does not hold: notebook 60 shows" in state.sentence.plain()
+        assert "What was closed does not hold: mailauth watch says" in state.sentence.plain()
     assert (outcomes.of(job, {}).watched, outcomes.of(job, {}).held_since) == ("broken", "")
 
 

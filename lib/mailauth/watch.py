@@ -55,6 +55,19 @@ _ON: Final = "enabled"
 _LEGACY: Final = "other"
 _NAMED: Final = 3
 _CLOSE: Final = "Open 60: it shows what is set, who changed what, and closes it again."
+# What 60 neither sets nor closes: Entra's own settings, and a password that came in.
+_DEFAULTS: Final = (
+    "Switch security defaults on again in the Entra admin center, or put a Conditional Access policy that blocks these "
+    "programs in their place."
+)
+_ENABLE: Final = (
+    "Ask who changed the policy, and switch it on again in the Entra admin center, under Conditional Access."
+)
+_LEAVE_IN: Final = "Ask who left the account out, and take it out of the policy's exclusions in the Entra admin center."
+_CAME_BACK: Final = (
+    "See with 10 who signs in from there, move that sender to OAuth, and set a new password where nobody knows it. "
+    "Where nothing else broke, 60 tells by which policy the mailbox takes passwords."
+)
 _READ: Final = "See the coverage for what would make it readable, and watch again."
 
 
@@ -292,15 +305,15 @@ def _settings(told: _Told) -> Iterator[Broken]:
         yield from _still(now.smtp_off, "SMTP AUTH of the tenant", "it was off, and is on for whoever inherits it")
     if told.then["security_defaults"]:
         found = "they were on, and are off"
-        yield from _still(told.known.conditions.defaults, "security defaults", found)
+        yield from _still(told.known.conditions.defaults, "security defaults", found, _DEFAULTS)
     yield from _default(told)
 
 
-def _still(value: bool | None, about: str, found: str) -> Iterator[Broken]:
+def _still(value: bool | None, about: str, found: str, remedy: str = _CLOSE) -> Iterator[Broken]:
     if value is None:
         yield _unread(about)
     elif not value:
-        yield Broken("switch", about, found, _CLOSE)
+        yield Broken("switch", about, found, remedy)
 
 
 def _default(told: _Told) -> Iterator[Broken]:
@@ -431,7 +444,7 @@ def _of_policy(told: _Told, then: Record, now: AccessPolicy | None) -> Iterator[
     if then["state"] == _ON and (now is None or now.state != _ON or not now.reaches(_LEGACY)):
         is_now = "gone" if now is None else now.state if now.state != _ON else "no longer about these programs"
         at, by = (last.at, last.by) if last else (None, "")
-        yield Broken("access", then["name"], f"it was enabled, and is {is_now}", _CLOSE, at=at, by=by)
+        yield Broken("access", then["name"], f"it was enabled, and is {is_now}", _ENABLE, at=at, by=by)
     for one in sorted((now.exclude.ids if now else frozenset()) - {*then["excluded"]}):
         yield _exclusion(told, then, now, one)
 
@@ -445,7 +458,7 @@ def _exclusion(told: _Told, then: Record, now: AccessPolicy | None, one: str) ->
         "exclusion",
         f"{then['name']}: {name}",
         "it was not left out, and is",
-        _CLOSE,
+        _LEAVE_IN,
         (box.address.lower(),) if box else (),
         change.at if change else None,
         change.by if change else "",
@@ -466,7 +479,7 @@ def _sign_ins(told: _Told) -> Iterator[Broken]:
             network = group["network"]
             place = network["label"] or network["address"] or "an address that the log does not name"
             found = f"a password was taken by {group['protocol']} from {place}, last at {_moment(_at(last))}"
-            yield Broken("basic", group["user"], found, _CLOSE, (account,), _at(last))
+            yield Broken("basic", group["user"], found, _CAME_BACK, (account,), _at(last))
 
 
 def _credentials(held: Sequence[Lasting] | None, now: datetime, within: timedelta) -> Iterator[Broken]:
