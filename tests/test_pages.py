@@ -250,6 +250,23 @@ def test_the_title_is_found_where_its_cell_is_hidden() -> None:
     assert "How to run this" not in page
 
 
+def test_an_edition_for_others_leads_to_nothing_that_it_does_not_hold() -> None:
+    leads = _markdown("Notebook 10 holds every number.")
+    leads["metadata"] = {"tags": [pages.FULL]}
+    book = _notebook(_markdown("# The title"), leads)
+    assert "holds every number" in pages.render(book)
+    assert "holds every number" not in pages.render(book, pseudonyms=True)
+
+
+def test_what_leads_out_of_the_report_is_not_in_its_edition_for_others() -> None:
+    book = json.loads((Path(__file__).parents[1] / "notebooks" / "90-tenant-report.ipynb").read_text("utf-8"))
+    cells = {"".join(each["source"]): each["metadata"].get("tags", []) for each in book["cells"]}
+    found = [
+        tags for said, tags in cells.items() if re.search(r"holds every number|has the map|makes an edition", said)
+    ]
+    assert found == [[pages.FULL]] * 2
+
+
 def test_the_parameters_of_the_run_are_shown_without_secrets_and_paths(page: str) -> None:
     assert re.search(r"<dt>tenant</dt><dd>fabrikam</dd>", page)
     assert re.search(r"<dt>config</dt><dd>tenants.yaml</dd>", page)

@@ -23,10 +23,13 @@ from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
 from .tables import Callout, Facts
 
-__all__ = ["HIDDEN", "render", "scrub"]
+__all__ = ["FULL", "HIDDEN", "render", "scrub"]
 
 HIDDEN = "notebook-only"
 """The tag of a cell that speaks to whoever runs the notebook and not to the page's reader."""
+
+FULL = "full-only"
+"""The tag of a cell that leads to what an edition for others does not hold."""
 
 # A page of 2.5 MB can be mailed. What stands around a page's own parts takes 50 KB, and the chart library most of it.
 _ROOM = 2_430_000
@@ -73,7 +76,8 @@ def render(
     moment = made_at or _began(executed)
     node = scrub(executed)
     headings = outline.Outline(beside)
-    shown = [cell for cell in node["cells"] if not _NEVER_SHOWN & set(cell["metadata"].get("tags", []))]
+    unshown = _NEVER_SHOWN | ({FULL} if pseudonyms else set())
+    shown = [cell for cell in node["cells"] if not unshown & set(cell["metadata"].get("tags", []))]
     first = "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
     lead = _stopped(node) + _unfinished(unfinished) + first
     drawn = "\n".join(_cell(cell, headings) for cell in shown)
