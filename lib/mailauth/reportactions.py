@@ -298,9 +298,9 @@ def _prove(held: Held, made: Made) -> Iterator[Action]:
     names = list(dict.fromkeys((*(each.address for each in unproven), *moved)))
     if not names or not (made.apps or moved):
         return  # Without an app there is nothing to prove with: registering one comes first.
-    refused = _refusal(held, unproven)
-    if refused:
-        yield _mend(refused, [each.address for each in unproven])
+    if refused := _refused(held, unproven):
+        cause = next(iter(refused.values()))
+        yield _mend(cause, [name for name, other in refused.items() if other["title"] == cause["title"]])
         return
     why = "No attempt since the last change went well."
     more = (
@@ -320,15 +320,14 @@ def _prove(held: Held, made: Made) -> Iterator[Action]:
     )
 
 
-def _refusal(held: Held, unproven: Sequence[Mailbox]) -> Mapping[str, Any] | None:
-    """Return the first cause of the first refusal that still counts; None where no cause of any is known."""
+def _refused(held: Held, unproven: Sequence[Mailbox]) -> dict[str, Mapping[str, Any]]:
+    """Return the first cause of the refusal that still counts, for each mailbox of which one is known."""
     tried, waiting = held.data(_PROVES), {each.address.lower() for each in unproven}
-    failed = (
-        each
-        for each in (tried["attempts"] if tried else ())
-        if each["mailbox"].lower() in waiting and each["causes"] and not held.is_stale(each)
-    )
-    return next((each["causes"][0] for each in failed), None)
+    found: dict[str, Mapping[str, Any]] = {}
+    for each in tried["attempts"] if tried else ():
+        if each["mailbox"].lower() in waiting and each["causes"] and not held.is_stale(each):
+            found.setdefault(each["mailbox"], each["causes"][0])
+    return found
 
 
 def _mend(cause: Mapping[str, Any], names: Sequence[str]) -> Action:
