@@ -85,15 +85,24 @@ def group(name: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+WHOLE = [
+    {"what": f"{kind} sign-ins", "state": "complete", "reason": "", "remedy": ""}
+    for kind in ("interactive", "non-interactive")
+]
+
+
 def record(*groups: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     """Return the evidence of notebook 10, made an hour ago."""
-    data = {
+    data: dict[str, Any] = {
         "state": {"word": "quiet", "sentence": "Nobody."},
         "groups": list(groups),
         "reported": [],
         "adoption": {"users": []},
+        "held": {"from": "2026-10-28T00:00:00Z", "to": "2026-11-27T11:00:00Z"},
+        "missing_days": [],
+        "last_look": None,
     }
-    whole = {"made_at": "2026-11-27T11:00:00Z", "coverage": []}
+    whole = {"made_at": "2026-11-27T11:00:00Z", "coverage": WHOLE}
     whole |= {name: fields.pop(name) for name in [*whole] if name in fields}
     return {**whole, "data": {**data, **fields}}
 

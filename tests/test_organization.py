@@ -202,3 +202,18 @@ def test_what_an_app_opens_is_set_against_what_it_should() -> None:
     found = Openings(APP, frozenset({"a@x.example", "b@x.example"}), unread={"d@x.example": "no answer"})
     assert found.beyond(["A@x.example"]) == {"b@x.example"}
     assert found.lacking(["a@x.example", "c@x.example", "d@x.example"]) == {"c@x.example"}
+
+
+@pytest.mark.parametrize(
+    ("held", "same"),
+    [
+        ("block basic smtp", True),
+        ("CN=Block Basic SMTP,CN=Auth Policies,CN=Configuration,DC=example", True),
+        ("CN=Block Basic SMTP 2,CN=Auth Policies,CN=Configuration,DC=example", False),
+        ("", False),
+    ],
+)
+def test_a_policy_is_found_by_its_distinguished_name_too(held: str, same: bool) -> None:
+    policy = organization.AuthenticationPolicy("Block Basic SMTP")
+    found = organization.Organization(policies=(policy,)).policy(held)
+    assert found == (policy if same else None)

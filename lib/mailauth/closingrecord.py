@@ -22,7 +22,7 @@ from .plan import Plan, Receipt
 from .tenants import Tenant
 from .waves import Record, Wave, primary
 
-__all__ = ["Look", "by_mailbox", "latest", "moving", "proofs", "record", "since", "taken"]
+__all__ = ["Look", "by_mailbox", "latest", "moving", "proofs", "record", "remembering", "taken"]
 
 _LEGACY: Final = "other"
 
@@ -128,12 +128,13 @@ def record(
         EvidenceError: The record does not fit its schema; the text names the field.
     """
     known = look.known
-    held = closable.seen(known.organization, known.since, known.now)
     data = {
         "tenant_id": tenant.tenant_id,
         "wave": wave.name,
         "waves": [_wave(look, each) for each in look.waves],
-        "since": [{"address": address, "since": at} for address, at in sorted(held.items())],
+        "looked": known.now,
+        "since": _moments(closable.remembered(known)),
+        "flipped": _moments(known.flipped),
         "proofs": latest(known.proofs),
         "settings": _settings(known.organization, known.conditions),
         "would_block": list(closing.would_block(known.findings)) if known.findings else None,
@@ -141,6 +142,10 @@ def record(
         "plan": evidence.planned(change, receipt),
     }
     return evidence.envelope("closing", tenant, look.coverage, evidence.plain(data), made_at)
+
+
+def _moments(held: Mapping[str, datetime]) -> Sequence[Mapping[str, Any]]:
+    return [{"address": address, "since": at} for address, at in sorted(held.items())]
 
 
 def _wave(look: Look, wave: Wave) -> Mapping[str, Any]:
@@ -192,9 +197,24 @@ def _mailbox(box: Any) -> Mapping[str, Any]:
 # --- what an earlier record tells ---------------------------------------------------------------------
 
 
-def since(record: Record | None) -> Mapping[str, datetime]:
-    """Return since when each mailbox was seen with a policy that refuses passwords, as the look before had it."""
-    return {one["address"]: _at(one["since"]) for one in record["data"]["since"]} if record else {}
+def remembering(known: Known, record: Record | None) -> Known:
+    """Return *known* with what only the look before can tell: since when policies, and when switches, were seen."""
+    if record is None:
+        return known
+    data = record["data"]
+    at, held = _at(data.get("looked") or record["made_at"]), data["settings"]
+    every = held["mailboxes"]
+    states = {False: "on", True: "off", None: "unknown"}
+    switches = None if every is None else {each["address"]: each["smtp"] for each in every}
+    if switches is not None:
+        switches[""] = states[held["smtp_off"]]
+    whole = replace(known, since=_read_moments(data["since"]), looked=at)
+    before = closable.Before(at, switches, _read_moments(data.get("flipped", ())))
+    return replace(whole, flipped=closable.flipped(whole, before))
+
+
+def _read_moments(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, datetime]:
+    return {one["address"]: _at(one["since"]) for one in rows}
 
 
 def moving(record: Record | None) -> tuple[Moving, ...]:
@@ -223,7 +243,7 @@ def taken(known: Known) -> frozenset[tuple[str, str]]:
     return frozenset(
         (name, "smtp")
         for name, tried in found
-        if tried and tried.good and all(each.at < tried.at for each in known.changes(name))
+        if tried and tried.good and all(each.settles_at <= tried.at for each in known.changes(name))
     )
 
 

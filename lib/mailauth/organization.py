@@ -38,6 +38,7 @@ __all__ = [
     "Switch",
     "accepted_domain",
     "authentication_policy",
+    "is_policy",
     "mailbox",
     "mailbox_right",
     "named",
@@ -398,7 +399,7 @@ class Organization:
 
     def policy(self, name: str) -> AuthenticationPolicy | None:
         """Return the authentication policy with a name; None where there is none, or none were read."""
-        return next((each for each in self.policies or () if each.name.lower() == name.lower()), None)
+        return next((each for each in self.policies or () if is_policy(name, each.name)), None)
 
     def rights_of(self, address: str) -> tuple[MailboxRight, ...] | None:
         """Return who may open a mailbox; None where that was not asked or could not be read."""
@@ -496,6 +497,15 @@ def settings(transport: Row | None = None, configuration: Row | None = None) -> 
         reject_direct_send=_flag(configuration, "RejectDirectSend"),
         ews_apps=_ids(configuration, "EwsAllowedAppIDs"),
     )
+
+
+def is_policy(held: str, name: str) -> bool:
+    """Whether *held*, a policy's name or its distinguished name, is that of the policy *name*.
+
+    Exchange writes the name where a policy is assigned. That it may write a distinguished name is not verified.
+    """
+    wanted, found = name.casefold(), held.casefold()
+    return found == wanted or found.startswith(f"cn={wanted.replace(',', chr(92) + ',')},")
 
 
 def authentication_policy(row: Row) -> AuthenticationPolicy:

@@ -23,17 +23,20 @@ from .tokens import Finding
 from .wording import counted
 
 __all__ = [
+    "OTHER_DOOR",
     "Closed",
     "Explained",
     "Gathered",
     "Proof",
     "Tried",
+    "by_policy",
     "closed",
     "elsewhere",
     "evidence",
     "explained",
     "need",
     "sentence",
+    "was_shown",
 ]
 
 _ELSEWHERE: Final = frozenset({"graph", "audience"})
@@ -264,6 +267,29 @@ def closed(mailbox: str, talk: Talk, *, now: datetime) -> Closed:
 
 # The rows that say that no password is taken; others say only that this one was not.
 _SHUT: Final = frozenset({"S3", "S5", "S6", "S7", "I9", "P4"})
+
+
+# Of these, what Exchange says by its own policy; the others are another door's words, and it has its own exceptions.
+_BY_POLICY: Final = frozenset({"S3", "S7"})
+
+OTHER_DOOR: Final = (
+    "That is Conditional Access or security defaults, another door: it proves nothing of accounts that it leaves out."
+)
+"""What a password stopped after it was checked shows of an authentication policy."""
+
+
+def by_policy(cause: Cause | str | None) -> bool:
+    """Whether a refusal of SMTP shows that an authentication policy, or Exchange for good, takes no passwords.
+
+    Args:
+        cause: The catalogue's row, or its id; None or empty where it has none.
+    """
+    return (cause if isinstance(cause, str) else cause.id if cause else "") in _BY_POLICY
+
+
+def was_shown(talk: Talk) -> bool:
+    """Whether a server may have got the password: what ended before the login has sent none."""
+    return talk.outcome != "unreachable" or talk.stage in ("authenticate", "command", "done")
 
 
 def sentence(proof: Proof) -> str:

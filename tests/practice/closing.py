@@ -98,8 +98,21 @@ class Lab:
         return known, made
 
     def _record(self, now: datetime) -> Mapping[str, Any]:
-        data = {"state": {"word": "quiet", "sentence": ""}, "groups": self.groups, "reported": (), "adoption": {}}
-        return {"made_at": now.isoformat(), "coverage": [], "data": data}
+        data = {
+            "state": {"word": "quiet", "sentence": ""},
+            "groups": self.groups,
+            "reported": (),
+            "adoption": {},
+            "held": {"from": (now - 30 * _DAY).isoformat(), "to": now.isoformat()},
+            "missing_days": (),
+            "last_look": None,
+        }
+        tables = ("interactive sign-ins", "non-interactive sign-ins")
+        return {
+            "made_at": now.isoformat(),
+            "coverage": [{"what": each, "state": "complete"} for each in tables],
+            "data": data,
+        }
 
     def _honest(self, known: Known, made: Sequence[Wave]) -> None:
         taking = self.takes_passwords()

@@ -82,10 +82,10 @@ class Closing:
             findings=findings,
             proofs=(*closable.proofs(proven), *closingrecord.proofs(own)),
             receipts=receipts,
-            since=closingrecord.since(own),
             freezes=(freeze,) if freeze else (),
             now=now,
         )
+        known = closingrecord.remembering(known, own)
         tenancy.tell("")
         seen = moving.Evidence(findings, now, decided, closingrecord.taken(known))
         before = closingrecord.moving(own)
