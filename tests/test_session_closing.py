@@ -1,6 +1,7 @@
 """Notebook 60's part of a session: waves closed stage by stage on the wire, what forbids it, and what it never does."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from mailauth import evidence, moving, shapes
 from mailauth.closingrecord import Look
 from mailauth.errors import ConfigurationError
+from mailauth.session.tries import LOST, Noted
 from tests.case_invented import mail
 from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting
 
@@ -133,6 +135,82 @@ def test_a_password_is_tried_on_a_mailbox_that_nobody_uses_and_on_no_other(lab: 
         look = without.run.closing.look()
         said = without.run.closing.prove(look, look.wave("pilot"), password=True).why
         assert said == "No canary mailbox is named under closing in the tenants file."
+
+
+def counts(lab: Lab) -> Look:
+    """Bring the pilot to where a password may be tried, and return the look."""
+    lab.sign_ins()
+    lab.step("pilot")
+    lab.pass_time(hours=25)
+    lab.sign_ins()
+    return lab.run.closing.look()
+
+
+def test_a_canary_that_signs_in_by_another_name_is_in_use(lab: Lab) -> None:
+    with lab.practice.states.changing("woodgrove") as tenant:
+        user = next(each for each in tenant.directory.users if each.user_principal_name == CANARY)
+        user.user_principal_name = "jane.doe@woodgrove.example"
+    look = counts(lab)
+    leave_sign_ins(lab.run, [mail("jane.doe@woodgrove.example", ago=ago) for ago in range(1, 20)])
+    look = lab.run.closing.look()
+    tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (tries.closed, tries.why.partition(":")[0]) == (None, f"{CANARY} is in use (SMTP AUTH)")
+
+
+def test_where_nobody_knows_who_signs_in_no_password_is_tried(lab: Lab) -> None:
+    counts(lab)
+    for held in (False, None):
+        (lab.sign_ins(held=False) if held is False else findings(lab).unlink())
+        look = lab.run.closing.look()
+        tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+        assert (tries.closed, tries.why[:46]) == (None, f"Whether somebody uses {CANARY}"[:46])
+
+
+def findings(lab: Lab) -> Path:
+    return lab.folder / "woodgrove" / "evidence" / "10-find-basic-auth.json"
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"mailboxes": [{"address": CANARY, "protocols": ["imap"]}]}, "mailboxes"),
+        ({"mailboxes": [{"address": ADA, "protocols": ["smtp"], "send_as": [CANARY]}]}, "send_as"),
+    ],
+)
+def test_a_canary_is_no_mailbox_of_the_file(more: Any, where: str, tmp_path: Path) -> None:
+    with shutting(tmp_path, **more) as lab:
+        look = counts(lab)
+        tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+        assert (tries.closed, tries.why[: tries.why.index(":")]) == (
+            None,
+            f"{CANARY} is in use ({where} in the tenants file)",
+        )
+
+
+def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change(lab: Lab) -> None:
+    look = counts(lab)
+    noted = Noted(lab.folder / "woodgrove", lab.run.tenant.tenant_id)
+    first = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert first.closed is not None
+    # Its run ended here: nothing was kept as evidence, and another look was made before.
+    second = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (second.closed, second.why[:12]) == (None, "It was tried")
+    assert lab.run.closing.look().known.tried(CANARY, "password") == first.proofs[0]
+    noted.trying(CANARY, lab.run.now())
+    third = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (third.closed, LOST in third.why) == (None, True)
+    assert noted.path.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
+    noted.path.write_text("{}", encoding="utf-8")
+    dark = lab.run.closing.look()
+    assert ("coverage", "password tries") in refused(dark, "pilot")
+    assert dark.standing(dark.wave("pilot")).word == "cannot know"
+
+
+def test_while_another_run_is_under_way_no_password_is_tried(lab: Lab) -> None:
+    look = counts(lab)
+    with lab.run.alone():
+        tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (tries.closed, tries.why[:36]) == (None, "woodgrove is being run already by pr")
 
 
 def test_where_a_receipt_cannot_be_read_nothing_is_called_closed_and_nothing_is_planned(lab: Lab) -> None:

@@ -314,7 +314,8 @@ def close(
         return 0
     if undo:
         _show(*closing.undo(part.undo(look, chosen, apply=apply), config=config).views)
-    tries = part.prove(look, chosen, tokens=part.is_to_prove(look, chosen) and not undo, password=try_password and not undo)
+    asked = {"tokens": part.is_to_prove(look, chosen) and not undo, "password": try_password and not undo}
+    tries = part.prove(look, chosen, **asked)
     look = look.with_proofs(tries.proofs)
     _show(closing.waves(look), closing.against(look))
     if tries.proofs or try_password:

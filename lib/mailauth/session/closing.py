@@ -4,26 +4,28 @@ Every look reads the tenant anew and takes nothing for granted of the one before
 when each policy was seen, and what was tried on the wire.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from .. import advice, closable, closingrecord, decisions, moving, reportevidence, waves
-from ..closable import Proof, Refusal
+from .. import advice, closable, closingrecord, decisions, moving, proving, reportevidence, waves
+from ..closable import Known, Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
 from ..decisions import Decisions
-from ..errors import ConfigurationError, MailauthError
+from ..errors import ConfigurationError, HeldError, MailauthError
 from ..organization import Organization
 from ..plan import Plan, Receipt, new_id
-from ..proving import Closed
+from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
-from ..waves import Record, Wave
+from ..tenants import Tenant
+from ..waves import Wave
 from . import looking, scripts
 from .proofs import Proving
 from .scripts import Kept
 from .tenancy import Tenancy
+from .tries import LOST, Noted
 
 __all__ = ["NOTEBOOK", "Closing", "Tries"]
 
@@ -74,18 +76,19 @@ class Closing:
         organization, reached = looking.organization(tenancy, ())
         access = self._conditions()
         receipts, lost = looking.receipts(tenancy)
+        noted, unknown = self._tries()
         now, tenant, freeze = tenancy.now(), tenancy.tenant, tenancy.tenant.defaults.freeze
         held = organization or Organization()
         known = closable.Known(
             organization=held,
             conditions=access,
             findings=findings,
-            proofs=(*closable.proofs(proven), *closingrecord.proofs(own)),
+            proofs=(*closable.proofs(proven), *closingrecord.proofs(own), *noted),
             receipts=receipts,
+            since=closingrecord.since(own),
             freezes=(freeze,) if freeze else (),
             now=now,
         )
-        known = closingrecord.remembering(known, own)
         tenancy.tell("")
         seen = moving.Evidence(findings, now, decided, closingrecord.taken(known))
         before = closingrecord.moving(own)
@@ -97,7 +100,7 @@ class Closing:
         return Look(
             replace(known, moved=gone),
             waves.of(tenant, held, findings, decided, today=now.date()),
-            tuple(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost),
+            (*(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost), *unknown),
             (*reached, *access.coverage, *lost, *broken, *untraced),
             senders,
         )
@@ -133,11 +136,12 @@ class Closing:
         why = self._against_password(look, wave) if password else "Nobody asked for it."
         if why:
             return Tries(made, why=why)
-        tried, at = self._password(), self.tenancy.now()
-        if tried is None or tried.talk.protocol != _SMTP:
-            return Tries(made, tried, "The canary is not named as a mailbox that sends.")
-        good = tried.state == "closed"
-        return Tries((*made, Proof(wave.canary, "password", good, at, tried.talk.reply or tried.said)), tried)
+        try:
+            # What another run has tried meanwhile counts, and none begins until this one is noted.
+            with self.tenancy.alone():
+                return self._tried(self._again(look), wave, made)
+        except HeldError as error:
+            return Tries(made, why=str(error))
 
     def undo(self, look: Look, wave: Wave, *, apply: bool = False) -> tuple[Receipt, ...]:
         """Take back what was done for a wave, the last change first; without *apply* their plans are all there is.
@@ -189,7 +193,9 @@ class Closing:
         """Return why no password is to be tried now; empty where it may be."""
         if not wave.canary or self.tenancy.tenant.closing.canary is None:
             return "No canary mailbox is named under closing in the tenants file."
-        if person := _used(look.known.findings, wave.canary):
+        if dark := next(closable.unseen(look.known), None):
+            return f"Whether somebody uses {wave.canary} cannot be known: {dark.about}: {dark.found}."
+        if person := _used(look.known, self.tenancy.tenant, wave.canary):
             return f"{wave.canary} is in use ({person}): a canary is a mailbox that nobody signs in to."
         after = closable.may_try(wave, look.known)
         if after is None:
@@ -199,12 +205,41 @@ class Closing:
             return f"It is too early: what was changed counts from {after:%Y-%m-%d %H:%M} UTC at the latest."
         proof = look.known.tried(wave.canary, "password")
         if proof and proof.at >= after:
-            return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since."
+            lost = f": {LOST}" if proof.said == LOST else ""
+            return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since{lost}."
         return ""
 
-    def _password(self) -> Closed | None:
+    def _tried(self, look: Look, wave: Wave, made: tuple[Proof, ...]) -> Tries:
+        """Try the password, noted before it is sent and after; nothing where something speaks against it by now."""
+        if why := self._against_password(look, wave):
+            return Tries(made, why=why)
+        noted, at = self._noted, self.tenancy.now()
+        before = noted.read()
+        tried = self._password(lambda: noted.trying(wave.canary, at))
+        if not proving.was_shown(tried.talk):
+            noted.forget(wave.canary, before)
+            return Tries(made, tried)
+        proof = Proof(wave.canary, "password", proving.by_policy(tried.cause), at, _said(tried))
+        noted.note(proof)
+        return Tries((*made, proof), tried)
+
+    def _again(self, look: Look) -> Look:
+        """Return the look with what this machine knows now of tries and changes."""
+        own, (receipts, _) = self._read(NOTEBOOK).record, looking.receipts(self.tenancy)
+        tries = (*look.known.proofs, *closingrecord.proofs(own), *self._noted.read())
+        return replace(look, known=replace(look.known, proofs=tries, receipts=receipts, now=self.tenancy.now()))
+
+    def _password(self, sending: Callable[[], None]) -> Closed:
         canary = self.tenancy.tenant.closing.canary
-        return Proving(self.tenancy).try_password(f"{canary.address}={canary.password}") if canary else None
+        assert canary is not None
+        asked = f"{canary.address}={canary.password}"
+        tried = Proving(self.tenancy).try_password(asked, protocol=_SMTP, sending=sending)
+        assert tried is not None
+        return tried
+
+    @property
+    def _noted(self) -> Noted:
+        return Noted(self.tenancy.folder, self.tenancy.tenant.tenant_id)
 
     # Reading.
 
@@ -221,6 +256,12 @@ class Closing:
             text = b""
         return reportevidence.read(text, name, self.tenancy.tenant, self.tenancy.now())
 
+    def _tries(self) -> tuple[tuple[Proof, ...], tuple[Refusal, ...]]:
+        try:
+            return self._noted.read(), ()
+        except ConfigurationError as error:
+            return (), (Refusal("coverage", "password tries", error.message, error.remedy),)
+
     def _decided(self) -> Decisions | None:
         path = self.tenancy.tenant.decisions
         return decisions.load(path, actions=tuple(advice.roads())) if path else None
@@ -233,17 +274,49 @@ class Closing:
             return conditions.unread(error)
 
 
-def _used(record: Record | None, address: str) -> str:
-    """Return by what somebody signs in to a mailbox, as notebook 10 saw it; empty where nobody was seen."""
-    if record is None:
-        return ""
-    data = record["data"]
-    people = (each for each in data["adoption"]["users"] if each["user"].lower() == address)
+def _used(known: Known, tenant: Tenant, canary: str) -> str:
+    """Return by what a canary is used: what the tenants file names it as, or what notebook 10 saw of it; or nothing.
+
+    Args:
+        known: What is known; notebook 10 has looked.
+        tenant: The tenant.
+        canary: The canary's primary address in lower case.
+    """
+    box = known.organization.mailbox(canary)
+    names = {canary, *(box.names if box else ())}
+    named = next((place for place, address in _named(tenant) if address.lower() in names), "")
+    if named or known.findings is None:
+        return named
+    data = known.findings["data"]
+    people = (each for each in data["adoption"]["users"] if each["user"].lower() in names)
     if person := next(people, None):
         return ", ".join(person["protocols"])
     # Our own tries stand in the log as well, one for each wave.
-    often = (each for each in data["groups"] if each["user"].lower() == address and each["successes"] > _OURS)
-    return next((each["protocol"] for each in often), "")
+    often = (each for each in data["groups"] if each["user"].lower() in names and each["successes"] > _OURS)
+    if group := next(often, None):
+        return str(group["protocol"])
+    sent = (each for each in data["reported"] if {str(each[key]).lower() for key in ("account", "address")} & names)
+    return "the mail report shows that it sends" if next(sent, None) else ""
+
+
+def _named(tenant: Tenant) -> Iterator[tuple[str, str]]:
+    """Yield every address that the tenants file names for something else than a canary, with where."""
+    for box in tenant.mailboxes:
+        yield "mailboxes in the tenants file", box.address
+        yield from (("send_as in the tenants file", each) for each in box.send_as)
+    closing = tenant.closing
+    if closing.pilot:
+        yield "the pilot of the tenants file", closing.pilot
+    for name, listed in closing.groups.items():
+        yield from ((f"group {name} of the tenants file", each) for each in listed)
+    yield from (("an exception of the tenants file", each.address) for each in closing.exceptions)
+
+
+def _said(tried: Closed) -> str:
+    """Return what a try says, as the proof keeps it."""
+    if proving.by_policy(tried.cause) or tried.state != "closed":
+        return tried.talk.reply or tried.said
+    return f"{tried.said} {OTHER_DOOR}"
 
 
 _OURS: Final = 5

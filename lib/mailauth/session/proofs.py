@@ -199,7 +199,9 @@ class Proving:
                 self.tenancy.sleep(_STEP_S)
         return proof
 
-    def try_password(self, text: str) -> Closed | None:
+    def try_password(
+        self, text: str, *, protocol: Protocol | None = None, sending: Callable[[], object] = lambda: None
+    ) -> Closed | None:
         """Try once to sign in with a password, which is to be refused; None where nobody asked.
 
         A password that is refused often locks an account, and a policy that was assigned lately may let it in for up to
@@ -207,6 +209,8 @@ class Proving:
 
         Args:
             text: ``address=reference``: whose, and where the password is kept; empty for none.
+            protocol: By which; None for sending, where the mailbox sends.
+            sending: Called right before a server is asked.
 
         Raises:
             ConfigurationError: It is not of that form, or the secret cannot be read.
@@ -222,8 +226,9 @@ class Proving:
         except ConfigurationError as error:
             raise ConfigurationError(f"try_password_of: {error.message}", remedy=error.remedy) from None
         self.tenancy.renew()
-        protocol = self._read_by(mailbox)
-        talk = _with_password(self.tenancy.tenant.cloud, protocol, mailbox, word)
+        by = protocol or self._read_by(mailbox)
+        sending()
+        talk = _with_password(self.tenancy.tenant.cloud, by, mailbox, word)
         return proving.closed(mailbox, talk, now=self.tenancy.now())
 
     def keep(self, proof: Proof, closed: Closed | None = None) -> tuple[Path, ...]:
