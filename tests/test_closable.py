@@ -12,7 +12,20 @@ from mailauth.organization import Organization
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Step
 from tests import closings
-from tests.closings import CLOSING, DAY, NOW, POLICY, PROOFS, box, closed_organization, group, known, record, tenant
+from tests.closings import (
+    CLOSING,
+    DAY,
+    NOW,
+    POLICY,
+    PROOFS,
+    WHOLE,
+    box,
+    closed_organization,
+    group,
+    known,
+    record,
+    tenant,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -49,7 +62,7 @@ def test_nothing_forbids_what_is_to_be_done_where_nobody_sends_with_a_password()
         ),
         pytest.param("ada", {"moved": True}, [], id="moved, as the log shows"),
         pytest.param("ada", {"verdict": "attack_noise"}, [], id="an attack"),
-        pytest.param("ada", {"verdict": "suspected_compromise"}, [], id="a stranger, whom closing stops"),
+        pytest.param("ada", {"verdict": "suspected_compromise"}, [("sender", "ada@w.example")], id="a stranger"),
         pytest.param("ada", {"protocol": "IMAP"}, [], id="a protocol that takes no passwords any more"),
         pytest.param("ada", {"population": "guest"}, [], id="a guest"),
         pytest.param("bob", {}, [], id="in another wave"),
@@ -122,6 +135,34 @@ def test_coverage_that_cannot_know_forbids_it_and_names_the_source(
     findings: dict[str, Any] | None, expected: list[tuple[str, str]]
 ) -> None:
     assert refused(begun(findings=findings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        pytest.param(
+            {"coverage": WHOLE[:1]}, "the non-interactive sign-ins are absent", id="no non-interactive sign-ins"
+        ),
+        pytest.param(
+            {"held": {"from": "2026-11-20T00:00:00Z", "to": "2026-11-27T11:00:00Z"}},
+            "the records begin only on 2026-11-20",
+            id="a week of records",
+        ),
+        pytest.param({"missing_days": ["2026-11-20"]}, "1 day of them is missing", id="a hole"),
+        pytest.param(
+            {"last_look": "2026-11-19"}, "the records end on 2026-11-19, too early to speak of today", id="old records"
+        ),
+    ],
+)
+def test_records_that_do_not_hold_every_day_forbid_it_and_keep_a_wave_from_being_called_closed(
+    fields: dict[str, Any], found: str
+) -> None:
+    told = known(findings=record(**fields))
+    pilot = closings.made(told)[0]
+    [refusal] = closing.readiness(pilot, told)
+    assert refusal.found == f"of the 14 days from 2026-11-13 to 2026-11-27: {found}"
+    assert closing.standing(pilot, told).word == "cannot know"
+    assert refused(begun(findings=record(**fields))) == [("coverage", "sign-ins")]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +255,15 @@ def test_a_proof_that_is_older_than_a_change_of_what_it_is_about_is_none(step: S
     assert [about for _, about in lacking(after(step, NOW - HOUR * 1.5))] == expected
 
 
+def test_a_token_that_was_tried_before_the_last_change_counted_proves_nothing() -> None:
+    step = closingsteps.tenant_switch()
+    proof = replace(PROOFS[0], at=NOW - HOUR)
+    early, late = ((replace(proof, at=NOW - HOUR * hours), PROOFS[1]) for hours in (2, 1))
+    receipts = (closings.receipt([step], NOW - HOUR * 2.5),)
+    assert ("proof", "ada@w.example") in lacking(known(receipts=receipts, proofs=early))
+    assert ("proof", "ada@w.example") not in lacking(known(receipts=receipts, proofs=late))
+
+
 def test_an_undo_makes_a_proof_old_as_any_change_does() -> None:
     step = mailsteps.submission(box("ada"))
     told = known(receipts=(closings.receipt([step], NOW - HOUR, undoes="another"),))
@@ -271,6 +321,55 @@ def test_a_policy_that_was_open_in_between_counts_from_when_it_was_seen_closed_a
     step = closingsteps.assigned(box("ada"), POLICY)
     told = after(step, NOW - 9 * DAY, since={"ada@w.example": NOW - HOUR})
     assert settled(told) == NOW - HOUR + DAY
+
+
+def test_a_policy_that_somebody_took_off_and_gave_back_counts_a_day_after_it_was_seen_again() -> None:
+    step = closingsteps.assigned(box("ada"), POLICY)
+    ours = NOW - HOUR * 20
+    assert settled(after(step, ours, since={"ada@w.example": NOW - HOUR * 2})) == NOW - HOUR * 2 + DAY
+    told = after(step, ours, since={}, looked=NOW - HOUR)
+    assert settled(told) == NOW + DAY
+    assert closable.remembered(after(step, ours, since={}))["ada@w.example"] == ours
+
+
+# --- switches that somebody else flips ----------------------------------------------------------------
+
+
+def flipped(held: Organization, before: Organization, at: datetime, **fields: Any) -> list[str]:
+    """Return whose switch was seen to be set otherwise than at a look before."""
+    told = known(held, **fields)
+    return sorted(closable.flipped(told, closable.Before(at, closable.switches(before))))
+
+
+def test_a_switch_that_was_flipped_by_hand_makes_the_proofs_old() -> None:
+    before = replace(closed_organization(), mailboxes=(box("ada", authentication_policy=POLICY, smtp="off"),))
+    assert flipped(closed_organization(), before, NOW - DAY) == ["ada@w.example"]
+    assert flipped(closed_organization(), closed_organization(smtp_off=False), NOW - DAY) == [""]
+    assert flipped(closed_organization(), closed_organization(), NOW - DAY) == []
+    assert lacking(known(flipped={"ada@w.example": NOW - HOUR * 1.5})) == [
+        ("proof", "ada@w.example"),
+        ("proof", "canary@w.example"),
+    ]
+    assert lacking(known(flipped={"": NOW - HOUR * 4})) == []
+
+
+def test_a_switch_that_a_receipt_speaks_of_was_not_flipped_by_hand_unless_it_stands_otherwise() -> None:
+    off = replace(closed_organization(), mailboxes=(box("ada", authentication_policy=POLICY, smtp="off"),))
+    receipts = (closings.receipt([mailsteps.submission(box("ada", smtp="off"))], NOW - HOUR * 4),)
+    assert flipped(closed_organization(), off, NOW - DAY, receipts=receipts) == []
+    assert flipped(closed_organization(), off, NOW - HOUR, receipts=receipts) == ["ada@w.example"]
+    assert flipped(off, closed_organization(), NOW - DAY, receipts=receipts) == ["ada@w.example"]
+
+
+def test_what_the_look_before_did_not_read_may_have_been_flipped_and_the_first_look_knows_of_nothing() -> None:
+    told = known()
+    assert sorted(closable.flipped(told, closable.Before(NOW - DAY, None))) == [
+        "",
+        "ada@w.example",
+        "bob@w.example",
+        "canary@w.example",
+    ]
+    assert closable.flipped(told, None) == {}
 
 
 def test_an_altered_policy_counts_a_day_later_for_all_who_have_it() -> None:

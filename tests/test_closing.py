@@ -2,12 +2,12 @@
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from mailauth import closing, closingsteps, conditions, plan
+from mailauth import closable, closing, closingsteps, conditions, plan
 from mailauth.closable import Known
 from mailauth.conditions import Conditions
 from mailauth.organization import Plan as MailboxPlan
@@ -110,6 +110,45 @@ def test_where_all_is_set_and_proven_nothing_is_left() -> None:
     for wave in closings.made(told):
         assert closing.standing(wave, told).word == "closed"
         assert planned(told, wave.name).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("findings", "word", "said"),
+    [
+        pytest.param(None, "cannot know", "nobody has looked", id="nobody looked"),
+        pytest.param(
+            record(state={"word": "cannot know", "sentence": "No log."}), "cannot know", "No log.", id="no log"
+        ),
+        pytest.param(
+            record(group("ada", last_success="2026-11-27T10:30:00Z", moved=True)),
+            "open",
+            "a password was taken at 2026-11-27 10:30 UTC",
+            id="a password was taken after it was refused",
+        ),
+        pytest.param(record(group("ada")), "closing", "Not closed yet: ada@w.example", id="a sender is not moved"),
+        pytest.param(
+            record(group("ada", last_success="2026-11-27T09:00:00Z", moved=True)),
+            "closed",
+            "A policy refuses passwords",
+            id="it was taken before",
+        ),
+    ],
+)
+def test_sign_ins_that_contradict_it_keep_a_wave_from_being_called_closed(
+    findings: dict[str, Any] | None, word: str, said: str
+) -> None:
+    told = known(findings=findings)
+    for wave in closings.made(told):
+        assert closing.standing(wave, told).word == word
+        assert said in closing.standing(wave, told).sentence
+        assert (closing.stage(wave, told) == "closed") is (word == "closed")
+        assert bool(closing.readiness(wave, told)) is (word != "closed")
+
+
+def test_a_password_that_was_taken_after_the_last_try_lets_another_be_made() -> None:
+    told = known(findings=record(group("ada", last_success="2026-11-27T10:30:00Z", moved=True)))
+    at = closable.may_try(closings.made(told)[0], told)
+    assert at == datetime(2026, 11, 27, 10, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

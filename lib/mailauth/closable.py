@@ -11,32 +11,37 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from . import catalogue
+from . import catalogue, moving
 from .checks import Check
 from .closingsteps import ASSIGNED, COUNTS, POLICY
 from .conditions import Conditions
-from .organization import AuthenticationPolicy, Mailbox, Organization
-from .plan import Cmdlet, Operation, Receipt
+from .organization import AuthenticationPolicy, Mailbox, Organization, is_policy
+from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
 from .verdicts import Thresholds
 from .waves import Record, Wave, primary
 from .wording import counted
 
 __all__ = [
+    "Before",
     "Known",
     "Proof",
     "Refusal",
     "RefusalKind",
     "closes_passwords",
+    "flipped",
     "frozen_until",
     "lacking",
     "may_try",
     "open_senders",
     "proofs",
     "proven",
+    "remembered",
+    "reopened",
     "seen",
     "settled_at",
     "stale",
+    "switches",
     "unread",
     "unseen",
 ]
@@ -45,7 +50,11 @@ RefusalKind = Literal["sender", "coverage", "freeze", "proof", "policy", "wave",
 
 _EVERYWHERE: Final = ""
 _TOUCHED: Final = frozenset({"done", "unclear", "already"})
-_OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today"})
+_OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today", "suspected_compromise"})
+# Who may be a stranger is nobody to make an exception for.
+_STRANGERS: Final = frozenset({"confirm_today", "suspected_compromise"})
+_NO_PASSWORD: Final = frozenset({"modern", "not_mail", "ropc_mail_app"})
+_SMTP: Final = "SMTP AUTH"
 # An audit log does not name the protocol, so what it shows may have been SMTP.
 _MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
 _NAMED: Final = 3
@@ -101,6 +110,23 @@ class _Change:
     settles_at: datetime
     title: str
     group: str
+    sets: str | None = None  # the state of a switch, or the name of a policy
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the look before saw of SMTP AUTH switches.
+
+    Args:
+        at: When that was.
+        switches: ``on``, ``off``, ``inherit`` or ``unknown`` by mailbox, ``""`` for the organization's; None where the
+            mailboxes were not read.
+        flipped: When each was last seen to be set otherwise, by nobody's receipt.
+    """
+
+    at: datetime
+    switches: Mapping[str, str] | None
+    flipped: Mapping[str, datetime] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -115,6 +141,8 @@ class Known:
         receipts: Every receipt of the tenant, those of undone plans too.
         since: Since when each mailbox (``""`` for the organization's default) was seen with a policy that refuses
             passwords; see `seen`.
+        flipped: When each SMTP AUTH switch was last seen to be set otherwise without a receipt; see `flipped`.
+        looked: When the look before was; None where there was none.
         moved: Sender ids, or addresses in lower case, that are known to have moved by more than the log.
         freezes: The first and the last day of each change freeze.
         now: The clock.
@@ -127,6 +155,8 @@ class Known:
     proofs: tuple[Proof, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    flipped: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    looked: datetime | None = None
     moved: frozenset[str] = frozenset()
     freezes: tuple[tuple[date, date], ...] = ()
 
@@ -141,7 +171,9 @@ class Known:
                 if step and entry.outcome in _TOUCHED and step.group in _watched():
                     about = _about(self.organization, step.do, mailbox=step.group in _of_mailboxes())
                     settles = max(entry.settles_at or entry.at, entry.at + step.lag)
-                    found.setdefault(about, []).append(_Change(entry.at, settles, step.title, step.group))
+                    found.setdefault(about, []).append(_Change(entry.at, settles, step.title, step.group, _sets(step)))
+        for place, at in self.flipped.items():
+            found.setdefault(place, []).append(_Change(at, at + _SWITCH_LAG, _BY_HAND, _SWITCH))
         return found
 
     def at(self, place: str) -> Sequence[_Change]:
@@ -164,6 +196,51 @@ class Known:
     def _tried(self) -> Mapping[tuple[str, str], Proof]:
         ordered = sorted(self.proofs, key=lambda each: each.at)
         return {(each.kind, primary(self.organization, each.mailbox)): each for each in ordered}
+
+
+_SWITCH: Final = "SMTP AUTH switch, by hand"
+_SWITCH_LAG: Final = timedelta(hours=1)
+_BY_HAND: Final = "its SMTP AUTH switch, or the organization's, was seen to be set otherwise"
+_STATES: Final[Mapping[Value, str]] = {True: "off", False: "on", None: "inherit"}
+_DISABLED: Final = "SmtpClientAuthenticationDisabled"
+_NAMES: Final = ("AuthenticationPolicy", "DefaultAuthenticationPolicy")
+
+
+def _sets(step: Step) -> str | None:
+    """Return the state of a switch, or the name of the policy, that a step sets; None for anything else."""
+    after = step.after or {}
+    if _DISABLED in after:
+        return _STATES.get(after[_DISABLED])
+    return next((str(after[name]) for name in _NAMES if after.get(name)), None)
+
+
+def switches(organization: Organization) -> Mapping[str, str]:
+    """Return how each SMTP AUTH switch stands, by primary address; ``""`` for the organization's."""
+    off = organization.settings.smtp_off
+    every = {box.address.lower(): box.smtp for box in organization.mailboxes or ()}
+    return {**every, _EVERYWHERE: "unknown" if off is None else _STATES[off]}
+
+
+def flipped(known: Known, before: Before | None) -> Mapping[str, datetime]:
+    """Return when each SMTP AUTH switch was last seen to be set otherwise, though no receipt says so.
+
+    Args:
+        known: What is known now.
+        before: What the look before saw; None where nobody has looked yet.
+    """
+    if before is None:
+        return {}
+    states = {place: state for place, state in switches(known.organization).items() if state != "unknown"}
+    mine = {place: _explained(known, place, state, before.at) for place, state in states.items()}
+    # A mailbox that is new has not been set otherwise; one that was not read may have been.
+    was = states if before.switches is None else before.switches
+    other = [place for place, state in states.items() if was.get(place, state) != state and not mine[place]]
+    unseen = [place for place in states if before.switches is None and not mine[place]]
+    return {**before.flipped, **dict.fromkeys((*other, *unseen), known.now)}
+
+
+def _explained(known: Known, place: str, state: str, after: datetime) -> bool:
+    return any(each.at > after and each.sets == state for each in known.at(place))
 
 
 def _watched() -> frozenset[str]:
@@ -224,14 +301,25 @@ def settled_at(known: Known, address: str) -> datetime:
     """
     box = known.organization.mailbox(address)
     place = address if box and box.authentication_policy else _EVERYWHERE
-    told = max((each.settles_at for each in known.changes(address) if each.group in (ASSIGNED, POLICY)), default=None)
-    first = known.since.get(place)
-    assigned = any(each.group == ASSIGNED for each in known.at(place))
-    # First seen after our own change had settled: it was open in between, and somebody closed it again.
-    if assigned and told and not (first and first > told):
-        return told
-    # Nobody says when it was assigned: it counts a day after it was first seen.
-    return max(filter(None, ((first or known.now) + COUNTS, told)))
+    told = (each.settles_at for each in known.changes(address) if each.group in (ASSIGNED, POLICY))
+    # Nobody says when somebody else assigned it: it counts a day after it was first seen.
+    return max((_first_seen(known, place) + COUNTS, *told))
+
+
+def _first_seen(known: Known, place: str) -> datetime:
+    """Return since when a policy that refuses passwords is known: our own change, where it came after the last look."""
+    if place in known.since:
+        return known.since[place]
+    box = known.organization.mailbox(place) if place else None
+    name = (box.authentication_policy if box else known.organization.settings.default_policy) or ""
+    new = (each for each in known.at(place) if known.looked is None or each.at > known.looked)
+    ours = (each.at for each in new if each.group == ASSIGNED and is_policy(name, each.sets or ""))
+    return max(ours, default=known.now)
+
+
+def remembered(known: Known) -> Mapping[str, datetime]:
+    """Return since when each mailbox was seen with a policy that refuses passwords, for the next look."""
+    return {place: _first_seen(known, place) for place in seen(known.organization, known.since, known.now)}
 
 
 # --- what speaks against it ---------------------------------------------------------------------------
@@ -281,6 +369,22 @@ def unseen(known: Known) -> Iterator[Refusal]:
             yield Refusal("coverage", "sign-ins", record["data"]["state"]["sentence"], remedy)
         for each in bad:
             yield Refusal("coverage", each["what"], each["reason"] or each["state"], each["remedy"] or remedy)
+        return
+    if found := _hole(record, known.now):
+        yield Refusal("coverage", "sign-ins", found, "Add the records of these days, then run 10 and look again.")
+
+
+def _hole(record: Record, now: datetime) -> str:
+    """Return why the records do not speak of every one of the last days; empty where they do."""
+    data, days = record["data"], Thresholds.standard().quiet_days
+    start = now - timedelta(days=days)
+    window = f"of the {days} days from {start.date().isoformat()} to {now.date().isoformat()}"
+    if data["last_look"]:
+        return f"{window}: the records end on {data['last_look']}, too early to speak of today"
+    if gap := moving.Evidence(record, now).gap:
+        return f"{window}: {gap}"
+    first = datetime.fromisoformat(data["held"]["from"])
+    return f"{window}: the records begin only on {first.date().isoformat()}" if first > start else ""
 
 
 def frozen_until(known: Known) -> Iterator[Refusal]:
@@ -306,7 +410,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
             how = f"signs in with a password by {group['protocol']}{_place(group)}"
             found = f"{how}, last on {group['last_seen'][:10]}{past}"
-            yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] == "confirm_today" else _MOVE)
+            yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] in _STRANGERS else _MOVE)
     for row in data["reported"]:
         account = primary(known.organization, row["account"] or row["address"])
         here = account in mine or (wave.kind == "tenant" and account not in spared)
@@ -321,7 +425,6 @@ _MOVE: Final = (
 )
 
 
-# Who may be a stranger is nobody to make an exception for.
 _CONFIRM: Final = "Settle it first (10, attention), then look again with 10."
 
 
@@ -329,6 +432,29 @@ _REPORTED: Final = (
     "Move it, and export the report anew once it looks back on no such day: it holds 90. Or name it under "
     "closing.exceptions in the tenants file."
 )
+
+
+def reopened(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each password that SMTP AUTH took in the wave after it was last refused on the canary."""
+    proof = known.tried(wave.canary, "password") if wave.canary else None
+    if proof is None:
+        return
+    for at, group in _successes(wave, known):
+        if at > proof.at:
+            found = f"a password was taken at {_moment(at)}{_place(group)}, after it was refused on {wave.canary}"
+            yield Refusal("sender", group["user"], found, _REOPENED)
+
+
+_REOPENED: Final = "Look at its policy and its switch, close what is open, then try a password on the canary again."
+
+
+def _successes(wave: Wave, known: Known) -> Iterator[tuple[datetime, Record]]:
+    """Yield when each group of the wave's accounts last got in by SMTP AUTH with a password."""
+    mine = {*wave.mailboxes, wave.canary}
+    for group in known.findings["data"]["groups"] if known.findings else ():
+        takes = group["protocol"] == _SMTP and group["verdict"] not in _NO_PASSWORD and group["successes"]
+        if takes and primary(known.organization, group["user"]) in mine:
+            yield datetime.fromisoformat(group.get("last_success") or group["last_seen"]), group
 
 
 def _place(group: Record) -> str:
@@ -366,6 +492,7 @@ def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield what is not proven since the last change: that tokens are taken, and that a password is refused."""
     for address in sorted(wave.provable):
         yield from _unproven(known, address)
+    yield from reopened(wave, known)
     if not wave.canary:
         yield Refusal("canary", wave.name, "no canary mailbox is named, so that nobody can try a password", _CANARY)
         return
@@ -382,8 +509,11 @@ def _unproven(known: Known, address: str) -> Iterator[Refusal]:
         yield Refusal("proof", address, "no token was tried on it by SMTP", remedy)
     elif not proof.good:
         yield Refusal("proof", address, f"at {_moment(proof.at)} a token was not taken", "See 80 for the cause.")
-    elif last and proof.at < last.at:
+    elif last and proof.at < last.settles_at:
         found = f"proven at {_moment(proof.at)}, and changed since ({_moment(last.at)}: {last.title})"
+        if proof.at >= last.at:
+            counts = f"counts from {_moment(last.settles_at)} ({last.title})"
+            found = f"proven at {_moment(proof.at)}, and the last change {counts}"
         yield Refusal("proof", address, found, remedy)
     elif closes_since(known, address) and proof.at < settled_at(known, address):
         found = f"proven at {_moment(proof.at)}, before its policy counted ({_moment(settled_at(known, address))})"
@@ -394,7 +524,7 @@ def stale(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield each sender that was proven and has changed since: whether it still sends is to be known first."""
     for address in sorted(wave.provable):
         proof, last = known.tried(address, "oauth"), _last(known, address)
-        if proof and last and proof.at < last.at:
+        if proof and last and proof.at < last.settles_at:
             yield from _unproven(known, address)
 
 
@@ -405,7 +535,7 @@ def closes_since(known: Known, address: str) -> bool:
 
 
 def _last(known: Known, address: str) -> _Change | None:
-    return max(known.changes(address), key=lambda each: each.at, default=None)
+    return max(known.changes(address), key=lambda each: each.settles_at, default=None)
 
 
 def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
@@ -436,7 +566,9 @@ def may_try(wave: Wave, known: Known) -> datetime | None:
     box = known.organization.mailbox(wave.canary) if wave.canary else None
     if box is None or box.remote or not (closes_passwords(known.organization, box) and _is_on(known.organization, box)):
         return None
-    return max(_counts(known, address) for address in {*wave.mailboxes, wave.canary})
+    # A password that was taken since leaves the last try behind.
+    taken = (at for at, _ in _successes(wave, known))
+    return max((*(_counts(known, address) for address in {*wave.mailboxes, wave.canary}), *taken))
 
 
 def _is_on(organization: Organization, box: Mailbox) -> bool:

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, Literal
 
 from . import closable, closingsteps, mailsteps
 from .checks import Check
 from .closable import Known, Refusal
-from .organization import AuthenticationPolicy, Mailbox
+from .organization import AuthenticationPolicy, Mailbox, is_policy
 from .plan import Plan, Receipt, Step
 from .tenants import Tenant
 from .waves import Excepted, Record, Wave
@@ -139,7 +140,16 @@ def stage(wave: Wave, known: Known) -> Stage:
         return "switches"
     if not closable.proven(wave, known):
         return "prove"
-    return "rest" if any(isinstance(each, Step) for each in draft.rest()) else "closed"
+    if draft.has_rest:
+        return "rest"
+    if any(closable.unseen(known)):
+        return "unknown"
+    return "rest" if any(_against(wave, known)) else "closed"
+
+
+def _against(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield what keeps a wave of which everything is set and proven from being called closed."""
+    yield from closable.open_senders(wave, known)
 
 
 def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple[Refusal, ...]:
@@ -155,7 +165,7 @@ def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple
         *closable.unread(wave, known),
         *closable.unseen(known),
         *closable.open_senders(wave, known),
-        *closable.frozen_until(known),
+        *(closable.frozen_until(known) if next_one != "closed" else ()),
         *(_first(each, known) for each in before if stage(each, known) != "closed"),
         *(_waits(wave, known) if next_one == "waiting" else ()),
         *(closable.lacking(wave, known) if next_one == "prove" else ()),
@@ -178,10 +188,13 @@ def standing(wave: Wave, known: Known) -> Standing:
     """Return how a wave stands; the arguments are those of `stage`."""
     next_one = stage(wave, known)
     if next_one == "unknown":
-        found = next(closable.unread(wave, known))
+        found = next(chain(closable.unread(wave, known), closable.unseen(known)))
         return Standing("cannot know", next_one, f"{found.about}: {found.found}.", excepted=wave.excepted)
+    if taken := next(closable.reopened(wave, known), None):
+        return Standing("open", next_one, f"{taken.about}: {taken.found}.", excepted=wave.excepted)
     draft = _Draft(wave, known)
-    said = f"{_sentence(draft, next_one)}{_left_open(wave)}"
+    against = "" if next_one != "rest" or draft.has_rest else _said(_against(wave, known))
+    said = f"{_sentence(draft, next_one)}{against}{_left_open(wave)}"
     until = draft.counts_at if next_one == "waiting" else None
     words: Mapping[Stage, Literal["open", "closed"]] = {"policy": "open", "closed": "closed"}
     return Standing(words.get(next_one, "closing"), next_one, said, until, wave.excepted)
@@ -203,9 +216,15 @@ def _sentence(draft: "_Draft", next_one: Stage) -> str:
     return {
         "switches": f"A policy refuses passwords for {size}; SMTP AUTH is to be switched on for what sends with OAuth.",
         "prove": f"A policy refuses passwords for {size}; that is not proven since the last change.",
-        "rest": f"{shut}; {tried}. What is left open beside them is to be closed.",
+        "rest": f"{shut}; {tried}." + (" What is left open beside them is to be closed." if draft.has_rest else ""),
         "closed": f"{shut}; {tried}.",
     }[next_one]
+
+
+def _said(against: Iterable[Refusal]) -> str:
+    found = list(against)
+    more = f" and {len(found) - _EXAMPLES:,} more" if len(found) > _EXAMPLES else ""
+    return f" Not closed yet: {'; '.join(f'{each.about}: {each.found}' for each in found[:_EXAMPLES])}{more}."
 
 
 def _left_open(wave: Wave) -> str:
@@ -408,6 +427,11 @@ class _Draft:
         if self.wave.kind == "tenant":
             yield from self._organization()
 
+    @cached_property
+    def has_rest(self) -> bool:
+        """Whether anything is left to be set."""
+        return any(isinstance(each, Step) for each in self.rest())
+
     def _organization(self) -> Iterator[Step | Check]:
         held = self.known.organization
         if not held.settings.smtp_off:
@@ -455,7 +479,7 @@ def _refused(receipts: Iterable[Receipt]) -> str:
 
 
 def _is_named(held: str | None, name: str) -> bool:
-    return (held or "").lower() == name.lower()
+    return is_policy(held or "", name)
 
 
 def _against_legacy(policy: Any) -> bool:

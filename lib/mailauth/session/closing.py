@@ -85,10 +85,10 @@ class Closing:
             findings=findings,
             proofs=(*closable.proofs(proven), *closingrecord.proofs(own), *noted),
             receipts=receipts,
-            since=closingrecord.since(own),
             freezes=(freeze,) if freeze else (),
             now=now,
         )
+        known = closingrecord.remembering(known, own)
         tenancy.tell("")
         seen = moving.Evidence(findings, now, decided, closingrecord.taken(known))
         before = closingrecord.moving(own)

@@ -71,7 +71,7 @@ def waves(look: Look) -> Table:
 def _wave(look: Look, wave: Wave) -> Sequence[Cell]:
     held, refused = look.standing(wave), look.refusals(wave)
     forbids = Badge(counted(len(refused), "reason"), "warn") if refused else "nothing"
-    if held.word == "closed":
+    if held.word == "closed" and not refused:
         forbids = "nothing is left to do"
     return (
         wave.name,
@@ -88,9 +88,8 @@ def against(look: Look, *, limit: int = _MOST) -> Table:
     """Return what forbids the next step of each wave; what several waves share stands once."""
     shared: dict[Refusal, list[str]] = {}
     for wave in look.waves:
-        if look.standing(wave).word != "closed":
-            for each in look.refusals(wave):
-                shared.setdefault(each, []).append(wave.name)
+        for each in look.refusals(wave):
+            shared.setdefault(each, []).append(wave.name)
     rows: list[Sequence[Cell]] = [
         (names, Badge(_KINDS[each.kind], "know" if each.kind in ("coverage", "canary") else "bad"), *_said(each))
         for each, names in shared.items()
@@ -229,10 +228,6 @@ def tried(found: Closed | None, why: str) -> Callout:
     """
     if found is None:
         return Callout("info", "No password was tried", [why])
-    if found.state == "closed" and not by_policy(found.cause):
-        said = [f"{found.mailbox}: {found.said} {OTHER_DOOR}", *filter(None, [found.talk.reply])]
-        steps = ["The authentication policy refuses before that: see whether it is assigned, and counts by now."]
-        return Callout("cannot know", "Another door refused the password", said, steps)
     if found.state == "closed" and not by_policy(found.cause):
         said = [f"{found.mailbox}: {found.said} {OTHER_DOOR}", *filter(None, [found.talk.reply])]
         steps = ["The authentication policy refuses before that: see whether it is assigned, and counts by now."]
