@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mailauth.errors import MailauthError
 from mailauth.fleet import outcomes
 from mailauth.fleet.jobs import Job
 from mailauth.organization import Organization
+from mailauth.views import watching
 from mailauth.watch import Watched
 from practice.state import AuthenticationPolicy, ConditionalAccessPolicy, Mailbox, Tenant
 from tests.case_invented import mail
@@ -111,6 +112,55 @@ def test_what_is_closed_holds_since_the_first_watch_and_a_break_begins_that_anew
     assert last.since >= first.since + timedelta(minutes=20)
     assert kept(lab)["word"] == "held"
     assert len(list((lab.folder / "woodgrove" / "history").glob("watch.*.json"))) >= 1
+
+
+def test_held_since_is_never_before_what_closes_was_last_changed_or_a_password_refused(lab: Lab) -> None:
+    """An undo and another closing between two watches leave both of them with nothing that is broken."""
+    record, known = closed(lab), lab.run.closing.look().known
+    before = replace(watched(lab), since=known.now - timedelta(days=300), at=known.now - timedelta(days=1))
+    made = watch.watched(record, (), before, (), known)
+    refused = max(datetime.fromisoformat(each["at"]) for each in record["data"]["proofs"] if each["kind"] == "password")
+    assert (made.since, made.why_since[:19]) == (refused, "what closes was cha")
+    switched = {step.id for one in known.receipts for step in one.plan.steps if step.group == "Organization switch"}
+    (*_, undone) = (entry for receipt in known.receipts for entry in receipt.entries if entry.step in switched)
+    later = replace(undone, at=known.now - timedelta(hours=2))
+    again = [replace(one, entries=(*one.entries, later)) if undone in one.entries else one for one in known.receipts]
+    anew = watch.watched(record, (), before, (), replace(known, receipts=tuple(again)))
+    assert anew.since == later.at
+    kept_on = watch.watched(record, (), replace(anew, at=known.now), (), known)
+    assert (kept_on.since, kept_on.why_since) == (later.at, anew.why_since)
+
+
+@pytest.mark.parametrize(("days", "kept_on"), [(8, True), (9, False)])
+def test_a_gap_in_which_nobody_watched_begins_it_anew_and_is_told(lab: Lab, days: int, kept_on: bool) -> None:
+    record, known = closed(lab), lab.run.closing.look().known
+    before = watched(lab)
+    assert before.since
+    now = before.at + timedelta(days=days)
+    made = watch.watched(record, (), before, (), replace(known, now=now))
+    assert made.since == (before.since if kept_on else now)
+    assert made.why_since.startswith("" if kept_on else "nobody watched between 20")
+    row = str(watching.result([watching.Seen("woodgrove", made)]).views[0])
+    assert ("nobody watched" in row) is not kept_on
+
+
+def test_what_was_closed_cannot_be_known_where_the_evidence_of_60_is_gone(lab: Lab) -> None:
+    assert watched(lab).word == "held"
+    path = lab.folder / EVIDENCE / "60-close-basic.json"
+    text = path.read_bytes()
+    path.unlink()
+    try:
+        seen = watched(lab)
+        told = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--json"]
+        ended = CliRunner().invoke(cli.commands, told, standalone_mode=False)
+        state = lab.run.reports.gather().state
+    finally:
+        path.write_bytes(text)
+    assert [(each.kind, each.about) for each in seen.broken] == [("cannot know", "60-close-basic")]
+    assert (seen.word, seen.since, seen.waves) == ("cannot know", None, ("pilot", "tenant"))
+    assert (ended.return_value, json.loads(ended.stdout)["tenants"][0]["word"]) == (1, "cannot know")
+    assert "Whether what was closed still is cannot be known: 60-close-basic" in state.also[0].plain()
+    assert watched(lab).word == "held"
 
 
 def box_of(tenant: Tenant, address: str) -> Mailbox:
@@ -243,7 +293,9 @@ def test_a_remedy_names_60_only_for_what_60_closes(lab: Lab) -> None:
     group |= {"user": PRINTER, "network": {"label": "the office", "address": ""}}
     findings = {**(known.findings or {}), "data": {**(known.findings or {})["data"], "groups": [group]}}
     now = replace(known, conditions=replace(access, policies=left_out), findings=findings)
-    remedies = {(each.kind, each.about): each.remedy for each in watch.compare(record, now, ())}
+    remedies: dict[tuple[str, str], str] = {
+        (each.kind, each.about): each.remedy for each in watch.compare(record, now, ())
+    }
     mine = ("switch", "security defaults"), ("exclusion", f"{BLOCK.display_name}: {PRINTER}")
     assert {*mine, ("access", BLOCK.display_name), ("basic", PRINTER)} == {*remedies}
     assert not any("closes it again" in each for each in remedies.values())

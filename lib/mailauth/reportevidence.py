@@ -148,9 +148,14 @@ class Held:
 
     @property
     def watched(self) -> Record | None:
-        """What the last watch came to; None where nobody has watched what notebook 60 says now."""
+        """What the last watch came to; None where nobody has watched what notebook 60 says now.
+
+        Where notebook 60's evidence is gone, a watch counts that says so.
+        """
         made, closed = self.data(WATCH), self.made_at("60-close-basic")
-        return made if made and at(made["closed_at"]) == closed else None
+        if made is None or (closed is None and made["word"] != "cannot know"):
+            return None
+        return made if closed in (None, at(made["closed_at"])) else None
 
     @property
     def settings(self) -> Record | None:

@@ -212,6 +212,8 @@ def _watched(held: Held) -> Iterator[Phrase]:
     if made["since"]:
         said = "What was closed has held since {day}; that was looked at on {last}."
         yield phrase(said, day=at(made["since"]).date(), last=seen_at.date())
+        if made["why_since"]:
+            yield phrase("Not for longer: {why}.", why=Named("free", made["why_since"]))
     for each in made["broken"][:_NAMES]:
         unknown = each["kind"] == "cannot know"
         lead = "Whether what was closed still is cannot be known" if unknown else "What was closed does not hold"

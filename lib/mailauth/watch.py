@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from . import closable, evidence, shapes
+from . import catalogue, closable, evidence, reference, shapes
 from .closable import Known
 from .conditions import AccessPolicy
 from .coverage import Coverage
@@ -33,6 +33,7 @@ __all__ = [
     "compare",
     "record",
     "taken_back",
+    "unknown",
     "watched",
     "word",
 ]
@@ -47,6 +48,8 @@ EXPIRES_DAYS: Final = 30
 
 PROVEN_DAYS: Final = 30
 """A token has to have been taken within so many days, unless somebody asks for others."""
+
+_GAP: Final = timedelta(days=reference.table("report")["watching"]["gap_days"])
 
 # A sign-in of these with a password came through Exchange's door; blocked and modern ones did not.
 _CAME_IN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today", "suspected_compromise"})
@@ -129,20 +132,25 @@ class Watched:
     Args:
         tenant_id: The directory.
         word: Whether it held.
-        since: The first watch of those without a break between that held; None where this one did not.
+        since: The first watch of those without a break between that held, and never before anything that closes was
+            last changed, or a password last refused; None where this one did not.
+        at: When it was made.
         closed_at: When the closing was kept that this is compared with.
         waves: The names of the waves that were closed.
         broken: What did not hold.
         proofs: What was tried on the wire, here or in a watch before.
+        why_since: Why it does not count from an earlier watch that held as well; empty where none did.
     """
 
     tenant_id: Id
     word: Word
     since: datetime | None
+    at: datetime
     closed_at: datetime
     waves: tuple[Free, ...]
     broken: tuple[Broken, ...]
     proofs: tuple[Tried, ...] = ()
+    why_since: Free = ""
 
 
 def closed_waves(closed: Record) -> tuple[str, ...]:
@@ -199,7 +207,7 @@ def word(broken: Iterable[Broken]) -> Word:
 
 
 def watched(
-    closed: Record, broken: Sequence[Broken], before: Watched | None, proofs: Sequence[Tried], *, now: datetime
+    closed: Record, broken: Sequence[Broken], before: Watched | None, proofs: Sequence[Tried], known: Known
 ) -> Watched:
     """Return what a watch came to, with since when it has held.
 
@@ -208,20 +216,65 @@ def watched(
         broken: What did not hold.
         before: The watch before; None for the first.
         proofs: What was tried on the wire.
-        now: The moment, aware.
+        known: What is known now; `Known.now` is the moment of the watch.
     """
-    said, data = word(broken), closed["data"]
-    seen = {(each.kind, each.about): each.first_seen for each in before.broken} if before else {}
+    data, held = closed["data"], word(broken)
     names = (*closed_waves(closed), *(each.about for each in broken if each.kind == "wave"))
+    since, why = _since(closed, before, known) if held == "held" else (None, "")
     return Watched(
         tenant_id=data["tenant_id"],
-        word=said,
-        since=((before.since if before else None) or now) if said == "held" else None,
+        word=held,
+        since=since,
+        at=known.now,
         closed_at=_at(closed["made_at"]),
         waves=tuple(dict.fromkeys(names)),
-        broken=tuple(replace(each, first_seen=seen.get((each.kind, each.about)) or now) for each in broken),
+        broken=_first_seen(broken, before, known.now),
         proofs=tuple(proofs),
+        why_since=why,
     )
+
+
+def unknown(before: Watched, broken: Broken, *, now: datetime) -> Watched:
+    """Return what a watch comes to that has nothing left to compare with: the one before, and that nobody knows more.
+
+    Args:
+        before: The watch before, by which something was closed.
+        broken: What is missing.
+        now: The moment, aware.
+    """
+    lost = _first_seen((broken,), before, now)
+    return replace(before, word=word(lost), since=None, at=now, broken=lost, why_since="")
+
+
+def _first_seen(broken: Iterable[Broken], before: Watched | None, now: datetime) -> tuple[Broken, ...]:
+    seen = {(each.kind, each.about): each.first_seen for each in before.broken} if before else {}
+    return tuple(replace(each, first_seen=seen.get((each.kind, each.about)) or now) for each in broken)
+
+
+def _since(closed: Record, before: Watched | None, known: Known) -> tuple[datetime, str]:
+    """Return since when it has held, and why not for longer; a gap may hide that it was open for a while."""
+    now = known.now
+    if before is None or before.since is None:
+        return now, ""
+    if now - before.at > _GAP:
+        return now, f"nobody watched between {_moment(before.at)} and {_moment(now)}"
+    last = min(_last_change(closed, known), now)
+    if last > before.since:
+        return last, "what closes was changed then, or a password was refused for the last time"
+    return before.since, before.why_since
+
+
+def _last_change(closed: Record, known: Known) -> datetime:
+    """Return when something that closes was last changed from here, or undone, or a password last refused."""
+    told, groups = _Told(closed, known), _closing_groups()
+    changes = (each for place in told.mine for each in known.changes(place) if each.group in groups)
+    refused = (_at(each["at"]) for each in closed["data"]["proofs"] if each["kind"] == "password" and each["good"])
+    return max((*(each.at for each in changes), *refused), default=datetime.min.replace(tzinfo=UTC))
+
+
+def _closing_groups() -> frozenset[str]:
+    """Return the groups of steps by which passwords are ended, or let in again; grants are not among them."""
+    return frozenset(group for name in ("switch", "policy") for group in catalogue.lags()[name].groups)
 
 
 def record(tenant: Tenant, coverage: Iterable[Coverage], made: Watched, *, made_at: datetime) -> Record:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from .. import evidence, reportevidence, shapes, watch
-from ..closable import Proof
+from ..closable import Known, Proof
 from ..closingrecord import Look
+from ..conditions import Conditions
 from ..coverage import Coverage
 from ..errors import EvidenceError, MailauthError
+from ..organization import Organization
 from ..services import registrations, store
 from ..tenants import MailApp
 from ..watch import Broken, Lasting, Tried, Watched
@@ -57,7 +59,8 @@ class Watching:
     ) -> Watched | None:
         """Compare the tenant with what was closed, keep what came of it, and return that; changes nothing in it.
 
-        None where notebook 60 has closed no wave, and none was watched before: there is nothing to compare with.
+        None where notebook 60 has closed no wave, and none was watched before: there is nothing to compare with. Where
+        its evidence is gone and one was, nobody can know.
 
         Args:
             search: Whether to read the sign-ins anew where notebook 10 has not for an hour.
@@ -70,7 +73,9 @@ class Watching:
             EvidenceError: The evidence of notebook 60 is broken, or another tenant's.
         """
         before, closed = self._before(), self._closed()
-        if closed is None or not (watch.closed_waves(closed) or before):
+        if closed is None:
+            return self._without(before) if before else None
+        if not (watch.closed_waves(closed) or before):
             return None
         if search and self._is_old():
             self.search(0)
@@ -85,7 +90,7 @@ class Watching:
             *watch.compare(closed, look.known, credentials, expires_days=expires_days, proven_days=proven_days),
         )
         kept = [Tried(each.mailbox, each.kind, each.good, each.at, each.said) for each in (*proofs, *tried)]
-        made = watch.watched(closed, broken, before, _latest(kept), now=look.known.now)
+        made = watch.watched(closed, broken, before, _latest(kept), look.known)
         self._keep(made, before, (*look.coverage, *lost))
         return made
 
@@ -103,12 +108,28 @@ class Watching:
         return ()
 
     def _lose(self, error: MailauthError) -> None:
+        broken, now = Broken("cannot know", "the watch", error.message, error.remedy), self.tenancy.now()
         with suppress(EvidenceError):
-            before, closed = self._before(), self._closed()
+            before, closed = self._before(), self._closed_or_none()
             if closed:
-                broken = (Broken("cannot know", "the watch", error.message, error.remedy),)
-                made = watch.watched(closed, broken, before, _tried(before), now=self.tenancy.now())
-                self._keep(made, before, ())
+                blind = Known(Organization(), Conditions(), None, now)
+                self._keep(watch.watched(closed, (broken,), before, _tried(before), blind), before, ())
+            elif before:
+                self._keep(watch.unknown(before, broken, now=now), before, ())
+
+    def _closed_or_none(self) -> Record | None:
+        try:
+            return self._closed()
+        except EvidenceError:
+            return None
+
+    def _without(self, before: Watched) -> Watched:
+        """Return, and keep, that what was closed is known from an earlier watch only."""
+        found = f"the evidence of {NOTEBOOK} is gone, by which {', '.join(before.waves)} had been closed"
+        remedy = "Bring evidence/60-close-basic.json back from a copy, or run notebook 60 again."
+        made = watch.unknown(before, Broken("cannot know", NOTEBOOK, found, remedy), now=self.tenancy.now())
+        self._keep(made, before, ())
+        return made
 
     def _keep(self, made: Watched, before: Watched | None, coverage: tuple[Coverage, ...]) -> Path:
         tenancy = self.tenancy

@@ -55,7 +55,7 @@ def _row(each: Seen) -> Sequence[Cell]:
     one = each.watched
     if one is None:
         return each.tenant, _WORDS["cannot know"], None, None, None, each.why
-    since = f"has held since {_moment(one.since)}" if one.since else None
+    since = [f"has held since {_moment(one.since)}", *filter(None, (one.why_since,))] if one.since else None
     return each.tenant, _WORDS[one.word], since, _moment(one.closed_at), list(one.waves), None
 
 
