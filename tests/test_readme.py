@@ -64,8 +64,11 @@ def test_the_path_that_notebook_00_leaves_is_text(tmp_path: Path) -> None:
     cells = json.loads((ROOT / "notebooks" / "00-start.ipynb").read_text(encoding="utf-8"))["cells"]
     [last] = [cell for cell in cells if "run.keep_start(" in "".join(cell["source"])]
     run = session.open("northwind", out=str(tmp_path))
-    names: dict[str, object] = {"session": session, "run": run, "checks": ()}
+    names: dict[str, object] = {"session": session, "run": run, "checks": (), "way": run.signing_in.road()}
     assert eval("".join(last["source"]), names) == str(run.folder / "evidence" / "00-start.json")
+    # What the road lacks is a thing to do in 90, so it is kept too.
+    kept = json.loads((run.folder / "evidence" / "00-start.json").read_text("utf-8"))["data"]["checks"]
+    assert [each["name"] for each in kept] == ["role in Exchange"]
 
 
 def test_msal_signs_in_to_the_practice_cloud_as_the_readme_says(
