@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mailauth.errors import MailauthError
 from mailauth.fleet import outcomes
 from mailauth.fleet.jobs import Job
 from mailauth.organization import Organization
+from mailauth.registration import Credential
 from mailauth.views import watching
 from mailauth.watch import Watched
 from practice.state import AuthenticationPolicy, ConditionalAccessPolicy, Mailbox, Tenant
@@ -336,8 +337,65 @@ def test_a_password_that_is_taken_again_is_named_with_its_place_and_its_time(lab
 
 
 def test_a_credential_that_ends_and_a_proof_that_is_old_are_told_by_the_days_that_are_asked_for(lab: Lab) -> None:
-    assert broken(lab, expires_days=3650) == [("credential", "mail")]
+    assert {kind for kind, _ in broken(lab, expires_days=3650)} == {"credential"}
+        lab, expires_days=3650
+    )
     assert broken(lab, proven_days=0) == [("proof", ADA)]
+
+
+def secret(name: str, **span: float) -> Credential:
+    return Credential("secret", f"id-{name}", name, ends=NOON + timedelta(**span) if span else None)
+
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+LASTS = Credential("certificate", "id-lasts", "lasts", ends=NOON + timedelta(days=700))
+
+
+@pytest.mark.parametrize(
+    ("held", "found"),
+    [
+        ((secret("a", days=40), LASTS), []),
+        ((secret("a", days=30), LASTS), [("mail: secret a", "it ends at 2026-12-31 12:00 UTC")]),
+        ((secret("a", days=30), secret("b", days=90)), [("mail: secret a", "it ends at 2026-12-31 12:00 UTC")]),
+        ((secret("a", days=-1), secret("b")), []),
+        ((secret("a", days=-1), LASTS), [("mail", "its last secret ended at 2026-11-30 12:00 UTC")]),
+        ((), [("mail", "it has no secret")]),
+    ],
+)
+def test_each_live_credential_that_ends_is_told_and_an_app_that_has_none_of_its_kind(
+    lab: Lab, held: tuple[Credential, ...], found: list[tuple[str, str]]
+) -> None:
+    known = replace(lab.run.closing.look().known, now=NOON)
+    told = watch.compare(closed(lab), known, (watch.Lasting("mail", frozenset({"secret"}), held),))
+    assert [(each.about, each.found) for each in told if each.kind == "credential"] == found
+
+
+def test_an_app_whose_last_secret_was_deleted_does_not_hold(lab: Lab) -> None:
+    def delete(tenant: Tenant) -> None:
+        for each in tenant.directory.applications:
+            if each.app_id == lab.made.daemon.app_id:
+                each.password_credentials.clear()
+
+    with changed(lab, delete):
+        seen = watched(lab)
+    assert [(each.kind, each.about, each.found) for each in seen.broken] == [("credential", "mail", "it has no secret")]
+
+
+def test_evidence_that_cannot_be_opened_is_told_of_its_tenant_alone(lab: Lab) -> None:
+    """A folder in its place is what every system refuses to read."""
+    path = lab.folder / EVIDENCE / "60-close-basic.json"
+    text = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    try:
+        asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--json"]
+        ended = CliRunner().invoke(cli.commands, asked, standalone_mode=False, catch_exceptions=False)
+    finally:
+        path.rmdir()
+        path.write_bytes(text)
+    (tenant,) = json.loads(ended.stdout)["tenants"]
+    assert (ended.return_value, tenant["word"]) == (1, "cannot know")
+    assert tenant["why"].startswith("evidence/60-close-basic.json: ")
 
 
 def test_a_token_that_is_not_taken_any_more_is_told_and_one_that_is_again_is_kept(lab: Lab) -> None:

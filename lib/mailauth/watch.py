@@ -15,6 +15,7 @@ from .closable import Known
 from .conditions import AccessPolicy
 from .coverage import Coverage
 from .organization import Mailbox, Organization
+from .registration import Credential, CredentialKind
 from .shapes import Address, Free, Id
 from .tenants import Tenant
 from .waves import Record, primary
@@ -76,15 +77,17 @@ _READ: Final = "See the coverage for what would make it readable, and watch agai
 
 @dataclass(frozen=True)
 class Lasting:
-    """How long an app can go on proving itself.
+    """What an app proves itself by.
 
     Args:
         app: What the tenants file calls it.
-        ends: The last moment of the credential that lasts longest; None for one without end.
+        needs: The kinds of credential by which it signs in: ``secret``, ``certificate``.
+        credentials: All that Entra holds for it, those that ended as well.
     """
 
     app: str
-    ends: datetime | None
+    needs: frozenset[CredentialKind]
+    credentials: tuple[Credential, ...]
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def compare(
     Args:
         closed: The evidence of notebook 60, with at least one wave that is closed.
         known: What is known now; `Known.now` is the moment of the watch.
-        credentials: How long each app can prove itself; None where that was not read.
+        credentials: What each app proves itself by; None where that was not read.
         expires_days: Within how many days a credential's end is told.
         proven_days: How many days old a proof may be.
     """
@@ -301,7 +304,7 @@ class _Told:
         data = closed["data"]
         self.known = known
         self.held: Organization = known.organization
-        self.then: Record = data["settings"]
+        self.then: Record = closingrecord.as_closed(closed)
         self.waves = [each for each in data["waves"] if each["word"] == "closed"]
         self.whole = any(each["kind"] == "tenant" for each in self.waves)
         refused = [_at(each["at"]) for each in data["proofs"] if each["kind"] == "password" and each["good"]]
@@ -539,10 +542,24 @@ def _credentials(held: Sequence[Lasting] | None, now: datetime, within: timedelt
     if held is None:
         yield _unread("credentials of the apps")
     for each in held or ():
-        if each.ends and each.ends <= now + within:
-            verb = "ended" if each.ends <= now else "ends"
-            found = f"its last credential {verb} at {_moment(each.ends)}"
-            yield Broken("credential", each.app, found, "Make a new one with 20, and prove it.", at=each.ends)
+        live = [one for one in each.credentials if one.is_valid(now)]
+        for kind in sorted(each.needs - {one.kind for one in live}):
+            yield _no_credential(each, kind, now)
+        # Entra does not tell which of several is used, so one that lasts says nothing of another that ends.
+        for one in live:
+            if one.ends and one.ends <= now + within:
+                about = f"{each.app}: {one.kind} {one.name or one.id}"
+                yield Broken("credential", about, f"it ends at {_moment(one.ends)}", _RENEW, at=one.ends)
+
+
+def _no_credential(held: Lasting, kind: CredentialKind, now: datetime) -> Broken:
+    past = [one.ends for one in held.credentials if one.kind == kind and one.ends and one.ends <= now]
+    last = max(past, default=None)
+    found = f"its last {kind} ended at {_moment(last)}" if last else f"it has no {kind}"
+    return Broken("credential", held.app, found, "Make a new one with 20, and prove it.", at=last)
+
+
+_RENEW: Final = "Make a new one with 20 and prove it; then take this one away there, or where nothing uses it any more."
 
 
 def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:

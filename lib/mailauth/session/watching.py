@@ -16,8 +16,9 @@ from ..closable import Known, Proof
 from ..closingrecord import Look
 from ..conditions import Conditions
 from ..coverage import Coverage
-from ..errors import EvidenceError, MailauthError
+from ..errors import EvidenceError, MailauthError, StorageError
 from ..organization import Organization
+from ..registration import CredentialKind
 from ..services import registrations, store
 from ..tenants import MailApp
 from ..watch import Broken, Lasting, Tried, Watched
@@ -32,7 +33,7 @@ NAME: Final = "watch"
 
 _FINDS: Final = "10-find-basic-auth"
 _FRESH: Final = timedelta(hours=1)
-_ENDING: Final = frozenset({"secret", "certificate"})
+_ENDING: Final[tuple[CredentialKind, ...]] = ("secret", "certificate")
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Watching:
         record = watch.record(tenancy.tenant, coverage, made, made_at=tenancy.now())
         # A watch may run every hour: the history keeps where one word ended, and not each time it was said.
         if before and before.word != made.word:
-            store.retire(tenancy.folder, NAME, keep=tenancy.tenant.defaults.keep)
+            _retire(tenancy)
         return store.write_evidence(self._path(NAME), record)
 
     # Reading.
@@ -145,8 +146,16 @@ class Watching:
         return self.tenancy.folder / "evidence" / f"{name}.json"
 
     def _bytes(self, name: str) -> bytes | None:
-        path = self._path(name)
-        return path.read_bytes() if path.exists() else None
+        try:
+            return self._path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            found, remedy = (
+                f"evidence/{name}.json: {error.strerror}",
+                "Make it a file that may be read, and watch again.",
+            )
+            raise EvidenceError(found, remedy=remedy) from None
 
     def _closed(self) -> Record | None:
         found = reportevidence.read(self._bytes(NOTEBOOK), NOTEBOOK, self.tenancy.tenant, self.tenancy.now())
@@ -175,8 +184,8 @@ class Watching:
                 yield from self.closing.prove(look, wave, tokens=True).proofs
 
     def _credentials(self) -> tuple[tuple[Lasting, ...] | None, tuple[Coverage, ...]]:
-        """Return how long each app that has a credential can prove itself; None where one could not be read."""
-        apps = [each for each in self.tenancy.tenant.mail_apps if each.client_id and _needs_one(each)]
+        """Return what each app that needs a credential proves itself by; None where one could not be read."""
+        apps = [each for each in self.tenancy.tenant.mail_apps if each.client_id and _needed(each)]
         found: list[Lasting] = []
         for app in apps:
             try:
@@ -186,14 +195,21 @@ class Watching:
             self.tenancy.tell("")
             if held.app is None:
                 return None, held.coverage
-            ends = [each.ends for each in held.app.credentials]
-            if ends:
-                found.append(Lasting(app.name, None if None in ends else max(filter(None, ends))))
+            found.append(Lasting(app.name, _needed(app), held.app.credentials))
         return tuple(found), ()
 
 
-def _needs_one(app: MailApp) -> bool:
-    return any(each.kind in _ENDING for each in app.flows)
+def _needed(app: MailApp) -> frozenset[CredentialKind]:
+    kinds = {each.kind for each in app.flows}
+    return frozenset(each for each in _ENDING if each in kinds)
+
+
+def _retire(tenancy: Tenancy) -> None:
+    try:
+        store.retire(tenancy.folder, NAME, keep=tenancy.tenant.defaults.keep)
+    except OSError as error:
+        found = f"history: the watch before could not be moved there: {error.strerror}"
+        raise StorageError(found, remedy="Free the folder for writing, and watch again.") from None
 
 
 def _tried(before: Watched | None) -> tuple[Tried, ...]:
