@@ -338,8 +338,6 @@ def test_a_password_that_is_taken_again_is_named_with_its_place_and_its_time(lab
 
 def test_a_credential_that_ends_and_a_proof_that_is_old_are_told_by_the_days_that_are_asked_for(lab: Lab) -> None:
     assert {kind for kind, _ in broken(lab, expires_days=3650)} == {"credential"}
-        lab, expires_days=3650
-    )
     assert broken(lab, proven_days=0) == [("proof", ADA)]
 
 
