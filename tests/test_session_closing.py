@@ -69,6 +69,7 @@ def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab:
     assert [each["word"] for each in record["waves"]] == ["closed", "closed"]
     assert {each["kind"] for each in record["proofs"] if each["good"]} == {"oauth", "password"}
     assert record["settings"]["smtp_off"] is True
+    another_look_does_not_make_what_somebody_opened_the_right_state(lab)
     last = lab.run.closing.look()
     with pytest.raises(ConfigurationError, match=r"^undo: pilot came before tenant\. Take back tenant first\.$"):
         lab.run.closing.undo(last, last.wave("pilot"), apply=True)
@@ -77,6 +78,29 @@ def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab:
     with lab.practice.states.reading("woodgrove") as tenant:
         assert tenant.exchange.model_dump(exclude={"former_policies"}) == before
     assert set(lab.words(lab.run.closing.look()).values()) == {"open"}
+
+
+def switched(lab: Lab, address: str, *, off: bool | None) -> None:
+    """Set a mailbox's own SMTP AUTH switch, as somebody else would."""
+    with lab.practice.states.changing("woodgrove") as tenant:
+        box = next(each for each in tenant.exchange.mailboxes if each.primary_smtp == address)
+        box.smtp_auth_disabled = off
+
+
+def another_look_does_not_make_what_somebody_opened_the_right_state(lab: Lab) -> None:
+    past = lab.folder / "woodgrove" / "history"
+    assert kept(lab)["as_closed"] == kept(lab)["settings"]
+    switched(lab, PRINTER, off=False)
+    lab.pass_time(minutes=1)
+    before, part = len([*past.glob("60-close-basic.*.json")]), lab.run.closing
+    look = part.look()
+    part.keep(look, look.wave("tenant"))
+    assert len([*past.glob("60-close-basic.*.json")]) == before + 1
+    found = kept(lab)
+    assert found["as_closed"] != found["settings"]
+    part.keep(look, look.wave("tenant"), renew=True)
+    assert (kept(lab)["as_closed"] or found["settings"]) == found["settings"]
+    switched(lab, PRINTER, off=None)
 
 
 def test_it_refuses_and_says_which_sender_what_cannot_be_known_and_which_wave_comes_first(lab: Lab) -> None:

@@ -267,7 +267,7 @@ def test_who_added_an_exclusion_or_switched_a_policy_off_stands_beside_it(lab: L
     access = known.conditions
     assert access.policies
     (policy,) = access.policies
-    record["data"]["settings"]["access"][0]["state"] = "enabled"
+    record["data"]["as_closed"]["access"][0]["state"] = "enabled"
     one = "3f0e6a52-52a1-4f0c-9d35-0c1f6f3f7a11"
     change = Change(policy.id, known.now, "eve@woodgrove.example", "Update", frozenset({one}))
     off = replace(policy, exclude=People(users=frozenset({one})), state="disabled")
@@ -283,8 +283,8 @@ def test_who_added_an_exclusion_or_switched_a_policy_off_stands_beside_it(lab: L
 def test_a_remedy_names_60_only_for_what_60_closes(lab: Lab) -> None:
     """Conditional Access and security defaults are set in Entra: 60 neither shows nor closes them."""
     record = closed(lab)
-    record["data"]["settings"]["access"][0]["state"] = "enabled"
-    record["data"]["settings"]["security_defaults"] = True
+    record["data"]["as_closed"]["access"][0]["state"] = "enabled"
+    record["data"]["as_closed"]["security_defaults"] = True
     known = lab.run.closing.look().known
     access = replace(known.conditions, defaults=False)
     with changed(lab, exclude):

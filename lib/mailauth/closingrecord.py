@@ -22,7 +22,7 @@ from .plan import Plan, Receipt
 from .tenants import Tenant
 from .waves import Record, Wave, primary
 
-__all__ = ["Look", "by_mailbox", "latest", "moving", "proofs", "record", "remembering", "taken"]
+__all__ = ["Look", "as_closed", "by_mailbox", "latest", "moving", "proofs", "record", "remembering", "taken"]
 
 _LEGACY: Final = "other"
 
@@ -113,6 +113,8 @@ def record(
     receipt: Receipt | None = None,
     *,
     made_at: datetime,
+    before: Record | None = None,
+    renew: bool = False,
 ) -> Record:
     """Return the record of notebook 60.
 
@@ -123,25 +125,57 @@ def record(
         change: What was planned for it; None where nothing was.
         receipt: What became of that.
         made_at: The moment, aware.
+        before: The record before this one; None where there is none.
+        renew: Whether a watch compares with today's settings from now on, though no wave was closed anew.
 
     Raises:
         EvidenceError: The record does not fit its schema; the text names the field.
     """
     known = look.known
+    stand, settings = [_wave(look, each) for each in look.waves], _settings(known.organization, known.conditions)
     data = {
         "tenant_id": tenant.tenant_id,
         "wave": wave.name,
-        "waves": [_wave(look, each) for each in look.waves],
+        "waves": stand,
         "looked": known.now,
         "since": _moments(closable.remembered(known)),
         "flipped": _moments(known.flipped),
         "proofs": latest(known.proofs),
-        "settings": _settings(known.organization, known.conditions),
+        "settings": settings,
+        "as_closed": _as_closed(stand, settings, None if renew else before),
         "would_block": list(closing.would_block(known.findings)) if known.findings else None,
         "moving": [shapes.record(each) for each in look.moving],
         "plan": evidence.planned(change, receipt),
     }
     return evidence.envelope("closing", tenant, look.coverage, evidence.plain(data), made_at)
+
+
+def _as_closed(
+    stand: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], before: Record | None
+) -> Mapping[str, Any] | None:
+    """Return the settings with which a watch compares: a look that finds another state does not make it the right one.
+
+    Args:
+        stand: How each wave stands now.
+        settings: Today's.
+        before: The record before this one; None where today's are to count.
+    """
+    now, was = _closed(stand), _closed(before["data"]["waves"]) if before else frozenset()
+    if before and was and not now - was:
+        held: Mapping[str, Any] | None = as_closed(before)
+        return held
+    return settings if now else None
+
+
+def _closed(stand: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(each["name"] for each in stand if each["word"] == "closed")
+
+
+def as_closed(record: Record) -> Record:
+    """Return the settings that stood when a wave was last closed, or those of the look where none is."""
+    data = record["data"]
+    held: Record = data.get("as_closed") or data["settings"]
+    return held
 
 
 def _moments(held: Mapping[str, datetime]) -> Sequence[Mapping[str, Any]]:

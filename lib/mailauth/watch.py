@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from . import catalogue, closable, evidence, reference, shapes
+from . import catalogue, closable, closingrecord, evidence, reference, shapes
 from .closable import Known
 from .conditions import AccessPolicy
 from .coverage import Coverage

@@ -70,7 +70,7 @@ class Closing:
         tenancy = self.tenancy
         tenancy.renew()
         decided = self._decided()
-        records = {name: self._read(name) for name in (_FINDS, _PROVES, NOTEBOOK)}
+        records = {_FINDS: self._read(_FINDS), _PROVES: self._read(_PROVES), NOTEBOOK: self._own()}
         findings, proven, own = (each.record for each in records.values())
         broken = tuple(each.lost for each in records.values() if each.lost)
         organization, reached = looking.organization(tenancy, ())
@@ -164,10 +164,31 @@ class Closing:
                 break
         return tuple(found)
 
-    def keep(self, look: Look, wave: Wave, change: Plan | None = None, receipt: Receipt | None = None) -> Path:
-        """Write notebook 60's evidence and return where it is; what stood there before goes to the history."""
+    def keep(
+        self,
+        look: Look,
+        wave: Wave,
+        change: Plan | None = None,
+        receipt: Receipt | None = None,
+        *,
+        renew: bool = False,
+    ) -> Path:
+        """Write notebook 60's evidence and return where it is; what stood there before goes to the history.
+
+        Args:
+            look: The last look.
+            wave: The wave that was worked on.
+            change: What was planned for it.
+            receipt: What became of that.
+            renew: Whether `mailauth watch` compares with today's settings from now on. Else those count that stood when
+                a wave was last closed.
+        """
         tenancy = self.tenancy
-        made = closingrecord.record(tenancy.tenant, look, wave, change, receipt, made_at=tenancy.now())
+        before = self._own().record
+        made = closingrecord.record(
+            tenancy.tenant, look, wave, change, receipt, made_at=tenancy.now(), before=before, renew=renew
+        )
+        store.retire(tenancy.folder, NOTEBOOK, keep=tenancy.tenant.defaults.keep)
         return store.write_evidence(self._evidence(NOTEBOOK), made)
 
     # Trying.
@@ -225,7 +246,7 @@ class Closing:
 
     def _again(self, look: Look) -> Look:
         """Return the look with what this machine knows now of tries and changes."""
-        own, (receipts, _) = self._read(NOTEBOOK).record, looking.receipts(self.tenancy)
+        own, (receipts, _) = self._own().record, looking.receipts(self.tenancy)
         tries = (*look.known.proofs, *closingrecord.proofs(own), *self._noted.read())
         return replace(look, known=replace(look.known, proofs=tries, receipts=receipts, now=self.tenancy.now()))
 
@@ -246,10 +267,18 @@ class Closing:
     def _evidence(self, name: str) -> Path:
         return self.tenancy.folder / "evidence" / f"{name}.json"
 
-    def _read(self, name: str) -> reportevidence.Read:
+    def _own(self) -> reportevidence.Read:
+        """Return what this notebook left last; a headless run has it in the history already."""
+        held = self._read(NOTEBOOK)
+        past = sorted((self.tenancy.folder / "history").glob(f"{NOTEBOOK}.*.json"), reverse=True)
+        if held.record or held.lost:
+            return held
+        return next((found for path in past if (found := self._read(NOTEBOOK, path)).record), held)
+
+    def _read(self, name: str, path: Path | None = None) -> reportevidence.Read:
         """Return what a notebook's evidence comes to; one that is broken, or another tenant's, does not count."""
         try:
-            text = self._evidence(name).read_bytes()
+            text = (path or self._evidence(name)).read_bytes()
         except FileNotFoundError:
             text = None
         except OSError:
