@@ -151,6 +151,36 @@ def test_a_password_that_was_taken_after_the_last_try_lets_another_be_made() -> 
     assert at == datetime(2026, 11, 27, 10, 30, tzinfo=UTC)
 
 
+def adopted(user: str, last: str = "2026-11-26") -> dict[str, Any]:
+    """Return somebody, or for an empty name an app as itself, who was seen to send with a token."""
+    row = {"user": user, "protocols": ["SMTP AUTH"], "app": "Mailer", "app_id": "id-app", "last": last}
+    return record(adoption={"users": [row]})
+
+
+def test_a_sender_that_nobody_can_try_keeps_a_wave_from_being_called_closed_until_it_was_seen_again() -> None:
+    held = closed_organization()
+    held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", **OWN, smtp="on")))
+    told = known(held, findings=adopted("bob@w.example"))
+    everybody = closings.made(told)[-1]
+    assert closing.standing(everybody, told).word == "closing"
+    assert "bob@w.example: not proven" in closing.standing(everybody, told).sentence
+    assert [(each.kind, each.about) for each in closing.readiness(everybody, told)] == [("proof", "bob@w.example")]
+    again = known(held, findings=adopted("bob@w.example", "2026-11-27"))
+    assert closing.standing(closings.made(again)[-1], again).word == "closed"
+
+
+def test_a_switch_that_is_on_is_a_persons_to_explain_while_an_app_sends_as_itself() -> None:
+    held = closed_organization()
+    held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", **OWN, smtp="on")))
+    told = known(held, findings=adopted(""))
+    everybody = closings.made(told)[-1]
+    [refusal] = closing.readiness(everybody, told)
+    assert (refusal.kind, refusal.about) == ("sender", "bob@w.example")
+    assert "Mailer may send from it" in refusal.found
+    assert planned(told, "tenant").steps == ()
+    assert sent(planned(known(held), "tenant"))[0][0] == "Set-CASMailbox"
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -229,6 +259,16 @@ def test_an_exception_keeps_its_password_and_everybody_else_gets_the_policy_by_n
     assert str(change.checks[0]) == "ok: excepted: bob@w.example (its password goes on until 2027-03-31: in March)"
 
 
+def test_a_default_that_lets_passwords_in_is_not_altered_under_an_exception_that_lives_by_it() -> None:
+    boxes = (box("ada"), box("canary"), box("bob"))
+    told = known(organization(*boxes, policies={"Mine": True}, default_policy="Mine"), since={}, proofs=())
+    change = planned(told, "tenant", tenant(excepting("bob", policy="Mine")))
+    assert change.steps == ()
+    [check] = [each for each in change.checks if each.name == "policy: Mine"]
+    assert "would end the exception of bob@w.example" in str(check)
+    assert sent(planned(told, "tenant", tenant(f"{CLOSING}\n      policy: Mine")))
+
+
 def test_an_exception_that_follows_the_organization_gets_a_switch_before_that_goes_off() -> None:
     held = closed_organization(smtp_off=False, default_policy="")
     change = planned(known(held), "tenant", tenant(excepting("bob")))
@@ -305,6 +345,30 @@ def test_a_policy_that_is_off_or_leaves_most_people_alone_is_none() -> None:
     for other in ({**BLOCKS, "state": "disabled"}, some):
         access = Conditions(defaults=False, policies=(conditions.access_policy(other),))
         assert [step.id for step in template(access).steps] == ["access-policy"]
+
+
+def told_of_access(access: Conditions, **bob: Any) -> list[str]:
+    boxes = (box("ada", **OWN, smtp="on"), box("canary", **OWN, smtp="on"), box("bob", **OWN, **bob))
+    told = known(replace(closed_organization(), mailboxes=boxes), conditions=access)
+    change = planned(told, "tenant", tenant(excepting("bob")))
+    return [each.found for each in change.checks if each.name.startswith("Conditional Access")]
+
+
+def test_who_is_excepted_and_would_be_stopped_by_conditional_access_is_named() -> None:
+    none = Conditions(defaults=False, policies=())
+    emergency = "the policy leaves out no emergency account: nobody here knows which they are"
+    assert told_of_access(none) == [emergency]
+    assert told_of_access(none, object_id="") == [
+        "bob@w.example is excepted, and its account was not read: the policy does not leave it out",
+        emergency,
+    ]
+    there = Conditions(defaults=False, policies=(THERE,))
+    assert told_of_access(there) == [
+        "“Block legacy” is on",
+        "bob@w.example is excepted, and “Block legacy” does not leave out its account",
+    ]
+    spared = replace(THERE, exclude=replace(THERE.exclude, users=frozenset({"id-bob"})))
+    assert told_of_access(Conditions(defaults=False, policies=(spared,))) == ["“Block legacy” is on"]
 
 
 def test_a_tenant_whose_licence_does_not_have_it_is_closed_without_it() -> None:

@@ -1,5 +1,6 @@
 """Waves: who goes with whom, who sends with OAuth, and who is left out by name."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,17 @@ def test_a_decision_with_a_last_day_is_an_exception_and_the_tenants_file_comes_b
     assert (one.by, one.reason, one.until) == ("decisions", "old copier", date(2027, 1, 31))
     [other] = of(excepting("2026-12-24"), decided=decided)[-1].excepted
     assert (other.by, other.until) == ("tenants file", date(2026, 12, 24))
+
+
+def test_a_decision_about_a_sign_in_without_a_protocol_is_an_exception_too() -> None:
+    for protocol, count in (("Unknown", 1), ("Other clients", 1), ("IMAP", 0)):
+        text = f"senders:\n  - {{user: bob@w.example, protocol: {protocol}, exception_until: 2027-01-31}}\n"
+        decided = decisions.parse(text, Path("decisions.yaml"))
+        assert len(of(decided=decided)[-1].excepted) == count
+
+
+def test_a_mailbox_of_the_file_is_a_sender_even_where_no_app_can_prove_it() -> None:
+    whole = replace(tenant(), mail_apps=())
+    everybody = waves.of(whole, organization(), record(), None, today=NOW.date())[-1]
+    assert everybody.senders == {"ada@w.example"}
+    assert not everybody.provable

@@ -42,6 +42,8 @@ __all__ = [
     "settled_at",
     "stale",
     "switches",
+    "unnamed",
+    "unproven",
     "unread",
     "unseen",
 ]
@@ -455,6 +457,47 @@ def _successes(wave: Wave, known: Known) -> Iterator[tuple[datetime, Record]]:
         takes = group["protocol"] == _SMTP and group["verdict"] not in _NO_PASSWORD and group["successes"]
         if takes and primary(known.organization, group["user"]) in mine:
             yield datetime.fromisoformat(group.get("last_success") or group["last_seen"]), group
+
+
+def unnamed(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each mailbox that an app may send from which signs in as itself: its records name no mailbox."""
+    apps = [each["app"] or each["app_id"] for each in _adopted(known) if not each["user"]]
+    boxes = (known.organization.mailbox(address) for address in wave.mailboxes) if apps else ()
+    for box in boxes:
+        if box and box.smtp == "on" and box.address.lower() not in wave.senders | {wave.canary}:
+            found = f"its SMTP AUTH switch is on, and {_listed(dict.fromkeys(apps))} may send from it as itself"
+            yield Refusal("sender", box.address, found, _UNNAMED)
+
+
+_UNNAMED: Final = (
+    "Ask its owner. If an app sends from it, name it under mailboxes with smtp in the tenants file; if none does, have "
+    "its switch follow the organization by hand."
+)
+
+
+def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender that no app of the file can try, and that was not seen to send since the last change."""
+    rows = sorted(_adopted(known), key=lambda each: each["last"])
+    seen_last = {primary(known.organization, each["user"]): each["last"] for each in rows if each["user"]}
+    for address in sorted(wave.senders - wave.provable):
+        counts, proof = _counts(known, address), known.tried(address, "oauth")
+        tried = proof and proof.good and proof.at >= counts
+        # A record of that day may be older than the change.
+        if not tried and seen_last.get(address, "") <= counts.date().isoformat():
+            found = f"not proven: it sends with OAuth, and was not seen to since the last change ({_moment(counts)})"
+            yield Refusal("proof", address, found, _UNPROVEN)
+
+
+_UNPROVEN: Final = (
+    "Run 10 once it has sent again; or name it under mailboxes with smtp in the tenants file, beside an app under "
+    "mail_apps, and prove it."
+)
+
+
+def _adopted(known: Known) -> Iterator[Record]:
+    """Yield who was seen to get in by SMTP AUTH with a token."""
+    data = known.findings["data"] if known.findings else {}
+    return (each for each in data.get("adoption", {}).get("users", ()) if _SMTP in each["protocols"])
 
 
 def _place(group: Record) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 from . import closable, closingsteps, mailsteps
 from .checks import Check
 from .closable import Known, Refusal
+from .conditions import AccessPolicy
 from .organization import AuthenticationPolicy, Mailbox, is_policy
 from .plan import Plan, Receipt, Step
 from .tenants import Tenant
@@ -150,6 +151,7 @@ def stage(wave: Wave, known: Known) -> Stage:
 def _against(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield what keeps a wave of which everything is set and proven from being called closed."""
     yield from closable.open_senders(wave, known)
+    yield from closable.unproven(wave, known)
 
 
 def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple[Refusal, ...]:
@@ -170,6 +172,9 @@ def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple
         *(_waits(wave, known) if next_one == "waiting" else ()),
         *(closable.lacking(wave, known) if next_one == "prove" else ()),
         *(closable.stale(wave, known) if next_one == "policy" else ()),
+        *(closable.unnamed(wave, known) if next_one == "rest" else ()),
+        # What was never tried does not keep the rest from being closed: it keeps the wave from being called so.
+        *(closable.unproven(wave, known) if next_one == "rest" and not _Draft(wave, known).has_rest else ()),
         *(_Draft(wave, known).shared() if next_one == "policy" else ()),
     )
 
@@ -293,7 +298,7 @@ def _told(draft: "_Draft", next_one: Stage) -> Iterator[Step | Check]:
             yield from draft.policies()
         case "switches":
             yield from draft.switches()
-        case "rest":
+        case "rest" | "closed":
             yield from draft.rest()
 
 
@@ -379,6 +384,10 @@ class _Draft:
         holders = [box for box in held.mailboxes or () if _is_named(box.authentication_policy, policy.name)]
         others = sum(box.address.lower() not in mine for box in holders)
         is_default = self.wave.kind != "tenant" and _is_named(held.settings.default_policy, policy.name)
+        if self.wave.kind == "tenant" and self._without_policy and _is_named(held.settings.default_policy, policy.name):
+            spared = ", ".join(each.address for each in self._without_policy[:_EXAMPLES])
+            found = f"it lets passwords in, and it is the default: altered, it would end the exception of {spared}"
+            yield Refusal("policy", policy.name, found, "Name another policy under closing in the tenants file.")
         if others or is_default:
             whose = (
                 "it is the organization's default" if is_default else f"{counted(others, 'account')} outside have it"
@@ -454,7 +463,7 @@ class _Draft:
 
     def _template(self) -> Iterator[Step | Check]:
         conditions = self.known.conditions
-        name = "Conditional Access against legacy clients"
+        name = _ACCESS
         if conditions.policies is None:
             yield Check(name, "cannot know", "the policies were not read", "Sign in with Policy.Read.All.")
         elif conditions.defaults:
@@ -464,11 +473,38 @@ class _Draft:
         else:
             there = [each for each in conditions.policies if _against_legacy(each) and each.state != "disabled"]
             if not there:
-                boxes = (self.known.organization.mailbox(each.address) for each in self.wave.excepted)
-                yield closingsteps.access_policy(box.object_id for box in boxes if box and box.object_id)
+                yield from self._new_template()
             for each in there:
                 said = "is on" if each.state == "enabled" else "only reports; a person switches it on"
                 yield Check(name, "ok", f"“{each.name}” {said}")
+                yield from self._hit(each)
+
+    @cached_property
+    def _spared(self) -> tuple[Mailbox, ...]:
+        boxes = (self.known.organization.mailbox(each.address) for each in self.wave.excepted)
+        return tuple(box for box in boxes if box)
+
+    def _new_template(self) -> Iterator[Step | Check]:
+        """Yield the policy, and whom it would stop though they are to be left out."""
+        yield closingsteps.access_policy(box.object_id for box in self._spared if box.object_id)
+        named = {box.address.lower() for box in self._spared if box.object_id}
+        for each in self.wave.excepted:
+            if each.address not in named:
+                found = f"{each.address} is excepted, and its account was not read: the policy does not leave it out"
+                yield Check(_ACCESS, "wrong", found, "Leave its account out of the policy by hand.")
+        found = "the policy leaves out no emergency account: nobody here knows which they are"
+        yield Check(_ACCESS, "not configured", found, "Leave them out by hand before you switch it on.")
+
+    def _hit(self, policy: AccessPolicy) -> Iterator[Check]:
+        """Yield who is excepted, and is not left out of a policy by their own account."""
+        for box in self._spared:
+            if box.object_id not in policy.exclude.users:
+                found = f"{box.address} is excepted, and “{policy.name}” does not leave out its account"
+                remedy = "Leave it out of the policy, or see that a group which is left out holds it."
+                yield Check(_ACCESS, "wrong", found, remedy)
+
+
+_ACCESS: Final = "Conditional Access against legacy clients"
 
 
 def _refused(receipts: Iterable[Receipt]) -> str:

@@ -19,6 +19,8 @@ Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
 
 _SMTP: Final = "SMTP AUTH"
+# What an audit log shows names no protocol, and a decision about it may be about SMTP.
+_MAY_BE_SMTP: Final = frozenset({"", _SMTP, "Other clients", "Unknown"})
 # Exchange's own: nobody signs in to them, and some have no account that a policy could be given to.
 _SYSTEM: Final = frozenset(
     {"ArbitrationMailbox", "AuditLogMailbox", "AuxAuditLogMailbox", "DiscoveryMailbox", "MonitoringMailbox"}
@@ -52,7 +54,7 @@ class Wave:
         mailboxes: Whose passwords end, by address.
         senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell; the canary sends
             nothing, and is none.
-        provable: Of the senders, those that the tenants file has proven on the wire.
+        provable: Of the senders, those that the tenants file names and an app of it can get a token for.
         excepted: Who is left out by name, whom it would have held otherwise.
         ended: Exceptions whose last day has passed; their mailboxes are among `mailboxes` again.
         canary: The mailbox on which a password is tried; empty for none. It goes with the first wave.
@@ -124,8 +126,10 @@ class _Making:
         excepted = tuple(each for each in out.values() if each.until >= self.today)
         without = {each.address for each in excepted}
         mailboxes = tuple(address for address in held if address not in without)
-        provable = self._provable()
-        senders = frozenset({*provable, *self._seen()})
+        sending = self._named()
+        senders = frozenset({*sending, *self._seen()})
+        # Whom no app of the tenants file can get a token for sends all the same.
+        provable = sending if self.tenant.mail_apps else frozenset[str]()
         return Wave(
             name=name,
             kind=kind,
@@ -154,9 +158,7 @@ class _Making:
         canary = self.tenant.closing.canary
         return primary(self.organization, canary.address) if canary else ""
 
-    def _provable(self) -> frozenset[str]:
-        if not self.tenant.mail_apps:
-            return frozenset()
+    def _named(self) -> frozenset[str]:
         return frozenset(
             primary(self.organization, box.address) for box in self.tenant.mailboxes if "smtp" in box.protocols
         )
@@ -194,6 +196,6 @@ def _exceptions(tenant: Tenant, organization: Organization, decisions: Decisions
         yield Excepted(address, each.reason, each.until)
     for decision in decisions.senders if decisions else ():
         address = primary(organization, decision.user)
-        if decision.exception_until and decision.protocol in ("", _SMTP) and address not in named:
+        if decision.exception_until and decision.protocol in _MAY_BE_SMTP and address not in named:
             named.add(address)
             yield Excepted(address, decision.note or decision.what, decision.exception_until, "decisions")
