@@ -163,3 +163,15 @@ def test_what_never_ends_is_never_due() -> None:
 def test_an_unknown_date_is_named_with_those_that_there_are() -> None:
     with pytest.raises(LookupError, match=r"found 'doomsday'; expected one of basic-off, "):
         deadlines.get("doomsday")
+
+
+def test_tenants_that_have_no_password_sign_in_are_named_as_of_the_day_that_is_published() -> None:
+    made = deadlines.get("smtp-auth-new-tenants")
+    assert made.when == "tenants made after December 2026"
+    assert "after December 2026" in made.title
+
+
+def test_the_setting_that_lets_old_tls_in_is_called_by_its_name() -> None:
+    made = deadlines.get("mail-tls")
+    assert "AllowLegacyTLSClients" in made.note
+    assert "smtp-legacy.office365.com" in made.note

@@ -227,7 +227,7 @@ def _missing_watch(held: Held) -> Iterator[Phrase]:
     """Yield that a door may be open again; a credential that ends, or a proof that is old, opens none."""
     kinds = {each["kind"] for each in held.watched["broken"]} if held.watched else set()
     if kinds - _OPENS_NONE - {"cannot know"}:
-        yield words("What was closed does not hold: mailauth watch says what to do about each thing that broke.")
+        yield words("What was closed does not hold: mailauth watch says what to do about each.")
     elif "cannot know" in kinds:
         yield words("Whether what was closed still is cannot be known.")
 
