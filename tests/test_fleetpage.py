@@ -27,6 +27,8 @@ class Outcome:
     undecided: int = 0
     expiring: int | None = 0
     unproven: int | None = 0
+    watched: str = ""
+    held_since: str = ""
     coverage: str = "partial"
     read_until: str = "2026-11-22T23:46:00Z"
     page: str = "reports/x/index.html"
@@ -125,6 +127,22 @@ def test_of_credentials_that_nobody_looked_at_no_zero_is_said() -> None:
     assert "have credentials that end soon" not in page
 
 
+def test_what_a_watch_said_stands_in_a_column_of_its_own_where_anything_is_closed() -> None:
+    rows = [
+        Outcome("a", state="closed", watched="held", held_since="2026-11-02T10:00:00Z"),
+        Outcome("b", state="quiet", watched="broken"),
+        Outcome("c", state="quiet", watched="cannot know"),
+        Outcome("d", state="exposed"),
+    ]
+    page = fleetpage.index(rows)
+    cells = {row[0]: row[10] for row in Reader(page).rows if row and row[0]}
+
+    assert cells == {"a": "heldsince 2 Nov 2026", "b": "broken", "c": "cannot know", "d": "\N{EN DASH}"}
+    assert '<th scope="col">What was closed</th><th scope="col">Made (UTC)</th>' in page
+    assert 'data-column="10" data-is="0"><strong>1</strong> <span>no longer holds what was closed</span>' in page
+    assert "What was closed" not in fleetpage.index([Outcome("d", state="exposed")])
+
+
 def test_an_end_without_a_day_says_so_and_the_legend_names_it() -> None:
     page = fleetpage.index([Outcome("fabrikam", deadline="Microsoft says when passwords go for good")])
 
@@ -181,7 +199,7 @@ def _thousand(sentence: str) -> list[Outcome]:
         Outcome(
             f"{number:04}-customer-{'x' * 49}", state="exposed", sentence=sentence, attention=12, senders=1_234,
             stops=123, deadline=HOSTILE, ends="2026-12-31", when="end of December 2026, no day published",
-            undecided=1_234, expiring=12, unproven=123,
+            undecided=1_234, expiring=12, unproven=123, watched="held", held_since="2026-11-02T10:00:00Z",
         )
         for number in range(1_000)
     ]  # fmt: skip

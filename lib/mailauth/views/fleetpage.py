@@ -56,6 +56,10 @@ class Row(Protocol):
     @property
     def unproven(self) -> int | None: ...
     @property
+    def watched(self) -> str: ...
+    @property
+    def held_since(self) -> str: ...
+    @property
     def coverage(self) -> str: ...
     @property
     def read_until(self) -> str: ...
@@ -102,7 +106,7 @@ def _page(rows: Sequence[Row], rehearsal: bool, made: datetime | None, longest: 
             parameters="",
             charts=False,
             personal=PSEUDONYMS if pseudonyms else f"says where tenants are open to strangers: {ONLY}",
-            style=_rules(),
+            style=_rules(_columns(rows)),
         )
     )
 
@@ -165,7 +169,7 @@ class _Tile:
 
     def html(self) -> str:
         """Return the figure as an item of a list."""
-        place = [column.title for column in _COLUMNS].index(self.column)
+        place = [column.title for column in _ALL].index(self.column)
         return (
             f'<li class="{self.tone}" data-column="{place}" data-is="{self.key}"><strong>{self.count:,}</strong> '
             f"<span>{escape.html(self.words)}</span></li>"
@@ -200,6 +204,9 @@ def _tiles(rows: Sequence[Row]) -> str:
             "have mailboxes or accounts without a proof of OAuth",
         ),
     ]
+    broken = sum(1 for row in rows if row.watched == "broken")
+    said = "no longer holds what was closed" if broken == 1 else "no longer hold what was closed"
+    work.append(_Tile(broken, said, "bad", _WATCHED.title, _WATCH["broken"][0]))
     return _list("Tenants by state", states) + _list("What is to be done", work)
 
 
@@ -281,15 +288,33 @@ _COLUMNS = (
     _figure("Expiring", "expiring"),
     _figure("Unproven", "unproven"),
     _Column("Coverage", _coverage),
-    _Column("Made (UTC)", _made, lambda row: row.made_at[:16]),
 )
+_WATCH: dict[str, tuple[str, Tone]] = {"broken": ("0", "bad"), "cannot know": ("1", "know"), "held": ("2", "ok")}
+
+
+def _watched(row: Row) -> str:
+    if row.watched not in _WATCH:
+        return ""
+    since = _moment(row.held_since)
+    return html(Badge(row.watched, _WATCH[row.watched][1])) + (f"<p>since {text(since.date())}" if since else "")
+
+
+_WATCHED = _Column("What was closed", _watched, lambda row: _WATCH.get(row.watched, ("", ""))[0])
+_MADE = _Column("Made (UTC)", _made, lambda row: row.made_at[:16])
+_ALL = (*_COLUMNS, _WATCHED, _MADE)
+
+
+def _columns(rows: Sequence[Row]) -> Sequence[_Column]:
+    """Return the columns; where nobody has closed anything, nothing is said of that."""
+    return _ALL if any(row.watched in _WATCH for row in rows) else (*_COLUMNS, _MADE)
 
 
 def _table(rows: Sequence[Row], made: datetime | None, longest: int) -> str:
     if not rows:
         return '<div class="mailauth empty"><p><strong>Tenants.</strong> Nothing to show.</p></div>'
-    head = "".join(f'<th scope="col"{_NUMBERS * column.number}>{column.title}</th>' for column in _COLUMNS)
-    body = "\n".join(_row(row, made, longest) for row in rows)
+    columns = _columns(rows)
+    head = "".join(f'<th scope="col"{_NUMBERS * column.number}>{column.title}</th>' for column in columns)
+    body = "\n".join(_row(row, columns, made, longest) for row in rows)
     return (
         f'<div class="mailauth table wide"><table><caption>Tenants, whoever needs somebody first</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
@@ -299,9 +324,9 @@ def _table(rows: Sequence[Row], made: datetime | None, longest: int) -> str:
 _NUMBERS = ' class="num"'
 
 
-def _row(row: Row, made: datetime | None, longest: int) -> str:
+def _row(row: Row, columns: Sequence[_Column], made: datetime | None, longest: int) -> str:
     """Return one row; elements that HTML closes by itself are left open, which saves a tenth of the page."""
-    name, *others = (_cell(column, row) for column in _COLUMNS)
+    name, *others = (_cell(column, row) for column in columns)
     others[0] += f"<p>{escape.html(shortened(row.sentence, longest))}" if longest and row.sentence else ""
     others[-1] += _age(_moment(row.made_at), made)
     return f"<tr><th scope=row{name}{''.join(f'<td{cell}' for cell in others)}"
@@ -324,12 +349,12 @@ def _age(moment: datetime | None, made: datetime | None) -> str:
     return f'<p><span class="badge warn">{counted((made - moment).days, "day")} old</span>'
 
 
-def _rules() -> str:
+def _rules(columns: Sequence[_Column]) -> str:
     """Return the style that a class on each of some thousand cells would cost too much for.
 
     Numbers stand at the right, and on a telephone each cell says what it holds.
     """
-    places = list(enumerate(_COLUMNS, start=1))
+    places = list(enumerate(columns, start=1))
     numbers = ",".join(f".fleet td:nth-child({place})" for place, column in places if column.number)
     labels = (f'.fleet td:nth-child({place})::before{{content:"{column.title}"}}' for place, column in places[1:])
     return (
@@ -352,7 +377,8 @@ def _legend(rows: Sequence[Row]) -> str:
     ]
     parts = [Facts(states, "What the states mean").html() if states else ""]
     parts += [Facts(dates, "What ends next").html()] if dates else []
-    return "".join([*parts, Facts(_WORDS, "What is counted").html()]) if rows else ""
+    counts = [(title, said) for title, said in _WORDS if title in {_DASH, *(one.title for one in _columns(rows))}]
+    return "".join([*parts, Facts(counts, "What is counted").html()]) if rows else ""
 
 
 _DEADLINES = 12
@@ -370,6 +396,11 @@ _WORDS: Sequence[tuple[str, Cell]] = (
         "Unproven",
         "Mailboxes of the tenants file that OAuth has not opened by each of their protocols since the last change, and "
         "accounts that no longer send with a password while nothing proves that they moved.",
+    ),
+    (
+        "What was closed",
+        "Whether what notebook 60 has closed still is, by the last watch, and since when; the tenant's page says what "
+        f"broke. {_DASH} where nothing is closed, or nobody has watched.",
     ),
     (_DASH, "Not known: nobody could look, or the run did not get that far. It is not zero."),
 )
