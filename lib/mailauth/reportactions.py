@@ -159,14 +159,15 @@ def _access(held: Held) -> Iterator[Action]:
     wrong = [each for each in problems(held, _STARTS) if each["outcome"] == "wrong"]
     for each in wrong:
         if day := roads.access_ends(each["name"], each["found"]):
+            by = deadlines.ask_by(day, held.now.date())
             yield Action(
                 kind="look",
                 title=phrase("Renew our access: {name} ends on {day}", name=Named("word", each["name"]), day=day),
                 why=words("Then nothing can be looked at, changed or taken back here any more."),
                 notebook=_STARTS,
                 where=phrase("{remedy}", remedy=Named("free", each["remedy"])),
-                by=deadlines.ask_by(day, held.now.date()),
-                when=phrase("ends on {day}", day=day),
+                by=by,
+                when=phrase("by {day}", day=by) if by else words("no date"),
                 owner="",
             )
     others = [each for each in wrong if not roads.access_ends(each["name"], each["found"])]
