@@ -13,6 +13,7 @@ from mailauth.phrases import Named, phrase, words
 from mailauth.plan import Plan
 from mailauth.views import closing
 from mailauth.waves import Excepted, Wave
+from tests import closings
 from tests.mailboxes_invented import NOW, TENANT, address, box, organization
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -69,6 +70,16 @@ def test_a_refusal_that_several_waves_share_stands_once_with_what_to_do() -> Non
     assert str(found).count("Take it away.") == 1
     assert "pilot, tenant" in str(found)
     assert MARKUP not in found.html()
+
+
+def test_what_stands_against_a_wave_that_is_closed_is_shown_all_the_same() -> None:
+    told = closings.known()
+    pilot = closings.made(told)[0]
+    assert closing.waves(Look(told, (pilot,))).rows[0][-1] == "nothing is left to do"
+    early = Look(told, (Wave("early", "group", ("bob@w.example",)), pilot))
+    assert early.standing(pilot).word == "closed"
+    assert "it comes first, and it is not closed" in str(closing.against(early))
+    assert closing.waves(early).rows[1][-1] != "nothing is left to do"
 
 
 def test_a_wave_of_which_something_is_unreadable_is_not_known_and_says_what() -> None:
