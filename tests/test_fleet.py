@@ -145,6 +145,8 @@ def test_the_front_page_says_which_notebooks_before_it_did_not_run(job: Job) -> 
         pytest.param({"expiring": 0}, "expiring", 0, id="somebody looked and none ends"),
         pytest.param({"unproven": None}, "unproven", 1, id="nobody looked at proofs"),
         pytest.param({"unproven": 0, "expiring": None}, "unproven", 0, id="nobody asked about credentials"),
+        pytest.param({"watched": "cannot know"}, "broken", 1, id="nobody knows what is closed"),
+        pytest.param({"watched": "cannot know"}, "basic", 0, id="nobody asked about what is closed"),
     ],
 )
 def test_what_nobody_looked_at_counts_as_a_finding_and_is_said(
@@ -153,8 +155,15 @@ def test_what_nobody_looked_at_counts_as_a_finding_and_is_said(
     outcomes.remember(tmp_path, [dataclasses.replace(OUTCOME, **known)])
 
     assert commands.main(["index", str(tmp_path), "--fail-on", finding], standalone_mode=False) == status
-    said = f"--fail-on {finding}: woodgrove: notebook"
+    said = f"--fail-on {finding}: woodgrove: "
     assert (said in capsys.readouterr().err) is bool(status)
+
+
+@pytest.mark.parametrize(("word", "status"), [("", 0), ("held", 0), ("broken", 1)])
+def test_what_was_closed_and_is_not_any_more_is_a_finding(word: str, status: int, tmp_path: Path) -> None:
+    outcomes.remember(tmp_path, [dataclasses.replace(OUTCOME, watched=word)])
+
+    assert commands.main(["index", str(tmp_path), "--fail-on", "broken"], standalone_mode=False) == status
 
 
 def test_a_total_is_of_the_tenants_of_which_it_is_known() -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from .views import scripts as script_views
 
 __all__ = ["main"]
 
-_FAIL_ON = ("basic", "attention", "expiring", "unproven", "unknown")
+_FAIL_ON = ("basic", "attention", "expiring", "unproven", "unknown", "broken")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -321,7 +321,7 @@ def close(
     if tries.proofs or try_password:
         _show(closing.tokens(tries.proofs), closing.tried(tries.closed, tries.why))
     change = part.plan(look, chosen)
-    receipt = run.carry_out(change, apply=apply and not undo)
+    receipt = part.carry_out(chosen, change, apply=apply and not undo)
     shown = changing.receipt(receipt, config=config) if receipt.applied else closing.planned(look, chosen, change)
     _show(*shown.views)
     after = part.look().with_proofs(tries.proofs) if apply else look
@@ -796,6 +796,7 @@ def _status(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> int:
         "expiring": any(outcome.expiring != 0 for outcome in outcomes),
         "unproven": any(outcome.unproven != 0 for outcome in outcomes),
         "unknown": any(outcome.state == "cannot know" for outcome in outcomes),
+        "broken": any(outcome.watched not in ("", "held") for outcome in outcomes),
     }
     for line in _unseen(outcomes, wanted):
         _say(line)
@@ -804,12 +805,19 @@ def _status(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> int:
 
 def _unseen(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> Iterator[str]:
     """Yield why something counts as a finding that nobody looked at."""
-    looks = {
-        "expiring": "notebook 20 was not run, or could not look: nobody knows which credentials end",
-        "unproven": "notebooks 10 and 50 were not run, or could not look: nobody knows what is proven",
+    looks: Mapping[str, tuple[Callable[[fleet.Outcome], bool], str]] = {
+        "expiring": (
+            lambda one: one.expiring is None,
+            "notebook 20 was not run, or could not look: nobody knows which credentials end",
+        ),
+        "unproven": (
+            lambda one: one.unproven is None,
+            "notebooks 10 and 50 were not run, or could not look: nobody knows what is proven",
+        ),
+        "broken": (lambda one: one.watched == "cannot know", "whether what was closed still is cannot be known"),
     }
-    for name, why in looks.items():
-        blind = [outcome.tenant for outcome in outcomes if getattr(outcome, name) is None]
+    for name, (lacks, why) in looks.items():
+        blind = [outcome.tenant for outcome in outcomes if lacks(outcome)]
         if blind and name in wanted:
             more = f" and {len(blind) - _NAMED:,} more" if len(blind) > _NAMED else ""
             yield f"--fail-on {name}: {', '.join(blind[:_NAMED])}{more}: {why}."
