@@ -44,7 +44,7 @@ def test_every_command_and_option_of_a_recipe_exists() -> None:
         assert command is not None, name
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in words if word.startswith("--")} <= known
-    assert seen == {"--version", "report", "index"}
+    assert seen == {"--version", "report", "index", "watch"}
 
 
 def test_the_exit_statuses_are_those_of_the_front_door() -> None:
@@ -76,13 +76,14 @@ def test_the_units_name_the_folders_that_the_run_writes_to() -> None:
 
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="no POSIX shell here")
-@pytest.mark.parametrize(
-    ("status", "said"), [(0, ""), (1, "mailauth ended with 1; see "), (130, "mailauth ended with 130")]
-)
-def test_the_line_for_cron_says_something_only_when_something_is_wrong(tmp_path: Path, status: int, said: str) -> None:
-    [block] = blocks("cron")
+@pytest.mark.parametrize(("status", "said"), [(0, ""), (1, " ended with 1; see "), (130, " ended with 130")])
+@pytest.mark.parametrize(("which", "name", "when"), [(0, "mailauth", ("15", "2")), (1, "mailauth watch", ("47", "*"))])
+def test_a_line_for_cron_says_something_only_when_something_is_wrong(
+    tmp_path: Path, which: int, name: str, when: tuple[str, str], status: int, said: str
+) -> None:
+    block = blocks("cron")[which]
     minute, hour, *days, command = block.splitlines()[1].split(" ", 5)
-    assert (minute, hour, days) == ("15", "2", ["*", "*", "*"])
+    assert (minute, hour, days) == (*when, ["*", "*", "*"])
     # To cron a percent sign is the end of the line.
     assert "%" not in block
     python = tmp_path / ".venv" / "bin" / "python"
@@ -90,9 +91,12 @@ def test_the_line_for_cron_says_something_only_when_something_is_wrong(tmp_path:
     python.write_text(f"#!/bin/sh\necho working; echo working >&2; exit {status}\n")
     python.chmod(0o700)
     done = subprocess.run(
-        ["sh", "-c", command.replace(HOME, str(tmp_path))], capture_output=True, text=True, check=False
+        ["sh", "-c", command.replace(HOME, str(tmp_path)).replace("/var/lib/mailauth", str(tmp_path))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.stdout.startswith(said)
+    assert done.stdout.startswith(f"{name}{said}" if said else "")
     assert bool(done.stdout) == bool(said)
     assert done.stderr == ""
 
