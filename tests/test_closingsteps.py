@@ -96,3 +96,10 @@ def test_the_template_leaves_out_whom_it_is_told_to_and_switches_nothing_on() ->
     assert body["conditions"]["users"] == {"includeUsers": ["All"], "excludeUsers": ["id-bob"]}
     assert body["state"] == "enabledForReportingButNotEnforced"
     assert step.after == {"state": "enabledForReportingButNotEnforced"}
+
+
+def test_an_assignment_is_seen_to_be_done_where_exchange_writes_a_distinguished_name() -> None:
+    step = closingsteps.assigned(box("eve"), "Strict")
+    row = {"UserPrincipalName": "eve@w.example", "AuthenticationPolicy": "CN=Strict,CN=Auth Policies,DC=example"}
+    seen, bound = plan.read(step.look, [row], {})
+    assert plan.standing(step, seen, bound) == "after"

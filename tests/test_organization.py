@@ -208,6 +208,7 @@ def test_what_an_app_opens_is_set_against_what_it_should() -> None:
     ("held", "same"),
     [
         ("block basic smtp", True),
+        ("CN=Block Basic SMTP", False),
         ("CN=Block Basic SMTP,CN=Auth Policies,CN=Configuration,DC=example", True),
         ("CN=Block Basic SMTP 2,CN=Auth Policies,CN=Configuration,DC=example", False),
         ("", False),
@@ -217,3 +218,9 @@ def test_a_policy_is_found_by_its_distinguished_name_too(held: str, same: bool) 
     policy = organization.AuthenticationPolicy("Block Basic SMTP")
     found = organization.Organization(policies=(policy,)).policy(held)
     assert found == (policy if same else None)
+
+
+def test_a_distinguished_name_is_read_as_the_name() -> None:
+    user = {"AuthenticationPolicy": r"CN=Strict\, all,CN=Auth Policies,DC=example"}
+    box = organization.mailbox({"PrimarySmtpAddress": "ada@w.example"}, user=user)
+    assert box.authentication_policy == "Strict, all"

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from .coverage import Coverage
 from .errors import ConfigurationError
-from .plan import Cmdlet, Value
+from .plan import Cmdlet, Value, common_name
 
 __all__ = [
     "ASKED_FOR_ALL",
@@ -491,7 +491,7 @@ def settings(transport: Row | None = None, configuration: Row | None = None) -> 
     return Settings(
         smtp_off=_flag(transport, "SmtpClientAuthenticationDisabled"),
         legacy_tls=_flag(transport, "AllowLegacyTLSClients"),
-        default_policy=_said(configuration, "DefaultAuthenticationPolicy"),
+        default_policy=_policy(configuration, "DefaultAuthenticationPolicy"),
         dehydrated=_flag(configuration, "IsDehydrated"),
         ews=_switch(configuration, "EwsEnabled", on=True),
         reject_direct_send=_flag(configuration, "RejectDirectSend"),
@@ -500,12 +500,13 @@ def settings(transport: Row | None = None, configuration: Row | None = None) -> 
 
 
 def is_policy(held: str, name: str) -> bool:
-    """Whether *held*, a policy's name or its distinguished name, is that of the policy *name*.
+    """Whether *held*, a policy's name or its distinguished name, is that of the policy *name*."""
+    return common_name(held).casefold() == name.casefold()
 
-    Exchange writes the name where a policy is assigned. That it may write a distinguished name is not verified.
-    """
-    wanted, found = name.casefold(), held.casefold()
-    return found == wanted or found.startswith(f"cn={wanted.replace(',', chr(92) + ',')},")
+
+def _policy(row: Row, name: str) -> str | None:
+    found = _said(row, name)
+    return None if found is None else common_name(found)
 
 
 def authentication_policy(row: Row) -> AuthenticationPolicy:
@@ -550,7 +551,7 @@ def mailbox(row: Row, *, cas: Row | None = None, user: Row | None = None, statis
         pop=_flag(cas, "PopEnabled"),
         active_sync=_flag(cas, "ActiveSyncEnabled"),
         smtp=_switch(cas, "SmtpClientAuthenticationDisabled", on=False),
-        authentication_policy=_said(user, "AuthenticationPolicy"),
+        authentication_policy=_policy(user, "AuthenticationPolicy"),
         licensed=_flag(row, "SKUAssigned"),
         account_disabled=_first(_flag(user, "AccountDisabled"), _flag(row, "AccountDisabled")),
         synced=_first(_flag(row, "IsDirSynced"), _flag(user, "IsDirSynced")),

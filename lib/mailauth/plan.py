@@ -10,6 +10,7 @@ applies, proves and undoes, and is a request to a service as well as a line of P
 After a reply that never came, the same three answers say what became of the request.
 """
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ __all__ = [
     "Standing",
     "Step",
     "Value",
+    "common_name",
     "each",
     "filled",
     "frozen",
@@ -441,7 +443,21 @@ def _shown(look: Look, name: str, found: object) -> object:
     words = name in look.words
     if name in look.flags and found is None:
         return False
+    if isinstance(found, str) and name.endswith("AuthenticationPolicy"):
+        return common_name(found)
     return found.split() if words and isinstance(found, str) else found
+
+
+def common_name(held: str) -> str:
+    """Return the first name of a distinguished name, and any other text as it is.
+
+    Exchange writes a policy's name where it is assigned. That it may write a distinguished name is not verified.
+    """
+    found = _COMMON_NAME.match(held)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else held
+
+
+_COMMON_NAME: Final = re.compile(r"cn=((?:\\.|[^,\\])+),", re.IGNORECASE)
 
 
 def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
