@@ -249,6 +249,33 @@ def test_where_a_receipt_cannot_be_read_nothing_is_called_closed_and_nothing_is_
     assert lab.run.closing.plan(look, wave).steps == ()
 
 
+def test_a_policy_is_not_taken_from_a_mailbox_whose_switch_somebody_turned_on_since(lab: Lab) -> None:
+    switched(lab, ADA, off=True)
+    lab.sign_ins()
+    lab.step("pilot")
+    switched(lab, ADA, off=False)
+    part, look = lab.run.closing, lab.run.closing.look()
+    with pytest.raises(ConfigurationError, match=rf"^undo: .* open on {ADA}: SMTP AUTH is on there since\."):
+        part.undo(look, look.wave("pilot"), apply=True)
+    assert lab.run.closing.look().receipts_of(look.wave("pilot"))
+    switched(lab, ADA, off=True)
+    assert [each.whole for each in part.undo(look, look.wave("pilot"), apply=True)] == [True]
+
+
+def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(lab: Lab) -> None:
+    switched(lab, ADA, off=True)
+    look = counts(lab)
+    wave = look.wave("pilot")
+    change = lab.run.closing.plan(look, wave)
+    assert [step.title for step in change.steps] == [f"Turn SMTP AUTH on for {ADA}"]
+    with lab.practice.states.changing("woodgrove") as tenant:
+        next(each for each in tenant.exchange.mailboxes if each.primary_smtp == ADA).authentication_policy = ""
+    with pytest.raises(ConfigurationError, match=rf"^Nothing was changed: .* passwords out of {ADA} by now\."):
+        lab.run.closing.carry_out(wave, change, apply=True)
+    with lab.practice.states.reading("woodgrove") as tenant:
+        assert next(each for each in tenant.exchange.mailboxes if each.primary_smtp == ADA).smtp_auth_disabled is True
+
+
 def test_the_same_stage_is_kept_as_powershell(lab: Lab) -> None:
     lab.sign_ins()
     look = lab.run.closing.look()

@@ -75,7 +75,7 @@ class Lab:
         tries = run.closing.prove(look, chosen, tokens=proving, password=proving)
         look = look.with_proofs(tries.proofs)
         change = run.closing.plan(look, chosen)
-        receipt = run.carry_out(change, apply=True)
+        receipt = run.closing.carry_out(chosen, change, apply=True)
         after = run.closing.look().with_proofs(tries.proofs)
         run.closing.keep(after, after.wave(chosen.name), change, receipt)
         return after, receipt

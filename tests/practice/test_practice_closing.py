@@ -9,6 +9,7 @@ import pytest
 
 from mailauth import closing
 from mailauth.closingsteps import TEMPLATE
+from mailauth.errors import ConfigurationError
 from tests.practice.closing import Lab, closing_in, signed_in
 
 PRINTER = "printer@adatum.example"
@@ -165,9 +166,14 @@ def test_a_reply_that_is_lost_after_any_call_leaves_the_receipt_true_and_the_und
         assert access_policies(lab) == policies
 
 
-def test_a_policy_that_is_taken_back_while_its_switches_stay_on_is_open_and_said_to_be(tmp_path: Path) -> None:
+def test_a_policy_is_not_taken_back_while_its_switches_stay_on_and_taken_away_by_hand_is_open(tmp_path: Path) -> None:
     with adatum(tmp_path) as lab:
         policy, _ = lab.closed("pilot")
-        assert lab.run.take_back(policy.where, apply=True).whole
+        with pytest.raises(ConfigurationError, match=r"Basic would be open on canary@adatum\.example"):
+            lab.run.take_back(policy.where, apply=True)
+        assert word(lab, "pilot") == "closed"
+        with lab.practice.states.changing("adatum") as tenant:
+            for box in tenant.exchange.mailboxes:
+                box.authentication_policy = ""
         assert word(lab, "pilot") == "open"
         assert "canary@adatum.example" in lab.takes_passwords()

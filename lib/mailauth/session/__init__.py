@@ -217,6 +217,9 @@ class Run(Tenancy):
         self.registrations.undone(receipt)
         return receipt
 
+    def _insist_before_undo(self, done: Receipt) -> None:
+        self.closing.insist_on_switches(done)
+
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""
         self.renew()

@@ -4,12 +4,13 @@ Every look reads the tenant anew and takes nothing for granted of the one before
 when each policy was seen, and what was tried on the wire.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from .. import advice, closable, closingrecord, decisions, moving, proving, reportevidence, waves
+from .. import advice, closable, closingguard, closingrecord, decisions, moving, proving, reportevidence, waves
 from ..closable import Known, Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
@@ -20,7 +21,7 @@ from ..plan import Plan, Receipt, new_id
 from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
 from ..tenants import Tenant
-from ..waves import Wave
+from ..waves import Record, Wave
 from . import looking, scripts
 from .proofs import Proving
 from .scripts import Kept
@@ -34,6 +35,7 @@ NOTEBOOK: Final = "60-close-basic"
 _FINDS: Final = "10-find-basic-auth"
 _PROVES: Final = "50-prove-mail-oauth"
 _SMTP: Final = "smtp"
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,19 @@ class Closing:
         except HeldError as error:
             return Tries(made, why=str(error))
 
+    def carry_out(self, wave: Wave, change: Plan, *, apply: bool) -> Receipt:
+        """Carry out a stage of a wave; before SMTP AUTH is turned on, the policies are looked at again.
+
+        Args:
+            wave: The wave.
+            change: The plan.
+            apply: Whether to do it.
+
+        Raises:
+            ConfigurationError: No policy keeps passwords out of a mailbox by now; else as `Tenancy.carry_out` says.
+        """
+        return self.tenancy.carry_out(change, apply=apply, first=lambda: self._insist_on_policies(wave, change))
+
     def undo(self, look: Look, wave: Wave, *, apply: bool = False) -> tuple[Receipt, ...]:
         """Take back what was done for a wave, the last change first; without *apply* their plans are all there is.
 
@@ -150,7 +165,8 @@ class Closing:
         guards stay on would open Basic.
 
         Raises:
-            ConfigurationError: With *apply*, a later wave stands on this one: it is taken back first.
+            ConfigurationError: With *apply*, a later wave stands on this one: it is taken back first. Or SMTP AUTH was
+                turned on since for a mailbox that a policy guards.
         """
         later = look.waves[look.waves.index(wave) + 1 :]
         if apply and (standing := [each.name for each in later if look.receipts_of(each)]):
@@ -190,6 +206,52 @@ class Closing:
         )
         store.retire(tenancy.folder, NOTEBOOK, keep=tenancy.tenant.defaults.keep)
         return store.write_evidence(self._evidence(NOTEBOOK), made)
+
+    # What one change would open because somebody else has made another.
+
+    def _insist_on_policies(self, wave: Wave, change: Plan) -> None:
+        if not closingguard.switches(change):
+            return
+        if bare := closingguard.unguarded(change, wave, self._organization()):
+            raise ConfigurationError(
+                f"Nothing was changed: no policy keeps passwords out of {_listed(bare)} by now.",
+                remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
+            )
+
+    def insist_on_switches(self, receipt: Receipt) -> None:
+        """Insist that Basic is opened on no mailbox when a receipt is taken back; asks nobody where it holds no policy.
+
+        Raises:
+            ConfigurationError: SMTP AUTH was turned on since for a mailbox that it would leave without a policy.
+        """
+        if not closingguard.is_guard(receipt):
+            return
+        at = min(each.at for each in receipt.entries)
+        if bare := closingguard.opened(receipt, self._organization(), self._settings_at(at)):
+            raise ConfigurationError(
+                f"undo: without its policy Basic would be open on {_listed(bare)}: SMTP AUTH is on there since.",
+                remedy="Turn it off first, or take back what turned it on (40, or somebody by hand), then undo again.",
+            )
+
+    def _organization(self) -> Organization:
+        held, lost = looking.organization(self.tenancy, ())
+        if held is None or held.mailboxes is None:
+            raise ConfigurationError(
+                "Nothing was changed: who has which policy and switch cannot be read now.",
+                remedy=next((each.remedy for each in lost if each.remedy), ""),
+            )
+        return held
+
+    def _settings_at(self, at: datetime) -> Record | None:
+        """Return the settings of the first look that was kept after *at*; None where none was."""
+        names = sorted((self.tenancy.folder / "history").glob(f"{NOTEBOOK}.*.json"))
+        late = [each for each in names if each.name > f"{NOTEBOOK}.{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
+        for path in (*late, None):
+            record = self._read(NOTEBOOK, path).record
+            if record and datetime.fromisoformat(record["made_at"]) >= at:
+                settings: Record = record["data"]["settings"]
+                return settings
+        return None
 
     # Trying.
 
@@ -301,6 +363,11 @@ class Closing:
             return conditions.read(self.tenancy.tenant.cloud, self.tenancy.reader())
         except MailauthError as error:
             return conditions.unread(error)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _used(known: Known, tenant: Tenant, canary: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -112,8 +112,13 @@ class Tenancy:
             return change
         return replace(change, checks=(plan.frozen(*freeze), *change.checks))
 
-    def carry_out(self, change: Plan, *, apply: bool) -> Receipt:
+    def carry_out(self, change: Plan, *, apply: bool, first: Callable[[], object] = lambda: None) -> Receipt:
         """Carry a plan out and return what became of each step; without *apply* nobody is asked and nothing is done.
+
+        Args:
+            change: The plan.
+            apply: Whether to do it.
+            first: Called right before anything is changed, when no other run can; what it raises forbids the change.
 
         Raises:
             ConfigurationError: The plan is another tenant's, nobody may change this one, or a secret has no place.
@@ -121,7 +126,7 @@ class Tenancy:
             MailauthError: Another run of the tenant is under way on this machine.
         """
         self._check_ours(change)
-        return self._applied(change) if apply and change.steps else Receipt(change)
+        return self._applied(change, first=first) if apply and change.steps else Receipt(change)
 
     def take_back(self, where: str | Path, *, apply: bool) -> Receipt:
         """Take back what a receipt says was done, last first; without *apply* its plan is all that is returned.
@@ -138,7 +143,12 @@ class Tenancy:
         back = plan.undo(done, id=plan.new_id(self.now()), now=self.now())
         if not (apply and back.steps):
             return Receipt(back, undoes=done.plan.id)
-        return self._applied(back, undoes=done.plan.id, changed_at=max(entry.at for entry in done.entries))
+        changed_at = max(entry.at for entry in done.entries)
+        first = partial(self._insist_before_undo, done)
+        return self._applied(back, undoes=done.plan.id, changed_at=changed_at, first=first)
+
+    def _insist_before_undo(self, done: Receipt) -> None:
+        """Refuse to take *done* back where that would open what nobody asked to open."""
 
     def undo(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
         """Take back what *where* says was done; without it return what would take *receipt* back, which is not done.
@@ -156,10 +166,13 @@ class Tenancy:
         now = self.now()
         return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
 
-    def _applied(self, change: Plan, *, undoes: str = "", changed_at: datetime | None = None) -> Receipt:
+    def _applied(
+        self, change: Plan, *, first: Callable[[], object], undoes: str = "", changed_at: datetime | None = None
+    ) -> Receipt:
         path = self.folder / "receipts" / f"{change.id}.jsonl"
         self.renew()
         with self.alone():
+            first()
             # An undo asks for nothing that the change had not asked for.
             whole, agreed = (change, ()) if undoes else self._asked(change)
             with self._doers(whole) as doers:
