@@ -145,6 +145,14 @@ def test_sign_ins_that_contradict_it_keep_a_wave_from_being_called_closed(
         assert bool(closing.readiness(wave, told)) is (word != "closed")
 
 
+def test_a_password_that_was_taken_before_its_policy_counted_contradicts_nothing() -> None:
+    since = {**closings.SINCE, "": NOW - timedelta(hours=3)}
+    told = known(since=since, findings=record(group("bob", last_success="2026-11-27T10:30:00Z")))
+    pilot, everybody = closings.made(told)
+    assert (closing.standing(pilot, told).word, closing.standing(everybody, told).word) == ("closed", "closing")
+    assert closing.stage(everybody, told) == "waiting"
+
+
 def test_a_password_that_was_taken_after_the_last_try_lets_another_be_made() -> None:
     told = known(findings=record(group("ada", last_success="2026-11-27T10:30:00Z", moved=True)))
     at = closable.may_try(closings.made(told)[0], told)

@@ -442,7 +442,9 @@ def reopened(wave: Wave, known: Known) -> Iterator[Refusal]:
     if proof is None:
         return
     for at, group in _successes(wave, known):
-        if at > proof.at:
+        account = primary(known.organization, group["user"])
+        # Before its policy counts, a password is taken by right.
+        if at > proof.at and closes_since(known, account) and at >= settled_at(known, account):
             found = f"a password was taken at {_moment(at)}{_place(group)}, after it was refused on {wave.canary}"
             yield Refusal("sender", group["user"], found, _REOPENED)
 
