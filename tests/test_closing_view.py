@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from mailauth import closingsteps, mailsettings
+from mailauth import closingsteps, mailsettings, proving
 from mailauth.closable import Known, Proof, Refusal
 from mailauth.closingrecord import Look
 from mailauth.conditions import Conditions
@@ -11,6 +11,7 @@ from mailauth.moving import Moving, Witness
 from mailauth.organization import AuthenticationPolicy, Settings
 from mailauth.phrases import Named, phrase, words
 from mailauth.plan import Plan
+from mailauth.proof import Talk
 from mailauth.views import closing
 from mailauth.waves import Excepted, Wave
 from tests import closings
@@ -133,3 +134,13 @@ def test_nobody_has_looked_is_not_nobody() -> None:
     assert "Cannot know" in str(closing.moving(look(), look().waves[1]))
     assert "Nobody asked for it." in str(closing.tried(None, "Nobody asked for it."))
     assert "No receipt of this wave is left." in str(closing.undo(()).views[0])
+
+
+def test_a_password_that_another_door_stopped_is_not_called_refused_by_the_policy() -> None:
+    reply = "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
+    reply += "successfully."
+    talk = Talk("smtp", "smtp.example:587", "refused", "authenticate", reply=reply)
+    shown = str(closing.tried(proving.closed(address("canary"), talk, now=NOW), ""))
+    assert "Another door refused the password" in shown
+    assert "it proves nothing of accounts that it leaves out" in shown
+    assert "as it should be" not in shown

@@ -1,14 +1,18 @@
 """Notebook 60's part of a session: waves closed stage by stage on the wire, what forbids it, and what it never does."""
 
 import json
+import socket
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailauth import evidence, moving, shapes
+from mailauth.closable import Proof
 from mailauth.closingrecord import Look
 from mailauth.errors import ConfigurationError
 from mailauth.session.tries import LOST, Noted
@@ -228,6 +232,26 @@ def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change(
     dark = lab.run.closing.look()
     assert ("coverage", "password tries") in refused(dark, "pilot")
     assert dark.standing(dark.wave("pilot")).word == "cannot know"
+
+
+def test_a_try_is_noted_before_a_server_is_asked_and_counts_for_nothing_where_no_password_was_sent(lab: Lab) -> None:
+    look, run = counts(lab), lab.run
+    noted, seen = Noted(run.folder, run.tenant.tenant_id), list[tuple[Proof, ...]]()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with server.accept()[0]:
+                seen.append(noted.read())
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        cloud = replace(run.tenant.cloud, smtp=f"127.0.0.1:{server.getsockname()[1]}")
+        away = replace(run, tenant=replace(run.tenant, cloud=cloud))
+        tries = away.closing.prove(look, look.wave("pilot"), password=True)
+        thread.join(timeout=10)
+    assert [(each.mailbox, each.good, each.said) for each in seen[0]] == [(CANARY, False, LOST)]
+    assert (noted.read(), tries.proofs) == ((), ())
+    assert lab.run.closing.prove(look, look.wave("pilot"), password=True).closed is not None
 
 
 def test_while_another_run_is_under_way_no_password_is_tried(lab: Lab) -> None:
