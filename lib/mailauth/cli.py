@@ -294,9 +294,18 @@ def grant(
 @click.option("--script", is_flag=True, help="Print the plan as a PowerShell script, and nothing else.")
 @click.option("--undo", is_flag=True, help="Plan, or with --apply do, what takes the wave back.")
 @click.option("--apply", is_flag=True, help="Carry out the next stage of the wave.")
+@click.option("--renew", is_flag=True, help="Have watch compare with today's settings: what was changed is meant.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="For the receipt.")
 def close(
-    config: str, tenant: str, wave: str, try_password: bool, script: bool, undo: bool, apply: bool, out: str
+    config: str,
+    tenant: str,
+    wave: str,
+    try_password: bool,
+    script: bool,
+    undo: bool,
+    apply: bool,
+    renew: bool,
+    out: str,
 ) -> int:
     """Say how each wave stands in which passwords end, what forbids its next step, and plan that step.
 
@@ -325,7 +334,7 @@ def close(
     shown = changing.receipt(receipt, config=config) if receipt.applied else closing.planned(look, chosen, change)
     _show(*shown.views)
     after = part.look().with_proofs(tries.proofs) if apply else look
-    part.keep(after, after.wave(chosen.name), change, receipt)
+    part.keep(after, after.wave(chosen.name), change, receipt, renew=renew)
     if not apply:
         click.echo(f"Nothing was changed{'; --apply does this' if change.steps or undo else ''}.")
     return int(after.standing(after.wave(chosen.name)).word != "closed")
