@@ -301,6 +301,7 @@ def test_a_remedy_names_60_only_for_what_60_closes(lab: Lab) -> None:
     assert {*mine, ("access", BLOCK.display_name), ("basic", PRINTER)} == {*remedies}
     assert not any("closes it again" in each for each in remedies.values())
     assert all("Entra admin center" in remedies[each] for each in (*mine, ("access", BLOCK.display_name)))
+    assert all("run 60 with renew" in remedies[each] for each in (*mine, ("access", BLOCK.display_name)))
     assert "10" in remedies["basic", PRINTER]
 
 

@@ -59,15 +59,18 @@ _ON: Final = "enabled"
 _LEGACY: Final = "other"
 _NAMED: Final = 3
 _CLOSE: Final = "Open 60: it shows what is set, who changed what, and closes it again."
+_MEANT: Final = "Where it is meant to be so, run 60 with renew: a watch compares with that from then on."
 # What 60 neither sets nor closes: Entra's own settings, and a password that came in.
 _DEFAULTS: Final = (
     "Switch security defaults on again in the Entra admin center, or put a Conditional Access policy that blocks these "
-    "programs in their place."
+    f"programs in their place. {_MEANT}"
 )
 _ENABLE: Final = (
-    "Ask who changed the policy, and switch it on again in the Entra admin center, under Conditional Access."
+    f"Ask who changed the policy, and switch it on again in the Entra admin center, under Conditional Access. {_MEANT}"
 )
-_LEAVE_IN: Final = "Ask who left the account out, and take it out of the policy's exclusions in the Entra admin center."
+_LEAVE_IN: Final = (
+    f"Ask who left the account out, and take it out of the policy's exclusions in the Entra admin center. {_MEANT}"
+)
 _CAME_BACK: Final = (
     "See with 10 who signs in from there, move that sender to OAuth, and set a new password where nobody knows it. "
     "Where nothing else broke, 60 tells by which policy the mailbox takes passwords."
@@ -486,7 +489,7 @@ def _access(told: _Told) -> Iterator[Broken]:
     then, now = told.then["access"], told.known.conditions.policies
     if now is None or then is None:
         found = "not read" if now is None else "not read when it was closed, so that there is nothing to compare with"
-        yield Broken("cannot know", "Conditional Access", found, _READ if now is None else "Run 60 again.")
+        yield Broken("cannot know", "Conditional Access", found, _READ if now is None else "Run 60 again with renew.")
         return
     held = {each.id: each for each in now}
     for each in then:
