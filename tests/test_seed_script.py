@@ -346,7 +346,7 @@ def test_no_option_takes_a_secret() -> None:
     assert len(options) > 40
     named = {each for each in options if {"secret", "password", "token", "key"} & set(each.strip("-").split("-"))}
     # The first takes ADDRESS=REFERENCE, the others nothing.
-    assert named == {"--try-password-of", "--make-key", "--new-key"}
+    assert named == {"--try-password-of", "--try-password", "--make-key", "--new-key"}
 
 
 @pytest.mark.parametrize("protocol", get_args(Protocol))
