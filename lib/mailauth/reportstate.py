@@ -86,7 +86,8 @@ def nameless(state: State) -> Phrase:
 
 
 def _sentence(held: Held, *parts: Phrase) -> Phrase:
-    return phrase("{tenant}: {said}", tenant=Named("tenant", held.tenant.name), said=joined(parts, " "))
+    said = joined(parts, " ").capital()
+    return phrase("{tenant}: {said}", tenant=Named("tenant", held.tenant.name), said=said)
 
 
 # Who did not look.
