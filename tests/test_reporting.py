@@ -74,7 +74,7 @@ def test_without_evidence_nothing_can_be_known_and_nothing_reads_as_fine() -> No
     found = made(tenant=WITH_APP)
 
     assert found.state.word == "cannot know"
-    assert found.state.sentence.plain() == ("woodgrove: nobody has looked yet: notebook 10 has left no evidence here.")
+    assert found.state.sentence.plain() == ("woodgrove: Nobody has looked yet: notebook 10 has left no evidence here.")
     assert (found.summary.coverage, found.summary.unproven, found.stops) == ("unknown", 1, ())
     assert {each.registration.word for each in found.apps} == {"not looked at"}
     assert [each.known for each in found.answers if each.number in (1, 4, 8)] == ["cannot know"] * 3
@@ -86,7 +86,7 @@ def test_a_look_that_is_old_cannot_speak_of_today_and_says_what_the_last_one_sho
 
     assert found.state.word == "cannot know"
     assert found.state.sentence.plain() == (
-        "woodgrove: we have not looked since 15 November 2026, more than 7 days ago. The last good look "
+        "woodgrove: We have not looked since 15 November 2026, more than 7 days ago. The last good look "
         "(23 November 2026) showed 1 password sender."
     )
 
@@ -141,7 +141,7 @@ def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven(
 
     assert (found.state.word, found.state.missing) == ("closed", ())
     assert found.state.sentence.plain() == (
-        "woodgrove: closed. No password sender in 34 days; passwords are refused (tested 23 November 2026 on "
+        "woodgrove: Closed. No password sender in 34 days; passwords are refused (tested 23 November 2026 on "
         "scanner@woodgrove.example). 1 of 1 sender proven with OAuth."
     )
     assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]
