@@ -44,7 +44,7 @@ _NOTEBOOKS: Final = frozenset(
         *("50-prove-mail-oauth", "60-close-basic", "80-diagnose", PAGE),
     }
 )
-_LIMIT_S: Final = 10 * 60
+_LIMIT_S: Final = 2 * 60  # of a cell, which draws from a record and takes a second
 
 
 @dataclass(frozen=True)
@@ -239,16 +239,32 @@ def _page(record: Mapping[str, Any], name: str, project: Path, *, indexed: bool)
 
 def _executed(notebook: Path, folder: Path, config: Path, name: str) -> Any:
     """Return the notebook as it ran, without what it was told."""
-    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     nbformat: Any = import_module("nbformat")
     target = folder / "executed.ipynb"
     told = {"tenant": name, "config": str(config), "out": str(folder), "edition": editions.EDITION}
+    for last in (False, True):
+        try:
+            _run(notebook, target, told)
+            break
+        except (CellTimeoutError, DeadKernelError):
+            # Now and then a kernel on ports loses a message, and it and its client wait for one another.
+            if last:
+                raise MailauthError(f"{name}: its page could not be drawn: the kernel does not answer.") from None
+    node = nbformat.read(str(target), as_version=4)
+    node["metadata"].get("papermill", {})["parameters"] = {}
+    return node
+
+
+def _run(notebook: Path, target: Path, told: Mapping[str, str]) -> None:
+    import papermill
+
     try:
         papermill.execute_notebook(
             str(notebook),
             str(target),
-            parameters=told,
+            parameters=dict(told),
             # papermill's own engine: a kernel that the warm one forks would hold what this process has read.
             engine_name=None,
             kernel_name="python3",
@@ -258,10 +274,8 @@ def _executed(notebook: Path, folder: Path, config: Path, name: str) -> Any:
             execution_timeout=_LIMIT_S,
         )
     except papermill.PapermillExecutionError as error:
+        name = told["tenant"]
         raise MailauthError(f"{name}: its page could not be drawn: {error.ename}: {error.evalue}") from None
-    node = nbformat.read(str(target), as_version=4)
-    node["metadata"].get("papermill", {})["parameters"] = {}
-    return node
 
 
 def lookup(out: Path, pseudonym: str, names: Pseudonyms) -> list[Meant]:
