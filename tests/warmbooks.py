@@ -90,11 +90,11 @@ def write(path: Path, cells: Cells) -> Path:
     return path
 
 
-# Made up anew by every run: ids of widgets, messages and plans, keys of one page, process ids, addresses, moments.
+# Made up anew by every run: ids of widgets, messages, plans and processes, keys of a page, addresses, moments, room.
 _ANEW = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|ipykernel_\d+|0x[0-9a-f]{6,16}"
     r"|\d{8}T\d{6}-[0-9a-f]{6}|mailauth-[0-9a-f]{16}|MIIBIj[A-Za-z0-9+/]+|\d{4}-\d\d-\d\d \d\d:\d\d UTC"
-    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]*(?:Z|\+00:00)?"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]*(?:Z|\+00:00)?|[0-9.,]+ GB free"
 )
 _ADDED = {"papermill-error-cell-tag", "injected-parameters"}
 _CLOCK = {"start_time", "end_time", "duration", "output_path"}

@@ -33,6 +33,7 @@ __all__ = ["in_turn", "main", "ready"]
 
 # Told to end, a worker that forks none ends its kernel in good order, if that is quick.
 _END_S = 3
+_MOMENT_S = 0.02
 
 # What notebooks import when they come to it.
 _LATER = (
@@ -140,6 +141,9 @@ def in_turn() -> None:
         finally:
             progress.unlink(missing_ok=True)
         _say(answer)
+    # The signal that ends a run under way comes next, and is not to meet an interpreter that closes down already.
+    while True:
+        time.sleep(_MOMENT_S)
 
 
 def _listen(orders: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
