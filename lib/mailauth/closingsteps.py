@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from . import cmdlets
+from .mailsteps import smtp_switch
 from .organization import Mailbox
 from .organization import Plan as MailboxPlan
 from .plan import Cmdlet, GraphCall, Look, Ref, Step, Value
@@ -155,7 +156,7 @@ def default_policy(found: str, name: str) -> Step:
 
 def following(box: Mailbox) -> Step:
     """Return a mailbox's own SMTP AUTH switch, which is on, as one that follows the organization again."""
-    return _switch(
+    return smtp_switch(
         box,
         None,
         id="smtp-auth-follows",
@@ -172,33 +173,13 @@ def kept(box: Mailbox, until: str) -> Step:
         box: The mailbox.
         until: The last day of the exception, as a person reads it.
     """
-    return _switch(
+    return smtp_switch(
         box,
         False,
         id="smtp-auth-kept",
         title=f"Keep SMTP AUTH on for {box.address}, for passwords too, until {until}",
         why="It is excepted by name, and would be off with the organization's switch.",
         leaves="what was sent with a password meanwhile stays sent",
-    )
-
-
-def _switch(box: Mailbox, wanted: bool | None, *, id: str, title: str, why: str, leaves: str) -> Step:
-    found = {"on": False, "off": True}.get(box.smtp)
-    change = Cmdlet("Set-CASMailbox", {"Identity": box.address, _SMTP: wanted})
-    return Step(
-        id=f"{id}:{box.address.lower()}",
-        title=title,
-        why=why,
-        group="Protocol switch",
-        service="exchange",
-        do=change,
-        look=Look(Cmdlet("Get-CASMailbox", {"Identity": box.address}), fields=(_SMTP,)),
-        before={_SMTP: found},
-        after={_SMTP: wanted},
-        undo=Cmdlet("Set-CASMailbox", {"Identity": box.address, _SMTP: found}),
-        needs=_needs(change),
-        lag=_LAG,
-        leaves=leaves,
     )
 
 

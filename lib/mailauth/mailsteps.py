@@ -28,6 +28,7 @@ __all__ = [
     "role",
     "scope",
     "send_as",
+    "smtp_switch",
     "submission",
     "taken",
     "unassigned",
@@ -267,19 +268,41 @@ def submission(box: Mailbox, *, let_in: bool = False) -> Step:
         box: The mailbox.
         let_in: Whether it was named to be opened although passwords come in with it.
     """
-    # Three states: null follows the organization, and null is what comes back.
-    found = {"on": False, "off": True}.get(box.smtp)
     why = (
         "SMTP AUTH is off as a protocol, for tokens as for passwords; a mailbox's own switch comes before the tenant's."
     )
     title = f"Turn SMTP AUTH on for {box.address}"
     if not let_in:
-        return _switch(box, "smtp-auth-on", _SMTP, (found, False), why, title)
-    step = _switch(box, "smtp-auth-on", _SMTP, (found, False), f"{why} {_LET_IN}", f"{title}, for passwords too")
-    return replace(step, leaves="passwords come in; what is sent with one until it is taken back stays sent")
+        return smtp_switch(box, False, id="smtp-auth-on", title=title, why=why)
+    return smtp_switch(
+        box,
+        False,
+        id="smtp-auth-on",
+        title=f"{title}, for passwords too",
+        why=f"{why} {_LET_IN}",
+        leaves="passwords come in; what is sent with one until it is taken back stays sent",
+    )
 
 
-def _switch(box: Mailbox, id: str, parameter: str, states: tuple[bool | None, bool], why: str, title: str) -> Step:
+def smtp_switch(box: Mailbox, wanted: bool | None, *, id: str, title: str, why: str, leaves: str = "") -> Step:
+    """Return a change of the mailbox's own SMTP AUTH switch.
+
+    Args:
+        box: The mailbox.
+        wanted: False for on, True for off, None to follow the organization.
+        id: What the step's id begins with.
+        title: What is done, in words.
+        why: What it is for.
+        leaves: What the undo cannot restore, in a sentence; empty for nothing.
+    """
+    # Three states: null follows the organization, and null is what comes back.
+    found = {"on": False, "off": True}.get(box.smtp)
+    return replace(_switch(box, id, _SMTP, (found, wanted), why, title), leaves=leaves)
+
+
+def _switch(
+    box: Mailbox, id: str, parameter: str, states: tuple[bool | None, bool | None], why: str, title: str
+) -> Step:
     found, wanted = states
     change = Cmdlet("Set-CASMailbox", {"Identity": box.address, parameter: wanted})
     return Step(
