@@ -3,21 +3,17 @@
 import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.notebooks.test_one_page import log
+from tests.real import labserver
 from tests.real.test_browser import CHROMIUM, FLAGS
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -57,39 +53,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    given = (
-        "--no-browser",
-        "--allow-root",
-        f"--port={port}",
-        "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={folder}",
-    )
-    folders = {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_DATA_DIR": str(folder / "data")}
-    known = {**os.environ, **folders, "MAILAUTH_HOME": str(folder / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with (folder / "lab.log").open("w") as said:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *given], env=known, stdout=said, stderr=said)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _answers(address)
+    try:
+        with labserver.serving(folder, MAILAUTH_HOME=str(folder / "home")) as address:
             yield address
-        finally:
-            server.terminate()
-            server.wait(20)
-            shutil.rmtree(folder / "home", ignore_errors=True)
-
-
-def _answers(address: str) -> None:
-    for _ in range(120):
-        try:
-            urlopen(f"{address}/api", timeout=5).close()
-        except URLError:
-            time.sleep(0.5)
-        else:
-            return
-    pytest.fail("JupyterLab did not start within a minute")
+    finally:
+        shutil.rmtree(folder / "home", ignore_errors=True)
 
 
 @contextmanager

@@ -3,20 +3,15 @@
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import ipywidgets
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from mailauth.views.sealing import Field
+from tests.real import labserver
 from tests.real.test_browser import CHROMIUM, FLAGS
 
 TEXT = "A01 BAD User is authenticated but not connected.\nclient_secret=Planted-Se\u00fcret-0123456789\n" * 20
@@ -75,38 +70,12 @@ def lab(tmp_path: Path) -> Iterator[str]:
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "form.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    given = (
-        "--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={tmp_path}",
-    )  # fmt: skip
-    folders = {"JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
-    known = {**os.environ, **folders, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with (tmp_path / "lab.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *given], env=known, stdout=log, stderr=subprocess.STDOUT
-        )
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
-        server.wait(20)
-
-
-def _answers(address: str) -> None:
-    for _ in range(120):
-        try:
-            urlopen(f"{address}/api", timeout=5).close()
-        except URLError:
-            time.sleep(0.5)
-        else:
-            return
-    pytest.fail("JupyterLab did not start within a minute")
+    with labserver.serving(tmp_path) as address:
+        yield address
 
 
 @pytest.mark.full
 def test_no_notebook_that_jupyterlab_saves_ever_holds_what_was_pasted(page: Page, lab: str, tmp_path: Path) -> None:
-    _answers(lab)
     page.goto(f"{lab}/lab/tree/form.ipynb?reset", wait_until="domcontentloaded")
     page.locator(".jp-CodeCell").first.wait_for(timeout=90_000)
     page.wait_for_timeout(3_000)
