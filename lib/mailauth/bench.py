@@ -167,13 +167,6 @@ def _prove(folder: Path, _gb: float) -> dict[str, float]:
     return {**seconds, "attempts": len(rows)}
 
 
-def _printed(module: Sequence[str]) -> dict[str, float]:
-    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    _say(f"{' '.join(module)}: {done.stdout.strip()}")
-    return found
-
-
 def _main_figures(
     opened: dict[str, float],
     bare: dict[str, float],
@@ -226,12 +219,17 @@ def _best(folder: Path, these: Sequence[str], size: float, rounds: int) -> dict[
 
 
 def _measured(folder: Path, what: str, size: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "mailauth.bench", "--measure", what, "--folder", str(folder), "--gb", str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return _printed(["mailauth.bench", "--measure", what, "--folder", str(folder), "--gb", str(size)])
+
+
+def _printed(module: Sequence[str]) -> dict[str, float]:
+    """Return what a module prints that is run as a program of its own: figures by name."""
+    done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False)
+    told = " ".join(word for word in module if not word.startswith("-"))
     if done.returncode:
-        raise RuntimeError(f"measuring {what} failed: {done.stderr.strip()[-2_000:]}")
+        raise RuntimeError(f"{told} failed: {done.stderr.strip()[-2_000:]}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    _say(f"{what} at {size:g} GB: {found['seconds']:.2f} s")
+    _say(f"{told}: {json.dumps(found)}")
     return found
 
 
