@@ -39,6 +39,7 @@ _CPU_LIMIT_S: Final = 0.4
 _MEMORY_LIMIT_MB: Final = 400
 _GROWTH_LIMIT_MB: Final = 5.0
 _LOOK_S: Final = 0.1
+_SAID_EVERY: Final = 100
 _SMALL: Final = "adatum"
 _LEFT_LIMIT_MB: Final = 3.0
 
@@ -196,6 +197,8 @@ def _one_worker(fleet: _Fleet, runs: int, *, judged: bool) -> Iterator[Figure]:
         before = worker.held_mb()
         for number in range(runs):
             worker.do(fleet.names[number % _TENANTS])
+            if (number + 1) % _SAID_EVERY == 0:
+                _say(f"after {number + 1:,} notebooks the worker holds {worker.held_mb() - before:+.1f} MB")
         grown = worker.held_mb() - before
         found = f"{grown:+.1f} MB, then {worker.peak_mb:.0f} MB at its peak"
         held = grown <= _GROWTH_LIMIT_MB if judged else None
