@@ -89,7 +89,7 @@ def test_the_last_wave_waits_for_senders_without_a_mailbox_too_and_not_for_those
 def test_whom_nobody_has_confirmed_is_to_be_settled_and_never_excepted() -> None:
     told = begun(findings=record(group("ada", verdict="confirm_today"), group("ada")))
     found = [each.remedy for each in closable.open_senders(closings.made(told, tenant())[0], told)]
-    assert found[0] == "Settle it first (10, attention), then look again with 10."
+    assert found[0].startswith("Settle it first (10, attention). Whoever has writes it under done ")
     assert "closing.exceptions" in found[1]
 
 
@@ -271,7 +271,7 @@ def test_an_undo_makes_a_proof_old_as_any_change_does() -> None:
 
 
 def test_a_password_is_not_tried_before_the_last_change_counts() -> None:
-    told = after(closingsteps.assigned(box("ada"), POLICY), NOW - HOUR * 5)
+    told = after(closingsteps.assigned(box("ada"), POLICY, settles=DAY), NOW - HOUR * 5)
     [*_, refusal] = closable.lacking(closings.made(told)[0], told)
     assert (refusal.about, refusal.found) == (
         "canary@w.example",
@@ -288,6 +288,7 @@ def test_a_password_is_not_tried_before_the_last_change_counts() -> None:
     ],
 )
 def test_a_canary_that_would_show_nothing_is_said_to(canary: dict[str, Any], found: str) -> None:
+    own = {"authentication_policy": POLICY, "smtp": "on"}
     own = {"authentication_policy": POLICY, "smtp": "on"}
     boxes = (box("ada", **own), box("canary", **{**own, **canary}))
     told = known(replace(closed_organization(policies={POLICY: False, "Lax": True}), mailboxes=boxes))
@@ -311,20 +312,27 @@ def settled(told: Known) -> datetime:
 
 
 def test_a_policy_counts_a_day_after_our_own_change_or_after_it_was_first_seen() -> None:
-    step = closingsteps.assigned(box("ada"), POLICY)
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
     assert settled(after(step, NOW - HOUR, since={})) == NOW - HOUR + DAY
     assert settled(known(since={"ada@w.example": NOW - HOUR})) == NOW - HOUR + DAY
     assert settled(known(since={})) == NOW + DAY
 
 
+def test_a_policy_and_a_switch_that_was_set_by_hand_count_as_soon_as_the_cloud_had_time_for_them() -> None:
+    minute = timedelta(minutes=1)
+    told = known(since={"ada@w.example": NOW - HOUR}, settles=minute, flipped={"ada@w.example": NOW})
+    assert settled(told) == NOW - HOUR + minute
+    assert [each.settles_at for each in told.at("ada@w.example")] == [NOW + minute]
+
+
 def test_a_policy_that_was_open_in_between_counts_from_when_it_was_seen_closed_again() -> None:
-    step = closingsteps.assigned(box("ada"), POLICY)
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
     told = after(step, NOW - 9 * DAY, since={"ada@w.example": NOW - HOUR})
     assert settled(told) == NOW - HOUR + DAY
 
 
 def test_a_policy_that_somebody_took_off_and_gave_back_counts_a_day_after_it_was_seen_again() -> None:
-    step = closingsteps.assigned(box("ada"), POLICY)
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
     ours = NOW - HOUR * 20
     assert settled(after(step, ours, since={"ada@w.example": NOW - HOUR * 2})) == NOW - HOUR * 2 + DAY
     told = after(step, ours, since={}, looked=NOW - HOUR)
@@ -373,7 +381,7 @@ def test_what_the_look_before_did_not_read_may_have_been_flipped_and_the_first_l
 
 
 def test_an_altered_policy_counts_a_day_later_for_all_who_have_it() -> None:
-    assert settled(after(closingsteps.strict(POLICY), NOW - HOUR)) == NOW - HOUR + DAY
+    assert settled(after(closingsteps.strict(POLICY, settles=DAY), NOW - HOUR)) == NOW - HOUR + DAY
 
 
 def test_what_is_seen_is_remembered_until_it_is_open_again() -> None:
@@ -418,3 +426,34 @@ def test_what_conditional_access_or_security_defaults_stop_is_no_proof_of_a_poli
     found = {"made_at": "2026-11-27T10:01:00Z", "data": {"attempts": [], "password": tried}}
     (proof,) = closable.proofs(found)
     assert (proof.good, "another door" in proof.said) == (good, not good)
+
+
+# --- tries that somebody else made --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"last_success": "2026-11-27T10:30:00Z"}, "was taken"),
+        ({"successes": 0, "right_password_blocks": 1, "last_seen": "2026-11-27T10:30:00Z"}, "stopped in Entra"),
+        ({"successes": 0, "right_password_blocks": 0}, ""),
+        ({"protocol": "IMAP4"}, ""),
+        ({"verdict": "modern"}, ""),
+    ],
+    ids=["taken", "stopped in Entra", "a wrong password", "another protocol", "a token"],
+)
+def test_a_canarys_password_in_the_sign_in_log_is_a_try_from_wherever_it_came(
+    fields: dict[str, Any], said: str
+) -> None:
+    told = known(findings=record(group("canary", **fields)))
+    found = list(closable.logged("canary@w.example", told))
+    assert [(each.kind, each.good, each.at.hour) for each in found] == ([("password", False, 10)] if said else [])
+    assert all(said in each.said for each in found)
+
+
+def test_a_canary_whose_sign_in_name_differs_from_its_address_is_known_in_the_log() -> None:
+    own = {"authentication_policy": POLICY, "smtp": "on"}
+    boxes = (box("ada", **own), box("canary", **own, upn="jane.doe@w.example"))
+    row = {**group("canary", last_success="2026-11-27T10:30:00Z"), "user": "Jane.Doe@w.example"}
+    told = known(replace(closed_organization(), mailboxes=boxes), findings=record(row))
+    assert [each.mailbox for each in closable.logged("canary@w.example", told)] == ["canary@w.example"]

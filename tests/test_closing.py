@@ -401,7 +401,7 @@ def test_what_the_policy_would_have_stopped_is_read_from_the_log() -> None:
 
 
 def test_a_wave_that_is_closed_stays_so_while_the_default_of_others_comes_to_count() -> None:
-    step = closingsteps.default_policy("", POLICY)
+    step = closingsteps.default_policy("", POLICY, settles=DAY)
     told = known(receipts=(receipt([step], NOW - DAY / 2, title="Wave tenant: a policy that takes no passwords"),))
     pilot, everybody = closings.made(told)
     assert closing.standing(pilot, told).word == "closed"
@@ -438,7 +438,7 @@ def test_of_many_alike_none_is_looked_at_by_itself() -> None:
 
 
 def test_a_wave_is_taken_back_from_its_last_receipt_to_its_first_and_each_once() -> None:
-    step = closingsteps.assigned(box("ada"), POLICY)
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
     switch = closingsteps.following(box("bob", smtp="on"))
     policy = receipt([step], NOW - 3 * DAY, title="Wave pilot: a policy that takes no passwords")
     switches = receipt([switch], NOW - 2 * DAY, title="Wave pilot: SMTP AUTH on for what sends with OAuth")

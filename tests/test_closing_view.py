@@ -90,7 +90,7 @@ def test_a_wave_of_which_something_is_unreadable_is_not_known_and_says_what() ->
 
 
 def test_a_plan_says_in_groups_how_many_from_when_they_count_and_what_an_undo_cannot_restore() -> None:
-    step = closingsteps.assigned(box("ada", authentication_policy=""), "No Basic")
+    step = closingsteps.assigned(box("ada", authentication_policy=""), "No Basic", settles=closings.DAY)
     found = look()
     change = Plan.of(TENANT, id="20261123T090000-aaaaaa", title="Wave pilot: x", now=NOW, steps=(step,))
     shown = "\n".join(map(str, closing.planned(found, found.waves[0], change).views))

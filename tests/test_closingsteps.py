@@ -9,15 +9,15 @@ from mailauth import closingsteps, cmdlets, plan, powershell
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Cmdlet, Entry, Receipt, Step
 from tests import closings, planned
-from tests.closings import box
+from tests.closings import DAY, box
 
 BOB = box("bob", smtp="on", authentication_policy="Lax")
 STEPS = (
     closingsteps.policy("Strict"),
-    closingsteps.strict("Strict"),
-    closingsteps.assigned(BOB, "Strict"),
-    closingsteps.assigned(box("eve"), "Strict"),
-    closingsteps.default_policy("", "Strict"),
+    closingsteps.strict("Strict", settles=DAY),
+    closingsteps.assigned(BOB, "Strict", settles=DAY),
+    closingsteps.assigned(box("eve"), "Strict", settles=DAY),
+    closingsteps.default_policy("", "Strict", settles=DAY),
     closingsteps.following(BOB),
     closingsteps.kept(box("eve"), "2027-03-31"),
     closingsteps.tenant_switch(),
@@ -59,12 +59,12 @@ def test_what_is_not_restored_and_how_long_the_old_state_acts_is_said(step: Step
     silent = {closingsteps.policy("Strict").id}
     assert bool(step.leaves) is (step.id not in silent)
     if step.group in (closingsteps.ASSIGNED, closingsteps.POLICY) and step.leaves:
-        assert step.lag == closingsteps.COUNTS
+        assert step.lag == DAY
         assert "24 hours" in step.leaves
 
 
 def test_a_look_at_a_policy_sees_that_one_alone_and_takes_an_absent_switch_for_off() -> None:
-    look = closingsteps.strict("Strict").look
+    look = closingsteps.strict("Strict", settles=DAY).look
     rows: list[dict[str, Any]] = [{"Name": "Lax", "AllowBasicAuthSmtp": True}, {"Name": "strict"}]
     assert plan.read(look, rows, {}) == ({"AllowBasicAuthSmtp": False}, {})
     assert plan.read(look, rows[:1], {}) == (None, {})
@@ -99,7 +99,7 @@ def test_the_template_leaves_out_whom_it_is_told_to_and_switches_nothing_on() ->
 
 
 def test_an_assignment_is_seen_to_be_done_where_exchange_writes_a_distinguished_name() -> None:
-    step = closingsteps.assigned(box("eve"), "Strict")
+    step = closingsteps.assigned(box("eve"), "Strict", settles=DAY)
     row = {"UserPrincipalName": "eve@w.example", "AuthenticationPolicy": "CN=Strict,CN=Auth Policies,DC=example"}
     seen, bound = plan.read(step.look, [row], {})
     assert plan.standing(step, seen, bound) == "after"

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,20 +21,21 @@ def test_the_four_clouds_are_built_in() -> None:
 
 
 @pytest.mark.parametrize("cloud", clouds.built_in().values(), ids=lambda cloud: cloud.name)
-def test_a_built_in_cloud_has_every_host(cloud: Cloud) -> None:
+def test_a_built_in_cloud_has_every_host_and_takes_a_day_to_settle(cloud: Cloud) -> None:
     for name in URLS:
         parts = urlsplit(getattr(cloud, name))
         assert (parts.scheme, bool(parts.hostname), parts.path) == ("https", True, "")
     ports = [clouds.host_and_port(getattr(cloud, name))[1] for name in ENDPOINTS]
     assert ports == [993, 995, 587]
     assert (cloud.ca_file, cloud.proxy, cloud.rehearsal) == (None, "environment", False)
+    assert cloud.settles == timedelta(hours=24)
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_every_host_has_a_source_or_is_called_unverified(name: str) -> None:
+def test_every_fact_has_a_source_or_is_called_unverified(name: str) -> None:
     entry = FACTS[name]
     vouched = {field for source in entry["sources"] for field in source["of"]}
-    assert vouched | set(entry["unverified"]) == {*URLS, *ENDPOINTS}
+    assert vouched | set(entry["unverified"]) == {*URLS, *ENDPOINTS, "settles_minutes"}
     assert not vouched & set(entry["unverified"])
     assert all(source["at"] and source["confidence"] in ("high", "medium") for source in entry["sources"])
 
@@ -42,9 +44,9 @@ def test_every_host_has_a_source_or_is_called_unverified(name: str) -> None:
     ("name", "unverified"),
     [
         ("public", set()),
-        ("gcc-high", {"smtp", "mail_resource"}),
-        ("dod", {"mail_resource"}),
-        ("china", {"imap", "pop", "smtp", "mail_resource"}),
+        ("gcc-high", {"smtp", "mail_resource", "settles_minutes"}),
+        ("dod", {"mail_resource", "settles_minutes"}),
+        ("china", {"imap", "pop", "smtp", "mail_resource", "settles_minutes"}),
     ],
 )
 def test_a_cloud_carries_what_is_unverified(name: str, unverified: set[str]) -> None:

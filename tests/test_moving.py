@@ -194,3 +194,19 @@ def test_a_sender_comes_back_whole_from_its_record() -> None:
 
     assert shapes.read(Moving, json.loads(json.dumps(shapes.record(one)))) == one
     assert shapes.schema(Moving)["required"][:3] == ["sender_id", "account", "protocol"]
+
+
+@pytest.mark.parametrize(
+    ("on", "settled"),
+    [("2026-11-19", False), ("2026-11-20", True), ("2026-11-23", True), ("2026-11-30", False)],
+    ids=["before it", "of its day", "of today", "to come"],
+)
+def test_a_strangers_sign_in_is_settled_by_a_persons_word_that_came_after_it(on: str, settled: bool) -> None:
+    record = quiet()
+    group = record["data"]["groups"][0]
+    group |= {"verdict": "suspected_compromise", "last_success": "2026-11-20T08:00:00Z", "moved": False}
+    found = moving.settled(Evidence(record, NOW, decided=confirmed(on)))
+    assert (group["sender_id"] in found) is settled
+    assert moving.settled(Evidence(record, NOW)) == frozenset()
+    group["verdict"] = "basic_sender"
+    assert moving.settled(Evidence(record, NOW, decided=confirmed(on))) == frozenset()

@@ -1,5 +1,7 @@
 """Numbers with their nouns, and words at the beginning of a sentence."""
 
+from datetime import timedelta
+
 import pytest
 
 from mailauth import wording
@@ -22,3 +24,17 @@ def test_a_number_is_told_with_its_noun(count: int, several: str, said: str) -> 
 def test_a_capital_letter_takes_no_other_away() -> None:
     assert wording.capital("mail by IMAP") == "Mail by IMAP"
     assert wording.capital("") == ""
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(hours=24), "24 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(seconds=90), "90 seconds"),
+    ],
+)
+def test_a_length_of_time_is_told_in_the_largest_unit_that_it_is_whole_in(length: timedelta, said: str) -> None:
+    assert wording.span(length) == said

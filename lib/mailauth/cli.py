@@ -429,7 +429,7 @@ def prove(
     """Prove on the wire that mailboxes open with a token, and say of each refusal what is behind it. Changes nothing.
 
     A password that --try-password-of names is to be refused. Each try counts towards a lockout of the account, and a
-    policy that was assigned lately is cached for up to 24 hours. REFERENCE is env:NAME or file:PATH.
+    policy that was assigned lately may not count yet: up to a day at Microsoft. REFERENCE is env:NAME or file:PATH.
 
     Ends with 0 where all went well, 1 where something did not, 2 where something asked for is wrong, 130 after Ctrl-C.
     """

@@ -2,7 +2,7 @@
 
 Nothing here takes what was not read for closed, and no proof that is older than the last change for a proof. What was
 changed from this machine stands in the receipts, with the moment until which the old state may still act; what somebody
-else changed counts from a day after it was first seen.
+else changed counts once the cloud had time for it (`Known.settles`, a day) since it was first seen.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from . import catalogue, moving
 from .checks import Check
-from .closingsteps import ASSIGNED, COUNTS, POLICY
+from .closingsteps import ASSIGNED, POLICY
 from .conditions import Conditions
 from .organization import AuthenticationPolicy, Mailbox, Organization, is_policy
 from .plan import Cmdlet, Operation, Receipt, Step, Value
@@ -32,6 +32,7 @@ __all__ = [
     "flipped",
     "frozen_until",
     "lacking",
+    "logged",
     "may_try",
     "open_senders",
     "proofs",
@@ -52,9 +53,8 @@ RefusalKind = Literal["sender", "coverage", "freeze", "proof", "policy", "wave",
 
 _EVERYWHERE: Final = ""
 _TOUCHED: Final = frozenset({"done", "unclear", "already"})
-_OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today", "suspected_compromise"})
 # Who may be a stranger is nobody to make an exception for.
-_STRANGERS: Final = frozenset({"confirm_today", "suspected_compromise"})
+_OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed"}) | moving.STRANGERS
 _NO_PASSWORD: Final = frozenset({"modern", "not_mail", "ropc_mail_app"})
 _SMTP: Final = "SMTP AUTH"
 # An audit log does not name the protocol, so what it shows may have been SMTP.
@@ -147,6 +147,7 @@ class Known:
         looked: When the look before was; None where there was none.
         moved: Sender ids, or addresses in lower case, that are known to have moved by more than the log.
         freezes: The first and the last day of each change freeze.
+        settles: How long at most until a change counts in this cloud.
         now: The clock.
     """
 
@@ -161,6 +162,7 @@ class Known:
     looked: datetime | None = None
     moved: frozenset[str] = frozenset()
     freezes: tuple[tuple[date, date], ...] = ()
+    settles: timedelta = timedelta(hours=24)
 
     @cached_property
     def _changes(self) -> Mapping[str, Sequence[_Change]]:
@@ -175,7 +177,7 @@ class Known:
                     settles = max(entry.settles_at or entry.at, entry.at + step.lag)
                     found.setdefault(about, []).append(_Change(entry.at, settles, step.title, step.group, _sets(step)))
         for place, at in self.flipped.items():
-            found.setdefault(place, []).append(_Change(at, at + _SWITCH_LAG, _BY_HAND, _SWITCH))
+            found.setdefault(place, []).append(_Change(at, at + min(_SWITCH_LAG, self.settles), _BY_HAND, _SWITCH))
         return found
 
     def at(self, place: str) -> Sequence[_Change]:
@@ -193,6 +195,12 @@ class Known:
     def tried(self, address: str, kind: Literal["oauth", "password"]) -> Proof | None:
         """Return the latest try of a kind on a mailbox; None where there was none."""
         return self._tried.get((kind, address))
+
+    def refused(self, address: str) -> Proof | None:
+        """Return the latest try of a password on a mailbox that was refused as such; None where there was none."""
+        found = [each for each in self.proofs if each.kind == "password" and each.good]
+        mine = [each for each in found if primary(self.organization, each.mailbox) == address]
+        return max(mine, key=lambda each: each.at, default=None)
 
     @cached_property
     def _tried(self) -> Mapping[tuple[str, str], Proof]:
@@ -304,8 +312,8 @@ def settled_at(known: Known, address: str) -> datetime:
     box = known.organization.mailbox(address)
     place = address if box and box.authentication_policy else _EVERYWHERE
     told = (each.settles_at for each in known.changes(address) if each.group in (ASSIGNED, POLICY))
-    # Nobody says when somebody else assigned it: it counts a day after it was first seen.
-    return max((_first_seen(known, place) + COUNTS, *told))
+    # Nobody says when somebody else assigned it: it counts when the cloud had time for it since.
+    return max((_first_seen(known, place) + known.settles, *told))
 
 
 def _first_seen(known: Known, place: str) -> datetime:
@@ -412,7 +420,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
             how = f"signs in with a password by {group['protocol']}{_place(group)}"
             found = f"{how}, last on {group['last_seen'][:10]}{past}"
-            yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] in _STRANGERS else _MOVE)
+            yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] in moving.STRANGERS else _MOVE)
     for row in data["reported"]:
         account = primary(known.organization, row["account"] or row["address"])
         here = account in mine or (wave.kind == "tenant" and account not in spared)
@@ -427,7 +435,10 @@ _MOVE: Final = (
 )
 
 
-_CONFIRM: Final = "Settle it first (10, attention), then look again with 10."
+_CONFIRM: Final = (
+    "Settle it first (10, attention). Whoever has writes it under done of this sender in the decisions file, with the "
+    "day; then look again with 10."
+)
 
 
 _REPORTED: Final = (
@@ -438,7 +449,7 @@ _REPORTED: Final = (
 
 def reopened(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield each password that SMTP AUTH took in the wave after it was last refused on the canary."""
-    proof = known.tried(wave.canary, "password") if wave.canary else None
+    proof = known.refused(wave.canary) if wave.canary else None
     if proof is None:
         return
     for at, group in _successes(wave, known):
@@ -531,6 +542,28 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
         said = f"{closed['said']} {OTHER_DOOR}" if door else closed["said"]
         found.append(Proof(closed["mailbox"], "password", good, made, said))
     return tuple(found)
+
+
+def logged(canary: str, known: Known) -> Iterator[Proof]:
+    """Yield the last tries of a canary's password that the sign-in log shows, from wherever they were made.
+
+    Nobody uses a canary, so whoever had its password right tried it. What Exchange refused left no record.
+
+    Args:
+        canary: Its primary address in lower case.
+        known: What is known.
+    """
+    for group in known.findings["data"]["groups"] if known.findings else ():
+        mine = group["protocol"] == _SMTP and primary(known.organization, group["user"]) == canary
+        if not mine or group["verdict"] in _NO_PASSWORD:
+            continue
+        if group["successes"]:
+            at = datetime.fromisoformat(group.get("last_success") or group["last_seen"])
+            yield Proof(canary, "password", good=False, at=at, said="The sign-in log shows that it was taken.")
+        elif group["right_password_blocks"]:
+            at = datetime.fromisoformat(group["last_seen"])
+            said = f"The sign-in log shows that it was right, and stopped in Entra. {OTHER_DOOR}"
+            yield Proof(canary, "password", good=False, at=at, said=said)
 
 
 def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:

@@ -1,6 +1,6 @@
 """What is to be done next until a wave takes no password any more, in the one order that never opens Basic by itself.
 
-    policy      an authentication policy without Basic is made or found, and assigned; it counts within 24 hours
+    policy      an authentication policy without Basic is made or found, and assigned; it counts within `Known.settles`
     waiting     until then passwords may still be taken
     switches    SMTP AUTH on, for the mailboxes that send with OAuth and for nobody else
     prove       a token is taken for each of these, a password is refused on the canary
@@ -371,9 +371,10 @@ class _Draft:
         yield from altered
         for box in self.lacking:
             if not _is_named(box.authentication_policy, self.name):
-                yield closingsteps.assigned(box, self.name)
+                yield closingsteps.assigned(box, self.name, settles=self.known.settles)
         if needs_default and not _is_named(self.known.organization.settings.default_policy, self.name):
-            yield closingsteps.default_policy(self.known.organization.settings.default_policy or "", self.name)
+            found = self.known.organization.settings.default_policy or ""
+            yield closingsteps.default_policy(found, self.name, settles=self.known.settles)
 
     def shared(self) -> Iterator[Refusal]:
         """Yield that the policy which would have to be altered is others' too."""
@@ -397,7 +398,7 @@ class _Draft:
 
     def _altered(self, needs_default: bool) -> tuple[Step, ...]:
         if self.policy and self.policy.allow_smtp and (self.lacking or needs_default):
-            return (closingsteps.strict(self.policy.name),)
+            return (closingsteps.strict(self.policy.name, settles=self.known.settles),)
         return ()
 
     def _default_is_needed(self) -> bool:

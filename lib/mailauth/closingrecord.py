@@ -263,10 +263,10 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
 
 
 def latest(made: Iterable[Proof]) -> tuple[Proof, ...]:
-    """Return the last try of each kind on each mailbox."""
-    found: dict[tuple[str, str], Proof] = {}
+    """Return the last try of each kind on each mailbox: the last that went well, and the last that did not."""
+    found: dict[tuple[str, str, bool], Proof] = {}
     for each in sorted(made, key=lambda one: one.at):
-        found[each.mailbox.lower(), each.kind] = each
+        found[each.mailbox.lower(), each.kind, each.good] = each
     return tuple(found.values())
 
 

@@ -13,11 +13,11 @@ from .mailsteps import smtp_switch
 from .organization import Mailbox
 from .organization import Plan as MailboxPlan
 from .plan import Cmdlet, GraphCall, Look, Ref, Step, Value
+from .wording import span
 
 __all__ = [
     "ACCESS",
     "ASSIGNED",
-    "COUNTS",
     "POLICY",
     "REPORT_ONLY",
     "TEMPLATE",
@@ -31,9 +31,6 @@ __all__ = [
     "strict",
     "tenant_switch",
 ]
-
-COUNTS: Final = timedelta(hours=24)
-"""How long at most until an authentication policy counts for whoever got it, or lost it."""
 
 POLICY: Final = "Authentication policy"
 """The group of steps that make or alter policies."""
@@ -54,10 +51,13 @@ _BASIC: Final = "AllowBasicAuthSmtp"
 _LAG: Final = timedelta(hours=1)
 _AT: Final = "/v1.0/identity/conditionalAccess/policies"
 _ID: Final = Ref("closing.access-policy.id")
-_OLD_STATE: Final = (
-    "taken back, it counts within 24 hours: until then passwords may be refused or taken. Where SMTP AUTH was switched "
-    "on since, take that back first, as passwords come in by it"
-)
+
+
+def _old_state(settles: timedelta) -> str:
+    return (
+        f"taken back, it counts within {span(settles)}: until then passwords may be refused or taken. Where SMTP AUTH "
+        "was switched on since, take that back first, as passwords come in by it"
+    )
 
 
 def _needs(cmdlet: Cmdlet) -> tuple[str, ...]:
@@ -83,8 +83,8 @@ def policy(name: str) -> Step:
     )
 
 
-def strict(name: str) -> Step:
-    """Return the change of an authentication policy that takes passwords for SMTP AUTH."""
+def strict(name: str, *, settles: timedelta) -> Step:
+    """Return the change of an authentication policy that takes passwords for SMTP AUTH; it counts within *settles*."""
     # Left out, the switch stays as it is: off has to be said.
     change = Cmdlet("Set-AuthenticationPolicy", {"Identity": name, _BASIC: False})
     return Step(
@@ -99,8 +99,8 @@ def strict(name: str) -> Step:
         after={_BASIC: False},
         undo=Cmdlet("Set-AuthenticationPolicy", {"Identity": name, _BASIC: True}),
         needs=_needs(change),
-        lag=COUNTS,
-        leaves=_OLD_STATE,
+        lag=settles,
+        leaves=_old_state(settles),
     )
 
 
@@ -108,8 +108,8 @@ def _policy_look(name: str) -> Look:
     return Look(Cmdlet("Get-AuthenticationPolicy"), where={"Name": name}, fields=(_BASIC,), flags=(_BASIC,))
 
 
-def assigned(box: Mailbox, name: str) -> Step:
-    """Return the assignment of the policy *name* to a mailbox's account."""
+def assigned(box: Mailbox, name: str, *, settles: timedelta) -> Step:
+    """Return the assignment of the policy *name* to a mailbox's account; it counts within *settles*."""
     who, found = box.upn or box.address, box.authentication_policy or None
     change = Cmdlet("Set-User", {"Identity": who, "AuthenticationPolicy": name})
     return Step(
@@ -128,13 +128,19 @@ def assigned(box: Mailbox, name: str) -> Step:
         after={"AuthenticationPolicy": name},
         undo=Cmdlet("Set-User", {"Identity": who, "AuthenticationPolicy": found}),
         needs=_needs(change),
-        lag=COUNTS,
-        leaves=_OLD_STATE,
+        lag=settles,
+        leaves=_old_state(settles),
     )
 
 
-def default_policy(found: str, name: str) -> Step:
-    """Return the choice of the policy *name* for whoever has none of their own; *found* is today's, empty for none."""
+def default_policy(found: str, name: str, *, settles: timedelta) -> Step:
+    """Return the choice of the policy *name* for whoever has none of their own.
+
+    Args:
+        found: Today's; empty for none.
+        name: The policy.
+        settles: How long at most until it counts.
+    """
     change = Cmdlet("Set-OrganizationConfig", {"DefaultAuthenticationPolicy": name})
     back: Mapping[str, Value] = {"DefaultAuthenticationPolicy": found or None}
     return Step(
@@ -149,8 +155,8 @@ def default_policy(found: str, name: str) -> Step:
         after={"DefaultAuthenticationPolicy": name},
         undo=Cmdlet("Set-OrganizationConfig", back),
         needs=_needs(change),
-        lag=COUNTS,
-        leaves=_OLD_STATE,
+        lag=settles,
+        leaves=_old_state(settles),
     )
 
 

@@ -6,6 +6,7 @@ come from the ``clouds`` section of a tenants file.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,8 @@ class Cloud:
         source: Where the hosts are from, in words.
         title: Its name in words.
         rehearsal: Made for practice; pages about its tenants say so.
+        settles_minutes: How long at most until a change counts everywhere, authentication policies included, and for
+            how long at most Exchange remembers a good password.
         unverified: The fields whose value no page of the vendor's states, with why it stands here and how to find out.
     """
 
@@ -54,7 +57,13 @@ class Cloud:
     source: str = ""
     title: str = ""
     rehearsal: bool = False
+    settles_minutes: float = 1440
     unverified: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def settles(self) -> timedelta:
+        """How long at most until what is changed counts."""
+        return timedelta(minutes=self.settles_minutes)
 
 
 @cache

@@ -24,7 +24,7 @@ from .tenants import Tenant
 from .verdicts import Thresholds
 from .wording import counted
 
-__all__ = ["BY_TOKEN", "Evidence", "Moving", "Standing", "Where", "Witness", "of"]
+__all__ = ["BY_TOKEN", "STRANGERS", "Evidence", "Moving", "Standing", "Where", "Witness", "of", "settled"]
 
 Record = Mapping[str, Any]
 Where = Literal["cannot know", "not begun", "moving", "quiet", "closed"]
@@ -33,6 +33,9 @@ Where = Literal["cannot know", "not begun", "moving", "quiet", "closed"]
 
 BY_TOKEN: Final = frozenset({"oauth", "client"})
 """Roads on which the sender goes on signing in to send, so that a token has to be seen."""
+
+STRANGERS: Final = frozenset({"confirm_today", "suspected_compromise"})
+"""Verdicts on sign-ins of which nobody knows whose they were: to be settled by a person, not to be moved."""
 
 # Whose password opens no mailbox any more has nothing to move.
 _MOVES: Final = frozenset(SENDERS) - {"accepted_not_opened"}
@@ -265,6 +268,17 @@ def of(
     here = [_moving(evidence, tenant, group, due) for group in groups]
     gone = [_gone(evidence, each) for each in before if each.sender_id not in seen]
     return tuple(sorted((*here, *gone), key=lambda each: (_ORDER.index(each.word), each.account, each.sender_id)))
+
+
+def settled(evidence: Evidence) -> frozenset[str]:
+    """Return the ids of strangers' sign-ins of which a person has said, since the last of them, that all is well."""
+    groups = evidence.found["groups"] if evidence.found else ()
+    return frozenset(each["sender_id"] for each in groups if each["verdict"] in STRANGERS and _vouched(evidence, each))
+
+
+def _vouched(evidence: Evidence, group: Record) -> bool:
+    own, last = evidence.decision(group), datetime.fromisoformat(group["last_success"] or group["last_seen"])
+    return bool(own and own.done and _counts(own.done, last, evidence.now))
 
 
 _ORDER: Final[tuple[Where, ...]] = ("not begun", "moving", "quiet", "cannot know", "closed")

@@ -223,9 +223,11 @@ class Plan:
         checks: Iterable[Check] = (),
         bound: Bound | None = None,
     ) -> Self:
-        """Return a plan for *tenant*, made *now*; the rest is as in the class."""
+        """Return a plan for *tenant*, made *now*; no step takes longer to count than its cloud does."""
         where = {"tenant": tenant.name, "tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
-        return cls(id, title, **where, steps=tuple(steps), checks=tuple(checks), bound=bound or {}, made_at=now)
+        most = tenant.cloud.settles
+        paced = tuple(step if step.lag <= most else replace(step, lag=most) for step in steps)
+        return cls(id, title, **where, steps=paced, checks=tuple(checks), bound=bound or {}, made_at=now)
 
     def needs(self, service: Service) -> tuple[str, ...]:
         """Return what carrying it out needs at one service, each once, in the order of the steps."""

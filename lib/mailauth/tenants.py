@@ -660,6 +660,7 @@ class _Cloud:
         "environment"
     )
     rehearsal: Annotated[bool, Field(description="true or false")] = False
+    settles_minutes: Annotated[float, Field(gt=0, le=10_080, description="minutes, 10080 (a week) at most")] = 1440
 
 
 @dataclass(frozen=True, kw_only=True)

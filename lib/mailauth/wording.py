@@ -1,6 +1,8 @@
 """Words around numbers and at the beginning of sentences, the same on every page."""
 
-__all__ = ["called", "capital", "counted"]
+from datetime import timedelta
+
+__all__ = ["called", "capital", "counted", "span"]
 
 
 def capital(words: str) -> str:
@@ -16,3 +18,11 @@ def counted(count: int, one: str, several: str = "") -> str:
 def called(name: str) -> str:
     """Return a name as it stands in a sentence: an app may be called “mail”, and people call theirs what they like."""
     return f"“{name}”"
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in whole hours, or else in minutes or seconds: ``24 hours``, ``90 minutes``."""
+    seconds = round(length.total_seconds())
+    if seconds % 60:
+        return counted(seconds, "second")
+    return counted(seconds // 3600, "hour") if seconds % 3600 == 0 else counted(seconds // 60, "minute")

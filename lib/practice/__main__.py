@@ -32,6 +32,7 @@ for trainers:
   --fault face=imap,kind=drop,tenant=contoso             lib/practice/faults.py explains the fields
   --set skew_s=86400                                     a day ahead; also directory_lag_s, exchange_lag_s, policy_lag_s
   --tenant adatum --set basic_smtp=removed               as announced | on | off by default | removed
+  --tenant adatum --set moved=printer                    as if its owner had moved it to OAuth a fortnight ago
   --clear                                                everything works again"""
 
 

@@ -29,6 +29,7 @@ class Backend:
         door_key: What opens the trainer's door; empty keeps it shut.
         reset: Makes the tenants of these names anew.
         answers: Says what is wrong with a tenant at a moment, a sentence a fault.
+        move: Has an account of a tenant, both by name, send with a token since a while; what is wrong with that, or ''.
         forget: Called with the id of a tenant that was made anew; a face that remembers something of tenants beside
             their states adds what forgets it.
         mail: What the mail servers take.
@@ -45,6 +46,7 @@ class Backend:
     door_key: str = field(default="", repr=False)
     reset: Callable[[Sequence[str]], None] = lambda names: None
     answers: Callable[[Tenant, datetime], Sequence[str]] = lambda tenant, now: ()
+    move: Callable[[str, str], str] = lambda tenant, account: "this cloud tells no stories"
     forget: list[Callable[[str], None]] = field(default_factory=list)
     mail: MailLimits = field(default_factory=MailLimits)
     logs: LogLimits = field(default_factory=LogLimits)

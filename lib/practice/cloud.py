@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,7 @@ from . import control, entra, exchange, graph, logs, mail
 from .backend import Backend
 from .faults import Faults
 from .ledger import Ledger
+from .limits import MailLimits
 from .state import Tenant
 from .states import States
 from .tokens import Keys
@@ -98,12 +100,17 @@ class Cloud:
             "ca_file": str(self.ca_file),
             "proxy": "none",
             "rehearsal": True,
+            "settles_minutes": self.backend.mail.basic_cache.total_seconds() / 60,
         }
 
 
 @contextmanager
 def start(
-    tenants: Iterable[Tenant] = (), *, home: Path | None = None, ports: Mapping[str, int] | None = None
+    tenants: Iterable[Tenant] = (),
+    *,
+    home: Path | None = None,
+    ports: Mapping[str, int] | None = None,
+    settles: timedelta = timedelta(hours=24),
 ) -> Iterator[Cloud]:
     """Give a cloud that is up; it is down when the block ends.
 
@@ -111,6 +118,7 @@ def start(
         tenants: Set in place of what *home* holds of these tenants.
         home: Where states and signing keys are kept, made for its owner only; None keeps nothing.
         ports: Ports to take where they are free, by face (``https``, ``imap``, ``pop``, ``smtp``).
+        settles: For how long a good password is remembered, and within what a policy counts: what is said of the cloud.
     """
     with ExitStack() as stack:
         if home is not None:
@@ -120,7 +128,10 @@ def start(
             Keys.kept(folder / f"{name}.pem") if home else _shared_key(name) for name in ("signing-key", "issuer-key")
         )
         ledger = stack.enter_context(Ledger(folder / "signins"))
-        backend = Backend(States(folder / "states" if home else None), keys, issuer_keys, ledger=ledger)
+        mail_limits = MailLimits(basic_cache=settles)
+        backend = Backend(
+            States(folder / "states" if home else None), keys, issuer_keys, ledger=ledger, mail=mail_limits
+        )
         for tenant in tenants:
             backend.states.put(tenant)
         ca_file = folder / "ca.pem"

@@ -66,13 +66,16 @@ class _Door:
             return web.as_json({"answers": backend.answers(tenant, backend.now())})
 
     def change(self, name: str) -> Response:
-        """Set what neither Entra nor Exchange lets an administrator set: what Microsoft does to passwords."""
+        """Set what no administrator can: what Microsoft does to passwords, and that a sender's owner has moved it."""
         given = web.body(request)
-        if given is None or set(given) != {"basic_smtp"} or given["basic_smtp"] not in _BASIC:
-            said = f"expected basic_smtp, one of {', '.join(_BASIC)}; lags and the clock are set without a tenant."
-            return _refuse(400, said, {})
+        if given is None or len(given) != 1 or not (given.get("basic_smtp") in _BASIC or _named(given.get("moved"))):
+            said = f"expected basic_smtp, one of {', '.join(_BASIC)}, or moved, an account that sends with a password; "
+            return _refuse(400, f"{said}lags and the clock are set without a tenant.", {})
         if self._backend.states.find(name) is None:
             return _unknown(self._backend, name)
+        if "moved" in given:
+            wrong = self._backend.move(name, given["moved"])
+            return _refuse(400, f"moved: {wrong}.", {}) if wrong else web.as_json(given)
         with self._backend.states.changing(name) as tenant:
             tenant.exchange.basic_smtp = given["basic_smtp"]
         return web.as_json(given)
@@ -122,6 +125,10 @@ class _Door:
         _set(self._backend, given)
         _hurry(self._backend)
         return web.as_json(_settings(self._backend))
+
+
+def _named(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _holds(key: str) -> bool:

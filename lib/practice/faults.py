@@ -98,14 +98,14 @@ class Faults:
         directory_lag: How long a change in Entra takes to reach every replica.
         exchange_lag: How long a change in Exchange takes to reach the mail servers.
         policy_lag: How long an authentication policy takes to count, or to end: up to 24 hours in the service.
-        usual: The lags as they are when nothing goes wrong: of the directory, of Exchange and its policies.
+        usual: The lags as they are when nothing goes wrong: of the directory, of Exchange and of its policies.
     """
 
     clock: Clock = field(default_factory=Clock)
     directory_lag: timedelta = timedelta()
     exchange_lag: timedelta = timedelta()
     policy_lag: timedelta = timedelta()
-    usual: tuple[timedelta, timedelta] = (timedelta(), timedelta())
+    usual: tuple[timedelta, timedelta, timedelta] = (timedelta(), timedelta(), timedelta())
     _armed: list[Fault] = field(default_factory=list)
     _awake: threading.Event = field(default_factory=threading.Event, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -137,8 +137,7 @@ class Faults:
             # Whoever is being kept waiting goes on; who comes later waits for another event.
             self._awake.set()
             self._awake = threading.Event()
-        self.directory_lag, self.exchange_lag = self.usual
-        self.policy_lag = self.exchange_lag
+        self.directory_lag, self.exchange_lag, self.policy_lag = self.usual
         self.clock.skew = timedelta()
 
     def pause(self, seconds: float) -> None:

@@ -35,7 +35,6 @@ _CHANGES: Final = (
 )
 _MODERN: Final = ("browser", "mobileAppsAndDesktopClients")
 _LEGACY: Final = ("exchangeActiveSync", "other")
-_SMTP: Final = "Authenticated SMTP"
 _TRACED_DAYS: Final = 10
 _REFUSED: Final = timedelta(days=4 * 365)
 
@@ -191,7 +190,7 @@ class Firm(Estate):
         Args:
             robots: Accounts by the key of the robot that sends as them.
         """
-        for mailer in filter(_sends, self.world.mailers):
+        for mailer in (each for each in self.world.mailers if each.sends):
             for account in (mailer.account, *mailer.sends_as):
                 self._traced(account, mailer.rhythm.days(self._today), mailer.site, mailer.rhythm.hours)
         for robot in self.world.robots:
@@ -252,13 +251,6 @@ class Firm(Estate):
                         size=48_000 + 100 * day.day,
                     )
                 )
-
-
-def _sends(mailer: Mailer) -> bool:
-    by_smtp = mailer.client == _SMTP or "SMTP.Send" in mailer.scopes
-    # A stranger's success shows that he could sign in, not that he sent anything.
-    stolen = mailer.verdict == "suspected_compromise"
-    return by_smtp and "0" in mailer.results and mailer.population == "member" and not stolen
 
 
 def _welcome(address: str, world: World, now: datetime) -> str:

@@ -10,8 +10,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,8 @@ __all__ = ["Home", "fill"]
 
 # A notebook that was opened on the old files may still be reading them.
 _GRACE_S: Final = 24 * 3_600
+# Long enough for a fortnight of whole days without a password.
+_MOVED: Final = timedelta(days=15)
 _SUPERSEDED: Final = ".superseded"
 _HEADER: Final = (
     "# The practice tenants: invented, written by the practice cloud when it starts. Changes here are lost;\n"
@@ -58,11 +60,7 @@ class Home:
     def refresh(self) -> None:
         """Have today's stories in place; nothing to do is the usual case."""
         with self._refreshing:
-            today = self._today()
-            edition = f"{today.isoformat()}-{_edition()}"
-            if self._told != edition or not self._is_whole(edition):
-                self._tell(today, edition)
-                self._told = edition
+            self._refresh()
 
     def reset(self, names: Sequence[str]) -> None:
         """Make the tenants of these names as they were at first; what happened in them since is forgotten."""
@@ -77,6 +75,42 @@ class Home:
                 backend.ledger.forget(tenant_id)
                 for forget in backend.forget:
                     forget(tenant_id)
+            self._refresh()
+
+    def move(self, name: str, account: str) -> str:
+        """Have an account of a tenant send with a token, and no password, since a while; return what is wrong with it.
+
+        The story is told anew, as weeks cannot be waited for in a rehearsal: records and reports then show what they
+        would show of a sender that was moved so long ago.
+        """
+        world = tenants.world_of(name)
+        address = world.address(account).lower()
+        if address not in world.password_senders:
+            return f"found {account!r}; expected one of {', '.join(sorted(world.password_senders)) or 'none there is'}"
+        with self._refreshing:
+            with self._practice.states.changing(name) as tenant:
+                tenant.moved = {**tenant.moved, address: self._today() - _MOVED}
+            self._refresh()
+        return ""
+
+    def _refresh(self) -> None:
+        today = self._today()
+        edition = f"{today.isoformat()}-{_edition()}{self._moves(*tenants.NAMES)}"
+        if self._told != edition or not self._is_whole(edition):
+            self._tell(today, edition)
+            self._told = edition
+
+    def _moved(self, name: str) -> Mapping[str, date]:
+        held = self._practice.states.find(name)
+        return held.moved if held else {}
+
+    def _moves(self, *names: str) -> str:
+        """Return what tells an edition in which somebody has moved from the others; empty where nobody has."""
+        moved = [(name, *each) for name in names for each in sorted(self._moved(name).items())]
+        return f"-{_digest(repr(moved).encode())[:8]}" if moved else ""
+
+    def _story(self, name: str) -> World:
+        return tenants.world_of(name).moved(self._moved(name), self._today())
 
     def _is_whole(self, edition: str) -> bool:
         """Whether nobody has taken anything away since the stories were told."""
@@ -90,13 +124,13 @@ class Home:
         day = days / edition
         if not all((day / name).is_dir() for name in tenants.NAMES):
             shutil.rmtree(day, ignore_errors=True)
-            fill(day, today)
+            fill(day, today, told=self._story)
         self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         for name in tenants.NAMES:
             with self._practice.states.changing(name) as tenant:
                 tenants.add_operator(tenant, self.credentials[name])
-            world = tenants.world_of(name)
-            self._practice.backend.ledger.fill(world.tenant_id, edition, partial(_rows, world, today))
+            world, own = self._story(name), f"{today.isoformat()}-{_edition()}{self._moves(name)}"
+            self._practice.backend.ledger.fill(world.tenant_id, own, partial(_rows, world, today))
             self._decide(name, today)
         self._write_tenants(day)
         _clear(days, keep=day)
@@ -137,12 +171,12 @@ def _rows(world: World, today: date) -> Iterator[Copy]:
     return copies(world, deliveries(events(world, today), today))
 
 
-def fill(folder: Path, today: date) -> None:
-    """Write a day's exports to *folder*, whole or not at all."""
+def fill(folder: Path, today: date, *, told: Callable[[str], World] = tenants.world_of) -> None:
+    """Write a day's exports to *folder*, whole or not at all; *told* gives a tenant's story."""
     # mkdtemp makes a folder for its owner alone.
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
-        tenants.write_exports(unfinished, today)
+        tenants.write_exports(unfinished, today, told=told)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

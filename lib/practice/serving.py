@@ -31,8 +31,9 @@ _LOG = logging.getLogger(__name__)
 _GRACE_S: Final = 10.0
 _FIRST_S: Final = 60.0
 # A script that does not wait for its changes to spread fails here as it fails there, only sooner mended: Entra's take
-# seconds to two minutes, Exchange's minutes to hours.
-_LAGS: Final = (timedelta(seconds=2), timedelta(seconds=3))
+# seconds to two minutes, Exchange's minutes to hours, and a policy's, like a password that is remembered, up to a day.
+_SETTLES: Final = timedelta(minutes=1)
+_LAGS: Final = (timedelta(seconds=2), timedelta(seconds=3), _SETTLES)
 _PORTS: Final = "ports.json"
 
 _REACTOR: Final[Any] = reactor  # its own type says nothing of what it can do
@@ -52,11 +53,12 @@ def serve(folder: Path, *, grace_s: float = _GRACE_S, first_s: float = _FIRST_S)
         lock.acquire(timeout=0)
     except Timeout:
         return
-    with lock, cloud.start(home=folder, ports=_ports(folder)) as practice:
+    with lock, cloud.start(home=folder, ports=_ports(folder), settles=_SETTLES) as practice:
         home = Home(folder, practice)
         home.refresh()
         practice.backend.door_key = secrets.token_urlsafe(24)
         practice.backend.reset = home.reset
+        practice.backend.move = home.move
         practice.backend.answers = answers.of
         practice.faults.usual = _LAGS
         practice.faults.clear()

@@ -10,7 +10,7 @@ until the change is in force everywhere (`Tenant.change_directory`, `Tenant.dire
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import uuid4
 
@@ -740,6 +740,7 @@ class Tenant(_Record):
         premium: Whether it has Entra ID P1, without which Graph refuses its sign-ins.
         made: When it was made, or made anew, by the machine's clock; None where an earlier edition made it.
         relationships: With customers, for a tenant that is a partner.
+        moved: Since which day an account has sent with a token, though its story tells of a password; by sign-in name.
     """
 
     name: str
@@ -751,6 +752,7 @@ class Tenant(_Record):
     logs: Logs = Field(default_factory=Logs)
     made: Moment | None = None
     relationships: list[Relationship] = []
+    moved: dict[str, date] = {}
     former: list[_Former] = []
 
     @contextmanager

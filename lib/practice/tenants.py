@@ -153,14 +153,20 @@ def proofs(name: str) -> tuple[Proof, ...]:
     return _TOLD[name].proofs
 
 
-def write_exports(folder: Path, today: date) -> None:
-    """Write what the tenants have as files: a folder for each, with exported logs and reports."""
-    files.fabrikam_files(folder / FABRIKAM.name, FABRIKAM, today)
-    files.northwind_files(folder / NORTHWIND.name, NORTHWIND, today)
-    for name, told in _TOLD.items():
+def write_exports(folder: Path, today: date, *, told: Callable[[str], World] = world_of) -> None:
+    """Write what the tenants have as files: a folder for each, with exported logs and reports.
+
+    Args:
+        folder: Where.
+        today: The UTC day that the stories are told on.
+        told: Gives a tenant's story.
+    """
+    files.fabrikam_files(folder / FABRIKAM.name, told(FABRIKAM.name), today)
+    files.northwind_files(folder / NORTHWIND.name, told(NORTHWIND.name), today)
+    for name in NAMES:
         (folder / name).mkdir(parents=True, exist_ok=True)
-        if told.world.reported:
-            files.smtp_report(folder / name / files.REPORT, told.world)
+        if told(name).reported:
+            files.smtp_report(folder / name / files.REPORT, told(name))
 
 
 def decided(name: str, today: date) -> str:

@@ -7,7 +7,7 @@ ranges kept for documentation (RFC 5737, RFC 3849, RFC 5398) and all names are i
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Final, Literal
@@ -37,6 +37,8 @@ Policy = Literal["block legacy", "require mfa"]
 Steps = Literal["password", "app password", "certificate", "mfa", "token", "none"]
 
 SATURDAY: Final = 5
+
+_SMTP: Final = "Authenticated SMTP"
 
 POLICIES: Final[Mapping[Policy, str]] = {
     "block legacy": "Block legacy authentication",
@@ -142,6 +144,14 @@ class Rhythm:
         days = (today - timedelta(days=ago) for ago in back)
         return tuple(day for day in days if self.exactly or self.weekends or day.weekday() < SATURDAY)
 
+    def within(self, first: int, last: int) -> "Rhythm | None":
+        """Return what of it lies between two days, both counted back from today and both included; None for nothing."""
+        if self.exactly:
+            days = tuple(ago for ago in self.exactly if last <= ago <= first)
+            return replace(self, exactly=days) if days else None
+        cut = replace(self, first=min(self.first, first), last=max(self.last, last))
+        return cut if cut.first >= cut.last else None
+
 
 @dataclass(frozen=True)
 class Mailer:
@@ -194,6 +204,29 @@ class Mailer:
     population: Population = "member"
     unnamed: str = ""
     sends_as: tuple[str, ...] = ()
+
+    @property
+    def sends(self) -> bool:
+        """Whether it sends mail; a stranger's success shows that he could sign in, not that he sent anything."""
+        by_smtp = self.client == _SMTP or "SMTP.Send" in self.scopes
+        stolen = self.verdict == "suspected_compromise"
+        return by_smtp and "0" in self.results and self.population == "member" and not stolen
+
+    @property
+    def sends_with_password(self) -> bool:
+        """Whether it does so with a password."""
+        return self.sends and self.client == _SMTP
+
+    def moved(self, ago: int) -> "tuple[Mailer, ...]":
+        """Return it as a sender that has used a token, and no password, for so many days: before that, and since."""
+        before, since = self.rhythm.within(max(self.rhythm.first, ago), ago + 1), self.rhythm.within(ago, 1)
+        after = replace(
+            self, key=f"{self.key}, moved", client="Mobile Apps and Desktop clients", verdict="modern", app=_MOVED,
+            protocol="oAuth2", steps="token", interactive=False, results=("0",), agents=("msal/1.34.0",), spellings=(),
+            scopes=("SMTP.Send", "offline_access"), unnamed="",
+        )  # fmt: skip
+        parts = ((self, before), (after, since))
+        return tuple(replace(one, rhythm=rhythm) for one, rhythm in parts if rhythm)
 
 
 @dataclass(frozen=True)
@@ -303,9 +336,36 @@ class World:
         """Return an application by its key, the world's own first."""
         return self.apps.get(key) or APPS[key]
 
+    @property
+    def password_senders(self) -> frozenset[str]:
+        """The accounts that send with a password, by sign-in name."""
+        return frozenset(self.address(each.account) for each in self.mailers if each.sends_with_password)
+
+    def moved(self, since: Mapping[str, date], today: date) -> "World":
+        """Return the same story with senders that were moved to OAuth: since then they use a token and no password.
+
+        Args:
+            since: From which day on, by sign-in name.
+            today: The UTC day that the story is told on.
+        """
+        if not since:
+            return self
+        mailers: list[Mailer] = []
+        names: set[str] = set()
+        for each in self.mailers:
+            day = since.get(self.address(each.account)) if each.sends_with_password else None
+            mailers += each.moved((today - day).days) if day else (each,)
+            names |= {self.address(one) for one in (each.account, *each.sends_as)} if day else set()
+        apps = {**self.apps, _MOVED: App(self.id_of(f"app/{_MOVED}"), "Mail from devices")}
+        reported = tuple(replace(one, protocol="OAuth") if one.address in names else one for one in self.reported)
+        return replace(self, mailers=tuple(mailers), apps=apps, reported=reported)
+
     def mailer(self, key: str) -> Mailer:
         """Return a mailer by its key."""
         return next(mailer for mailer in self.mailers if mailer.key == key)
+
+
+_MOVED: Final = "moved"
 
 
 @cache

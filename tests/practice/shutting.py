@@ -86,13 +86,29 @@ class Lab:
 
 
 @contextmanager
-def shutting(folder: Path, closing: Mapping[str, Any] = CLOSING, *, canary: bool = True, **more: Any) -> Iterator[Lab]:
-    """Give a tenant whose policies let passwords in; *more* are fields of its entry in the tenants file."""
+def shutting(
+    folder: Path,
+    closing: Mapping[str, Any] = CLOSING,
+    *,
+    canary: bool = True,
+    settles: timedelta = timedelta(hours=24),
+    **more: Any,
+) -> Iterator[Lab]:
+    """Give a tenant whose policies let passwords in; *more* are fields of its entry in the tenants file.
+
+    Args:
+        folder: Where keys, the tenants file and reports go.
+        closing: What the tenants file says of closing, but of the canary.
+        canary: Whether it names one.
+        settles: How long changes take, as the tenants file says, and as long as a policy does take.
+        more: As above.
+    """
     made = with_reader(woodgrove())
     estate = made.estate
     estate.mailbox(estate.user("canary", "Canary"))
     estate.mailbox(estate.user("printer", "Printer")).smtp_auth_disabled = False
-    with running(made) as practice:
+    with running(made, settles=settles) as practice:
+        practice.faults.policy_lag = min(settles, timedelta(seconds=1))
         runbook = next(one for one in estate.tenant.directory.applications if one.display_name == "Runbook")
         who = {"flow": "secret", "client_id": runbook.app_id, "secret": kept(folder, "reader.secret", READER_SECRET)}
         flows = [{"kind": "secret", "secret": kept(folder, "daemon.secret", SECRET)}]

@@ -142,13 +142,13 @@ def test_calling_off_wakes_whom_a_latency_keeps_waiting_and_the_door_opens_meanw
 
 
 def test_lags_and_the_clock_are_set_and_go_back(practice: Cloud) -> None:
-    practice.faults.usual = (timedelta(seconds=2), timedelta(seconds=3))
+    practice.faults.usual = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=60))
     told = ask(practice, "PATCH", "/settings", {"directory_lag_s": 9, "skew_s": 91 * 86_400}).json()
     assert told == {"directory_lag_s": 9, "exchange_lag_s": 0, "policy_lag_s": 0, "skew_s": 91 * 86_400}
     assert practice.backend.now() - datetime.now(UTC) > timedelta(days=90)
     told = ask(practice, "DELETE", "/faults").json()
-    assert told == {"faults": [], "directory_lag_s": 2, "exchange_lag_s": 3, "policy_lag_s": 3, "skew_s": 0}
-    practice.faults.usual = (timedelta(), timedelta())
+    assert told == {"faults": [], "directory_lag_s": 2, "exchange_lag_s": 3, "policy_lag_s": 60, "skew_s": 0}
+    practice.faults.usual = (timedelta(), timedelta(), timedelta())
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,11 @@ def test_what_microsoft_does_to_passwords_can_be_tried_today(practice: Cloud) ->
     assert ask(practice, "PATCH", "/tenants/woodgrove", {"basic_smtp": "gone"}).status_code == 400
     assert ask(practice, "PATCH", "/tenants/nowhere", {"basic_smtp": "on"}).status_code == 404
     ask(practice, "PATCH", "/tenants/woodgrove", {"basic_smtp": "as announced"})
+
+
+@pytest.mark.parametrize("account", [7, "", "ada"])
+def test_a_tenant_that_no_story_tells_of_has_no_sender_to_move(practice: Cloud, account: Any) -> None:
+    assert ask(practice, "PATCH", "/tenants/woodgrove", {"moved": account}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def switch(practice: Cloud, *, on: bool) -> None:
 def test_a_change_made_while_the_clock_or_the_lag_was_wrong_does_not_outlast_it(
     practice: Cloud, wrong: dict[str, float]
 ) -> None:
-    practice.faults.usual = (timedelta(), timedelta(seconds=0.4))
+    practice.faults.usual = (timedelta(), timedelta(seconds=0.4), timedelta(seconds=0.4))
     ask(practice, "PATCH", "/settings", {"exchange_lag_s": 0.4, **wrong})
     switch(practice, on=False)
     assert imap_is_on(practice), "it spreads"
@@ -219,7 +224,7 @@ def test_a_change_made_while_the_clock_or_the_lag_was_wrong_does_not_outlast_it(
     while not imap_is_on(practice) and datetime.now(UTC) < ends:
         time.sleep(0.05)
     assert imap_is_on(practice)
-    practice.faults.usual = (timedelta(), timedelta())
+    practice.faults.usual = (timedelta(), timedelta(), timedelta())
 
 
 def test_a_fault_for_a_tenant_that_is_not_there_is_refused(practice: Cloud) -> None:

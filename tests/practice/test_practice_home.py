@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from practice import cloud, home, tenants
 from practice.cloud import Cloud
+from practice.signins import Table
 
 TODAY = date(2026, 11, 23)
 
@@ -115,3 +118,41 @@ def test_what_was_taken_away_is_put_back(practice: Cloud) -> None:
     assert (folder / "tenants.yaml").is_file()
     assert (folder / "decisions" / "adatum.yaml").is_file()
     assert list((day / "northwind").rglob("*.csv"))
+
+
+def tenants_file(folder: Path) -> Any:
+    """Return what the practice tenants' file says."""
+    return YAML(typ="safe", pure=True).load((folder / "tenants.yaml").read_text(encoding="utf-8"))
+
+
+def protocols(practice: Cloud, name: str, account: str) -> dict[str, set[int]]:
+    """Return how many days ago an account signed in, by the program's kind."""
+    world, found = tenants.world_of(name), dict[str, set[int]]()
+    tables: tuple[Table, ...] = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    for row in practice.backend.ledger.sign_ins(world.tenant_id, now=now, tables=tables):
+        if row["userPrincipalName"] == world.address(account) and row["status"]["errorCode"] == 0:
+            day = date.fromisoformat(row["createdDateTime"][:10])
+            found.setdefault(row["clientAppUsed"].strip(), set()).add((TODAY - day).days)
+    return found
+
+
+def test_a_sender_that_is_moved_has_used_a_token_and_no_password_for_a_fortnight(practice: Cloud) -> None:
+    kept, folder = on(TODAY, practice), practice.ca_file.parent
+    assert set(protocols(practice, "adatum", "printer")) == {"Authenticated SMTP"}
+    assert kept.move("adatum", "printer") == kept.move("fabrikam", "SCANNER@fabrikam.example") == ""
+    found = protocols(practice, "adatum", "printer")
+    assert set(found) == {"Authenticated SMTP", "Mobile Apps and Desktop clients"}
+    assert min(found["Authenticated SMTP"]) > 15 >= max(found["Mobile Apps and Desktop clients"])
+    day = tenants_file(folder)["tenants"][1]["signin_logs"][1]["smtp_report"]
+    report = (folder / day).read_text("utf-8-sig").splitlines()
+    how = {line.split(",")[0]: line.split(",")[2] for line in report}
+    names = ("scanner", "reception", "invoices")
+    assert [how[f"{name}@fabrikam.example"] for name in names] == ["OAuth", "OAuth", "Basic"]
+    kept.reset(["adatum", "fabrikam"])
+    assert set(protocols(practice, "adatum", "printer")) == {"Authenticated SMTP"}
+
+
+def test_who_sends_with_no_password_cannot_be_moved(practice: Cloud) -> None:
+    said = on(TODAY, practice).move("adatum", "kim.asante")
+    assert said == "found 'kim.asante'; expected one of printer@adatum.example"

@@ -206,9 +206,9 @@ def test_an_engineers_changes_outlive_the_cloud_until_reset(other_home: Path) ->
 def test_faults_and_settings_are_set_from_the_command_line(home: Path) -> None:
     with user(home):
         armed = practice(home, "--fault", "face=graph,kind=throttle,seconds=1.5", "--set", "skew_s=60")
-        assert armed.stdout == "1 faults armed; directory_lag_s 2, exchange_lag_s 3, policy_lag_s 3, skew_s 60\n"
+        assert armed.stdout == "1 faults armed; directory_lag_s 2, exchange_lag_s 3, policy_lag_s 60, skew_s 60\n"
         cleared = practice(home, "--clear")
-        assert cleared.stdout == "0 faults armed; directory_lag_s 2, exchange_lag_s 3, policy_lag_s 3, skew_s 0\n"
+        assert cleared.stdout == "0 faults armed; directory_lag_s 2, exchange_lag_s 3, policy_lag_s 60, skew_s 0\n"
         wrong = practice(home, "--fault", "face=mars,kind=drop")
         assert (wrong.returncode, wrong.stderr[:34]) == (2, "practice: face: found 'mars'; expe")
         assert practice(home, "--fault", "graph").stderr == (

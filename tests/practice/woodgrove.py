@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from practice import cloud
@@ -77,7 +77,9 @@ def woodgrove(now: datetime | None = None) -> Woodgrove:
 
 
 @contextmanager
-def running(made: Woodgrove | None = None, *, home: Path | None = None) -> Iterator[cloud.Cloud]:
-    """Give a practice cloud that holds the tenant alone."""
-    with cloud.start([(made or woodgrove()).estate.tenant], home=home) as practice:
+def running(
+    made: Woodgrove | None = None, *, home: Path | None = None, settles: timedelta = timedelta(hours=24)
+) -> Iterator[cloud.Cloud]:
+    """Give a practice cloud that holds the tenant alone, and of which the tenants file says how long changes take."""
+    with cloud.start([(made or woodgrove()).estate.tenant], home=home, settles=settles) as practice:
         yield practice

@@ -343,16 +343,20 @@ def _remove(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def lock(tenant: str) -> Iterator[None]:
+def lock(tenant: str, *, wait_s: float = 0) -> Iterator[None]:
     """Hold a tenant for the length of the block: one run of it at a time.
 
     The operating system holds the lock, so it ends with the process that took it, however that dies. A
     process that holds it and asks again is refused too.
 
+    Args:
+        tenant: Its name in the tenants file.
+        wait_s: How long to wait for another run to let go of it.
+
     Raises:
         HeldError: Another run holds it; the text says which process and since when.
     """
-    with _locked(private_folder(home() / "locks") / f"{_all_kept(tenant).name}.lock", tenant):
+    with _awaited(private_folder(home() / "locks") / f"{_all_kept(tenant).name}.lock", tenant, wait_s):
         yield
 
 
@@ -368,11 +372,17 @@ def lock_folder(folder: Path, what: str, *, wait_s: float = 0) -> Iterator[None]
     Raises:
         HeldError: Another run holds it; the text says which process and since when.
     """
+    with _awaited(private_folder(folder) / ".lock", what, wait_s):
+        yield
+
+
+@contextlib.contextmanager
+def _awaited(path: Path, what: str, wait_s: float) -> Iterator[None]:
     until = time.monotonic() + wait_s
     with contextlib.ExitStack() as held:
         while True:
             try:
-                held.enter_context(_locked(private_folder(folder) / ".lock", what))
+                held.enter_context(_locked(path, what))
                 break
             except HeldError:
                 if time.monotonic() >= until:

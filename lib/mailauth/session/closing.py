@@ -36,6 +36,7 @@ _FINDS: Final = "10-find-basic-auth"
 _PROVES: Final = "50-prove-mail-oauth"
 _SMTP: Final = "smtp"
 _NAMED: Final = 5
+_PATIENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Closing:
             proofs=(*closable.proofs(proven), *closingrecord.proofs(own), *noted),
             receipts=receipts,
             freezes=(freeze,) if freeze else (),
+            settles=tenant.cloud.settles,
             now=now,
         )
         known = closingrecord.remembering(known, own)
@@ -98,10 +100,12 @@ class Closing:
         arrived, untraced = looking.arrivals(tenancy, seen, senders)
         if arrived:
             senders = moving.of(replace(seen, arrived=arrived), tenant, before=before)
-        gone = frozenset(each.sender_id for each in senders if each.word == "closed")
+        made = waves.of(tenant, held, findings, decided, today=now.date())
+        logged = closable.logged(made[-1].canary, known) if made[-1].canary else ()
+        gone = frozenset(each.sender_id for each in senders if each.word == "closed") | moving.settled(seen)
         return Look(
-            replace(known, moved=gone),
-            waves.of(tenant, held, findings, decided, today=now.date()),
+            replace(known, moved=gone, proofs=(*known.proofs, *logged)),
+            made,
             (*(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost), *unknown),
             (*reached, *access.coverage, *lost, *broken, *untraced),
             senders,
@@ -191,6 +195,8 @@ class Closing:
     ) -> Path:
         """Write notebook 60's evidence and return where it is; what stood there before goes to the history.
 
+        A run that is under way on this machine is waited for, a minute at most: two would forget what the other saw.
+
         Args:
             look: The last look.
             wave: The wave that was worked on.
@@ -198,14 +204,18 @@ class Closing:
             receipt: What became of that.
             renew: Whether `mailauth watch` compares with today's settings from now on. Else those count that stood when
                 a wave was last closed.
+
+        Raises:
+            HeldError: Another run still holds the tenant; nothing was written.
         """
         tenancy = self.tenancy
-        before = self._own().record
-        made = closingrecord.record(
-            tenancy.tenant, look, wave, change, receipt, made_at=tenancy.now(), before=before, renew=renew
-        )
-        store.retire(tenancy.folder, NOTEBOOK, keep=tenancy.tenant.defaults.keep)
-        return store.write_evidence(self._evidence(NOTEBOOK), made)
+        with tenancy.alone(wait_s=_PATIENCE_S):
+            before = self._own().record
+            made = closingrecord.record(
+                tenancy.tenant, look, wave, change, receipt, made_at=tenancy.now(), before=before, renew=renew
+            )
+            store.retire(tenancy.folder, NOTEBOOK, keep=tenancy.tenant.defaults.keep)
+            return store.write_evidence(self._evidence(NOTEBOOK), made)
 
     # What one change would open because somebody else has made another.
 
@@ -298,7 +308,7 @@ class Closing:
             return Tries(made, why=why)
         noted, at = self._noted, self.tenancy.now()
         before = noted.read()
-        tried = self._password(lambda: noted.trying(wave.canary, at))
+        tried = self._password(look, wave, lambda: noted.trying(wave.canary, at))
         if not proving.was_shown(tried.talk):
             noted.forget(wave.canary, before)
             return Tries(made, tried)
@@ -312,10 +322,11 @@ class Closing:
         tries = (*look.known.proofs, *closingrecord.proofs(own), *self._noted.read())
         return replace(look, known=replace(look.known, proofs=tries, receipts=receipts, now=self.tenancy.now()))
 
-    def _password(self, sending: Callable[[], None]) -> Closed:
-        canary = self.tenancy.tenant.closing.canary
+    def _password(self, look: Look, wave: Wave, sending: Callable[[], None]) -> Closed:
+        canary, box = self.tenancy.tenant.closing.canary, look.known.organization.mailbox(wave.canary)
         assert canary is not None
-        asked = f"{canary.address}={canary.password}"
+        # Entra knows an account by its sign-in name alone: by an address, a right password is a wrong one.
+        asked = f"{(box and box.upn) or canary.address}={canary.password}"
         tried = Proving(self.tenancy).try_password(asked, protocol=_SMTP, sending=sending)
         assert tried is not None
         return tried

@@ -204,8 +204,8 @@ class Proving:
     ) -> Closed | None:
         """Try once to sign in with a password, which is to be refused; None where nobody asked.
 
-        A password that is refused often locks an account, and a policy that was assigned lately may let it in for up to
-        24 hours. The password is read at the last moment, sent after TLS was verified, and kept nowhere.
+        A password that is refused often locks an account, and a policy that was assigned lately may let it in until
+        it counts. The password is read at the last moment, sent after TLS was verified, and kept nowhere.
 
         Args:
             text: ``address=reference``: whose, and where the password is kept; empty for none.

@@ -255,10 +255,14 @@ class Tenancy:
         assert who is not None
         return who.account or f"app {who.client_id}"
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Keep other runs away while the tenant or its archive changes; a headless run holds that lock already."""
+    def alone(self, *, wait_s: float = 0) -> contextlib.AbstractContextManager[None]:
+        """Keep other runs away while the tenant or its archive changes; a headless run holds that lock already.
+
+        Args:
+            wait_s: How long to wait for another run to end.
+        """
         held = os.environ.get("MAILAUTH_LOCKED") == self.tenant.name
-        return contextlib.nullcontext() if held else store.lock(self.tenant.name)
+        return contextlib.nullcontext() if held else store.lock(self.tenant.name, wait_s=wait_s)
 
     def _signed_in(self, admin: Admin, **kept: Any) -> TokenCredential:
         where = self.tenant

@@ -1,7 +1,7 @@
 """What notebook 60 shows: the waves, what forbids the next step of each, what was tried, and what takes a wave back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from .. import closing
@@ -12,7 +12,7 @@ from ..moving import Moving
 from ..plan import Plan, Receipt
 from ..proving import OTHER_DOOR, Closed, by_policy
 from ..waves import Wave
-from ..wording import counted
+from ..wording import counted, span
 from . import changing, listings, proving
 from .markup import Badge, Cell, Stack, View
 from .tables import Callout, Code, Table
@@ -198,14 +198,7 @@ def planned(look: Look, wave: Wave, change: Plan) -> Stack:
 def _group(each: Counted) -> Sequence[Cell]:
     more = each.count - len(each.titles)
     titles = [*each.titles, *([f"and {more:,} more"] if more > 0 else [])]
-    return each.group, each.count, titles, _span(each.lag), list(each.leaves) or "nothing"
-
-
-def _span(lag: timedelta) -> str:
-    minutes = int(lag.total_seconds()) // 60
-    if not minutes:
-        return "at once"
-    return counted(minutes // 60, "hour") if minutes % 60 == 0 else counted(minutes, "minute")
+    return each.group, each.count, titles, span(each.lag) if each.lag else "at once", list(each.leaves) or "nothing"
 
 
 def tokens(made: Sequence[Proof]) -> Table:
