@@ -9,7 +9,7 @@ from typing import Any
 import mailauth
 from mailauth import evidence
 
-__all__ = ["MOMENT", "NAMES", "Node", "Planted", "keyed", "made", "texts"]
+__all__ = ["MOMENT", "NAMES", "Node", "Planted", "keyed", "made", "rows", "texts"]
 
 MOMENT = "2026-11-23T12:00:00Z"
 _DAY, _SENDER = "2026-11-23", "0123456789ab"
@@ -65,6 +65,17 @@ def texts(name: str) -> Iterator[tuple[str, Node]]:
 def keyed(name: str) -> Iterator[tuple[str, Node]]:
     """Yield each map in a schema whose keys are somebody's own."""
     yield from ((path, node) for path, node in _nodes(name) if isinstance(node.get("additionalProperties"), Mapping))
+
+
+def rows(name: str) -> Iterator[tuple[str, Node, Node]]:
+    """Yield each list of objects in a schema with its part of the schema, and with that of its objects."""
+    root = evidence.schema(name)
+    for path, node in _nodes(name):
+        items = node.get("items", {})
+        if "$ref" in items:
+            items = root["$defs"][items["$ref"].rpartition("/")[2]]
+        if "array" in _types(node) and "object" in _types(items) and items.get("x-kind") != "phrase":
+            yield path, node, items
 
 
 def made(name: str, text: Callable[[str, Node], str]) -> dict[str, Any]:

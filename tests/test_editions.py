@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 import mailauth
-from mailauth import editions, evidence, phrases, reporting, tables, vocabulary
+from mailauth import editions, evidence, phrases, reporting, shapes, tables, vocabulary
 from mailauth import report as reports
+from mailauth.phrases import Named
 from mailauth.pseudonyms import LEFT_OUT, PATTERN, Pseudonyms
+from mailauth.tenants import Mailbox
 from tests import leaks, schemed
 from tests.case_invented import NOW, SCANNER, case, decided, mail, report
 from tests.readings import WITH_APP, attempt, consents, grants, moved, proofs, reading, registration
@@ -247,6 +250,162 @@ def test_of_a_report_no_word_of_ours_is_left_out(seen: str) -> None:
 )
 def test_what_others_may_have_written_is_not(text: str) -> None:
     assert not vocabulary.is_ours(text)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_list_of_rows_says_what_its_order_is_made_of(name: str) -> None:
+    lists = list(schemed.rows(name))
+
+    assert lists
+    assert [path for path, node, _ in lists if "x-order" not in node] == []
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_an_order_is_made_of_fields_that_every_row_has(name: str) -> None:
+    for path, node, items in schemed.rows(name):
+        keys = [] if node["x-order"] == "kept" else node["x-order"]
+        fields = {field for key in keys for field in key.strip("~-").split(",")}
+        assert fields <= {*items["required"]}, path
+
+
+ROWS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "who": {"type": "string", "x-kind": "person"},
+        "count": {"type": ["integer", "null"]},
+        "state": {"enum": ["wrong", "ok"], "x-kind": "word"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "numbers"),
+    [
+        pytest.param("kept", [0, 1, 2, 3], id="kept"),
+        pytest.param(["count"], [3, 0, 2, 1], id="rising, the unknown last"),
+        pytest.param(["-count"], [2, 0, 3, 1], id="falling, the unknown last"),
+        pytest.param(["state", "-count"], [2, 3, 0, 1], id="as the schema lists it, then by another"),
+        pytest.param(["~state", "count"], [0, 1, 3, 2], id="as it came first, then by another"),
+    ],
+)
+def test_rows_are_ordered_by_what_their_schema_says(order: object, numbers: list[int]) -> None:
+    schema = {"properties": {"rows": {"type": "array", "x-order": order, "items": ROWS}}}
+    told = [(5, "ok"), (None, "ok"), (7, "wrong"), (4, "wrong")]
+    rows = [{"who": f"person {at}", "count": count, "state": state} for at, (count, state) in enumerate(told)]
+    mapped = editions.shareable({"rows": rows}, schema, NAMES)["rows"]
+
+    assert [each["who"] for each in mapped] == [NAMES.name("person", f"person {at}") for at in numbers]
+
+
+@pytest.mark.parametrize("order", [[], ["count"], ["~state"], None])
+def test_rows_that_are_alike_have_the_order_of_the_new_names(order: object) -> None:
+    rows = [{"who": f"person {number}", "count": 1, "state": "ok"} for number in range(9)]
+    node = {"type": "array", "items": ROWS} | ({} if order is None else {"x-order": order})
+    told = [each["who"] for each in editions.shareable({"rows": rows}, {"properties": {"rows": node}}, NAMES)["rows"]]
+
+    assert told == sorted(told) != [NAMES.name("person", f"person {number}") for number in range(9)]
+
+
+def test_the_keys_of_a_map_have_the_order_of_the_new_names() -> None:
+    people = {f"{number}@b.example": number for number in range(9)}
+    told = [*editions.shareable({"by_user": people}, SCHEMA, NAMES)["by_user"]]
+
+    assert told == sorted(told) != [NAMES.name("address", each) for each in people]
+
+
+def test_names_that_a_sentence_lists_have_the_order_of_the_new_ones_and_no_other_word_moves() -> None:
+    people = [Named("person", f"person {number}") for number in range(9)]
+    who = phrases.joined([phrases.phrase("{who}", who=each) for each in people], ", ", " and ")
+    asked = phrases.phrase("Ask {first} first, then {who}: {last}.", first=people[8], who=who, last=people[0])
+    told = editions.shareable({"sentence": asked.as_json()}, SCHEMA, NAMES)["sentence"]
+    names = [part["value"] for part in told if not isinstance(part, str)]
+
+    assert [part for part in told if isinstance(part, str)] == [p for p in asked.as_json() if isinstance(p, str)]
+    assert names[0] == NAMES.name("person", "person 8")
+    assert names[-1] == NAMES.name("person", "person 0")
+    assert names[1:-1] == sorted(NAMES.name("person", each.value) for each in people)
+
+
+def test_names_in_the_same_words_are_a_list_and_two_names_in_other_words_are_none() -> None:
+    def order(template: str) -> list[str]:
+        names = {f"a{number}": Named("person", f"person {number}") for number in range(4)}
+        told = editions.shareable({"sentence": phrases.phrase(template, **names).as_json()}, SCHEMA, NAMES)["sentence"]
+        return [part["value"] for part in told if not isinstance(part, str)]
+
+    people = [NAMES.name("person", f"person {number}") for number in range(4)]
+    assert people != sorted(people)
+    assert order("Decide on copier ({a0}), copier ({a1}), copier ({a2}) and copier ({a3}).") == sorted(people)
+    assert order("{a0} was told by {a1}, and {a2} told by {a3}.") == people
+
+
+def test_sentences_that_say_the_same_of_several_exchange_their_places_only() -> None:
+    schema = {"properties": {"said": {"type": "array", "items": phrases_schema()}}}
+    of = [["State."], *([{"kind": "person", "value": f"p {n}"}, f" sent {n} times"] for n in range(5)), ["The end."]]
+    told = editions.shareable({"said": of}, schema, NAMES)["said"]
+
+    assert (told[0], told[-1]) == (["State."], ["The end."])
+    names = [each[0]["value"] for each in told[1:-1]]
+    assert names == sorted(names) != [NAMES.name("person", f"p {n}") for n in range(5)]
+
+
+def phrases_schema() -> dict[str, Any]:
+    return dict(shapes.PHRASE)
+
+
+class Reversed(Pseudonyms):
+    """Gives each name of a tenant whose alphabet is turned round the pseudonym that it has in the other one."""
+
+    def name(self, kind: str, value: str) -> str:
+        """Return the name of what *value* stands for."""
+        return super().name(kind, turned(value, turns=True))
+
+
+def turned(text: str, *, turns: bool) -> str:
+    """Return a text with the numbers in its names counted from the other end."""
+    names = r"(?<=user)\d|(?<=192\.0\.2\.)\d|(?<=sender-)\d"
+    return re.sub(names, lambda found: str(9 - int(found[0])), text) if turns else text
+
+
+def full_of_ties(*, turns: bool) -> dict[str, dict[str, Any]]:
+    """Return records of a tenant in which many rows differ in their names alone, by the name of their schema."""
+
+    def row(number: int, ago: int, **more: Any) -> Any:
+        network = turned(f"192.0.2.{number}", turns=turns)
+        return mail(turned(f"user{number}@b.example", turns=turns), ago=ago, network=network, **more)
+
+    phone: dict[str, Any] = {"client_app": "Exchange ActiveSync", "step": "certificate"}
+    rows = [
+        *(row(number, ago) for number in (1, 2, 3) for ago in range(1, 9)),
+        *(row(number, ago, **phone) for number in (4, 5) for ago in (1, 3)),
+        *(row(number, 2, country="BR", risk="high") for number in (6, 7)),
+        *(row(number, 25) for number in (7, 8)),
+    ]
+    told = report(*(turned(f"user{number}x@b.example Basic 40", turns=turns) for number in (1, 2, 3)))
+    addresses = sorted(turned(f"user{number}@b.example", turns=turns) for number in (1, 2, 3))
+    boxes = tuple(Mailbox(address=address, protocols=("smtp",)) for address in addresses)
+    tenant = replace(WITH_APP, mailboxes=boxes)
+    known = grants("open")
+    [door] = known["data"]["mailboxes"]
+    known["data"]["mailboxes"] = [{**door, "address": address} for address in addresses]
+    found = evidence.findings(case(rows, [told], tenant=tenant))
+    made = reports.record(tenant, reporting.report(reading(found, tenant=tenant, held={"40": known})))
+    # Ids are made of names, and would not tell which of the other tenant's is meant.
+    ids = {each["sender_id"]: f"sender-{each['user'][4]}" for each in found["data"]["groups"]}
+    told_again = re.sub("|".join(ids), lambda one: ids[one[0]], json.dumps({"findings": found, "report": made}))
+    records: dict[str, dict[str, Any]] = json.loads(told_again)
+    return records
+
+
+def test_two_tenants_whose_names_have_opposite_alphabets_leave_one_edition() -> None:
+    one, other = full_of_ties(turns=False), full_of_ties(turns=True)
+    for name in one:
+        schema = evidence.schema(name)
+        mine = editions.shareable(one[name], schema, NAMES)
+        theirs = editions.shareable(other[name], schema, Reversed(NAMES.key))
+
+        assert json.dumps(one[name]) != json.dumps(other[name])
+        assert json.dumps(mine, indent=1) == json.dumps(theirs, indent=1)
+        assert tables.of(mine) == tables.of(theirs)
 
 
 def test_a_list_of_names_takes_the_order_of_the_new_ones() -> None:

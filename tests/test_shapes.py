@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
 from mailauth import shapes
 from mailauth.phrases import Named, Phrase, phrase
-from mailauth.shapes import Address, Word
+from mailauth.shapes import KEPT, NAMES, Address, Order, Word
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Tree:
-    leaves: tuple[Leaf, ...]
+    leaves: Annotated[tuple[Leaf, ...], Order(("-state",))]
     at: datetime
     day: date | None
     count: int
@@ -31,6 +31,11 @@ class Tree:
 @dataclass(frozen=True)
 class Bare:
     text: str
+
+
+@dataclass(frozen=True)
+class Disordered:
+    leaves: tuple[Leaf, ...]
 
 
 DORA = Leaf("dora@x.example", phrase("{who} signs in", who=Named("address", "dora@x.example")), "open")
@@ -74,6 +79,7 @@ def test_the_schema_repeats_the_kind_of_each_text_and_closes_every_object() -> N
     made = shapes.schema(Tree, leave_out=("count",))
     leaf = made["properties"]["leaves"]["items"]
 
+    assert made["properties"]["leaves"]["x-order"] == ["-state"]
     assert leaf["properties"]["who"] == {"type": "string", "x-kind": "address"}
     assert leaf["properties"]["said"] == {"$ref": "#/$defs/phrase"}
     assert leaf["properties"]["state"] == {"enum": ["open", "closed"], "x-kind": "word"}
@@ -86,3 +92,13 @@ def test_the_schema_repeats_the_kind_of_each_text_and_closes_every_object() -> N
 def test_a_text_that_says_no_kind_has_no_schema() -> None:
     with pytest.raises(TypeError, match="a text without a kind"):
         shapes.schema(Bare)
+
+
+@pytest.mark.parametrize(("order", "said"), [(KEPT, "kept"), (NAMES, []), (Order(("-at", "state")), ["-at", "state"])])
+def test_a_list_of_objects_says_what_its_order_is_made_of(order: Order, said: object) -> None:
+    assert order.said == said
+
+
+def test_a_list_of_objects_that_says_no_order_has_no_schema() -> None:
+    with pytest.raises(TypeError, match="a list of objects without an order"):
+        shapes.schema(Disordered)

@@ -10,13 +10,13 @@ never "fine".
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from . import coverage, evidence, findings, shapes
 from .coverage import Coverage
 from .errors import EvidenceError
 from .phrases import Phrase
-from .shapes import Address, AppName, Domain, Free, Id, Person, TenantName, Word
+from .shapes import KEPT, NAMES, Address, AppName, Domain, Free, Id, Order, Person, TenantName, Word
 from .tenants import Tenant
 
 __all__ = [
@@ -213,7 +213,7 @@ class Progress:
     moved: int
     proven: int
     quiet: int
-    known: tuple[Known, ...]
+    known: Annotated[tuple[Known, ...], Order(("-last_password",))]
 
 
 @dataclass(frozen=True)
@@ -275,10 +275,10 @@ class Looked:
     last_look: date | None
     report_start: date | None
     report_end: date | None
-    missed: tuple[Missed, ...]
+    missed: Annotated[tuple[Missed, ...], KEPT]
     missing_days: tuple[date, ...]
     federated: tuple[Domain, ...]
-    sources: tuple[Source, ...]
+    sources: Annotated[tuple[Source, ...], KEPT]
 
 
 @dataclass(frozen=True)
@@ -436,8 +436,8 @@ class Mailbox:
     address: Address
     kind: Word
     wanted: tuple[Word, ...]
-    doors: tuple[Door, ...]
-    tried: tuple[Tried, ...]
+    doors: Annotated[tuple[Door, ...], KEPT]
+    tried: Annotated[tuple[Tried, ...], Order(("~protocol", "at"))]
     unproven: tuple[Word, ...]
 
 
@@ -519,7 +519,7 @@ class Changes:
     """
 
     since: datetime | None
-    lines: tuple[Change, ...]
+    lines: Annotated[tuple[Change, ...], Order(("~kind,good",))]
     said: Phrase
 
 
@@ -592,9 +592,9 @@ class Trend:
     """
 
     sentence: Phrase
-    days: tuple[TrendDay, ...]
-    marks: tuple[Mark, ...]
-    points: tuple[Point, ...]
+    days: Annotated[tuple[TrendDay, ...], KEPT]
+    marks: Annotated[tuple[Mark, ...], Order(("day",))]
+    points: Annotated[tuple[Point, ...], KEPT]
 
 
 # For whoever asks.
@@ -691,8 +691,8 @@ class Engineer:
         senders: Every sender.
     """
 
-    lines: tuple[Line, ...]
-    senders: tuple[SenderRow, ...]
+    lines: Annotated[tuple[Line, ...], KEPT]
+    senders: Annotated[tuple[SenderRow, ...], Order(("moved", "-days_active", "-successes"))]
 
 
 @dataclass(frozen=True)
@@ -772,26 +772,28 @@ class Report:
     cloud: Word
     rehearsal: bool
     made_at: datetime
-    coverage: tuple[Coverage, ...]
+    coverage: Annotated[tuple[Coverage, ...], Order(("~what",))]
     edition: Edition
     tenant_id: Id
     summary: Summary
     state: State
-    urgent: tuple[Urgent, ...]
-    stops: tuple[Stop, ...]
+    urgent: Annotated[tuple[Urgent, ...], Order(("~verdict,member", "-last_seen"))]
+    stops: Annotated[
+        tuple[Stop, ...], Order(("~witness", "decided", "due", "exception_until", "propose", "kind", "-days_active"))
+    ]
     progress: Progress
     if_nothing: tuple[Phrase, ...]
     looked: Looked
-    endings: tuple[Ending, ...]
-    actions: tuple[Action, ...]
-    apps: tuple[App, ...]
-    mailboxes: tuple[Mailbox, ...]
-    credentials: tuple[Credential, ...]
-    openings: tuple[Opening, ...]
+    endings: Annotated[tuple[Ending, ...], KEPT]
+    actions: Annotated[tuple[Action, ...], Order(("~kind,by",))]
+    apps: Annotated[tuple[App, ...], NAMES]
+    mailboxes: Annotated[tuple[Mailbox, ...], NAMES]
+    credentials: Annotated[tuple[Credential, ...], Order(("ends",))]
+    openings: Annotated[tuple[Opening, ...], NAMES]
     changes: Changes
     trend: Trend
-    answers: tuple[Answer, ...]
-    letters: tuple[Letter, ...]
+    answers: Annotated[tuple[Answer, ...], KEPT]
+    letters: Annotated[tuple[Letter, ...], Order(("~kind",))]
     engineer: Engineer
     purpose: Phrase
 

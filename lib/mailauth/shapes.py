@@ -1,7 +1,8 @@
 """Trees of frozen dataclasses as JSON and back, and the schema of that JSON, all three read from the classes.
 
 Each text says of which kind it is, where its class declares it: ``Annotated[str, "address"]``. The schema repeats the
-kind as ``x-kind``, which is all that an edition for others needs to know about a field.
+kind as ``x-kind``, which is all that an edition for others needs to know about a field. Each list of objects says what
+its order is made of, ``Annotated[tuple[Leaf, ...], Order(("-count",))]``, which the schema repeats as ``x-order``.
 """
 
 import types
@@ -14,6 +15,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 from .phrases import KINDS, Phrase
 
 __all__ = [
+    "KEPT",
+    "NAMES",
     "PHRASE",
     "Address",
     "AppName",
@@ -23,6 +26,7 @@ __all__ = [
     "Host",
     "Id",
     "Ip",
+    "Order",
     "Person",
     "Product",
     "TenantName",
@@ -50,6 +54,28 @@ TenantName = Annotated[str, "tenant"]
 Thumbprint = Annotated[str, "thumbprint"]
 Word = Annotated[str, "word"]
 """One of our own: a title from the facts, a notebook, a protocol, a well-known id."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the order of a list of objects is made of, as `editions` reads it.
+
+    Args:
+        keys: Fields, the weightiest first; without any, names alone have made it.
+        kept: Whether no name has a part in it.
+    """
+
+    keys: tuple[str, ...] = ()
+    kept: bool = False
+
+    @property
+    def said(self) -> str | list[str]:
+        """The order as a schema says it."""
+        return "kept" if self.kept else list(self.keys)
+
+
+KEPT: Final = Order(kept=True)
+NAMES: Final = Order()
 
 
 def record(value: Any) -> Any:
@@ -88,7 +114,7 @@ def schema(shape: type, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
         leave_out: Fields that stand somewhere else.
 
     Raises:
-        TypeError: A text is declared without its kind.
+        TypeError: A text is declared without its kind, or a list of objects without its order.
     """
     return _object_schema({name: hint for name, hint in _hints(shape).items() if name not in leave_out})
 
@@ -108,10 +134,10 @@ _PLAIN: Mapping[type, str] = {int: "integer", float: "number", bool: "boolean"}
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a declared type comes to: what it is, of which kind, and whether it may be absent."""
+    """What a declared type comes to: what it is, of which kind or in which order, and whether it may be absent."""
 
     of: Any
-    kind: str = ""
+    kind: str | Order = ""
     optional: bool = False
 
 
@@ -209,14 +235,14 @@ def _object_schema(hints: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(inside), "additionalProperties": False, "properties": inside}
 
 
-def _schema_of(of: Any, kind: str) -> dict[str, Any]:
+def _schema_of(of: Any, kind: str | Order) -> dict[str, Any]:
     if of is Phrase:
         return {"$ref": "#/$defs/phrase"}
     if is_dataclass(of):
         assert isinstance(of, type)
         return _object_schema(_hints(of))
     if get_origin(of) is tuple:
-        return {"type": "array", "items": _schema(get_args(of)[0])}
+        return _list_schema(get_args(of)[0], kind)
     if get_origin(of) is Literal:
         return {"enum": list(get_args(of)), "x-kind": "word"}
     if of in (datetime, date):
@@ -226,3 +252,12 @@ def _schema_of(of: Any, kind: str) -> dict[str, Any]:
             raise TypeError("a text without a kind: declare it as one of the kinds of this module")
         return {"type": "string", "x-kind": kind}
     return {"type": _PLAIN[of]}
+
+
+def _list_schema(each: Any, order: str | Order) -> dict[str, Any]:
+    items = _schema(each)
+    if not is_dataclass(each) or each is Phrase:
+        return {"type": "array", "items": items}
+    if not isinstance(order, Order):
+        raise TypeError("a list of objects without an order: declare what it is made of, or KEPT")
+    return {"type": "array", "x-order": order.said, "items": items}

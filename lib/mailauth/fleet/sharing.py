@@ -99,16 +99,16 @@ def share(
     _refuse(out, tenants, to)
     alone = bool(fresh_key) or to == out / FOLDER
     own = {names.name("tenant", tenant) for tenant in ready(out)}
-    made = {names.name("tenant", tenant) for tenant in tenants}
+    made = {names.name("tenant", tenant): tenant for tenant in tenants}
     with sharing.begun(), sharing.staged(to) as stage:
         kept = [name for name in _shared(to) if name not in made and (name in own or not alone)]
         before, rows = _standing(to, kept, say), []
         indexed = len({*before, *made}) > 1
-        for number, tenant in enumerate(tenants, 1):
-            name = names.name("tenant", tenant)
+        # In the order of the new names: a folder that is packed as it lies has that in which its files were made.
+        for number, (name, tenant) in enumerate(sorted(made.items()), 1):
             _write(stage / name, _files(_mapped(out, tenant, names, say), name, project, indexed=indexed))
             rows.append(_row(stage, name))
-            say(f"{tenant}: {name} ({number} of {len(tenants)})")
+            say(f"{tenant}: {name} ({number} of {len(made)})")
         known = {**before, **{row.tenant: row for row in rows}}
         if indexed:
             outcomes.draw(stage, [known[name] for name in sorted(known)], pseudonyms=True)
@@ -116,7 +116,7 @@ def share(
             sharing.keep_key(fresh_key)
     if alone:
         _remove_others(to, known)
-    return [to / row.page for row in rows]
+    return [to / known[names.name("tenant", tenant)].page for tenant in tenants]
 
 
 def _refuse(out: Path, tenants: Sequence[str], to: Path) -> None:
