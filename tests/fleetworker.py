@@ -43,7 +43,9 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
             time.sleep(1)
             os._exit(0)
         os.kill(os.getpid(), signal.SIGKILL)
-    if name == "killed":
+    if name == "reached, then killed":
+        store.write_text(Path(str(job["out"]), tenant, "evidence", "10-find-basic-auth.json"), '"tonight"')
+    if name in ("killed", "reached, then killed"):
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
     if name == "waits":
         # As a worker does that is told to end, or whose parent is gone.
@@ -65,6 +67,8 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     store.write_text(
         Path(str(job["out"]), tenant, "index.html"), f"<title>{tenant}</title>" + "x" * 100_000 + "</html>"
     )
+    if name == "whole but throttled":
+        row |= {"throttled": True, "coverage": "partial"}
     if name == "salvage":
         why = str(order["killed"])
         return {"outcome": row | {"assessed": False, "ended": "died", "sentence": why, "page": f"{tenant}/index.html"}}

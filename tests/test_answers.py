@@ -676,6 +676,19 @@ def test_a_query_that_is_not_answered_is_unknown_and_the_others_stand(files: Ope
     ]
 
 
+@pytest.mark.parametrize(("said", "told"), [("429 ThrottledError", "throttled"), ("503", ""), ("unreachable", "")])
+def test_what_was_throttled_is_told_by_a_code_that_machines_read(files: Open, said: str, told: str) -> None:
+    class Busy(Parts):
+        def run(self, text: str, window: Window | None = None) -> Reply:
+            raise UnreachableError("It has no time.", code=said)
+
+    found = asked(Busy(files(tables(row("scanner", NOON))), timedelta(days=90)))
+    refused = [one for one in found.coverage if one.reason.startswith("The query ")]
+    assert len(refused) == len(kql.names())
+    assert {one.code for one in refused} == {told}
+    assert {one.as_record().get("code", "") for one in refused} == {told}
+
+
 def test_the_texts_that_ran_are_kept(files: Open) -> None:
     engine = files(tables())
     found = asked(engine)

@@ -73,6 +73,19 @@ def test_an_outcome_is_read_from_the_evidence_of_this_run(job: Job) -> None:
     assert (folder / "index.html").read_bytes() == (folder / "10-find-basic-auth.html").read_bytes()
 
 
+def test_that_a_source_throttled_is_read_from_the_evidence_of_this_run_alone(job: Job) -> None:
+    notebook(job.project, "00-start", "1 + 1")
+    coverage = "[{'source': 'graph', 'state': 'unknown', 'code': 'throttled'}]"
+    notebook(
+        job.project, "10-find-basic-auth", WRITES.replace("'data': data}", f"'data': data, 'coverage': {coverage}}}")
+    )
+    found = fleet.work(job)
+    assert (found.ended, found.assessed, found.throttled, found.coverage) == ("whole", True, True, "unknown")
+    assert not fleet.work(dataclasses.replace(job, notebooks=("00-start",))).throttled
+    notebook(job.project, "10-find-basic-auth", "raise ValueError('a defect')")
+    assert not fleet.work(job).throttled
+
+
 def test_the_report_outranks_the_search_in_what_is_said_and_shown(job: Job) -> None:
     notebook(job.project, "10-find-basic-auth", WRITES)
     notebook(job.project, fleet.FRONT, REPORTS)

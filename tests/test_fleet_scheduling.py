@@ -25,7 +25,7 @@ from mailauth.fleet.record import Record, name_of
 from mailauth.services import store
 
 WORKER = (sys.executable, str(Path(__file__).with_name("fleetworker.py")))
-AT_ONCE = Patience(attempts=3, first_s=0.05, factor=1)
+AT_ONCE = Patience(attempts=3, first_s=0.05, factor=1, throttled_s=0.05)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 
@@ -80,6 +80,40 @@ def test_only_what_may_pass_is_tried_again_and_not_for_ever(tmp_path: Path) -> N
     assert found["hopeless"].page == "hopeless/index.html"
     assert not any("\x1b" in line for line in said)
     assert any(re.fullmatch(r"throttled: UnreachableError: throttled; tried again in \d s", line) for line in said)
+
+
+def test_a_whole_run_whose_source_throttled_is_tried_again_after_the_others_and_says_so_where_it_stays(
+    tmp_path: Path,
+) -> None:
+    acts = {"busy": ["whole but throttled", "whole"], "crowded": ["whole but throttled"], "fine": ["whole"]}
+    found, said = ran(tmp_path, acts, workers=1)
+    assert {name: (each.ended, each.throttled, each.attempts) for name, each in found.items()} == {
+        "busy": ("whole", False, 2),
+        "crowded": ("whole", True, 3),
+        "fine": ("whole", False, 1),
+    }
+    assert [str(name) for name, *_ in asked(tmp_path)][:3] == ["busy", "crowded", "fine"]
+    assert any(
+        line.startswith("busy: a source throttled, and its records are missing; tried again in") for line in said
+    )
+    assert any(line.startswith("crowded: Nothing was seen. (a source throttled to the end; ") for line in said)
+    rows = json.loads((tmp_path / "fleet.json").read_text(encoding="utf-8"))["tenants"]
+    assert {row["tenant"]: row["throttled"] for row in rows} == {"busy": False, "crowded": True, "fine": False}
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<p>throttled") == 1
+
+
+def test_a_tenant_that_waits_for_a_throttled_source_is_shown_when_the_run_is_interrupted(tmp_path: Path) -> None:
+    def interrupt(line: str) -> None:
+        if "tried again" in line:
+            raise KeyboardInterrupt
+
+    jobs = jobs_of(tmp_path, {"busy": ["whole but throttled", "whole"]})
+    with pytest.raises(KeyboardInterrupt):
+        fleet.run(jobs, workers=1, say=interrupt, command=WORKER)
+    assert fleet.recall(tmp_path)["busy"].throttled
+    # It is no tenant that is done: whoever takes the run up tries it again.
+    (found,) = fleet.run(jobs, workers=1, say=print, command=WORKER)
+    assert (found.throttled, len(asked(tmp_path))) == (False, 2)
 
 
 def test_the_last_line_of_a_tenant_says_how_far_the_fleet_is(tmp_path: Path) -> None:

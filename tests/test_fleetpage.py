@@ -30,6 +30,7 @@ class Outcome:
     watched: str = ""
     held_since: str = ""
     coverage: str = "partial"
+    throttled: bool = False
     read_until: str = "2026-11-22T23:46:00Z"
     page: str = "reports/x/index.html"
     made_at: str = "2026-11-23T14:02:00Z"

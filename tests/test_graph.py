@@ -134,6 +134,15 @@ def test_a_throttled_request_waits_as_long_as_it_is_told(lab: Cloud, world: Worl
     assert found[INTERACTIVE].state == "complete"
 
 
+def test_a_log_that_throttles_to_the_end_says_so_by_a_code(lab: Cloud, world: World, tmp_path: Path) -> None:
+    world.faults = [Fault(429, "TooManyRequests", headers={"Retry-After": "37"}, times=10_000)]
+    found = fetch(lab, world, tmp_path / "graph")
+    assert found[INTERACTIVE].state == "unknown"
+    assert found[INTERACTIVE].code == "throttled"
+    world.faults = []
+    assert {each.code for each in fetch(lab, world, tmp_path / "graph").values()} == {""}
+
+
 def test_the_second_run_asks_for_the_newest_days_only(lab: Cloud, world: World, tmp_path: Path) -> None:
     world.records += [sign_in(1, days_ago(5))]
     fetch(lab, world, tmp_path / "graph")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailauth.clouds import Cloud
-from mailauth.coverage import Window
+from mailauth.coverage import Window, code_of
 from mailauth.errors import AccessError, ConfigurationError, QueryError, SourceError, UnreachableError
 from mailauth.services import http
 from mailauth.services.workspace import Workspace
@@ -101,9 +101,10 @@ def test_throttling_beyond_the_patience_is_an_error_that_says_so(
     service.refusals.extend(refusal(429, "ThrottledError", **headers) for _ in range(50))
     with (
         Workspace(cloud, Credential(), WORKSPACE, patience_s=1) as workspace,
-        pytest.raises(UnreachableError, match="throttling for longer than 1 seconds"),
+        pytest.raises(UnreachableError, match="throttling for longer than 1 seconds") as caught,
     ):
         workspace.run(COUNT, WINDOW)
+    assert code_of(caught.value) == "throttled"
 
 
 def test_a_workspace_that_does_not_exist_is_named(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from . import kql, results
-from .coverage import Coverage, Window
+from .coverage import Coverage, Window, code_of
 from .engines import Engine, Row, Schema
 from .errors import ConfigurationError, QueryError, SourceError
 from .guids import is_guid
@@ -295,6 +295,7 @@ def _refused(source: str, name: str, window: Window, error: SourceError | QueryE
         end=window.end,
         reason=f"The query {name} was not answered: {error.message}",
         remedy=error.remedy,
+        code=code_of(error),
     )
 
 

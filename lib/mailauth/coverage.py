@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-__all__ = ["Coverage", "State", "Window"]
+from .errors import MailauthError
+
+__all__ = ["Code", "Coverage", "State", "Window", "code_of"]
 
 State = Literal["complete", "partial", "absent", "unknown"]
+
+Code = Literal["", "throttled"]
+"""What kind of reason it is, for machines, where that decides what is done next."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Coverage:
         lost: How many records are known to be missing.
         reason: Why it is not complete, in a sentence; empty only when complete.
         remedy: What would make it complete, in a sentence.
+        code: ``throttled`` where the source asked to come back later, for longer than anybody waited; else empty.
     """
 
     what: str
@@ -59,13 +65,14 @@ class Coverage:
     lost: int = 0
     reason: str = ""
     remedy: str = ""
+    code: Code = ""
 
     def __post_init__(self) -> None:
         if self.state != "complete" and not self.reason:
             raise ValueError(f"coverage of {self.what!r} is {self.state} and gives no reason")
 
     def as_record(self) -> Mapping[str, object]:
-        """Return the record as evidence holds it; times in RFC 3339, UTC."""
+        """Return the record as evidence holds it; times in RFC 3339, UTC; a code only where there is one."""
         return {
             "what": self.what,
             "state": self.state,
@@ -75,7 +82,13 @@ class Coverage:
             "lost": self.lost,
             "reason": self.reason,
             "remedy": self.remedy,
+            **({"code": self.code} if self.code else {}),
         }
+
+
+def code_of(error: MailauthError | None) -> Code:
+    """Return what kind of reason *error* is for what it leaves unknown."""
+    return "throttled" if error is not None and error.code.partition(" ")[0] == "429" else ""
 
 
 def _rfc3339(moment: datetime | None) -> str | None:

@@ -838,7 +838,7 @@ def data_schema() -> dict[str, Any]:
 
 
 def _coverage(held: Mapping[str, Any]) -> dict[str, Any]:
-    more = {"start": held["from"], "end": held["to"], "reason": held["reason"]}
+    more = {"start": held["from"], "end": held["to"], "reason": held["reason"], "code": held.get("code", "")}
     if held["state"] != "complete" and not more["reason"]:
         more["reason"] = _LEFT_OUT
     return {**{name: value for name, value in held.items() if name not in ("from", "to")}, **more}

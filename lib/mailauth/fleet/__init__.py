@@ -64,22 +64,25 @@ _LONGEST = 1_000  # characters of a line
 
 @dataclass(frozen=True)
 class Patience:
-    """How often a tenant is tried whose run did not end whole for a reason that may pass.
+    """How often a tenant is tried whose run did not end whole, or lacks records, for a reason that may pass.
 
     Args:
         attempts: The most attempts.
         first_s: The pause after the first attempt, in seconds; up to a third more or less, by chance.
         factor: How much longer each further pause is.
+        throttled_s: The first pause where a source throttled, in seconds: it was waited for already.
     """
 
     attempts: int = 3
     first_s: float = 5.0
     factor: float = 4.0
+    throttled_s: float = 60.0
 
-    def pause_s(self, attempt: int) -> float:
+    def pause_s(self, attempt: int, *, throttled: bool = False) -> float:
         """Return how long to wait after an attempt; the first is 1."""
+        first_s = self.throttled_s if throttled else self.first_s
         # By chance, because a service that throttles a fleet would else see all of it come back at once.
-        return self.first_s * self.factor ** (attempt - 1) * secrets.SystemRandom().uniform(0.67, 1.33)
+        return first_s * self.factor ** (attempt - 1) * secrets.SystemRandom().uniform(0.67, 1.33)
 
 
 _PATIENCE = Patience()
@@ -142,8 +145,8 @@ def run(
             for path in logs:
                 path.unlink(missing_ok=True)
             # A page over no tenant would only say that there is none.
-            if fleet.found or (out / FLEET).exists():
-                remember(out, fleet.found.values(), also=also)
+            if fleet.known or (out / FLEET).exists():
+                remember(out, fleet.known.values(), also=also)
         # Not before it is shown: what could not be written down tonight is taken up instead of done again.
         noted.end()
     return [fleet.found[job.tenant] for job in jobs]
@@ -207,8 +210,14 @@ class _Fleet:
         self._ended = ended
         self._ready = ready
         self.found = {job.tenant: noted.done[job.tenant] for job in jobs if job.tenant in noted.done and kept(job)}
+        self._throttled: dict[str, Outcome] = {}
         self._mute = 0
         self._pace = Pace(len(jobs), done=len(self.found))
+
+    @property
+    def known(self) -> dict[str, Outcome]:
+        """What is known by now, by tenant: also of those that have their pages and are tried again."""
+        return {**self._throttled, **self.found}
 
     def run(self, crew: Sequence[Hand]) -> None:
         """Have the crew do what is left."""
@@ -277,8 +286,13 @@ class _Fleet:
             raise MailauthError(f"No worker starts: {answer.why}", remedy="Nothing further was tried.")
         passing = answer.passing if outcome is None else outcome.passing or outcome.ended == "held"
         why = answer.why if outcome is None else outcome.sentence
-        if passing and not turn.killed and turn.attempt < self._patience.attempts and self._has_time(turn):
-            pause_s = self._patience.pause_s(turn.attempt)
+        throttled = outcome is not None and outcome.assessed and outcome.throttled
+        if outcome is not None and throttled:
+            # A source that is busy now has more room when the others are done.
+            self._throttled[job.tenant], why = outcome, "a source throttled, and its records are missing"
+        again = (passing or throttled) and not turn.killed and turn.attempt < self._patience.attempts
+        if again and self._has_time(turn):
+            pause_s = self._patience.pause_s(turn.attempt, throttled=throttled)
             self._tell(f"{job.tenant}: {why}; tried again in {pause_s:.0f} s")
             return replace(turn, at=time.monotonic() + pause_s, attempt=turn.attempt + 1)
         # Who was killed lets go of the tenant in a moment.
@@ -298,7 +312,8 @@ class _Fleet:
         self.found[outcome.tenant] = outcome
         self._record.add(outcome)
         self._ended(outcome)
-        self._tell(f"{outcome.tenant}: {outcome.sentence} ({outcome.took_s} s; {self._pace.end()})")
+        left = "a source throttled to the end; " if outcome.throttled else ""
+        self._tell(f"{outcome.tenant}: {outcome.sentence} ({left}{outcome.took_s} s; {self._pace.end()})")
 
     def _tell(self, line: str) -> None:
         # What a tenant's run says may come from its logs, and a terminal obeys some of that.

@@ -52,6 +52,7 @@ class Outcome:
             process went without an answer; ``held`` where nothing was done:
             another run had the tenant, or the address did not give what the run builds on.
         passing: Whether it did not end whole for a reason that may be gone when it is tried again.
+        throttled: Whether a source asked to come back later than anybody waited, so that its records are missing.
         overdue: Decisions whose date lies before the day of the run.
         stops: Senders that stop at the next deadline.
         deadline: That deadline in words, empty where none touches the tenant.
@@ -84,6 +85,7 @@ class Outcome:
     blind: bool = False
     ended: Ended = "whole"
     passing: bool = False
+    throttled: bool = False
     overdue: int = 0
     stops: int = 0
     deadline: str = ""
@@ -129,8 +131,13 @@ def of(job: Job, failures: Mapping[str, str]) -> Outcome:
         page=f"{job.tenant}/index.html",
         pages=tuple(sorted(path.stem for path in folder.glob("[0-9][0-9]-*.html"))),
         made_at=found.made_at or _now(),
+        throttled=any(_throttled(_evidence(folder, name)) for name in job.notebooks),
         **_watched(folder),
     )
+
+
+def _throttled(record: Mapping[str, Any]) -> bool:
+    return any(each.get("code") == "throttled" for each in record.get("coverage", ()))
 
 
 def _watched(folder: Path) -> dict[str, Any]:

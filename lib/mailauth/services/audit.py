@@ -20,7 +20,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from mailauth import networks, protocols, results
-from mailauth.coverage import Coverage, State, Window
+from mailauth.coverage import Coverage, State, Window, code_of
 from mailauth.errors import AccessError, SourceError
 from mailauth.summary import MailRow
 
@@ -255,7 +255,8 @@ class _Reader(live.Reader):
             reasons.append(f"A query found more than {_MOST} records; the rest was not read.")
         state: State = "partial" if days else "unknown"
         reason = " ".join([*reasons, _LIMITS])
-        return live.reach(_WHAT, state, SOURCE, days, read_at, lost=self._lost, reason=reason, remedy=self._remedy())
+        remedy, code = self._remedy(), code_of(self.stopped)
+        return live.reach(_WHAT, state, SOURCE, days, read_at, lost=self._lost, reason=reason, remedy=remedy, code=code)
 
     def _remedy(self) -> str:
         if isinstance(self.stopped, AccessError) and status(self.stopped) == 403:

@@ -24,7 +24,7 @@ from azure.core.credentials import TokenCredential
 
 from mailauth import networks, protocols, reference, results
 from mailauth.clouds import Cloud
-from mailauth.coverage import Coverage, State
+from mailauth.coverage import Code, Coverage, State, code_of
 from mailauth.errors import AccessError, SourceError, UnreachableError
 
 from . import live, segments
@@ -524,7 +524,7 @@ class _Reader(live.Reader):
 
     def _log_coverage(self) -> Coverage:
         if not self._log.known:
-            return Coverage(_LOG, "unknown", SOURCE, reason=self._why_unknown(), remedy=self._remedy())
+            return self._unread(_LOG)
         if self._log.start <= self._now - _KEPT:
             return Coverage(_LOG, "complete", SOURCE, start=self._log.start, end=self._now)
         return Coverage(
@@ -548,8 +548,17 @@ class _Reader(live.Reader):
         if not days:
             state, reasons = "absent", ["The window asked for has not begun yet."]
         remedy = self._remedy(topic) if state != "complete" else ""
-        lost = self._lost[topic]
-        return live.reach(topic, state, SOURCE, there, held, lost=lost, reason=" ".join(reasons), remedy=remedy)
+        return live.reach(
+            topic,
+            state,
+            SOURCE,
+            there,
+            held,
+            lost=self._lost[topic],
+            reason=" ".join(reasons),
+            remedy=remedy,
+            code=self._code() if missing else "",
+        )
 
     def _wanted(self, passes: Sequence[Pass]) -> list[date]:
         end = min(self._now, self._window.end) if self._window else self._now
@@ -575,7 +584,7 @@ class _Reader(live.Reader):
     def _sites_coverage(self) -> Coverage:
         asked = f"Asked about networks with mail sign-ins only, the newest {_AT_A_SITE} MFA sign-ins of each."
         if self._sites is None:
-            return Coverage(_SITES, "unknown", SOURCE, reason=self._why_unknown(), remedy=self._remedy())
+            return self._unread(_SITES)
         due, done = self._sites
         reasons = [_sentence(said) for said in self._failed[_SITES]]
         if self._stopped:
@@ -592,7 +601,11 @@ class _Reader(live.Reader):
             end=self._now,
             reason=" ".join([*reasons, asked]),
             remedy=remedy,
+            code=self._code(),
         )
+
+    def _unread(self, what: str) -> Coverage:
+        return Coverage(what, "unknown", SOURCE, reason=self._why_unknown(), remedy=self._remedy(), code=self._code())
 
     def _empty(self) -> bool:
         """Whether the log was asked for anything at all, and had nothing."""
@@ -604,6 +617,9 @@ class _Reader(live.Reader):
         return (
             "The log holds no interactive sign-in of the last 30 days: either nobody works here, or nothing is logged."
         )
+
+    def _code(self) -> Code:
+        return code_of(self._stopped)
 
     def _remedy(self, topic: str = "") -> str:
         if topic == _ROPC and self._failed[topic]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from azure.core.credentials import TokenCredential
 
 from mailauth.clouds import Cloud
-from mailauth.coverage import Coverage, State, Window
+from mailauth.coverage import Code, Coverage, State, Window
 
 from .client import Graph, Pace
 from .ledger import Ledger, day_of, midnight
@@ -121,6 +121,7 @@ def reach(
     lost: int,
     reason: str,
     remedy: str,
+    code: Code = "",
 ) -> Coverage:
     """Return coverage from the first to the last day that is there, and of that one no more than was over when read.
 
@@ -133,6 +134,7 @@ def reach(
         lost: How many records could not be read.
         reason: Why it is not complete.
         remedy: What would make it complete.
+        code: What kind of reason it is.
     """
     return Coverage(
         what,
@@ -143,4 +145,5 @@ def reach(
         lost=lost,
         reason=reason,
         remedy=remedy,
+        code=code,
     )

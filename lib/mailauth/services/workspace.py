@@ -160,7 +160,8 @@ def _refused(here: str, error: HttpResponseError, patience_s: float) -> Mailauth
             return SourceError(f"{here} does not exist in this cloud.", remedy=remedy, code=code)
         case 429:
             told = f"{here} has been throttling for longer than {patience_s:g} seconds."
-            return UnreachableError(told, remedy="Run again later; a user or address gets 200 requests in 30 seconds.")
+            remedy = "Run again later; a user or address gets 200 requests in 30 seconds."
+            return UnreachableError(told, remedy=remedy, code=code)
     return UnreachableError(f"{here} answered {code}: {said}", remedy="Run again later.", code=code)
 
 

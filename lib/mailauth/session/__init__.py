@@ -34,7 +34,7 @@ from .. import (
 )
 from ..cases import Case
 from ..checks import Check, Outcome
-from ..coverage import Coverage, Window
+from ..coverage import Coverage, Window, code_of
 from ..decisions import Decisions
 from ..engines import Engine, Reply
 from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
@@ -572,4 +572,4 @@ def _declined(error: MailauthError) -> str:
 
 def _unheard(source: Source, error: MailauthError) -> Coverage:
     what = f"sign-in records ({source.kind.replace('_', ' ')})"
-    return Coverage(what, "unknown", source.kind, reason=error.message, remedy=error.remedy)
+    return Coverage(what, "unknown", source.kind, reason=error.message, remedy=error.remedy, code=code_of(error))

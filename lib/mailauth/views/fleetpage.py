@@ -62,6 +62,8 @@ class Row(Protocol):
     @property
     def coverage(self) -> str: ...
     @property
+    def throttled(self) -> bool: ...
+    @property
     def read_until(self) -> str: ...
     @property
     def page(self) -> str: ...
@@ -270,7 +272,8 @@ _COVERAGE: dict[str, Tone] = {"complete": "ok", "partial": "warn", "absent": "ba
 def _coverage(row: Row) -> str:
     read = _moment(row.read_until)
     until = f"<p>to {text(read.date())}" if read else ""
-    return html(Badge(row.coverage, _COVERAGE.get(row.coverage, "quiet"))) + until if row.coverage else ""
+    missing = "<p>throttled" if row.throttled else ""
+    return html(Badge(row.coverage, _COVERAGE.get(row.coverage, "quiet"))) + missing + until if row.coverage else ""
 
 
 def _made(row: Row) -> str:
