@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+import fsspec
 import psutil
 import pytest
 
 from mailauth import fleet
 from mailauth.errors import ConfigurationError
 from mailauth.fleet import Job, Outcome, Patience, Place, clusters
+from mailauth.fleet.workers import Worker, close
+from mailauth.services import store
 from tests import daskcluster
 
 dask = pytest.importorskip("dask", reason="the extra dask is not installed")
@@ -179,6 +182,29 @@ def test_certificates_that_cannot_be_read_are_named(trial: Trial) -> None:
         crew,
     ):
         pass
+
+
+@posix
+@pytest.mark.parametrize("again", ["the same run", "another night"])
+def test_what_a_killed_process_reached_goes_to_the_address_and_not_what_another_night_left(
+    again: str, trial: Trial
+) -> None:
+    files = fsspec.filesystem("memory").store
+    files.clear()
+    address, name = "memory://bucket/reports", "woodgrove"
+    evidence = f"/bucket/reports/{name}/evidence/10-find-basic-auth.json"
+    fsspec.filesystem("memory").pipe_file(evidence, b'"last night"')
+    (job,) = trial.jobs({name: ["reached, then killed"]})
+    order = {"needs": {"address": address}, "limit_s": None, "killed": "", "run": "the same run"}
+    hand = Worker(trial.out / "worker.log", command=WORKER)
+    try:
+        assert clusters.done(hand, job, order).passing
+        assert clusters.done(hand, job, {**order, "run": again, "killed": "the process was killed"}).outcome is not None
+    finally:
+        close([hand])
+    left = {"the same run": b'"tonight"', "another night": b'"last night"'}
+    assert fsspec.filesystem("memory").cat_file(evidence) == left[again]
+    assert not list(store.fleet_dir("dask").glob("*.run"))
 
 
 DISK = """

@@ -27,7 +27,7 @@ from .jobs import Job
 from .publishing import Place
 from .workers import COMMAND, Answer, Hand, Teller, Worker, close
 
-__all__ = ["checked", "gathered", "look_there", "work_there"]
+__all__ = ["checked", "done", "gathered", "look_there", "work_there"]
 
 _LOOK_S = 0.5
 _CONNECT_S = 20
@@ -187,6 +187,7 @@ class _Cluster:
     def __init__(self, client: Any, needs: _Needs, command: Sequence[str] | None) -> None:
         self.client = client
         self.command = tuple(command) if command else ()
+        self.run = secrets.token_hex(8)
         # The file may be edited while the run goes on; that it was the same at the start is what counts.
         self.needs = replace(needs, digest="")
         self._asked = needs
@@ -311,7 +312,8 @@ class _Remote:
         return None
 
     def _sent(self, job: Job, at: str, limit_s: float | None, killed: str) -> Answer:
-        order = {"job": asdict(job), "limit_s": limit_s, "killed": killed, "needs": asdict(self._cluster.needs)}
+        order = {"job": asdict(job), "limit_s": limit_s, "killed": killed}
+        order |= {"needs": asdict(self._cluster.needs), "run": self._cluster.run}
         client, key = self._cluster.client, f"mailauth-{secrets.token_hex(8)}"
         # To one worker only: when that is gone, the fleet decides what becomes of the tenant, and not the scheduler,
         # which would start it elsewhere without a word.
@@ -359,24 +361,50 @@ def work_there(order: str, command: Sequence[str] = ()) -> str:
         return json.dumps(Answer(None, f"the worker on which it ran lacks something: {lack}").row())
     job = Job(**told["job"] | {"notebooks": tuple(told["job"]["notebooks"]), "project": str(session.project())})
     with _hired(tuple(command) or COMMAND) as hand, _ended_with_task(hand):
-        return json.dumps(_done(hand, job, told).row())
+        return json.dumps(done(hand, job, told).row())
 
 
-def _done(hand: Worker, job: Job, told: Mapping[str, Any]) -> Answer:
-    address = str(told["needs"]["address"])
+def done(hand: Hand, job: Job, told: Mapping[str, Any]) -> Answer:
+    """Have *hand* do a tenant with what it builds on, put what it leaves where reports go, and return the answer.
+
+    Args:
+        hand: A worker of this machine.
+        job: The tenant's.
+        told: The order that holds the job.
+    """
+    address, killed, run = (str(each) for each in (told["needs"]["address"], told["killed"], told["run"]))
+    note = store.fleet_dir("dask") / f"{job.tenant}.run"
     try:
         place = Place(address, apart=True) if address else None
-        if place is not None:
-            place.fetch(job.tenant, keep=timedelta(days=job.keep_days))
-            job = replace(job, out=str(place.folder))
-        answer = hand.do(job, limit_s=told["limit_s"], killed=str(told["killed"]), tell=lambda line: None)
+        job = job if place is None else replace(job, out=str(place.folder))
+        # Of a process that was killed here, the pages are to show what it reached, and nothing is to lie over that.
+        if not (killed and _is_left(note, run)):
+            _cleared(job, place, killed=bool(killed))
+        store.write_text(note, run)
+        answer = hand.do(job, limit_s=told["limit_s"], killed=killed, tell=lambda line: None)
         if place is not None and answer.outcome is not None:
             place.hand_over(answer.outcome)
+        if answer.outcome is not None:
+            note.unlink(missing_ok=True)
     except UnreachableError as error:
         return Answer(None, str(error), passing=True)
     except (MailauthError, OSError) as error:
         return Answer(None, f"{type(error).__name__}: {error}")
     return answer
+
+
+def _is_left(note: Path, run: str) -> bool:
+    """Whether the run that is told by *note* is *run*: a process that was killed leaves one, also of long ago."""
+    return note.exists() and note.read_text(encoding="utf-8") == run
+
+
+def _cleared(job: Job, place: Place | None, *, killed: bool) -> None:
+    """Remove what another run left of a tenant here, and fetch what the tenant's run builds on."""
+    if killed:
+        with store.lock(job.tenant):
+            store.run_folder(job.tenant, afresh=True)
+    if place is not None:
+        place.fetch(job.tenant, keep=timedelta(days=job.keep_days))
 
 
 _idle: dict[Worker, tuple[tuple[str, ...], threading.Timer]] = {}
