@@ -11,6 +11,10 @@ from typing import Any
 TENANT = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
 
+POLICIES = [
+    {"id": "p", "displayName": 'Block “old” "clients"', "enforcedGrantControls": ["Block"], "result": "notApplied"},
+    {"id": "q", "displayName": 'Block “old” "clients"', "result": "reportOnlyFailure", "conditionsSatisfied": "users"},
+]
 STEPS = [
     {
         "authenticationStepDateTime": "2026-06-15T12:40:24Z",
@@ -70,7 +74,7 @@ def graph(number: int = 1, **changes: Any) -> dict[str, Any]:
         "location": {"city": "Leeds", "state": "England", "countryOrRegion": "GB"},
         "authenticationDetails": STEPS,
         "authenticationProcessingDetails": [{"key": "Legacy TLS (TLS 1.0, 1.1, 3DES)", "value": "False"}],
-        "appliedConditionalAccessPolicies": [{"id": "p", "displayName": "Block", "result": "notApplied"}],
+        "appliedConditionalAccessPolicies": POLICIES,
         "signInEventTypes": ["interactiveUser"],
     } | changes
 
@@ -126,6 +130,7 @@ def table_row(number: int = 1, **changes: Any) -> dict[str, Any]:
         "ResultType": "0",
         "ResultDescription": "Other.",
         "ConditionalAccessStatus": one["conditionalAccessStatus"],
+        "ConditionalAccessPolicies": compact(one["appliedConditionalAccessPolicies"]),
         "RiskLevelDuringSignIn": one["riskLevelDuringSignIn"],
         "IPAddress": one["ipAddress"],
         "AutonomousSystemNumber": str(one["autonomousSystemNumber"]),

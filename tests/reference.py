@@ -1,9 +1,10 @@
-"""What the three queries mean, in plain Python: the engines are held against this, and this against rows by hand.
+"""What the queries mean, in plain Python: the engines are held against this, and this against rows by hand.
 
 Slow, and written to be read beside the ``.kql`` files. It shares nothing with the library but the parameters.
 """
 
 import ipaddress
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -125,6 +126,92 @@ def adoption(tables: Tables, window: Window, parameters: Parameters) -> list[Row
                 }
             )
     return rows
+
+
+def report_only(tables: Tables, window: Window, parameters: Parameters) -> list[Row]:
+    """Return what ``report_only.kql`` answers."""
+    groups: dict[tuple[datetime, str, str, str], list[tuple[datetime, str]]] = defaultdict(list)
+    for at, user, client, app_id, said in _got_in(tables, window, parameters):
+        groups[midnight(at), user, client, app_id].append((at, said))
+    spoken: dict[tuple[Any, ...], list[tuple[datetime, str, str]]] = defaultdict(list)
+    rows = []
+    for key, members in groups.items():
+        rows.append(_policy_row(key, "", "", [at for at, _ in members], sum(bool(said) for _, said in members), 0))
+        for at, said in members:
+            for policy_id, name, result in _reported(said):
+                spoken[(*key, policy_id)].append((at, name, result))
+    listed = _most_stopped(spoken)
+    for (*group, policy_id), told in spoken.items():
+        if policy_id in listed:
+            name = max(name for _, name, _ in told)
+            stopped = sum(result in STOPS for *_, result in told)
+            rows.append(_policy_row(group, policy_id, name, [at for at, *_ in told], len(told), stopped))
+    return rows
+
+
+STOPS = {"reportonlyfailure", "reportonlyinterrupted"}
+
+
+def _got_in(tables: Tables, window: Window, parameters: Parameters) -> Iterable[tuple[datetime, str, str, str, str]]:
+    """Yield time, user, client, app and policies of each sign-in of an old client that went through."""
+    copies: dict[Any, list[Row]] = defaultdict(list)
+    for table in USERS:
+        for row in held(tables.get(table, ()), window, parameters.tenant_id):
+            client, app_id = row["ClientAppUsed"].strip().lower(), row["AppId"].lower()
+            vague = client in ("", "unknown") and app_id != EXCHANGE
+            if row["ResultType"] == "0" and client not in MODERN and not vague:
+                copies[(row["Id"], row["UserPrincipalName"].lower()) if row["Id"] else object()].append(row)
+    for rows in copies.values():
+        told = [
+            (
+                row["CreatedDateTime"],
+                row["UserPrincipalName"].lower(),
+                row["ClientAppUsed"].strip(),
+                row["AppId"].lower(),
+                row.get("ConditionalAccessPolicies", ""),
+            )
+            for row in rows
+        ]
+        at, user, client, app_id, said = (max(values) for values in zip(*told, strict=True))
+        yield at, user, client, app_id, said
+
+
+def _reported(said: str) -> Iterable[tuple[str, str, str]]:
+    """Yield id, name and result of each policy that only reports."""
+    try:
+        listed = json.loads(said or "[]")
+    except ValueError:
+        return
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and str(one.get("result")).lower().startswith("reportonly") and one.get("id"):
+            yield str(one["id"]).lower(), str(one.get("displayName") or "")[:200], str(one["result"]).lower()
+
+
+def _most_stopped(spoken: Mapping[tuple[Any, ...], list[tuple[datetime, str, str]]]) -> set[str]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for key, told in spoken.items():
+        counts[key[-1]][0] += sum(result in STOPS for *_, result in told)
+        counts[key[-1]][1] += len(told)
+    return set(sorted(counts, key=lambda each: (-counts[each][0], -counts[each][1], each))[:5])
+
+
+def _policy_row(
+    key: Iterable[Any], policy_id: str, policy: str, times: list[datetime], carried: int, stopped: int
+) -> Row:
+    day, user, client_app, app_id = key
+    return {
+        "day": day,
+        "user": user,
+        "client_app": client_app,
+        "app_id": app_id,
+        "policy_id": policy_id,
+        "policy": policy,
+        "sign_ins": len(times),
+        "carried": carried,
+        "stopped": stopped,
+        "first_seen": min(times),
+        "last_seen": max(times),
+    }
 
 
 def coverage(tables: Tables, window: Window) -> list[Row]:

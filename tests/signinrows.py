@@ -30,6 +30,13 @@ _FILLED = {
     "ConditionalAccessStatus": "notApplied",
     "IncomingTokenType": "none",
 }
+
+
+def policies(*said: tuple[str, str], name: str = "Block old clients") -> str:
+    """Return what policies said of a sign-in, as the tables hold it; pairs of an id and a result."""
+    return json.dumps([{"id": id, "displayName": name, "result": result} for id, result in said])
+
+
 _NUMBER = iter(range(1, 10_000_000))
 
 
@@ -69,6 +76,7 @@ def row(user: str, when: datetime, network: str = "203.0.113.10", **columns: Any
         "AuthenticationRequirement": "singleFactorAuthentication",
         "AuthenticationDetails": steps("Password"),
         "AuthenticationProcessingDetails": "[]",
+        "ConditionalAccessPolicies": "",
         "ResultDescription": "",
         "IPAddress": network,
         "UserAgent": "BAV2ROPC",
@@ -201,6 +209,16 @@ _DETAILS = (
 )
 
 
+_POLICIES = (
+    "",
+    "[]",
+    policies(("P1", "reportOnlyFailure")),
+    policies(("p1", "reportOnlyNotApplied"), ("p2", "reportOnlyInterrupted"), ("p3", "success")),
+    policies(*((f"p{number}", "reportOnlySuccess") for number in range(4, 9))),
+    policies(("p8", "reportOnlyFailure"), name='<img src=x>"\\\n=1+1'),
+)
+
+
 def _when(chance: random.Random) -> datetime:
     return START + timedelta(seconds=chance.randrange(-3600, 30 * 86400 + 3600))
 
@@ -234,6 +252,7 @@ def _any(chance: random.Random) -> Row:
             )
         ),
         ResultType=chance.choice(_RESULTS),
+        ConditionalAccessPolicies=chance.choice(_POLICIES),
         ResultDescription=chance.choice(("", "Sign-in was blocked: an address with malicious activity.")),
         RiskLevelDuringSignIn=chance.choice(("none", "none", "", "Low", "medium", "High")),
         UserAgent=chance.choice(("BAV2ROPC", "CBAInPROD", "", 'x"\\\n;|' * 80, "Ünïcode 🖨")),

@@ -506,6 +506,66 @@ def test_adoption_counts_tokens_for_mail_and_the_registered_apps(open_engine: Op
     ]
 
 
+def test_what_a_policy_that_only_reports_said_is_counted_once_for_each_sign_in_that_went_through(
+    every_engine: Open,
+) -> None:
+    stops, spares = (
+        signinrows.policies(("P-1", "reportOnlyFailure")),
+        signinrows.policies(("p-1", "reportOnlyNotApplied")),
+    )
+    asks = signinrows.policies(("p-1", "reportOnlyInterrupted"), ("p-2", "success"))
+    early = row("erp", NOON)
+    found = asked(
+        every_engine(
+            tables(
+                early,
+                {**early, "ConditionalAccessPolicies": stops},
+                row("erp", NOON, ConditionalAccessPolicies=asks),
+                row("erp", NOON, ConditionalAccessPolicies=spares),
+                row("erp", NOON, ConditionalAccessPolicies="[]"),
+                row("erp", NOON),
+                row("erp", NOON, ConditionalAccessPolicies=stops, ResultType="50126"),
+                row("erp", NOON, ConditionalAccessPolicies=stops, ClientAppUsed="Browser"),
+                row("erp", NOON, ConditionalAccessPolicies=stops, ClientAppUsed="", AppId=GRAPH),
+                silent=[row("erp", NOON, ConditionalAccessPolicies=stops)],
+            )
+        )
+    )
+    told = sorted((one.policy_id, one.policy, one.sign_ins, one.carried, one.stopped) for one in found.policies)
+    assert told == [("", "", 6, 5, 0), ("p-1", "Block old clients", 4, 4, 3)]
+
+
+def test_what_a_policy_said_that_cannot_be_read_is_carried_and_says_nothing(every_engine: Open) -> None:
+    broken = (
+        "reportOnlyFailure, nobody knows of whom",
+        '{"result": "reportOnlyFailure"}',
+        '[7, "reportOnlyFailure", null]',
+    )
+    found = asked(every_engine(tables(*(row("erp", NOON, ConditionalAccessPolicies=each) for each in broken))))
+    assert {(one.policy_id, one.stopped) for one in found.policies} == {("", 0)}
+
+
+def test_at_most_five_policies_are_told_apart_and_a_hostile_name_comes_through(open_engine: Open) -> None:
+    hostile = "<script>alert('x')</script>\n=1+1|\"\\u0041 🖨" + "x" * 300
+    many = [(f"p{number}", "reportOnlyNotApplied") for number in range(9)]
+    rows = [
+        row("erp", NOON, ConditionalAccessPolicies=signinrows.policies(*many)),
+        row("erp", NOON, ConditionalAccessPolicies=signinrows.policies(("p8", "reportOnlyFailure"), name=hostile)),
+    ]
+    found = asked(open_engine(tables(*rows)))
+    told = {one.policy_id: (one.policy, one.stopped) for one in found.policies if one.policy_id}
+    assert told.keys() == {"p0", "p1", "p2", "p3", "p8"}
+    assert told["p8"] == (max(hostile[:200], "Block old clients"), 1)
+
+
+def test_a_workspace_without_the_column_says_so_and_tells_of_no_policy(tmp_path: Path) -> None:
+    service = Service({"SigninLogs": [row("erp", NOON)]}, lacking=("ConditionalAccessPolicies",))
+    with serving(service, tmp_path) as cloud, Workspace(cloud, Credential(), WORKSPACE) as engine:
+        found = asked(engine)
+    assert [(one.sign_ins, one.carried) for one in found.policies] == [(1, 0)]
+    assert any("no column ConditionalAccessPolicies, so nobody can say" in one.reason for one in found.coverage)
+
+
 def test_hostile_text_comes_through_as_it_is(every_engine: Open) -> None:
     hostile = "<script>alert('x')</script>\n=1+1|\"\\u0041 🖨"
     found = asked(every_engine(tables(row("erp", NOON, UserAgent=hostile, AppDisplayName=hostile))))
@@ -522,6 +582,7 @@ def test_every_engine_answers_what_plain_python_computes(seed: int, every_engine
         "mail_signins": reference.mail_signins(made, WINDOW, varied),
         "adoption": reference.adoption(made, WINDOW, varied),
         "coverage": reference.coverage(made, WINDOW),
+        "report_only": reference.report_only(made, WINDOW, varied),
     }
     for name in kql.names():
         reply = engine.run(kql.query(name, window=WINDOW, schema=schema, **varied.of(name, WINDOW)), WINDOW)
@@ -599,28 +660,30 @@ class Nothing:
         return Reply([], self.partial)
 
 
+EVERYTHING = {
+    "password sign-ins",
+    "OAuth tokens for mail",
+    "what the tables hold, by day",
+    "what policies that only report said",
+}
+
+
 def test_only_the_hours_that_stay_partial_are_lost_and_named() -> None:
     bad = START + timedelta(days=11, hours=5, minutes=30)
     engine = Parts(Nothing(), timedelta(days=40), bad)
     found = asked(engine)
     gaps = [one for one in found.coverage if one.state == "partial"]
     hour = (START + timedelta(days=11, hours=5), START + timedelta(days=11, hours=6))
-    assert {(one.what, one.start, one.end) for one in gaps} == {
-        (what, *hour) for what in ("password sign-ins", "OAuth tokens for mail", "what the tables hold, by day")
-    }
+    assert {(one.what, one.start, one.end) for one in gaps} == {(what, *hour) for what in EVERYTHING}
     assert all("down to an hour" in one.reason for one in gaps)
-    assert len(engine.windows) < 3 * 40
+    assert len(engine.windows) < 4 * 40
 
 
 def test_an_engine_that_never_gives_a_whole_answer_is_given_up_on() -> None:
     engine = Nothing("Too many rows.")
     found = asked(engine)
-    assert engine.runs <= 3 * 260
-    assert {one.what for one in found.coverage if one.state == "partial"} == {
-        "password sign-ins",
-        "OAuth tokens for mail",
-        "what the tables hold, by day",
-    }
+    assert engine.runs <= 4 * 260
+    assert {one.what for one in found.coverage if one.state == "partial"} == EVERYTHING
 
 
 @pytest.mark.parametrize("days", [0.5, 1, 3.3, 30, 90])

@@ -339,6 +339,22 @@ def test_fetched_segments_are_united_with_the_files(folder: Path) -> None:
         assert count(found) == 4
 
 
+def test_a_segment_that_an_earlier_version_fetched_is_read_though_it_lacks_a_column(folder: Path) -> None:
+    fetched = folder / "fetched"
+    segments.write(fetched / "SigninLogs.new.parquet", "SigninLogs", [segments.from_graph(graph(9))])
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE ConditionalAccessPolicies REPLACE ('old' AS Id) "
+            f"FROM '{fetched / 'SigninLogs.new.parquet'}') TO '{fetched / 'SigninLogs.old.parquet'}' (FORMAT parquet)"
+        )
+    said = "SigninLogs | project Id, empty = ConditionalAccessPolicies == '', null = isnull(ConditionalAccessPolicies)"
+    for old in (True, False):
+        with archive.open(TENANT, [], base=folder, cache=folder / "cache", fetched=fetched) as found:
+            held = {row["Id"]: (row["empty"], row["null"]) for row in found.run(said).rows}
+        assert held == {"old": (True, False)} | ({graph(9)["id"]: (False, False)} if old else {})
+        (fetched / "SigninLogs.new.parquet").unlink(missing_ok=True)
+
+
 def test_a_thousand_small_files_open_together(tmp_path: Path) -> None:
     for number in range(1_500):
         write(tmp_path / "in" / f"h={number}" / "PT1H.json", lines([envelope(number)]))

@@ -387,19 +387,6 @@ def test_a_tenant_whose_licence_does_not_have_it_is_closed_without_it() -> None:
     assert closing.stage(closings.made(told)[-1], told) == "closed"
 
 
-def test_what_the_policy_would_have_stopped_is_read_from_the_log() -> None:
-    found = record(
-        group("bob", successes=4),
-        group("phone", protocol="ActiveSync", verdict="certificate", successes=90),
-        group("new", protocol="IMAP", verdict="modern"),
-        group("old", successes=0, verdict="stale_sender"),
-    )
-    assert [(each.user, each.sign_ins, each.certificate) for each in closing.would_block(found)] == [
-        ("phone@w.example", 90, True),
-        ("bob@w.example", 4, False),
-    ]
-
-
 def test_a_wave_that_is_closed_stays_so_while_the_default_of_others_comes_to_count() -> None:
     step = closingsteps.default_policy("", POLICY, settles=DAY)
     told = known(receipts=(receipt([step], NOW - DAY / 2, title="Wave tenant: a policy that takes no passwords"),))

@@ -130,7 +130,6 @@ def test_a_token_that_was_not_taken_comes_first() -> None:
 
 
 def test_nobody_has_looked_is_not_nobody() -> None:
-    assert "Cannot know" in str(closing.blocked(look()))
     assert "Cannot know" in str(closing.moving(look(), look().waves[1]))
     assert "Nobody asked for it." in str(closing.tried(None, "Nobody asked for it."))
     assert "No receipt of this wave is left." in str(closing.undo(()).views[0])

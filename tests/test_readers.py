@@ -17,6 +17,7 @@ from mailauth.services import archive, exports
 from mailauth.services.readers import Reading
 from tests.exported import (
     OTHER,
+    POLICIES,
     PORTAL_HEADER,
     STEPS,
     TENANT,
@@ -138,6 +139,7 @@ def test_a_diagnostic_record_fills_every_column(expected: dict[str, Any]) -> Non
         "ResultType": "0",
         "ResultDescription": "Other.",
         "ConditionalAccessStatus": "notApplied",
+        "ConditionalAccessPolicies": compact([{name: POLICIES[1][name] for name in ("id", "displayName", "result")}]),
         "RiskLevelDuringSignIn": "none",
         "IPAddress": "203.0.113.10",
         "AutonomousSystemNumber": "64500",
@@ -194,6 +196,18 @@ def test_the_careful_way_and_the_fast_way_agree_on_odd_values(tmp_path: Path) ->
         {"location": None, "ipAddress": ""},
         {"autonomousSystemNumber": None, "userDisplayName": "Žofie 😀"},
         {"createdDateTime": "2026-06-15T14:40:24.1234567+02:00"},
+        {"appliedConditionalAccessPolicies": []},
+        {"appliedConditionalAccessPolicies": None},
+        {"appliedConditionalAccessPolicies": "reportOnly, nobody knows of whom"},
+        {"appliedConditionalAccessPolicies": {"result": "reportOnlyFailure"}},
+        {"appliedConditionalAccessPolicies": [7, "reportOnlyFailure", {"id": 7, "result": "reportOnlyFailure"}]},
+        {"appliedConditionalAccessPolicies": [{"id": {"a": 1}, "result": "reportOnlyFailure"}, {"result": None}]},
+        {
+            "appliedConditionalAccessPolicies": [{"displayName": "x" * 999 + "\n", "result": "reportOnlyFailure" * 9}]
+            * 99
+        },
+        {"appliedConditionalAccessPolicies": [{"displayName": 'a\u0000b/\\"é😀', "result": "reportOnlySuccess"}]},
+        {"appliedConditionalAccessPolicies": POLICIES, "clientAppUsed": " Browser "},
     ]
     records = [envelope(number, **one) for number, one in enumerate(odd)]
     records += [envelope(50) | {"resultType": "Success"}, envelope(51) | {"resultType": "Failure"}]
@@ -336,6 +350,7 @@ def test_portal_rows_are_joined_with_their_steps(tmp_path: Path, expected: dict[
     created = datetime(2026, 6, 15, 12, 40, 24, tzinfo=UTC)
     same = {"AuthenticationDetails": "", "AuthenticationProcessingDetails": "", "RiskLevelDuringSignIn": ""}
     assert second == expected | same | {
+        "ConditionalAccessPolicies": "",
         "Id": graph(2)["id"],
         "AADTenantId": "",
         "CreatedDateTime": created,

@@ -1,4 +1,4 @@
-"""From an engine to `Answers`: the three queries asked, cut smaller where the engine gave only a part, and read.
+"""From an engine to `Answers`: the queries asked, cut smaller where the engine gave only a part, and read.
 
 Nothing is opened here: the engine is handed in, and what it could not answer comes back as coverage.
 """
@@ -16,7 +16,7 @@ from .coverage import Coverage, Window, code_of
 from .engines import Engine, Row, Schema
 from .errors import ConfigurationError, QueryError, SourceError
 from .guids import is_guid
-from .summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, TableDay
+from .summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, PolicyRow, TableDay
 
 __all__ = ["Parameters", "ask", "network_pattern", "texts", "together"]
 
@@ -43,12 +43,14 @@ _COLUMN_COST = {
     "ResultDescription": "a locked account and a malicious address look the same",
     "UserType": "guests are told from members by their home tenant only",
     "CrossTenantAccessType": "the partner's own people are counted as members",
+    "ConditionalAccessPolicies": "nobody can say what a policy that only reports would have stopped",
 }
 
 _QUERY_WORDS = {
     "mail_signins": "password sign-ins",
     "adoption": "OAuth tokens for mail",
     "coverage": "what the tables hold, by day",
+    "report_only": "what policies that only report said",
 }
 
 
@@ -124,6 +126,8 @@ class Parameters:
         tenant = self.tenant_id.strip().lower() if is_guid(self.tenant_id.strip()) else ""
         if name == "adoption":
             return {"tenant": tenant, "registered_apps": self.registered_apps}
+        if name == "report_only":
+            return {"tenant": tenant}
         if name != "mail_signins":
             return {}
         return {
@@ -210,6 +214,7 @@ def together(parts: Iterable[Answers]) -> Answers:
         not_mail={reason: max(part.not_mail.get(reason, 0) for part in held) for reason in sorted(reasons)},
         adoption=tuple(row for part in held for row in part.adoption),
         tables=tuple(row for part in held for row in part.tables),
+        policies=tuple(row for part in held for row in part.policies),
         coverage=tuple(record for part in held for record in part.coverage),
         queries={name: text for part in held for name, text in part.queries.items()},
     )
@@ -345,12 +350,20 @@ def _read_coverage(answers: Answers, slices: list[list[Row]], source: str) -> An
     return replace(answers, tables=tuple(_table_day(row, source) for part in slices for row in part))
 
 
-_READERS = {"mail_signins": _read_mail, "adoption": _read_adoption, "coverage": _read_coverage}
+def _read_policies(answers: Answers, slices: list[list[Row]], source: str) -> Answers:
+    return replace(answers, policies=tuple(_timed(PolicyRow, row, source) for part in slices for row in part))
+
+
+_READERS = {
+    "mail_signins": _read_mail,
+    "adoption": _read_adoption,
+    "coverage": _read_coverage,
+    "report_only": _read_policies,
+}
 
 
 def _mail_row(row: Row, source: str) -> MailRow:
-    values = {name: value for name, value in row.items() if name not in ("record", "people", "first_seen", "last_seen")}
-    return _made(MailRow, {**values, "first": row["first_seen"], "last": row["last_seen"]}, source)
+    return _timed(MailRow, {name: value for name, value in row.items() if name not in ("record", "people")}, source)
 
 
 def _network_row(row: Row) -> NetworkRow:
@@ -367,9 +380,14 @@ def _noise(row: Row) -> NoiseTotal:
 
 
 def _table_day(row: Row, source: str) -> TableDay:
-    values = {name: value for name, value in row.items() if name not in ("table_name", "first_seen", "last_seen")}
-    renamed = {"table": row["table_name"], "first": row["first_seen"], "last": row["last_seen"]}
-    return _made(TableDay, {**values, **renamed}, source)
+    values = {name: value for name, value in row.items() if name != "table_name"}
+    return _timed(TableDay, {**values, "table": row["table_name"]}, source)
+
+
+def _timed(kind: Callable[..., _Made], row: Mapping[str, Any], source: str) -> _Made:
+    """Return a row's value, whose first and last moment a query cannot call by names that KQL has."""
+    values = {name: value for name, value in row.items() if name not in ("first_seen", "last_seen")}
+    return _made(kind, {**values, "first": row["first_seen"], "last": row["last_seen"]}, source)
 
 
 def _made(kind: Callable[..., _Made], values: Mapping[str, Any], source: str) -> _Made:

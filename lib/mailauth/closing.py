@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from . import closable, closingsteps, mailsteps
 from .checks import Check
@@ -24,13 +24,13 @@ from .closable import Known, Refusal
 from .conditions import AccessPolicy
 from .organization import AuthenticationPolicy, Mailbox, is_policy
 from .plan import Plan, Receipt, Step
+from .reportonly import against_legacy
 from .tenants import Tenant
-from .waves import Excepted, Record, Wave
+from .waves import Excepted, Wave
 from .wording import counted
 
 __all__ = [
     "NAME",
-    "Blocked",
     "Counted",
     "Stage",
     "Standing",
@@ -40,7 +40,6 @@ __all__ = [
     "receipts_of",
     "stage",
     "standing",
-    "would_block",
 ]
 
 Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed"]
@@ -99,25 +98,6 @@ class Counted:
     titles: tuple[str, ...]
     lag: timedelta
     leaves: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Blocked:
-    """Somebody whom the Conditional Access policy would have stopped, had it been on.
-
-    Args:
-        user: Whose account.
-        protocol: By which protocol.
-        sign_ins: How often a sign-in went through.
-        last_seen: When last, in RFC 3339.
-        certificate: Whether it was ActiveSync with a certificate, which such a policy stops too.
-    """
-
-    user: str
-    protocol: str
-    sign_ins: int
-    last_seen: str
-    certificate: bool = False
 
 
 # --- where a wave stands ------------------------------------------------------------------------------
@@ -472,7 +452,7 @@ class _Draft:
         elif refused := _refused(self.known.receipts):
             yield Check(name, "not configured", f"it was refused: {refused}", "It needs Entra ID P1; do without it.")
         else:
-            there = [each for each in conditions.policies if _against_legacy(each) and each.state != "disabled"]
+            there = [each for each in conditions.policies if each.state != "disabled" and against_legacy(each)]
             if not there:
                 yield from self._new_template()
             for each in there:
@@ -519,16 +499,6 @@ def _is_named(held: str | None, name: str) -> bool:
     return is_policy(held or "", name)
 
 
-def _against_legacy(policy: Any) -> bool:
-    return (
-        policy.include.everybody
-        and policy.reaches("other")
-        and policy.effect("other") == "stops"
-        and not policy.narrowed
-        and not policy.reaches("mobileAppsAndDesktopClients")
-    )
-
-
 # --- for a person -------------------------------------------------------------------------------------
 
 
@@ -558,16 +528,3 @@ def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
     gone = {each.undoes for each in every if each.undoes and each.whole}
     mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.applied and not each.undoes]
     return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))
-
-
-def would_block(record: Record) -> tuple[Blocked, ...]:
-    """Return who signed in by a legacy client, as the evidence of notebook 10 has it, what is used most first."""
-    found = [
-        Blocked(each["user"], each["protocol"], each["successes"], each["last_seen"], each["verdict"] == "certificate")
-        for each in record["data"]["groups"]
-        if each["successes"] and each["verdict"] not in _MODERN
-    ]
-    return tuple(sorted(found, key=lambda each: (-each.sign_ins, each.user, each.protocol)))
-
-
-_MODERN: Final = frozenset({"modern", "not_mail", "ropc_mail_app", "attack_noise", "powershell_password"})

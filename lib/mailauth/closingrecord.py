@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from . import closable, closing, evidence, shapes
+from . import closable, closing, evidence, reportonly, shapes
 from .checks import Check
 from .closable import Known, Proof, Refusal
 from .closing import Standing
@@ -143,7 +143,7 @@ def record(
         "proofs": latest(known.proofs),
         "settings": settings,
         "as_closed": _as_closed(stand, settings, None if renew else before),
-        "would_block": list(closing.would_block(known.findings)) if known.findings else None,
+        "would_block": list(reportonly.would_block(known.findings, known.conditions)) if known.findings else None,
         "moving": [shapes.record(each) for each in look.moving],
         "plan": evidence.planned(change, receipt),
     }

@@ -134,6 +134,7 @@ _AS_FOUND = (
     "not_mail",
     "adoption",
     "business",
+    "report_only",
 )
 
 

@@ -30,7 +30,10 @@ __all__ = [
     "Headline",
     "Network",
     "ProtocolSummary",
+    "PolicyCarrier",
+    "PolicyRuling",
     "ReasonSummary",
+    "ReportOnly",
     "RopcSplit",
     "State",
     "TrendRow",
@@ -427,6 +430,59 @@ class Adoption:
 
 
 @dataclass(frozen=True)
+class PolicyCarrier:
+    """Whether the records of one source carry what Conditional Access policies said.
+
+    Args:
+        source: The witness.
+        sign_ins: Sign-ins of old clients that went through.
+        carried: On how many of them the record carries it.
+    """
+
+    source: str
+    sign_ins: int
+    carried: int
+
+
+@dataclass(frozen=True)
+class PolicyRuling:
+    """What one Conditional Access policy that only reports said of one account's sign-ins by one protocol.
+
+    Args:
+        user: The user principal name.
+        protocol: The protocol's name.
+        policy_id: The policy.
+        policy: Its display name. Hostile text.
+        sign_ins: Of how many sign-ins it spoke; all of them went through.
+        stopped: How many of them it would have stopped.
+        first_seen: Time of the first that it spoke of.
+        last_seen: Time of the last.
+    """
+
+    user: str
+    protocol: str
+    policy_id: str
+    policy: str
+    sign_ins: int
+    stopped: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class ReportOnly:
+    """What policies that only report would have done to old clients.
+
+    Args:
+        sources: By source, whether its records carry that at all.
+        rulings: By account, protocol and policy, what would have been stopped most often first.
+    """
+
+    sources: tuple[PolicyCarrier, ...] = ()
+    rulings: tuple[PolicyRuling, ...] = ()
+
+
+@dataclass(frozen=True)
 class Headline:
     """The numbers of the first sentence; accounts of this tenant only.
 
@@ -493,6 +549,7 @@ class Findings:
         business: Month, quarter and year ends that the held window contains and misses.
         coverage: Everything that limits the numbers.
         last_look: The last day of the records, where they end too early to speak of today.
+        report_only: What Conditional Access policies that only report would have done.
     """
 
     tenant_id: str
@@ -518,3 +575,4 @@ class Findings:
     business: BusinessDates
     coverage: tuple[Coverage, ...]
     last_look: date | None = None
+    report_only: ReportOnly = ReportOnly()

@@ -36,7 +36,14 @@ _EARLY = timedelta(hours=1)
 
 # What stands in for a column that a workspace lacks, where an empty value would lose rows.
 _INSTEAD = {"CreatedDateTime": "TimeGenerated", "UserId": "tolower(UserPrincipalName)"}
-_EMPTY = {"string": '""', "bool": "bool(null)", "datetime": "datetime(null)", "int": "int(null)", "long": "long(null)"}
+_EMPTY = {
+    "string": '""',
+    "bool": "bool(null)",
+    "datetime": "datetime(null)",
+    "int": "int(null)",
+    "long": "long(null)",
+    "dynamic": "dynamic(null)",
+}
 
 _PARAMETER = re.compile(r"^let _(?P<name>\w+) = (?P<literal>[^;]+);", re.MULTILINE)
 _TABLE = re.compile(rf"^(?P<indent> +)\((?P<table>{'|'.join(TABLES)})$", re.MULTILINE)

@@ -22,7 +22,7 @@ from .plan import Plan, Receipt
 from .tenants import MailApp, Tenant
 from .tenants import Mailbox as Wanted
 
-__all__ = ["Found", "app_of", "listed", "networks", "record", "signers", "wish"]
+__all__ = ["Found", "app_of", "listed", "networks", "record", "settings", "signers", "wish"]
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def record(
         "checks": [evidence.plain(check) for check in checks],
         "mailboxes": evidence.plain(list(_mailboxes(found))),
         "openings": [evidence.plain(each) for each in found.openings],
-        "settings": evidence.plain(_settings(found)),
+        "settings": evidence.plain(settings(found.organization, found.conditions)),
         "senders": evidence.plain(found.senders),
         "plan": evidence.planned(change, receipt),
     }
@@ -225,9 +225,14 @@ def _mailboxes(found: Found) -> Iterator[Mapping[str, object]]:
         }
 
 
-def _settings(found: Found) -> Mapping[str, object]:
-    """Return what holds for the whole tenant, None for what was not read."""
-    held, seen = found.conditions, found.organization.settings
+def settings(organization: Organization, held: Conditions) -> Mapping[str, object]:
+    """Return what holds for the whole tenant, None for what was not read.
+
+    Args:
+        organization: What Exchange holds.
+        held: What Entra puts before a mailbox.
+    """
+    seen = organization.settings
     legacy = None if held.policies is None else [each for each in held.policies if each.reaches("other")]
     changes = held.changes
     return {

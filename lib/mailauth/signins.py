@@ -7,7 +7,7 @@ care about their order. The values that it returns are described in `findings` a
 from collections.abc import Collection
 from datetime import datetime
 
-from . import adoption, calendar, networks, reach, results, standing, summaries
+from . import adoption, calendar, networks, reach, reportonly, results, standing, summaries
 from .coverage import Window
 from .deadlines import Calendar
 from .decisions import Decisions
@@ -116,6 +116,7 @@ def assess(
         adoption=oauth,
         business=business,
         coverage=coverage,
+        report_only=reportonly.summarise(answers.policies),
     )
 
 

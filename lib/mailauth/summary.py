@@ -1,9 +1,9 @@
 """What the queries answer, as values: one class per row kind, the same from every engine.
 
 The column names are those that ``queries/*.kql`` project. `MailRow`, `NetworkRow`
-and `NoiseTotal` come from ``mail_signins``, `AdoptionRow` from ``adoption`` and
-`TableDay` from ``coverage``. Rows add up over slices of the window: a day belongs
-to one slice only.
+and `NoiseTotal` come from ``mail_signins``, `AdoptionRow` from ``adoption``,
+`TableDay` from ``coverage`` and `PolicyRow` from ``report_only``. Rows add up over
+slices of the window: a day belongs to one slice only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from .coverage import Coverage
 
-__all__ = ["AdoptionRow", "Answers", "MailRow", "NetworkRow", "NoiseTotal", "TableDay"]
+__all__ = ["AdoptionRow", "Answers", "MailRow", "NetworkRow", "NoiseTotal", "PolicyRow", "TableDay"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,39 @@ class TableDay:
 
 
 @dataclass(frozen=True)
+class PolicyRow:
+    """Sign-ins of an old client that went through, and what a policy that only reports would have done to them.
+
+    Args:
+        day: UTC midnight.
+        user: The user principal name in lower case.
+        client_app: ClientAppUsed as sent, trimmed.
+        app_id: The client application's id, lower case.
+        policy_id: The policy, lower case; empty for all sign-ins of the row, whatever was said of them.
+        policy: Its display name, at most 200 characters. Hostile text.
+        sign_ins: How many, each Id once; with a policy, those that it spoke of.
+        carried: Of how many the record carries what policies said.
+        stopped: How many of them the policy would have stopped.
+        first: Time of the first.
+        last: Time of the last.
+        source: The witness.
+    """
+
+    day: datetime
+    user: str
+    client_app: str
+    app_id: str
+    policy_id: str
+    policy: str
+    sign_ins: int
+    carried: int
+    stopped: int
+    first: datetime
+    last: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Answers:
     """Everything the engines answered for one tenant: rows, and how far they reach.
 
@@ -176,6 +209,7 @@ class Answers:
         not_mail: Sign-ins counted apart, by reason (``ropc elsewhere``, ``blank client``).
         adoption: OAuth use.
         tables: What the tables hold, by day.
+        policies: What policies that only report would have done.
         coverage: What was asked and not held.
         queries: The text of each query as it ran, by ``source/name``.
     """
@@ -186,5 +220,6 @@ class Answers:
     not_mail: Mapping[str, int] = field(default_factory=dict)
     adoption: tuple[AdoptionRow, ...] = ()
     tables: tuple[TableDay, ...] = ()
+    policies: tuple[PolicyRow, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     queries: Mapping[str, str] = field(default_factory=dict)

@@ -49,6 +49,7 @@ YOUNG = {
     "AutonomousSystemNumber",
     "CrossTenantAccessType",
     "RiskLevelDuringSignIn",
+    "ConditionalAccessPolicies",
     "UserId",
     "CreatedDateTime",
 }

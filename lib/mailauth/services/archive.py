@@ -33,7 +33,7 @@ from .readers import Reading
 
 __all__ = ["SCHEMA", "Archive", "locked", "open"]
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _MANIFEST: Final = "manifest.json"
 _SHOWN: Final = 100
 _ORPHAN_S: Final = 3_600
@@ -447,13 +447,21 @@ def _view(
         parts.append(f"FROM {source} SELECT {names} WHERE _table = {number} AND _file NOT IN ({old})")
     timed = {name for name, kind in columns.items() if kind == "TIMESTAMPTZ"}
     told = ", ".join(f"{segments.utc_sql(name)} AS {name}" if name in timed else name for name in columns)
-    parts += [f"FROM {_parquet(fetched)} SELECT {told}"] if fetched else []
     nothing = ", ".join(f"NULL::{'TIMESTAMP' if name in timed else kind} AS {name}" for name, kind in columns.items())
+    parts += [f"FROM ({_fetched(columns, fetched)}) SELECT {told}"] if fetched else []
     return f"CREATE VIEW {table} AS " + (" UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false")
 
 
-def _parquet(paths: Sequence[Path]) -> str:
-    return f"read_parquet([{_list(str(path) for path in paths)}], hive_partitioning = false)"
+def _fetched(columns: Mapping[str, str], paths: Sequence[Path]) -> str:
+    """Return what was fetched, also by an earlier version that knew fewer columns; these are empty then."""
+    form = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
+    held = f"SELECT * FROM {_parquet(paths, ', union_by_name = true')}"
+    filled = ", ".join(f"coalesce({name}, '') AS {name}" for name, kind in columns.items() if kind == "VARCHAR")
+    return f"SELECT * REPLACE ({filled}) FROM (SELECT {form} WHERE false UNION ALL BY NAME {held})"
+
+
+def _parquet(paths: Sequence[Path], more: str = "") -> str:
+    return f"read_parquet([{_list(str(path) for path in paths)}], hive_partitioning = false{more})"
 
 
 def _list(texts: Iterable[str]) -> str:

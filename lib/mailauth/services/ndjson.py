@@ -162,7 +162,8 @@ _GRAPH: Final[Mapping[str, str]] = {
     "IncomingTokenType": "incomingTokenType", "AuthenticationRequirement": "authenticationRequirement",
     "AuthenticationDetails": "authenticationDetails",
     "AuthenticationProcessingDetails": "authenticationProcessingDetails",
-    "ConditionalAccessStatus": "conditionalAccessStatus", "RiskLevelDuringSignIn": "riskLevelDuringSignIn",
+    "ConditionalAccessStatus": "conditionalAccessStatus",
+    "ConditionalAccessPolicies": "appliedConditionalAccessPolicies", "RiskLevelDuringSignIn": "riskLevelDuringSignIn",
     "IPAddress": "ipAddress", "AutonomousSystemNumber": "autonomousSystemNumber", "UserAgent": "userAgent",
     "ServicePrincipalId": "servicePrincipalId", "ServicePrincipalName": "servicePrincipalName",
 }  # fmt: skip
@@ -222,6 +223,7 @@ def _expressions(enveloped: bool) -> dict[str, str]:
         tenant = "lower(coalesce(tenantId, ''))"
         generated = f"coalesce(try_cast(time AS TIMESTAMPTZ), {created})"
     texts = {name: _text_sql(name, sql) for name, sql in told.items()}
+    texts["ConditionalAccessPolicies"] = _policies_sql(told["ConditionalAccessPolicies"], told["ClientAppUsed"])
     fixed = {
         "TimeGenerated": generated,
         "CreatedDateTime": created,
@@ -239,6 +241,22 @@ def _text_sql(name: str, sql: str) -> str:
     limit = segments.TEXT_LIMIT
     cut = f"CASE WHEN strlen({sql}) > {limit} THEN left({sql}, {limit}) ELSE coalesce({sql}, '') END"
     return f"replace({cut}, chr(0), chr(65533))" if name in _CHOSEN_OUTSIDE else cut
+
+
+def _policies_sql(sql: str, client: str) -> str:
+    """Return the expression that says what `segments.policies_text` does."""
+    fields = segments.POLICY_FIELDS
+    shape = ", ".join(f'"{name}":"VARCHAR"' for name in fields)
+    cut = ", ".join(f"'{name}': left(coalesce(x.\"{name}\", ''), {limit})" for name, limit in fields.items())
+    spoken = f"list_filter(from_json({sql}, '[{{{shape}}}]'), lambda x: starts_with(x.result, '{segments.REPORTED}'))"
+    kept = f"to_json(list_transform({spoken}[1:{segments.POLICIES_LIMIT}], lambda x: {{{cut}}}))::VARCHAR"
+    modern = ", ".join(map(quoted, segments.MODERN))
+    return (
+        f"CASE WHEN coalesce({sql}, '') = '' OR lower(trim(coalesce({client}, ''))) IN ({modern}) THEN '' "
+        f"WHEN contains({sql}, '{segments.REPORTED}') THEN "
+        f"replace(coalesce(try({kept}), ''), '\\u0000', chr(65533)) "
+        f"WHEN starts_with({sql}, '[') THEN '[]' ELSE '' END"
+    )
 
 
 def _table_sql(enveloped: bool) -> str:

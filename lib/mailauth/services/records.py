@@ -218,6 +218,9 @@ def of_columns(record: Mapping[str, object], clock: Clock) -> Read:
         return Lost("a row has no time")
     row: dict[str, object] = {name: segments.text(_scalar(told.get(name))) for name in segments.TABLES[table]}
     row |= {name: text for name, text in details.items() if name in row}
+    if "ConditionalAccessPolicies" in row:
+        said = _plain(told.get("ConditionalAccessPolicies"))
+        row["ConditionalAccessPolicies"] = segments.policies_text(said, told.get("ClientAppUsed"))
     row["CreatedDateTime"] = created
     row["TimeGenerated"] = clock(told.get("TimeGenerated")) or created
     row["AADTenantId"] = _tenant(told.get("AADTenantId"), told.get("ResourceId"))

@@ -21,6 +21,10 @@ from . import store
 __all__ = [
     "APP_COLUMNS",
     "DETAILS_LIMIT",
+    "MODERN",
+    "POLICIES_LIMIT",
+    "POLICY_FIELDS",
+    "REPORTED",
     "SIGNIN_COLUMNS",
     "TABLES",
     "TEXT_LIMIT",
@@ -28,6 +32,7 @@ __all__ = [
     "found",
     "from_graph",
     "moment",
+    "policies_text",
     "steps_text",
     "text",
     "utc_sql",
@@ -36,6 +41,11 @@ __all__ = [
 
 TEXT_LIMIT: Final = 2_000
 DETAILS_LIMIT: Final = 16_000
+POLICIES_LIMIT: Final = 40
+MODERN: Final = ("browser", "mobile apps and desktop clients")
+REPORTED: Final = "reportOnly"
+POLICY_FIELDS: Final[Mapping[str, int]] = MappingProxyType({"id": 60, "displayName": 200, "result": 40})
+"""What is kept of a policy whose result begins with `REPORTED`, each field cut at so many characters."""
 
 _BATCH: Final = 2_000
 _LOCKED: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -76,6 +86,7 @@ SIGNIN_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "ResultType": _TEXT,
         "ResultDescription": _TEXT,
         "ConditionalAccessStatus": _TEXT,
+        "ConditionalAccessPolicies": _TEXT,
         "RiskLevelDuringSignIn": _TEXT,
         "IPAddress": _TEXT,
         "AutonomousSystemNumber": _TEXT,
@@ -165,6 +176,9 @@ def from_graph(
         raise ValueError(f"createdDateTime: found {record.get('createdDateTime')!r}; expected an ISO 8601 time")
     known: dict[str, object] = {name: text(_reach(record, path)) for name, path in _GRAPH.items()}
     known |= {name: steps_text(record.get(key)) for name, key in _STEPS.items()}
+    known["ConditionalAccessPolicies"] = policies_text(
+        record.get("appliedConditionalAccessPolicies"), record.get("clientAppUsed")
+    )
     known |= {
         "TimeGenerated": generated or created,
         "CreatedDateTime": created,
@@ -248,6 +262,34 @@ def steps_text(value: object, limit: int = DETAILS_LIMIT) -> str:
         return ""
     whole = value if isinstance(value, str) else _json(value)
     return text(whole if len(whole) <= limit else _shortened(whole, limit), limit)
+
+
+def policies_text(value: object, client: object) -> str:
+    """Return what the policies that only report said of an old client's sign-in, as JSON text.
+
+    Args:
+        value: The policies as the source has them, a list or its JSON text.
+        client: ClientAppUsed.
+
+    Returns:
+        ``''`` where the source does not say, or says it in another shape, and for clients that are not old, of which
+        nobody asks. ``[]`` where only other policies spoke: nothing is kept of these.
+    """
+    if value is None or value == "" or text(client).strip().lower() in MODERN:
+        return ""
+    told = _parsed(value) if isinstance(value, str) else value
+    if not isinstance(told, list):
+        return ""
+    spoken = [one for one in told if isinstance(one, dict) and text(one.get("result")).startswith(REPORTED)]
+    kept = [{name: text(one.get(name), cut) for name, cut in POLICY_FIELDS.items()} for one in spoken]
+    return _json(kept[:POLICIES_LIMIT])
+
+
+def _parsed(whole: str) -> object:
+    try:
+        return json.loads(whole)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _shortened(whole: str, limit: int) -> str:

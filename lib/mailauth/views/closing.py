@@ -19,7 +19,6 @@ from .tables import Callout, Code, Table
 
 __all__ = [
     "against",
-    "blocked",
     "exceptions",
     "manual",
     "moving",
@@ -226,28 +225,6 @@ def tried(found: Closed | None, why: str) -> Callout:
         steps = ["The authentication policy refuses before that: see whether it is assigned, and counts by now."]
         return Callout("cannot know", "Another door refused the password", said, steps)
     return proving.closed(found)
-
-
-def blocked(look: Look) -> Table:
-    """Return whom a Conditional Access policy against legacy clients would have stopped, by the sign-in log."""
-    if look.known.findings is None:
-        return Table(_BLOCKED, (), _BLOCKING, empty="Cannot know: notebook 10 has left no evidence.")
-    rows = [
-        (
-            each.user,
-            each.protocol,
-            each.sign_ins,
-            each.last_seen[:10],
-            Badge("a certificate: stopped though it is strong", "warn") if each.certificate else "",
-        )
-        for each in closing.would_block(look.known.findings)
-    ]
-    note = "From what notebook 10 read. The policy is made to report only; a person switches it on, or does not."
-    return Table(_BLOCKED, rows, _BLOCKING, note, limit=_MOST, empty="Nobody was seen whom it would have stopped.")
-
-
-_BLOCKED: Final = ("Account", "Protocol", "Sign-ins that went through", "Last", "Remark")
-_BLOCKING: Final = "What the Conditional Access policy would have stopped"
 
 
 def undo(found: Sequence[Receipt], *, config: str = "") -> Stack:

@@ -1,0 +1,158 @@
+"""What policies that only report said: counted once whatever the witnesses, never taken for what it does not say."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mailauth import evidence, reportonly
+from mailauth.conditions import AccessPolicy, Conditions, People
+from mailauth.findings import PolicyCarrier, ReportOnly
+from mailauth.reportonly import Said
+from mailauth.summary import PolicyRow
+from tests.case_invented import SCANNER, case, mail
+from tests.closings import group, record
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+BLOCK = AccessPolicy(
+    "P-Block",
+    "Block",
+    "enabledForReportingButNotEnforced",
+    People(everybody=True),
+    clients=frozenset({"exchangeactivesync", "other"}),
+    controls=("block",),
+)
+
+
+def row(**more: Any) -> PolicyRow:
+    """Return what a policy said of two of bob's sign-ins by SMTP on one day: it stops one of them."""
+    whole: dict[str, Any] = {
+        "day": DAY,
+        "user": "bob@w.example",
+        "client_app": "Authenticated SMTP",
+        "app_id": EXCHANGE,
+        "policy_id": "p-block",
+        "policy": "Block",
+        "sign_ins": 2,
+        "carried": 2,
+        "stopped": 1,
+        "first": DAY,
+        "last": DAY + timedelta(hours=1),
+        "source": "files",
+    }
+    return PolicyRow(**{**whole, **more})
+
+
+def ruling(**more: Any) -> dict[str, Any]:
+    whole = {
+        "user": "bob@w.example",
+        "protocol": "SMTP AUTH",
+        "policy_id": "p-block",
+        "policy": "Block",
+        "sign_ins": 2,
+        "stopped": 1,
+        "first_seen": "2026-11-20T00:00:00Z",
+        "last_seen": "2026-11-20T01:00:00Z",
+    }
+    return {**whole, **more}
+
+
+def said(*rulings: dict[str, Any], sources: Any = ()) -> dict[str, Any]:
+    return {"report_only": {"sources": list(sources), "rulings": list(rulings)}}
+
+
+def blocked(*groups: dict[str, Any], policies: tuple[AccessPolicy, ...] | None = (BLOCK,), **more: Any) -> Any:
+    return reportonly.would_block(record(*groups, **more), Conditions(policies=policies))
+
+
+def test_slices_of_a_day_add_up_and_two_witnesses_of_it_do_not() -> None:
+    [one] = reportonly.summarise(
+        [
+            row(),
+            row(first=DAY + timedelta(hours=5), last=DAY + timedelta(hours=6)),
+            row(source="graph", sign_ins=3, stopped=3),
+            row(day=DAY + timedelta(days=1), source="graph", sign_ins=7, stopped=0, last=DAY + timedelta(days=1)),
+        ]
+    ).rulings
+    assert (one.user, one.protocol, one.sign_ins, one.stopped) == ("bob@w.example", "SMTP AUTH", 4 + 7, 2)
+    assert (one.first_seen, one.last_seen) == (DAY, DAY + timedelta(days=1))
+
+
+def test_spellings_of_a_client_are_one_protocol_and_the_order_of_rows_changes_nothing() -> None:
+    rows = [
+        row(client_app="AutoDiscover"),
+        row(client_app="Autodiscover", policy="Z", source="kusto", sign_ins=2),
+        row(policy_id="p-2", user="ada@w.example"),
+        row(policy_id="", policy="", sign_ins=9, carried=4, stopped=0),
+    ]
+    found = reportonly.summarise(rows)
+    assert found == reportonly.summarise(reversed(rows))
+    assert [(each.protocol, each.policy) for each in found.rulings] == [("SMTP AUTH", "Block"), ("Autodiscover", "Z")]
+    assert found.sources == (PolicyCarrier("files", 9, 4),)
+
+
+def test_evidence_holds_what_was_said_and_that_of_an_earlier_version_is_read_all_the_same() -> None:
+    whole = case([mail(ago=ago) for ago in range(1, 9)])
+    told = reportonly.summarise([row(user=SCANNER, policy="<script>\ud800"), row(policy_id="", policy="")])
+    made = evidence.findings(dataclasses.replace(whole, findings=dataclasses.replace(whole.findings, report_only=told)))
+    assert made["data"]["report_only"]["rulings"][0]["policy"] == "<script>?"
+    [found] = reportonly.would_block(made, Conditions(policies=(BLOCK,)))
+    assert (found.user, found.basis, found.said) == (SCANNER, "log", (Said("<script>?", 2, 1, legacy=True),))
+
+    del made["data"]["report_only"]
+    evidence.check("findings", made)
+    assert [(each.user, each.basis) for each in reportonly.would_block(made, Conditions())] == [(SCANNER, "inferred")]
+    assert reportonly.carried(made) == {"": "not collected"}
+
+
+def test_where_no_policy_spoke_an_old_client_that_gets_in_is_inferred_to_be_stopped() -> None:
+    found = blocked(
+        group("bob", successes=4),
+        group("bob", successes=3, last_seen="2026-11-25T10:00:00Z"),
+        group("phone", protocol="ActiveSync", verdict="certificate", successes=90),
+        group("new", protocol="IMAP", verdict="modern"),
+        group("old", successes=0, verdict="stale_sender"),
+    )
+    assert [(each.user, each.sign_ins, each.certificate, each.basis) for each in found] == [
+        ("phone@w.example", 90, True, "inferred"),
+        ("bob@w.example", 7, False, "inferred"),
+    ]
+
+
+def test_the_log_decides_where_a_policy_against_old_clients_spoke_also_that_it_spares_somebody() -> None:
+    [spared] = blocked(group("bob"), **said(ruling(stopped=0), ruling(policy_id="p-mfa", policy="MFA", stopped=2)))
+    assert (spared.basis, spared.stopped) == ("log", 0)
+    assert spared.said == (Said("Block", 2, 0, legacy=True), Said("MFA", 2, 2))
+
+
+def test_a_policy_about_something_else_that_does_not_apply_spares_nobody() -> None:
+    other = ruling(policy_id="p-admins", policy="MFA for administrators", stopped=0)
+    for policies in ((BLOCK,), (), None):
+        [found] = blocked(group("bob"), policies=policies, **said(other))
+        assert (found.basis, found.said) == ("inferred", ())
+    assert blocked(policies=(BLOCK,), **said(other)) == ()
+
+
+def test_what_another_policy_would_have_stopped_is_in_the_log_though_none_is_against_old_clients() -> None:
+    [found] = blocked(group("bob"), policies=None, **said(ruling(policy_id="p-mfa", policy="MFA", stopped=2)))
+    assert (found.basis, found.stopped) == ("log", 2)
+
+
+def test_who_is_no_sender_of_mail_and_would_be_stopped_is_not_left_out() -> None:
+    [script] = blocked(**said(ruling(user="script@w.example", protocol="Other clients", stopped=2)))
+    assert (script.user, script.sign_ins, script.basis, script.stopped) == ("script@w.example", 0, "log", 2)
+
+
+def test_a_source_says_how_far_it_carries_what_policies_said() -> None:
+    counts = {"files": (9, 0), "graph": (9, 3), "kusto": (9, 9), "workspace": (0, 0)}
+    held = [{"source": name, "sign_ins": all_, "carried": some} for name, (all_, some) in counts.items()]
+    assert reportonly.carried(record(**said(sources=held))) == {
+        "files": "none",
+        "graph": "part",
+        "kusto": "all",
+        "workspace": "nothing",
+    }
+
+
+def test_nothing_was_read_is_nothing() -> None:
+    assert reportonly.summarise(()) == ReportOnly()
