@@ -11,7 +11,7 @@ from typing import Any
 TENANT = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
 
-POLICIES = [
+POLICIES: list[dict[str, Any]] = [
     {"id": "p", "displayName": 'Block “old” "clients"', "enforcedGrantControls": ["Block"], "result": "notApplied"},
     {"id": "q", "displayName": 'Block “old” "clients"', "result": "reportOnlyFailure", "conditionsSatisfied": "users"},
 ]

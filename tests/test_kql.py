@@ -115,7 +115,9 @@ def test_a_parameter_that_a_query_does_not_have_is_named() -> None:
 
 
 def test_a_query_that_does_not_exist_is_named() -> None:
-    with pytest.raises(LookupError, match="no query 'signins'; there are adoption, coverage, mail_signins, report_only"):
+    with pytest.raises(
+        LookupError, match="no query 'signins'; there are adoption, coverage, mail_signins, report_only"
+    ):
         kql.query("signins", window=WINDOW)
 
 

@@ -455,9 +455,9 @@ def _view(
 def _fetched(columns: Mapping[str, str], paths: Sequence[Path]) -> str:
     """Return what was fetched, also by an earlier version that knew fewer columns; these are empty then."""
     form = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
-    held = f"SELECT * FROM {_parquet(paths, ', union_by_name = true')}"
+    held = _parquet(paths, ", union_by_name = true")
     filled = ", ".join(f"coalesce({name}, '') AS {name}" for name, kind in columns.items() if kind == "VARCHAR")
-    return f"SELECT * REPLACE ({filled}) FROM (SELECT {form} WHERE false UNION ALL BY NAME {held})"
+    return f"FROM (SELECT {form} WHERE false UNION ALL BY NAME FROM {held}) SELECT * REPLACE ({filled})"
 
 
 def _parquet(paths: Sequence[Path], more: str = "") -> str:
