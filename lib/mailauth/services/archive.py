@@ -454,10 +454,12 @@ def _view(
 
 def _fetched(columns: Mapping[str, str], paths: Sequence[Path]) -> str:
     """Return what was fetched, also by an earlier version that knew fewer columns; these are empty then."""
-    form = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
-    held = _parquet(paths, ", union_by_name = true")
-    filled = ", ".join(f"coalesce({name}, '') AS {name}" for name, kind in columns.items() if kind == "VARCHAR")
-    return f"FROM (SELECT {form} WHERE false UNION ALL BY NAME FROM {held}) SELECT * REPLACE ({filled})"
+    nothing = ", ".join(f"NULL::{kind}" for kind in columns.values())
+    blank = f"FROM (VALUES ({nothing})) AS blank({', '.join(columns)}) WHERE false"
+    filled = ", ".join(
+        f"coalesce({name}, '') AS {name}" if kind == "VARCHAR" else name for name, kind in columns.items()
+    )
+    return f"FROM ({blank} UNION ALL BY NAME FROM {_parquet(paths, ', union_by_name = true')}) SELECT {filled}"
 
 
 def _parquet(paths: Sequence[Path], more: str = "") -> str:
