@@ -127,6 +127,13 @@ def test_the_last_line_of_a_tenant_says_how_far_the_fleet_is(tmp_path: Path) -> 
     assert "one: whole␛[2J" in said
 
 
+def test_a_shard_hands_in_its_outcomes_and_its_log_in_files_of_its_own(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, {"one": ["whole"]})
+    fleet.run(jobs, workers=1, say=print, command=WORKER, also=fleet.shard_file(2, 8))
+    assert [path.name for path in sorted(tmp_path.glob("fleet-*"))] == ["fleet-2-of-8.json", "fleet-2-of-8.log"]
+    assert not (tmp_path / "fleet.log").exists()
+
+
 def test_a_tenant_that_another_run_has_is_left_out_and_keeps_what_is_known_of_it(tmp_path: Path) -> None:
     known = Outcome("one", True, "exposed", "Two senders.", made_at="2026-11-22T10:00:00Z")
     (tmp_path / "one").mkdir()

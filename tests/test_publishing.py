@@ -18,6 +18,7 @@ from mailauth import fleet
 from mailauth.cli import commands
 from mailauth.errors import ConfigurationError, EvidenceError, MailauthError, UnreachableError
 from mailauth.fleet import Outcome, Place
+from mailauth.fleet.journal import Journal, joined, log_of
 from mailauth.services import addresses, store
 from mailauth.services.addresses import Address
 
@@ -167,6 +168,96 @@ def test_a_tenant_that_is_forgotten_is_gone_from_the_address_as_well(home: Path)
     assert [path for path in home.rglob("*woodgrove*") if path.suffix != ".lock"] == []
     text = fsspec.filesystem("memory").cat_file("/bucket/reports/fleet.json").decode()
     assert ("northwind" in text, "woodgrove" in text) == (True, False)
+
+
+# ---- the log
+
+
+def log_there(name: str = "fleet.log") -> list[str]:
+    """Return what the log at the address says, without the times."""
+    text = fsspec.filesystem("memory").cat_file(f"/bucket/reports/{name}").decode()
+    return [line.partition(" ")[2] for line in text.splitlines()]
+
+
+def logged(*lines: str, shard: str = "") -> None:
+    with Place(MEMORY) as place:
+        place.begin({}, shard=shard)
+        for line in lines:
+            Journal(place.folder / log_of(shard))(line)
+        fleet.remember(place.folder, [QUIET], also=shard)
+        place.end(shard=shard)
+
+
+def fails(error: BaseException, before: Callable[[], None] = lambda: None) -> None:
+    """Do what a run does that fails after its first line."""
+    with Place(MEMORY) as place:
+        place.begin({"woodgrove": KEEP})
+        Journal(place.folder / "fleet.log")("woodgrove: started\x1b[2J")
+        before()
+        raise error
+
+
+def test_the_log_lies_at_the_address_and_is_continued_by_whichever_machine_runs_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    for name in ("one", "two", "one"):
+        on(name)
+        logged(f"run on {name}")
+    assert log_there() == ["run on one", "run on two", "run on one"]
+    # Whoever only draws the page over all tenants adds nothing, and takes nothing away.
+    on("two")
+    fleet.join([MEMORY], MEMORY)
+    assert log_there() == ["run on one", "run on two", "run on one"]
+
+
+@pytest.mark.parametrize("error", [MailauthError("No worker starts."), KeyboardInterrupt(), OSError("disk full")])
+def test_the_log_of_a_run_that_fails_lies_at_the_address(error: BaseException) -> None:
+    logged("yesterday")
+    with pytest.raises(type(error)):
+        fails(error)
+    assert log_there() == ["yesterday", "woodgrove: started␛[2J"]
+
+
+def test_a_run_that_fails_says_why_although_its_log_cannot_be_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **options: object) -> None:
+        raise OSError("503 slow down")
+
+    with pytest.raises(MailauthError, match=r"^No worker starts\.$"):
+        fails(
+            MailauthError("No worker starts."),
+            lambda: monkeypatch.setattr(fsspec.filesystem("memory"), "put_file", refused),
+        )
+
+
+def test_a_tenant_that_is_forgotten_is_gone_from_every_log_at_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    on("one")
+    logged("woodgrove: quiet", "northwind: quiet")
+    logged("woodgrove: exposed", "adatum: quiet", shard=fleet.shard_file(1, 2))
+    on("two")
+    done = CliRunner().invoke(commands, ["forget", "--tenant", "woodgrove", "--out", MEMORY])
+    assert done.exit_code == 0, done.output
+    on("one")
+    logged("another night")
+    assert log_there() == ["northwind: quiet", "another night"]
+    assert log_there("fleet-1-of-2.log") == ["adatum: quiet"]
+
+
+def test_what_is_written_while_a_log_is_elsewhere_follows_its_last_line() -> None:
+    there = b"2026-11-23T10:00:00Z one: started\n2026-11-23T10:00:01Z one: quiet\x1b[2J\n"
+    here = (
+        "2026-11-23T09:59:00Z forgotten: started\n2026-11-23T10:00:01Z one: quiet␛[2J\n"
+        "2026-11-23T10:00:01Z forgotten: quiet\n2026-11-23T10:00:02Z two: quiet\n"
+    )
+    assert joined(there, here).splitlines() == [
+        "2026-11-23T10:00:00Z one: started",
+        "2026-11-23T10:00:01Z one: quiet␛[2J",
+        "2026-11-23T10:00:02Z two: quiet",
+    ]
+    assert joined(b"", here) == here
 
 
 # ---- nights, of one machine and of another

@@ -107,10 +107,11 @@ def report(
     if not selected:
         click.echo(f"No tenant falls into shard {shard}; nothing was run.", err=True)
         return 0
+    also = fleet.shard_file(first, count) if shard else ""
     with _failing():
         place = fleet.Place(out)
         # Whoever does a tenant on a cluster fetches what it builds on.
-        place.begin({} if dask else {tenant.name: tenant.defaults.keep for tenant in selected})
+        place.begin({} if dask else {tenant.name: tenant.defaults.keep for tenant in selected}, shard=also)
     indexed = bool(shard) or len({*fleet.recall(place.folder), *(tenant.name for tenant in selected)}) > 1
     plan = [
         fleet.Job(
@@ -128,7 +129,6 @@ def report(
         for tenant in selected
     ]
     workers = jobs or min(len(plan), os.cpu_count() or 1)
-    also = fleet.shard_file(first, count) if shard else ""
     with _failing(), place, _crew(dask, place, plan, jobs) as crew:
         outcomes = fleet.run(
             plan,

@@ -21,7 +21,7 @@ from mailauth.services import store
 
 from . import record
 from .jobs import FRONT, NOTEBOOKS, Job
-from .journal import Journal
+from .journal import LOG, Journal, log_of, logs
 from .outcomes import FLEET, Outcome, draw, read, recall, remember
 from .pace import Pace
 from .publishing import Place, join, shard_file
@@ -49,9 +49,6 @@ __all__ = [
     "shard_file",
     "work",
 ]
-
-LOG = "fleet.log"
-"""The name of the log that a person reads."""
 
 # How often the main thread looks up: on Windows Ctrl-C reaches it only then.
 _LOOK_S = 0.5
@@ -91,7 +88,8 @@ _PATIENCE = Patience()
 def forget(out: Path, tenant: str) -> None:
     """Take a tenant whose pages are gone out of the fleet's page, file, log and records."""
     record.forget(tenant)
-    Journal(out / LOG).forget(tenant)
+    for name in logs(path.name for path in out.iterdir()):
+        Journal(out / name).forget(tenant)
     remember(out, ())
 
 
@@ -118,7 +116,7 @@ def run(
         say: Where a line goes when a tenant begins, moves on or ends.
         limit_s: A time limit per tenant, in seconds; None for none.
         resume: Whether a run of the same jobs that did not end is taken up, as in `Record.begin`.
-        also: A further file for the outcomes of these jobs alone, as in `remember`.
+        also: A further file for the outcomes of these jobs alone, as in `remember`; the log lies beside it.
         ended: Called when a tenant is over, from one thread.
         patience: How often a tenant is tried.
         command: What starts a worker.
@@ -137,7 +135,8 @@ def run(
         store.sweep(folder, older_than_s=0)
         logs = [folder / f"worker-{number}.log" for number in range(max(1, workers))]
         noted = record.Record.begin(folder / "run.json", resume=resume)
-        fleet = _Fleet(jobs, noted, say, Journal(out / LOG), limit_s, patience, ended, kept or _has_page, ready)
+        journal = Journal(out / log_of(also))
+        fleet = _Fleet(jobs, noted, say, journal, limit_s, patience, ended, kept or _has_page, ready)
         try:
             fleet.run(crew or [Worker(path, command=command) for path in logs])
         finally:

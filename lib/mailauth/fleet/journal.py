@@ -1,6 +1,8 @@
 """The log of a folder of reports: what its fleets did, a line each, for a person."""
 
 import os
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,14 @@ from typing import TextIO
 from mailauth import escape
 from mailauth.services import store
 
-__all__ = ["Journal"]
+__all__ = ["LOG", "Journal", "joined", "log_of", "logs"]
+
+LOG = "fleet.log"
+"""The name of the log that a person reads."""
+
+_NAME = re.compile(r"fleet(-\d+-of-\d+)?\.log")
+_TIME = len("2026-11-23T10:00:00Z")
+_WIDEST = 1_000  # characters of a line
 
 # A run over 1,000 tenants writes 0.3 MB. It begins a new file rather than cut itself in two.
 _LONGEST = 1_000_000
@@ -33,7 +42,7 @@ class Journal:
         """Write *line*."""
         # A full disk ends what has to be written down; a line less in the log ends nothing.
         with suppress(OSError), self._opened() as file:
-            file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape.line(line, limit=1_000)}\n")
+            file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape.line(line, limit=_WIDEST)}\n")
 
     def _opened(self) -> TextIO:
         # For each line, and in the mode in which two processes' lines do not mix.
@@ -53,3 +62,26 @@ class Journal:
         for number in range(_KEPT, 0, -1):
             if older[number - 1].exists():
                 older[number - 1].replace(older[number])
+
+
+def log_of(shard: str) -> str:
+    """Return the name of the log beside the file in which a shard hands in its outcomes; the fleet's without one."""
+    return f"{Path(shard).stem}.log" if shard else LOG
+
+
+def logs(names: Iterable[str]) -> list[str]:
+    """Return those of *names* that are logs of a fleet or of a shard of it."""
+    return sorted(filter(_NAME.fullmatch, names))
+
+
+def joined(there: bytes, here: str) -> str:
+    """Return a log that was fetched, and what was written here after its end: what is older was taken out there.
+
+    Args:
+        there: What was fetched.
+        here: The log as it is on this machine.
+    """
+    known = [escape.line(line, limit=_TIME + _WIDEST) for line in there.decode("utf-8", "replace").splitlines()]
+    last = known[-1][:_TIME] if known else ""
+    newer = [line for line in here.splitlines() if line[:_TIME] > last]
+    return "".join(f"{line}\n" for line in (*known, *newer))

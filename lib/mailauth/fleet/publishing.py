@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from mailauth.services.addresses import Address, folder_of, relative
 
 from . import outcomes
 from .copies import Copies
+from .journal import joined, log_of, logs
 from .outcomes import FLEET, Outcome
 
 __all__ = ["Place", "join", "shard_file"]
@@ -51,11 +53,17 @@ class Place:
         self._fetching, self._putting = (concurrent.futures.ThreadPoolExecutor(1) for _ in range(2))
         self._fetched: dict[str, concurrent.futures.Future[None]] = {}
         self._put: dict[str, concurrent.futures.Future[None] | None] = {}
+        # What they were when the run began; whoever begins none has no log to put.
+        self._logs: dict[str, bytes | None] = {}
 
     def __enter__(self) -> "Place":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # Whoever looks why nothing came looks there. That it cannot be put is no news beside what went wrong.
+            with suppress(MailauthError):
+                self._put_logs()
         for pool in (self._fetching, self._putting):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -64,11 +72,12 @@ class Place:
         """Whether the reports leave this machine."""
         return self._remote is not None
 
-    def begin(self, keep: Mapping[str, timedelta]) -> None:
-        """Fetch what earlier runs left there and this one builds on: the fleet's file, and in time the tenants' own.
+    def begin(self, keep: Mapping[str, timedelta], *, shard: str = "") -> None:
+        """Fetch what earlier runs left there and this one goes on with: the fleet's file, the log, in time the tenants.
 
         Args:
             keep: The tenants that are to run, in order, and how long the history of each is kept.
+            shard: The file of this shard, whose log is another than the fleet's.
 
         Raises:
             UnreachableError: The address does not answer.
@@ -79,6 +88,7 @@ class Place:
             store.write_bytes(self.folder / FLEET, held)
             for row in _rows(held, f"{self.shown}/{FLEET}"):
                 store.private_folder(self.folder / row.tenant)
+        self._fetch_log(log_of(shard))
         self._keep = keep
         for tenant in keep:
             self._fetched[tenant] = self._fetching.submit(self._copies(tenant).fetch)
@@ -146,9 +156,26 @@ class Place:
         if self._remote is None:
             return []
         self.begin({})
+        for name in logs(self._remote.names()):
+            self._fetch_log(name)
         # What marks on this machine that it has pages there.
         shutil.rmtree(self.folder / tenant, ignore_errors=True)
         return [f"{self.shown}/{tenant}"] if self._remote.remove_folder(tenant) else []
+
+    def _fetch_log(self, name: str) -> None:
+        assert self._remote is not None
+        there, path = self._remote.read(name), self.folder / name
+        if there is not None:
+            here = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+            store.write_text(path, joined(there, here))
+        self._logs[name] = there
+
+    def _put_logs(self) -> None:
+        """Put each log there that is another than it was."""
+        if self._remote is not None:
+            held = {name: self.folder / name for name in self._logs}
+            written = {name: path for name, path in held.items() if path.exists()}
+            self._remote.put({name: path for name, path in written.items() if path.read_bytes() != self._logs[name]})
 
     def end(self, *, shard: str = "") -> None:
         """Put there what leads to the pages.
@@ -168,6 +195,7 @@ class Place:
             failed = future is not None and future.exception() is not None
             if failed or (tenant not in self._put and copies.late()):
                 copies.put()
+        self._put_logs()
         names = [shard] if shard else [FLEET, "index.html"]
         self._remote.put({name: self.folder / name for name in names})
 
