@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from mailauth.phrases import Named, phrase, words
-from mailauth.report import Mark, TrendDay
+from mailauth.report import Mark as PolicyMark
+from mailauth.report import TrendDay
 from mailauth.views import pages
-from mailauth.views.drawn import SenderDays
+from mailauth.views.drawn import Bars, Days, Drawn, Mark, SenderDays, Series
 from tests.report_invented import HOSTILE
 
 MONDAY = date(2026, 11, 2)
@@ -24,9 +25,11 @@ def _days(*senders: int, missing: Collection[int] = (), oauth: int = 0) -> tuple
     )
 
 
-def _mark(number: int, kind: str = "policy") -> Mark:
+def _mark(number: int, kind: str = "policy") -> PolicyMark:
     at = MONDAY + timedelta(days=number)
-    return Mark(at, "policy", words("a policy")) if kind == "policy" else Mark(at, "access", words("a condition"))
+    if kind == "policy":
+        return PolicyMark(at, "policy", words("a policy"))
+    return PolicyMark(at, "access", words("a condition"))
 
 
 def _pictures(view: SenderDays) -> list[ElementTree.Element]:
@@ -150,7 +153,7 @@ def test_where_nobody_was_seen_the_table_stands_alone() -> None:
 
 
 def test_a_strangers_words_stay_out_of_the_picture_and_are_text_below_it() -> None:
-    mark = Mark(MONDAY, "access", phrase("{name} changed", name=Named("free", HOSTILE)))
+    mark = PolicyMark(MONDAY, "access", phrase("{name} changed", name=Named("free", HOSTILE)))
     view = SenderDays(HOSTILE, _days(3, 3), [mark])
     for picture in _pictures(view):
         assert {each.tag for each in picture.iter()} <= {"svg", "path", "text", "rect", "title"}
@@ -167,6 +170,61 @@ def test_a_page_with_it_is_light_and_carries_no_chart_library() -> None:
     assert len(page.encode()) < 90_000
     assert "Plotly" not in page
     assert _names_within(page) == [""] * 2
+
+
+def _drawn(picture: Days | Bars) -> list[ElementTree.Element]:
+    """Return a chart's picture for a desk and the one for a telephone, read as XML."""
+    html = Drawn("t", "a", picture).html()
+    return [ElementTree.fromstring(found) for found in re.findall(r"<svg.*?</svg>", html)]
+
+
+ROWS = Bars(
+    ("SMTP AUTH", "IMAP", "POP"),
+    (Series("Went through", "#d55e00", (200, 50, 0)), Series("Refused", "#808080", (0, 0, 3))),
+)
+
+
+def test_a_row_has_a_bar_as_long_as_its_count_with_the_number_beside_it_and_no_row_without_one() -> None:
+    for picture in _drawn(ROWS):
+        assert _written(picture) == ["Went through", "SMTP AUTH", "200", "IMAP", "50", "Refused", "POP", "3"]
+        lengths = [float(found) for found in re.findall(r"h([\d.]+)v14", ElementTree.tostring(picture).decode())]
+        assert lengths[0] == pytest.approx(4 * lengths[1], abs=0.3)
+        # Another part has a scale of its own.
+        assert lengths[2] > lengths[0]
+
+
+def test_parts_with_scales_of_their_own_say_so_and_one_alone_does_not() -> None:
+    assert "a scale of its own" in Drawn("t", "a", ROWS).html()
+    assert "a scale of its own" not in Drawn("t", "a", Bars(ROWS.labels, ROWS.series[:1])).html()
+
+
+def test_names_of_rows_are_cut_for_the_room_that_there_is_and_bars_end_inside() -> None:
+    long = Bars(("w" * 90, "IMAP"), (Series("n" * 90, "#d55e00", (1_234_567, 1)),))
+    for picture in _drawn(long):
+        width = float(picture.get("viewBox", "").split()[2])
+        for word in picture.iter("text"):
+            begin, end, _ = _box(word)
+            assert begin >= 0
+            assert end <= width
+
+
+def test_strangers_names_of_rows_series_and_days_are_text() -> None:
+    day = Days((MONDAY,), (Series(HOSTILE, "#d55e00", (3,)),), marks={MONDAY: [Mark("", HOSTILE)]})
+    for picture in (Bars((HOSTILE,), (Series(HOSTILE, "#d55e00", (3,)),)), day):
+        html = Drawn(HOSTILE, HOSTILE, picture).html()
+        assert "<script" not in html
+        assert "<a " not in html
+        assert len(_drawn(picture)) == 2
+
+
+def test_each_series_of_days_has_a_row_and_a_pointer_names_those_that_were_seen() -> None:
+    series = (Series("SMTP AUTH", "#d55e00", (9, 0, 0)), Series("IMAP", "#0072b2", (1, 2, 0)))
+    desk, _ = _drawn(Days([MONDAY + timedelta(days=number) for number in range(3)], series))
+    assert [each.text for each in desk.iter("title")] == [
+        "2 Nov 2026: 9 SMTP AUTH, 1 IMAP",
+        "3 Nov 2026: 2 IMAP",
+        "4 Nov 2026: none",
+    ]
 
 
 def _names_within(page: str) -> Sequence[str]:

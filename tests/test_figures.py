@@ -234,6 +234,29 @@ def test_where_there_is_nothing_the_sentence_stands_alone(chart: Chart) -> None:
     assert chart.title.startswith("No")
 
 
+@pytest.mark.parametrize("make", CHARTS)
+def test_the_picture_of_a_page_holds_the_numbers_of_the_figure(make: Callable[[], Chart]) -> None:
+    chart = make()
+    assert chart.picture
+    traces = _data(chart)
+    counts = [trace["x" if trace.get("orientation") == "h" else "y"] for trace in traces]
+    assert [[count or 0 for count in each] for each in counts if any(each)] == [
+        list(each.counts) for each in chart.picture.series
+    ]
+    assert [trace["name"] for trace in traces] == [each.name for each in chart.picture.series]
+
+
+def test_a_chart_is_a_figure_in_a_notebook_and_a_picture_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **more: shown.append((bundle, more["metadata"])))
+    figures.trend(world.TREND)._ipython_display_()
+    (bundle, about), (_, twin) = shown
+    assert set(bundle) == {figures.PLOTLY, "text/html", "text/plain"}
+    assert "<svg" in bundle["text/html"]
+    assert about == {"mailauth": "html"}
+    assert twin["mailauth_twin"]
+
+
 def test_hostile_names_reach_the_chart_as_text_only() -> None:
     bad = replace(world.GROUPS[1], user=world.HOSTILE, network=replace(world.GROUPS[1].network, label=world.HOSTILE))
     row = ProtocolSummary(world.HOSTILE, 1, 1, 3, 0, 0, 0, NOON)

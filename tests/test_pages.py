@@ -153,18 +153,33 @@ def test_a_page_without_charts_carries_no_chart_library() -> None:
     assert "Plotly" not in page
 
 
-def test_each_chart_has_its_finding_its_words_and_its_table_inside(page: str) -> None:
-    figures = re.findall(r'<figure class="chart">.*?</figure>', page, re.DOTALL)
+def test_each_chart_has_its_finding_its_words_and_its_table_inside_and_its_figure_is_not_on_the_page(page: str) -> None:
+    figures = re.findall(r'<figure class="mailauth drawn">.*?</figure>', page, re.DOTALL)
     assert len(figures) == 5
     for figure in figures:
         assert re.search(r"<figcaption>\w", figure)
-        assert re.search(r'role="img" aria-label="\w', figure)
+        assert len(re.findall(r'<svg [^>]*role="img" aria-label="\w', figure)) == 2
         assert "<details" in figure
         assert "<caption>" in figure
-        spec = re.search(r'<script type="application/json">(.*?)</script>', figure, re.DOTALL)
-        assert spec
-        assert set(json.loads(spec[1])) == {"data", "layout"}
-        assert "title" not in json.loads(spec[1])["layout"]
+        assert "<script" not in figure
+
+
+def test_a_figure_of_somebodys_own_is_drawn_by_the_library_that_comes_with_it(page: str) -> None:
+    [figure] = re.findall(r'<figure class="chart">.*?</figure>', page, re.DOTALL)
+    assert "<figcaption>A figure of somebody&#x27;s own</figcaption>" in figure
+    assert 'role="img" aria-label="A figure' in figure
+    [spec] = re.findall(r'<script type="application/json">(.*?)</script>', figure, re.DOTALL)
+    assert set(json.loads(spec)) == {"data", "layout"}
+    assert "title" not in json.loads(spec)["layout"]
+
+
+def test_a_page_of_our_own_charts_carries_no_chart_library(executed: Any) -> None:
+    ours = copy.deepcopy(executed)
+    ours.cells = [cell for cell in ours.cells if "graph_objects" not in cell.source]
+    page = pages.render(ours)
+    assert page.count('<figure class="mailauth drawn">') == 5
+    assert "Plotly" not in page
+    assert len(page.encode()) < 250_000
 
 
 def test_a_chart_cannot_end_the_script_it_travels_in() -> None:

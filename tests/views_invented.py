@@ -289,6 +289,13 @@ tables.Code(
     tables.Link("Open it in the portal", "https://portal.azure.com/#blade/x"),
 )
 """
+_OWN_FIGURE = """\
+from plotly import graph_objects
+
+graph_objects.Figure(
+    graph_objects.Bar(x=["a", "b"], y=[1, 2]), {"title": {"text": "A figure of somebody's own"}, "height": 300}
+)
+"""
 _CELLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("md", _TITLE, ()),
     ("code", 'tenant: str = ""  # a name in the tenants file', ("parameters",)),
@@ -309,6 +316,7 @@ _CELLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("code", "figures.reasons(world.REASONS, window=world.WINDOW)", ()),
     ("md", "## Does OAuth take over?", ()),
     ("code", "figures.adoption(world.ADOPTION, world.GROUPS, missing=world.MISSING, window=world.WINDOW)", ()),
+    ("code", _OWN_FIGURE, ()),
     ("md", "## Attacks", ()),
     ("code", "world.many(60)", ()),
     ("code", _QUERY, ()),

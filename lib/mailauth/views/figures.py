@@ -1,6 +1,9 @@
 """Charts whose title is the finding, each with its table and its words for those who do not see it.
 
-The one module that touches plotly. A chart draws no conclusion that its table does not hold.
+The one module that touches plotly. In JupyterLab a chart is a plotly figure, which its reader zooms into and whose
+series come and go by a click. On a page it is a picture of our own (`drawn`), in which each series has a row and a
+scale of its own: the library that draws the figure would be the heaviest thing of a whole night. A chart draws no
+conclusion that its table does not hold.
 """
 
 import textwrap
@@ -14,6 +17,7 @@ from mailauth import escape, reference, summaries
 from mailauth.findings import ACTIVE_SENDER, Adoption, Group, ProtocolSummary, ReasonSummary, TrendRow
 from mailauth.wording import capital, counted
 
+from .drawn import Bars, Days, Drawn, Mark, Series
 from .markup import shortened, show, text
 from .tables import Table
 
@@ -47,18 +51,20 @@ class Chart:
         figure: A plotly figure, or None where there is nothing to draw; the table then stands alone.
         table: The same numbers.
         alt: What the figure shows, for those who do not see it.
+        picture: The same for a page, or None.
     """
 
     title: str
     figure: Any
     table: Table
     alt: str
+    picture: Days | Bars | None
 
     def _ipython_display_(self) -> None:
-        if self.figure is not None:
+        if self.figure is not None and self.picture is not None:
+            bundle, about = Drawn(self.title, self.alt, self.picture)._repr_mimebundle_()
             # Sent raw: plotly's own way imports nbformat, which costs a second in every kernel.
-            bundle = {PLOTLY: self.figure.to_plotly_json(), "text/plain": f"{text(self.title)}\n{text(self.alt)}"}
-            show(bundle, {"mailauth": {"view": "chart", "title": self.title, "alt": self.alt}})
+            show({PLOTLY: self.figure.to_plotly_json(), **bundle}, about)
         data, about = self.table._repr_mimebundle_()
         show(data, {**about, "mailauth_twin": self.figure is not None})
 
@@ -83,9 +89,10 @@ def protocols(rows: Sequence[ProtocolSummary], *, window: str = "") -> Chart:
         ("Refused", GREY): [row.failures for row in shown],
     }
     axis = _checks(any(certified))
-    figure = _bars([row.protocol for row in shown], series, title=title, axis=axis)
+    labels = [row.protocol for row in shown]
     alt = f"Bar chart of {axis} by protocol. {_listed((r.protocol, r.successes) for r in shown)} went through."
-    return Chart(title, figure, _protocol_table(rows, window), alt)
+    figure = _bars(labels, series, title=title, axis=axis)
+    return Chart(title, figure, _protocol_table(rows, window), alt, _rows(labels, series))
 
 
 def _where(flags: Sequence[bool], wanted: bool, counts: Iterable[int]) -> list[int]:
@@ -165,8 +172,12 @@ def trend(
     figure = _figure(traces, title=title, height=306, y=axis) if names else None
     if figure is not None:
         _mark_days(figure, missing, marks or {}, days)
-    alt = f"Stacked bars for each day from {text(days[0])} to {text(days[-1])}. {title}." if days else title
-    return Chart(title, figure, _trend_table(rows, days, missing, marks or {}, window), alt)
+    alt = f"Bars for each day from {text(days[0])} to {text(days[-1])}. {title}." if days else title
+    series = [
+        Series(name, colour, [counts[day, name] for day in days]) for name, colour in zip(names, _PALETTE, strict=False)
+    ]
+    picture = _by_day(days, series, missing, marks or {})
+    return Chart(title, figure, _trend_table(rows, days, missing, marks or {}, window), alt, picture)
 
 
 def _trend_title(rows: Sequence[TrendRow], days: Sequence[date], missing: Collection[date]) -> str:
@@ -239,7 +250,8 @@ def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
         for kind, colour in kinds.items()
         if any(_PASSWORD[r.password][1] == kind for r in shown)
     }
-    figure = _bars([capital(row.reason) for row in shown], series, title=title, axis="sign-ins, attacks left out")
+    labels = [capital(row.reason) for row in shown]
+    figure = _bars(labels, series, title=title, axis="sign-ins, attacks left out")
     alt = f"Bar chart of refusals by reason. {_listed((r.reason, r.sign_ins - r.attacks) for r in shown)}."
     cells = [
         (
@@ -253,7 +265,8 @@ def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
         for r in refused
     ]
     columns = ("Reason", "Was the password right?", "Accounts", "Sign-ins", "Of attacks", "Result codes")
-    return Chart(title, figure, Table(columns, cells, _caption("Why sign-ins did not go through", window)), alt)
+    table = Table(columns, cells, _caption("Why sign-ins did not go through", window))
+    return Chart(title, figure, table, alt, _rows(labels, series))
 
 
 # What a result says of the password: in the table, as a colour's name, as a colour.
@@ -305,8 +318,12 @@ def adoption(
     days = _span([*basic, *oauth], missing)
     title = _adoption_title(held, groups, last_look)
     traces = [
-        _line(days, [None if d in missing else basic[d] for d in days], "SMTP AUTH with a password", ORANGE, "solid"),
-        _line(days, [None if d in missing else _senders(oauth, d) for d in days], "with OAuth", BLUE, "dot"),
+        _line(days, [None if d in missing else basic[d] for d in days], _BASIC_SENDERS, ORANGE, "solid"),
+        _line(days, [None if d in missing else _senders(oauth, d) for d in days], _OAUTH_SENDERS, BLUE, "dot"),
+    ]
+    series = [
+        Series(_BASIC_SENDERS, ORANGE, [0 if d in missing else basic[d] for d in days]),
+        Series(_OAUTH_SENDERS, BLUE, [0 if d in missing else _senders(oauth, d) for d in days]),
     ]
     figure = _figure(traces, title=title, height=266, y="senders") if days else None
     cells = [
@@ -315,9 +332,12 @@ def adoption(
     columns = ("Day", "SMTP AUTH senders with a password", "Senders with OAuth", "of these IMAP", "POP", "SMTP AUTH")
     note = "A sender counts once a day, however often it signs in. The two are no shares of one whole."
     table = Table(columns, cells, _caption("Senders by day (UTC)", window), note=note, limit=400)
-    return Chart(
-        title, figure, table, f"Two lines by day: SMTP AUTH senders with a password and senders with OAuth. {title}."
-    )
+    alt = f"Counts by day: SMTP AUTH senders with a password and senders with OAuth. {title}."
+    return Chart(title, figure, table, alt, _by_day(days, series, missing, {}))
+
+
+_BASIC_SENDERS = "SMTP AUTH with a password"
+_OAUTH_SENDERS = "with OAuth"
 
 
 def _senders(days: Mapping[date, Any], day: date) -> int:
@@ -359,11 +379,13 @@ def senders(groups: Sequence[Group], *, limit: int = 15, window: str = "") -> Ch
         for verdict, colour in (("basic_sender", ORANGE), ("basic_unconfirmed", PURPLE))
         if any(g.verdict == verdict for g in shown)
     }
-    figure = _bars(_sender_labels(shown), series, title=title, axis="days active")
+    labels = _sender_labels(shown)
+    figure = _bars(labels, series, title=title, axis="days active")
     alt = f"Bar chart of days active by sender. {_listed((g.user, g.days_active) for g in shown[:5])} days."
     cells = [(g.user, g.protocol, _place(g), g.days_active, g.successes, g.last_seen) for g in active]
     columns = ("Account", "Protocol", "From", "Days active", "Password checks", "Last seen")
-    return Chart(title, figure, Table(columns, cells, _caption("Senders by days active", window), limit=limit), alt)
+    table = Table(columns, cells, _caption("Senders by days active", window), limit=limit)
+    return Chart(title, figure, table, alt, _rows(labels, series))
 
 
 def _sender_title(active: Sequence[Group]) -> str:
@@ -389,7 +411,25 @@ def _place(group: Group) -> str:
     return group.network.label or group.network.address or "an unknown network"
 
 
-# ---- the shape that all of them share
+# ---- the pictures of a page
+
+
+def _rows(labels: Sequence[str], series: Mapping[tuple[str, str], Sequence[int]]) -> Bars | None:
+    """Return the rows of each series with a count, or None where there is nothing to draw."""
+    seen = [Series(name, colour, values) for (name, colour), values in series.items() if any(values)]
+    return Bars(labels, seen) if seen else None
+
+
+def _by_day(
+    days: Sequence[date], series: Sequence[Series], missing: Collection[date], marks: Mapping[date, str]
+) -> Days | None:
+    """Return a row of bars for each series with a count, or None where there is nothing to draw."""
+    seen = [each for each in series if any(each.counts)]
+    shown = {day: [Mark("", words)] for day, words in sorted(marks.items()) if days and days[0] <= day <= days[-1]}
+    return Days(days, seen, frozenset(missing), shown) if seen else None
+
+
+# ---- the shape that all figures share
 
 
 def _bars(labels: Sequence[str], series: Mapping[tuple[str, str], Sequence[int]], *, title: str, axis: str) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 from mailauth import escape
 
 from . import outline
+from .drawn import TWIN, folded
 from .figures import PLOTLY
 from .fitting import fitted
 from .frame import ONLY, PSEUDONYMS, Page, filled
@@ -138,11 +139,11 @@ def _outputs(outputs: Sequence[Any]) -> str:
     for output in outputs:
         if _is_first(output):
             continue
-        if output.get("metadata", {}).get("mailauth_twin") and parts and parts[-1].startswith(_CHART):
-            parts[-1] = parts[-1].replace(_TWIN, _twin(_own(output)), 1)
+        if output.get("metadata", {}).get("mailauth_twin") and parts and TWIN in parts[-1]:
+            parts[-1] = parts[-1].replace(TWIN, folded(_own(output)), 1)
         else:
             parts.append(_output(output))
-    return "\n".join(part.replace(_TWIN, "") for part in parts if part)
+    return "\n".join(part.replace(TWIN, "") for part in parts if part)
 
 
 def _all_outputs(cells: Iterable[Any]) -> Iterable[Any]:
@@ -155,7 +156,6 @@ def _is_first(output: Any) -> bool:
 
 
 _CHART = '<figure class="chart"'
-_TWIN = "<!-- table -->"
 
 
 def _output(output: Any) -> str:
@@ -165,10 +165,10 @@ def _output(output: Any) -> str:
     if kind == "error":
         return Callout("cannot know", "This step stopped", (f"{output['ename']}: {output['evalue']}",)).html()
     data = output["data"]
-    if PLOTLY in data:
-        return _chart(data[PLOTLY], output.get("metadata", {}).get("mailauth", {}))
     if "text/html" in data and output.get("metadata", {}).get("mailauth") == MARK:
         return _own(output)
+    if PLOTLY in data:
+        return _chart(data[PLOTLY])
     for mime in ("image/png", "image/jpeg"):
         if mime in data:
             return _picture(mime, _joined(data[mime]), output.get("metadata", {}))
@@ -193,22 +193,19 @@ def _picture(mime: str, encoded: str, metadata: Mapping[str, Any]) -> str:
     return f'<p><img src="data:{mime};base64,{picture}" alt="{escape.html(str(alt))}"></p>'
 
 
-def _chart(figure: Mapping[str, Any], about: Any) -> str:
-    """Return a figure: the finding, the place to draw in, the numbers as JSON, and room for the table."""
-    about = about if isinstance(about, Mapping) else {}
+def _chart(figure: Mapping[str, Any]) -> str:
+    """Return a figure of somebody's own cell: its title, the place to draw in, and the numbers as JSON."""
     layout = dict(figure.get("layout", {}))
     drawn = layout.pop("title", {})
-    title = str(about.get("title") or (drawn.get("text") if isinstance(drawn, Mapping) else "") or "Chart")
-    alt = str(about.get("alt") or title)
-    # The finding stands above the figure here, so the room for it inside goes.
+    title = str((drawn.get("text") if isinstance(drawn, Mapping) else "") or "Chart")
+    # The title stands above the figure here, so the room for it inside goes.
     top = int((layout.pop("margin", None) or {}).get("t") or _TOP)
     height = int(layout.get("height") or 360) - top + _TOP
     spec = _json({"data": figure.get("data", []), "layout": layout | {"height": height}})
     return (
         f"{_CHART}><figcaption>{escape.html(title)}</figcaption>"
-        f'<div class="plot" role="img" aria-label="{escape.html(alt)}" data-height="{height}" hidden></div>'
-        f'<script type="application/json">{spec}</script>'
-        f"{_TWIN}</figure>"
+        f'<div class="plot" role="img" aria-label="{escape.html(title)}" data-height="{height}" hidden></div>'
+        f'<script type="application/json">{spec}</script></figure>'
     )
 
 
@@ -219,10 +216,6 @@ def _json(value: object) -> str:
     """Return JSON that cannot end the element it stands in, nor begin a comment there."""
     words = json.dumps(value, separators=(",", ":"), sort_keys=True, default=str)
     return words.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _twin(table: str) -> str:
-    return f'<details class="twin" open><summary>The numbers as a table</summary>{table}</details>'
 
 
 def _stopped(node: Any) -> str:

@@ -1,4 +1,4 @@
-// Unpacks the chart library that travels in this page, draws each figure, and folds its table under it.
+// Unpacks the chart library that travels in this page, and draws each figure that is no picture already.
 "use strict";
 (async () => {
   const figures = [...document.querySelectorAll("figure.chart")];
@@ -54,8 +54,6 @@
     await show();
     dark.addEventListener("change", show);
     await forPaper(figure, plot, data, layout);
-    const table = figure.querySelector(".twin");
-    if (table) table.open = false;
   };
 
   // Paper is white and has its own width, so it gets a picture drawn for it.
@@ -74,7 +72,7 @@
     for (const figure of figures) await draw(figure);
     document.documentElement.dataset.charts = "drawn";
   } catch (problem) {
-    // The tables hold the same numbers, so a browser without what this needs loses the pictures only.
+    // A browser without what this needs shows the titles of these figures, and everything else of the page.
     figures.forEach((figure) => (figure.querySelector(".plot").hidden = true));
     document.documentElement.dataset.charts = "none";
   }
