@@ -94,6 +94,7 @@ def attempt(outcome: str = "ok", **changes: Any) -> dict[str, Any]:
         "client_id": APP_ID,
         "flow": "certificate",
         "outcome": outcome,
+        "reply": "",
         "at": at,
         "causes": [],
         "retest_at": None,
@@ -103,7 +104,8 @@ def attempt(outcome: str = "ok", **changes: Any) -> dict[str, Any]:
 
 def proofs(*attempts: dict[str, Any], door: str = "closed", at: datetime = NOW - timedelta(hours=1)) -> dict[str, Any]:
     """Return notebook 50's record; *door* is what came of a password, empty where none was tried."""
-    password = {"mailbox": SCANNER, "protocol": "smtp", "state": door} if door else None
+    told = {"mailbox": SCANNER, "protocol": "smtp", "state": door, "cause": "", "said": ""}
+    password = told if door else None
     return _envelope({"attempts": list(attempts or [attempt()]), "password": password}, at)
 
 
@@ -131,7 +133,8 @@ def consents(*checks: tuple[str, str, str], everybody: tuple[str, ...] = ()) -> 
     """Return notebook 30's record with checkpoints of name, outcome and what was found."""
     protocol = {"protocol": "smtp", "everybody": list(everybody), "people": [], "role": False}
     told = [{"name": name, "outcome": outcome, "found": found, "remedy": ""} for name, outcome, found in checks]
-    data = {"apps": [{"name": "relay", "client_id": APP_ID, "protocols": [protocol]}], "outcome": "ok", "checks": told}
+    apps = [{"name": "relay", "client_id": APP_ID, "protocols": [protocol]}]
+    data = {"apps": apps, "outcome": "ok", "checks": told, "links": []}
     return _envelope(data, NOW - timedelta(hours=1))
 
 

@@ -259,7 +259,7 @@ def test_the_proposed_date_lies_before_the_change_freeze() -> None:
 
     assert said.by == date(2026, 12, 11)
     assert "before 14 December 2026" in said.by_words
-    assert "no day published" in said.by_words
+    assert "it stops at the end of December 2026 (no day has been published)" in said.by_words
     assert said.due is None
 
 
@@ -295,7 +295,9 @@ def test_a_decision_past_its_day_is_shown_as_theirs_and_as_late() -> None:
     ("due", "words"),
     [
         pytest.param(date(2026, 12, 20), "20 December 2026 falls into the change freeze.", id="freeze"),
-        pytest.param(date(2027, 1, 15), "15 January 2027 is too late: it stops by itself (end of Decem", id="too late"),
+        pytest.param(
+            date(2027, 1, 15), "15 January 2027 is too late: it stops by itself at the end of Decem", id="too late"
+        ),
     ],
 )
 def test_a_persons_date_that_cannot_hold_is_said_to(due: date, words: str) -> None:
@@ -376,5 +378,5 @@ def test_a_vendor_is_asked_in_a_mail_with_the_date() -> None:
     text = advice.mail_to_vendor("Copier 3000", advise())
 
     assert "OAuth for sending mail with Copier 3000" in text
-    assert "end of December 2026, no day published" in text
+    assert "with a password at the end of December 2026 (no day has been published). We use" in text
     assert "We have to decide by 11 December 2026." in text

@@ -45,6 +45,21 @@ def test_a_day_that_nobody_published_is_not_printed() -> None:
     assert "no page was found that says how" in END.note
 
 
+@pytest.mark.parametrize(
+    ("when", "sentence"),
+    [
+        ("end of December 2026, no day published", "at the end of December 2026 (no day has been published)"),
+        ("1 April 2027", "on 1 April 2027"),
+        ("September 2028, no day published", "in September 2028 (no day has been published)"),
+        ("from 1 October 2026, tenant by tenant", "from 1 October 2026, tenant by tenant"),
+        ("by 31 December 2026", "by 31 December 2026"),
+        ("to be announced in the second half of 2027", "(to be announced in the second half of 2027)"),
+    ],
+)
+def test_a_date_in_words_fits_into_a_sentence(when: str, sentence: str) -> None:
+    assert replace(END, when=when).then == sentence
+
+
 def test_the_device_is_told_one_of_two_refusals() -> None:
     assert "535 5.7.139 Authentication unsuccessful, basic authentication is disabled." in END.shows
     assert "550 5.7.30 Basic authentication is not supported for Client Submission." in END.shows
@@ -153,6 +168,15 @@ def test_a_due_day_is_a_working_day() -> None:
     april = replace(END, day=date(2027, 4, 3))
 
     assert deadlines.due(april, TODAY).day == date(2027, 3, 19)
+
+
+def test_whoever_gets_a_letter_has_two_working_days_to_answer_it() -> None:
+    friday = date(2026, 11, 27)
+
+    assert deadlines.ask_by(date(2026, 12, 11), date(2026, 12, 4)) == date(2026, 12, 4)
+    assert deadlines.answer_by(date(2026, 12, 4), friday) == date(2026, 12, 1)
+    assert deadlines.answer_by(date(2027, 1, 15), friday) == deadlines.ask_by(date(2027, 1, 15), friday)
+    assert deadlines.answer_by(None, friday) is None
 
 
 def test_what_never_ends_is_never_due() -> None:

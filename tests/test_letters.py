@@ -49,17 +49,38 @@ def test_a_maker_is_asked_about_its_product_as_the_tenant_calls_it() -> None:
     assert text.parts.count(Named("device", "Ledgerline ERP")) == text.plain().count("Ledgerline ERP")
 
 
-def test_an_administrator_is_asked_only_for_what_somebody_can_mend() -> None:
+def test_an_administrator_is_asked_only_for_what_is_theirs_to_do_word_for_word() -> None:
+    asked = 'Ask a Privileged Role Administrator: "Please give Runbook Reader the role Global Reader." Then look again.'
     checks = [
-        Check("consent for SMTP", "wrong", "not granted", "Open the link."),
-        Check("decisions file", "not configured"),
-        Check("disk", "ok"),
+        Check("role in Exchange", "wrong", "Runbook Reader holds none", asked),
+        Check("decisions file", "not configured", "none", "Write one."),
+        Check("registration", "wrong", "it is not asked for", "The plan adds it."),
+        Check("disk", "ok", "4 GB free", asked),
     ]
     text = letters.to_administrator(checks, tenant="woodgrove")
 
-    assert "1. Consent for SMTP: not granted. Open the link.\n" in text
+    assert (
+        "1. Please give Runbook Reader the role Global Reader.\n"
+        "   For: a Privileged Role Administrator\n   Because of: role in Exchange (Runbook Reader holds none)\n"
+    ) in text
     assert "2." not in text
     assert letters.to_administrator(checks[1:], tenant="woodgrove") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(letters.phones(firm="Woodgrove", day=None), id="phones"),
+        pytest.param(letters.reported(SCANNER, last=None, questions=(), due=None), id="an address of the report"),
+        pytest.param(letters.vendor(Named("device", "Ledgerline ERP"), None), id="vendor"),
+        pytest.param(
+            letters.device_owner(words("It"), account=SCANNER, place=Phrase(), last_seen=None, questions=(), due=None),
+            id="device owner",
+        ),
+    ],
+)
+def test_the_end_stands_in_a_sentence(text: Phrase) -> None:
+    assert " at the end of December 2026 (no day has been published). " in text.plain().replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +102,14 @@ def test_an_administrator_is_asked_only_for_what_somebody_can_mend() -> None:
             ).plain(),
             id="device owner",
         ),
-        pytest.param(letters.to_administrator([Check(HOSTILE, "wrong", HOSTILE)], tenant=HOSTILE), id="administrator"),
+        pytest.param(
+            letters.to_administrator(
+                [Check(HOSTILE, "wrong", HOSTILE, f'Ask {HOSTILE}: "Please {HOSTILE}"')],
+                tenant=HOSTILE,
+                links=[HOSTILE],
+            ),
+            id="administrator",
+        ),
     ],
 )
 def test_a_value_from_outside_begins_no_line_of_its_own(text: str) -> None:

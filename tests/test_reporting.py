@@ -109,6 +109,7 @@ def test_a_sender_that_only_the_mail_report_knows_keeps_a_quiet_tenant_exposed()
 def waved(word: str = "closed", *, good: bool = True) -> dict[str, Any]:
     """Return as much of notebook 60's record as a report reads; the password was tried on a canary an hour ago."""
     tried = {"mailbox": "canary@woodgrove.example", "kind": "password", "good": good, "at": "2026-11-23T11:00:00Z"}
+    tried["said"] = ""
     data = {"waves": [{"name": "tenant", "word": word}], "proofs": [tried], "moving": []}
     return {"made_at": "2026-11-23T11:30:00Z", "coverage": [], "data": data}
 
@@ -291,6 +292,33 @@ def test_what_changes_the_tenant_waits_for_the_end_of_a_change_freeze_and_asking
     )
 
 
+def test_dates_push_back_everything_but_the_next_step_of_the_road() -> None:
+    held = {"00": started(), "20": registration(NOW + timedelta(days=3), NOW + timedelta(days=5))}
+    quiet = made(case(DAILY), tenant=WITH_APP, held=held).actions
+    urgent = made(case([*DAILY, DORA]), tenant=WITH_APP, held=held).actions
+
+    assert [(each.kind, each.by) for each in quiet] == [
+        ("credential", date(2026, 11, 26)),
+        ("credential", date(2026, 11, 28)),
+        ("prove", None),
+    ]
+    assert [(each.kind, each.by) for each in urgent] == [
+        ("security", None),
+        ("credential", date(2026, 11, 26)),
+        ("prove", None),
+    ]
+
+
+def test_the_next_step_is_one_that_a_change_freeze_allows() -> None:
+    own = decided(f"senders: [{{user: {SCANNER}, action: oauth, owner: Mei, due: 2026-11-30}}]")
+    held = {"20": registration(), "30": consents(("relay: SMTP for people", "wrong", "SMTP.Send is not granted"))}
+    free = made(case(DAILY), tenant=WITH_APP, held=held, decided=own).actions
+    frozen = made(case(DAILY), tenant=_frozen(date(2026, 11, 20), date(2026, 12, 1)), held=held, decided=own).actions
+
+    assert [each.kind for each in free] == ["move", "prove"]
+    assert [each.kind for each in frozen] == ["prove", "move"]
+
+
 REPORTED = mail_report("reception@woodgrove.example Basic 3")
 
 
@@ -299,10 +327,12 @@ def test_one_number_of_senders_stands_everywhere_and_what_only_may_stop_apart_fr
     (end,) = [each for each in found.endings if each.id == "smtp-auth-default-off"]
 
     assert (found.summary.senders, end.senders, len(found.stops)) == (1, 1, 2)
-    assert found.if_nothing[0].plain() == (
-        "Mail of the sender above and up to 1 address that only the mail report knows is refused from the end "
-        "of December 2026 (no day published), without any message to your people."
-    )
+    assert said(found.if_nothing[:2]) == [
+        "Microsoft switches off password sign-in for SMTP AUTH at the end of December 2026 (no day has been "
+        "published).",
+        "From then on mail of the sender above and up to 1 address that only the mail report knows is refused, without "
+        "any message to your people.",
+    ]
 
 
 def test_a_run_counts_as_undecided_what_the_page_does() -> None:
@@ -320,21 +350,31 @@ def test_a_run_before_counts_as_undecided_what_its_own_evidence_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "day"),
+    ("own", "day", "answer"),
     [
-        pytest.param("", date(2026, 12, 7), id="ten days before the change that is proposed"),
-        pytest.param(f"senders: [{{user: {SCANNER}, due: 2026-12-08}}]", date(2026, 11, 27), id="before a person's"),
-        pytest.param(f"senders: [{{user: {SCANNER}, due: 2026-11-25}}]", date(2026, 11, 23), id="today at the latest"),
+        pytest.param("", date(2026, 12, 7), date(2026, 12, 7), id="ten days before the change that is proposed"),
+        pytest.param(
+            f"senders: [{{user: {SCANNER}, due: 2026-12-08}}]",
+            date(2026, 11, 27),
+            date(2026, 11, 27),
+            id="before a person's",
+        ),
+        pytest.param(
+            f"senders: [{{user: {SCANNER}, due: 2026-11-25}}]",
+            date(2026, 11, 23),
+            date(2026, 11, 25),
+            id="today at the latest, and no answer by today",
+        ),
     ],
 )
-def test_deciding_and_asking_come_before_the_change_itself(own: str, day: date) -> None:
+def test_deciding_and_asking_come_before_the_change_itself(own: str, day: date, answer: date) -> None:
     found = made(case(DAILY), decided=decided(own) if own else None)
     (decide,) = [each for each in found.actions if each.kind == "decide"]
     asked = [each.text.plain() for each in found.letters if each.kind in ("device owner", "vendor")]
 
     assert decide.by == day
     assert asked
-    assert all(spoken(day) in each for each in asked), asked
+    assert all(spoken(answer) in each for each in asked), asked
 
 
 def test_an_app_is_asked_for_only_once_a_sender_is_to_move_to_oauth() -> None:
@@ -505,6 +545,68 @@ def test_a_proof_from_before_a_change_proves_nothing_any_more() -> None:
     assert (found.summary.proven, found.summary.unproven) == (0, 1)
 
 
+def _tried_while_closing(*, good: bool, ago: timedelta) -> dict[str, Any]:
+    record, at = waved("closing"), (NOW - ago).isoformat()
+    record["data"]["proofs"] = [{"mailbox": SCANNER, "kind": "oauth", "good": good, "at": at, "said": "235 ok"}]
+    return record
+
+
+_EARLIER, _LATER = timedelta(hours=2), timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "closing", "receipts", "unproven"),
+    [
+        pytest.param((), _tried_while_closing(good=True, ago=_LATER), (), (), id="only 60 tried"),
+        pytest.param(
+            (attempt("refused"),), _tried_while_closing(good=True, ago=_LATER), (), (), id="60 was let in later"
+        ),
+        pytest.param(
+            (attempt(),), _tried_while_closing(good=False, ago=_LATER), (), ("smtp",), id="60 was refused later"
+        ),
+        pytest.param((attempt(),), _tried_while_closing(good=False, ago=_EARLIER), (), (), id="50 was let in later"),
+        pytest.param(
+            (attempt("refused"),),
+            _tried_while_closing(good=True, ago=_EARLIER),
+            (),
+            ("smtp",),
+            id="50 was refused later",
+        ),
+        pytest.param(
+            (),
+            _tried_while_closing(good=True, ago=_LATER),
+            (_changed(NOW - timedelta(minutes=5)),),
+            ("smtp",),
+            id="changed since 60 was let in",
+        ),
+    ],
+)
+def test_of_what_50_and_60_tried_the_later_one_counts(
+    attempts: Any, closing: Any, receipts: Any, unproven: tuple[str, ...]
+) -> None:
+    held = {"60": closing, **({"50": proofs(*attempts, door="")} if attempts else {})}
+    found = made(case(DAILY), tenant=WITH_APP, held=held, receipts=receipts)
+
+    assert found.mailboxes[0].unproven == unproven
+    assert ("prove" in [each.kind for each in found.actions]) == bool(unproven)
+
+
+def test_a_try_of_60_that_counts_stands_among_those_of_the_mailbox_and_one_that_50_repeated_does_not() -> None:
+    early, late = (_tried_while_closing(good=True, ago=ago) for ago in (_EARLIER, _LATER))
+    of = {"50": proofs(door="")}
+
+    tried = [made(case(DAILY), tenant=WITH_APP, held={**of, "60": each}).mailboxes[0].tried for each in (early, late)]
+    assert [[each.flow for each in some] for some in tried] == [["certificate"], ["certificate", "while closing"]]
+
+
+def test_what_60_knew_from_50_is_not_told_twice() -> None:
+    record = _tried_while_closing(good=True, ago=timedelta(hours=1))
+    record["data"]["proofs"][0]["said"] = ""
+    found = made(case(DAILY), tenant=WITH_APP, held={"50": proofs(door=""), "60": record})
+
+    assert [each.flow for each in found.mailboxes[0].tried] == ["certificate"]
+
+
 def test_credentials_stand_by_the_day_they_end() -> None:
     ends = (None, NOW + timedelta(days=400), NOW + timedelta(days=29), NOW - timedelta(days=6))
     found = made(case(DAILY), tenant=WITH_APP, held={"20": registration(*ends)})
@@ -591,8 +693,9 @@ def test_a_sender_that_is_gone_and_a_decision_that_is_new_are_changes() -> None:
     own = decided(f"senders: [{{user: {SCANNER}, owner: J. Ward}}]")
     lines = made(case(DAILY, own=own), earlier={"10-find-basic-auth": was}).changes.lines
 
-    assert "erp@woodgrove.example from 203.0.113.10, where members work was not seen any more." in said(
-        each.said for each in lines
+    assert (
+        "erp@woodgrove.example from 203.0.113.10, where other accounts of the tenant work was not seen any more."
+        in said(each.said for each in lines)
     )
     assert f"The owner of {SCANNER} is J. Ward." in said(each.said for each in lines)
 
@@ -702,7 +805,7 @@ def test_progress_remembers_every_sender_that_any_run_has_seen() -> None:
         "erp@woodgrove.example": "quiet",
     }
     assert found.progress.sentence.plain() == (
-        "2 password senders on 7 November 2026, 1 now. 1 no longer sends, of these 0 proven and 1 quiet but not proven."
+        "2 password senders on 7 November 2026, 1 now. 1 no longer sends: 0 proven, 1 not proven."
     )
     assert [each.senders for each in found.trend.points] == [2, 1]
 
@@ -745,7 +848,7 @@ def test_each_of_the_ten_questions_has_an_answer() -> None:
 
     assert [each.number for each in found.answers] == list(range(1, 11))
     assert all(each.said for each in found.answers)
-    assert found.answers[0].said[0].plain().startswith("End of December 2026, no day published: ")
+    assert found.answers[0].said[0].plain().startswith("At the end of December 2026 (no day has been published): ")
     assert "535 5.7.139" in found.answers[0].said[0].plain()
 
 

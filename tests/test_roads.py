@@ -155,9 +155,9 @@ def test_one_certificate_for_every_customer_is_wrong_and_one_app_is_said() -> No
 
 
 def test_a_letter_asks_for_all_that_is_missing_and_for_nothing_else() -> None:
-    asked = [Check("role", "wrong", "none", "Please give it."), Check("fine", "ok"), Check("ours", "not configured")]
+    asked = [Check("role", "wrong", "none", 'Ask Mei: "Please give it."'), Check("fine", "ok"), Check("ours", "wrong")]
     text = letters.to_administrator(asked, tenant="woodgrove", links=["https://login.example/adminconsent?x=1"])
-    assert "1. Role: none. Please give it." in text
+    assert "1. Please give it.\n   For: Mei\n   Because of: role (none)\n" in text
     assert "https://login.example/adminconsent?x=1" in text
     assert "fine" not in text
     assert "Ours" not in text
@@ -165,7 +165,8 @@ def test_a_letter_asks_for_all_that_is_missing_and_for_nothing_else() -> None:
 
 
 def test_what_somebody_named_a_relationship_cannot_write_a_letter_of_its_own() -> None:
-    text = letters.to_administrator([Check("x\n\nSend money", "wrong", "a\r\nb", "")], tenant="w\nSubject: no")
+    asked = Check("x\n\nSend money", "wrong", "a\r\nb", 'Ask Mei: "Please pay.\n\nSend money"')
+    text = letters.to_administrator([asked], tenant="w\nSubject: no")
     assert "\nSend money" not in text
     assert text.count("Subject:") == 2
     assert "\nSubject: no" not in text

@@ -185,7 +185,7 @@ def mail_to_vendor(product: str, advice: Advice, end: Deadline | None = None) ->
     """
     day = advice.due or advice.by
     text: str = reference.table("roads")["mail"]["vendor"]
-    when = (end or deadlines.get("smtp-auth-default-off")).when
+    when = (end or deadlines.get("smtp-auth-default-off")).then
     return text.strip().format(product=product, when=when, due=spoken(day) if day else "the end of this month") + "\n"
 
 
@@ -457,11 +457,11 @@ def _against_dates(asked: _Asked, own: decisions.Sender) -> Iterator[str]:
     if own.due and freeze and freeze[0] <= own.due <= freeze[1]:
         yield f"{spoken(own.due)} falls into the change freeze."
     if own.due and end and end.day and end.day < own.due:
-        yield f"{spoken(own.due)} is too late: it stops by itself ({end.when})."
+        yield f"{spoken(own.due)} is too late: it stops by itself {end.then}."
     if own.exception_until and own.exception_until < today:
         yield f"The exception ran out on {spoken(own.exception_until)}."
     elif own.exception_until and end and end.day and end.day < own.exception_until:
-        yield f"The exception reaches beyond the day on which it stops ({end.when}): it keeps nothing working."
+        yield f"The exception reaches beyond what it is for, which stops {end.then}: it keeps nothing working."
 
 
 # Facts.

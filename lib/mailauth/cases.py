@@ -43,7 +43,8 @@ _NO_SENDER = frozenset({"attack_noise", "not_mail", "modern"})
 _MAY_BE_SMTP = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
 
 _REMEDY = (
-    "Export the report SMTP AUTH clients for 90 days in the Exchange admin center, and name the file under signin_logs."
+    'Ask an Exchange Administrator: "Please open Reports, Mail flow, SMTP AUTH clients report in the Exchange admin '
+    'center, choose 90 days, export it and send us the file." Name it under signin_logs.'
 )
 
 

@@ -72,7 +72,8 @@ class Available:
         name = f"may run {self.cmdlet}"
         if self.may:
             return Check(name, "ok")
-        remedy = f"Ask an administrator for {who_may(self.cmdlet, self.roles)}; sign in again afterwards."
+        asked = f"Please give the account or app {who_may(self.cmdlet, self.roles)}."
+        remedy = f'Ask an administrator: "{asked}" Sign in again afterwards.'
         if self.may is None:
             return Check(name, "cannot know", self.reason, remedy)
         return Check(name, "wrong", "no management role of whoever is signed in holds it", remedy)

@@ -28,6 +28,8 @@ __all__ = [
     "Due",
     "Freeze",
     "Kind",
+    "answer_by",
+    "ask_by",
     "built_in",
     "due",
     "get",
@@ -37,6 +39,7 @@ __all__ = [
     "newest",
     "parse",
     "read_on",
+    "within",
 ]
 
 Freeze = tuple[date, date]
@@ -95,9 +98,24 @@ class Deadline:
     breaks: str = ""
     unseen: str = ""
 
+    @property
+    def then(self) -> str:
+        """When it happens, within a sentence: ``at the end of December 2026 (no day has been published)``."""
+        return within(self.when)
+
     def passed(self, today: date) -> bool:
         """Whether it lies before *today*."""
         return self.day is not None and self.day < today
+
+
+_NO_DAY: Final = "no day published"
+# What stands before a date within a sentence, by how the date is written.
+_LEADS: Final = (
+    (re.compile(r"(beginning|middle|end) of "), "at the "),
+    (re.compile(r"\d{1,2} [A-Z][a-z]+ \d{4}$"), "on "),
+    (re.compile(r"[A-Z][a-z]+ \d{4}$"), "in "),
+    (re.compile(r"(after|before|by|from|in|on|since) "), ""),
+)
 
 
 @dataclass(frozen=True)
@@ -250,6 +268,20 @@ def parse(text: str, where: str, *, today: date | None = None) -> Calendar:
     return Calendar(file.read, tuple(sorted(entries, key=_order)), where)
 
 
+def within(when: str) -> str:
+    """Return a date in words as it stands within a sentence; one that fits in none stands in brackets.
+
+    Args:
+        when: As in `Deadline.when`.
+    """
+    day, _, more = when.partition(", ")
+    lead = next((lead for pattern, lead in _LEADS if pattern.match(day)), None)
+    if lead is None:
+        return f"({when})"
+    after = " (no day has been published)" if more == _NO_DAY else f", {more}" if more else ""
+    return f"{lead}{day}{after}"
+
+
 def kinds(findings: Findings) -> frozenset[Kind]:
     """Return what the tenant's own accounts hold of what a date can touch; attacks and strangers left out."""
     clients = [group for group in findings.groups if group.member and group.verdict not in _NO_CLIENT]
@@ -302,8 +334,8 @@ def due(end: Deadline | None, today: date, freeze: Freeze | None = None) -> Due:
     if freeze and freeze[0] <= max(latest, today) <= freeze[1]:
         return _around(freeze, today, end)
     if latest < today:
-        return Due(today, f"now: fewer than {margin} days are left to change and to prove it ({end.when})")
-    return Due(latest, f"by {spoken(latest)}, which leaves {margin} days to prove it ({end.when})")
+        return Due(today, f"now: fewer than {margin} days are left to change and to prove it; it stops {end.then}")
+    return Due(latest, f"by {spoken(latest)}, which leaves {margin} days to prove it; it stops {end.then}")
 
 
 def ask_by(change: date | None, today: date) -> date | None:
@@ -319,14 +351,30 @@ def ask_by(change: date | None, today: date) -> date | None:
     return max(today, _working_day(change - timedelta(days=lead), -1))
 
 
+def answer_by(change: date | None, today: date) -> date | None:
+    """Return the day that a letter of today asks an answer by: as `ask_by`, with time to read it and to answer.
+
+    Args:
+        change: When it is to be made; None where nothing hurries.
+        today: The day to count from.
+    """
+    asked = ask_by(change, today)
+    if asked is None:
+        return None
+    first = today
+    for _ in range(reference.table("report")["planning"]["answer_days"]):
+        first = _working_day(first + timedelta(days=1), 1)
+    return max(asked, first)
+
+
 def _around(freeze: Freeze, today: date, end: Deadline) -> Due:
     if today < freeze[0]:
         last = max(today, _working_day(freeze[0] - timedelta(days=1), -1))
-        return Due(last, f"before {spoken(freeze[0])}, when the change freeze begins; it ends {end.when}")
+        return Due(last, f"before {spoken(freeze[0])}, when the change freeze begins; it stops {end.then}")
     first = _working_day(freeze[1] + timedelta(days=1), 1)
     if end.day and first <= end.day:
-        return Due(first, f"on {spoken(first)}, right after the change freeze; it ends {end.when}")
-    late = f"it stops before that ({end.when}) unless the change is let through"
+        return Due(first, f"on {spoken(first)}, right after the change freeze; it stops {end.then}")
+    late = f"it stops before that, {end.then}, unless the change is let through"
     return Due(first, f"on {spoken(first)}, after the change freeze; {late}")
 
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from . import deadlines, escape, reference
 from .calendar import spoken
-from .checks import Check
+from .checks import Check, Request
 from .deadlines import Deadline
 from .mailsettings import Settings
 from .phrases import Kind, Named, Phrase, joined, phrase, words
@@ -21,10 +21,10 @@ _NAME = 100
 
 
 def to_administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] = ()) -> str:
-    """Return a mail to a customer's administrator that asks for all that is missing; empty where nothing is.
+    """Return a mail to a customer's administrator with all that they are asked for; empty where that is nothing.
 
     Args:
-        checks: What was looked at.
+        checks: What was looked at; one without a request is ours to mend and not in it.
         tenant: The customer's tenant, as they know it.
         links: Addresses that they have to open.
     """
@@ -33,20 +33,19 @@ def to_administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[st
 
 def administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] = ()) -> Phrase:
     """Return the same as a phrase; the parameters are those of `to_administrator`."""
-    # What is not configured here is ours to do.
-    missing = [check for check in checks if check.outcome in ("wrong", "cannot know")]
+    asked = [(check, said) for check in checks if check.outcome != "ok" and (said := check.request)]
     opened = [line(link, kind="free", limit=2_000) for link in links]
-    if not missing and not opened:
+    if not asked and not opened:
         return Phrase()
-    asked = joined((_point(number, check) for number, check in enumerate(missing, 1)), "")
+    points = joined((_point(number, *each) for number, each in enumerate(asked, 1)), "")
     opening = joined((phrase("   {link}\n", link=link) for link in opened), "")
     return phrase(
         "Subject: What we need in {tenant} before mail moves from passwords to OAuth\n\n"
         "Microsoft ends mail with passwords. To move your devices and programs in time, the following is missing. "
         "None of it\ngives us anybody's password, and you can take each of it back.\n\n"
-        "{asked}{please}Please answer when it is done, or say what speaks against it.\n",
+        "{points}{please}Please answer when it is done, or say what speaks against it.\n",
         tenant=line(tenant, kind="tenant"),
-        asked=asked,
+        points=points,
         please=phrase("Please open, as an administrator, and agree:\n\n{opening}\n", opening=opening)
         if opened
         else Phrase(),
@@ -65,7 +64,7 @@ def phones(*, firm: str, day: date | None, end: Deadline | None = None, contact:
     asks = phrase("{who}", who=line(contact, kind="person")) if contact else words("answer this mail")
     return phrase(
         "Subject: Your phone will ask you to sign in for your mail on {day}\n\n"
-        "Your phone gets your mail at {firm} by a certificate that was put on it. Microsoft ends that: {when}.\n"
+        "Your phone gets your mail at {firm} by a certificate that was put on it. Microsoft ends that {when}.\n"
         "On {day} your phone is switched over. Once, a page of Microsoft's opens and asks who you are.\n\n"
         "What you do:\n"
         "1. Look at the address: it begins with https://login.microsoftonline.com/. On any other page, stop.\n"
@@ -76,7 +75,7 @@ def phones(*, firm: str, day: date | None, end: Deadline | None = None, contact:
         "Questions: {asks}.\n",
         day=words(f"{day:%A, %d %B %Y}" if day else "[DAY]"),
         firm=line(firm, kind="tenant"),
-        when=words((end or deadlines.get("activesync-certificate")).when),
+        when=words((end or deadlines.get("activesync-certificate")).then),
         asks=asks,
     )
 
@@ -90,7 +89,7 @@ def vendor(product: Named | Phrase, due: date | None, end: Deadline | None = Non
         end: When its passwords end; None for what ships with the library.
     """
     text: str = reference.table("roads")["mail"]["vendor"]
-    when = words((end or deadlines.get("smtp-auth-default-off")).when)
+    when = words((end or deadlines.get("smtp-auth-default-off")).then)
     day = words(spoken(due) if due else "the end of this month")
     return phrase(text.strip() + "\n", product=_tame(product), when=when, due=day)
 
@@ -123,15 +122,15 @@ def device_owner(
         "Subject: {what} will stop sending mail\n\n"
         "Hello,\n\n"
         "{what} sends mail with the password of {account}{place}{seen}.\n"
-        "Microsoft switches this off: {when}. Nobody is told when it happens; the device shows, if anything:\n"
+        "Microsoft switches this off {when}. Nobody is told when it happens; the device shows, if anything:\n"
         "{shows}\n\n"
         "Please tell us by {due}:\n{asked}\n"
         "Until then, please leave its settings as they are.\n",
-        what=_tame(what),
+        what=_tame(what.capital()),
         account=line(account, kind="address"),
         place=phrase(" from {place}", place=_tame(place)) if place else Phrase(),
         seen=seen,
-        when=words(end.when),
+        when=words(end.then),
         shows=words(end.shows),
         due=words(spoken(due) if due else "the end of this month"),
         asked=_numbered(asked),
@@ -155,13 +154,13 @@ def reported(
         "Subject: Mail from {address} will stop\n\n"
         "Hello,\n\n"
         "Mail from {address} arrives over a password sign-in{seen}; we do not know whose.\n"
-        "Microsoft switches this off: {when}. Nobody is told when it happens; what sends it shows, if anything:\n"
+        "Microsoft switches this off {when}. Nobody is told when it happens; what sends it shows, if anything:\n"
         "{shows}\n\n"
         "Please tell us by {due}:\n{asked}\n"
         "Until then, please leave its settings as they are.\n",
         address=line(address, kind="address"),
         seen=phrase(", last on {day}", day=last) if last else Phrase(),
-        when=words(end.when),
+        when=words(end.then),
         shows=words(end.shows),
         due=words(spoken(due) if due else "the end of this month"),
         asked=_numbered(questions),
@@ -204,7 +203,7 @@ def move(
         "Subject: New settings for mail of {what}, by {due}\n\n"
         "Hello,\n\n"
         "This is about {what}. It signs in with the password of {account}{place}.\n"
-        "Microsoft switches this off: {when}.\n"
+        "Microsoft switches this off {when}.\n"
         "The way that was chosen for it: {road}.\n\n"
         "{entered}{then}"
         "Please answer with the day on which you did it, whether its mail arrives, and what stands in your way if it "
@@ -214,7 +213,7 @@ def move(
         due=words(spoken(due) if due else "the end of this month"),
         account=line(account, kind="address"),
         place=phrase(" from {place}", place=_tame(place)) if place else Phrase(),
-        when=words(end.when),
+        when=words(end.then),
         road=_tame(road),
         entered=entered if settings.fields else Phrase(),
         then=phrase("Then:\n{then}\n", then=_numbered(then)) if then else Phrase(),
@@ -236,8 +235,14 @@ def _tame(value: Named | Phrase) -> Phrase:
     return Phrase(tuple(line(each.value, kind=each.kind) if isinstance(each, Named) else each for each in parts))
 
 
-def _point(number: int, check: Check) -> Phrase:
-    name = line(f"{check.name[:1].upper()}{check.name[1:]}", kind="word", limit=_LINE)
-    found = phrase(": {found}", found=line(check.found, kind="word", limit=_LINE)) if check.found else Phrase()
-    remedy = line(check.remedy, kind="word", limit=_LINE)
-    return phrase(f"{number}. {{name}}{{found}}. {{remedy}}\n\n", name=name, found=found, remedy=remedy)
+def _point(number: int, check: Check, said: Request) -> Phrase:
+    name = line(check.name, kind="word", limit=_LINE)
+    found = phrase(" ({found})", found=line(check.found.rstrip("."), kind="word", limit=_LINE))
+    return phrase(
+        f"{number}. {{what}}\n   For: {{who}}\n   Because of: {{name}}{{found}}\n\n",
+        what=line(said.what, kind="word", limit=_LINE),
+        # The letter goes to the customer.
+        who=line(said.who.replace("the customer's", "your"), kind="word", limit=_LINE),
+        name=name,
+        found=found if check.found else Phrase(),
+    )

@@ -395,12 +395,12 @@ class Door:
 
 @dataclass(frozen=True)
 class Tried:
-    """One attempt of notebook 50.
+    """One attempt of notebook 50, or of notebook 60 where that tried last.
 
     Args:
         protocol: ``imap``, ``pop`` or ``smtp``.
-        app: Whose token.
-        flow: How it was got.
+        app: Whose token; empty for notebook 60, whose evidence does not say.
+        flow: How it was got; of notebook 60, ``while closing``.
         outcome: As in its evidence.
         at: When.
         stale: Whether something was changed after it, so that it proves nothing any more.

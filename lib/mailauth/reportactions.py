@@ -1,7 +1,12 @@
-"""The next three things to do in a tenant, in order: security first, then what a change freeze leaves room for.
+"""The next three things to do in a tenant, in an order that whoever answers for it and whoever does it can accept.
 
-Days on which nothing may be changed put what changes the tenant behind what only asks, looks or decides. What has to be
-changed and ends before the freeze does comes first while there is still time.
+First what cannot wait: a password that a stranger has, and records that nobody can read. Then what ends, the earliest
+day first: a credential, an access, a decision. Last the next step of the road, which is to move, then to prove, then to
+close. That step keeps the last of the three places: dates come up every week, and a migration that lets each of them
+push the proof out arrives nowhere. Where it has a day of its own that is early enough, it stands among the dates.
+
+Days on which nothing may be changed put what changes the tenant behind what only asks, looks or decides; the next step
+is then the first one that they allow.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +30,7 @@ _MOST: Final = 3
 _NAMES: Final = 3
 _ORDER: Final = ("security", "look", "credential", "decide", "move", "prove", "close")
 _CHANGES: Final = frozenset({"credential", "move", "close"})
+_ROAD: Final = frozenset({"move", "prove", "close"})
 
 _STARTS, _FINDS, _REGISTERS, _CONSENTS, _GRANTS, _PROVES = (
     "00-start",
@@ -51,11 +57,19 @@ class Made:
 
 
 def actions(held: Held, made: Made) -> tuple[Action, ...]:
-    """Return the next three things to do."""
+    """Return the next three things to do, as the module says in which order."""
     found = [_dated(held, each) for each in (*_secure(made), *_look(held, made), *_renew(made), *_decide(held, made))]
     found += [_dated(held, each) for each in _access(held)]
     found += [_dated(held, each) for each in (*_move(held, made), *_prove(held, made), *_close(held, made))]
-    return tuple(sorted(found, key=lambda each: _rank(held, each))[:_MOST]) or (_again(held),)
+    ordered = sorted(found, key=lambda each: _rank(held, each))
+    return _with_next_step(ordered) or (_again(held),)
+
+
+def _with_next_step(ordered: Sequence[Action]) -> tuple[Action, ...]:
+    """Return the first three; where the road's next step is not among them, it takes the place of the last."""
+    shown = ordered[:_MOST]
+    step = next((each for each in ordered if each.kind in _ROAD), None)
+    return tuple(shown) if step is None or step in shown else (*shown[:-1], step)
 
 
 def _again(held: Held) -> Action:
@@ -147,7 +161,7 @@ def _look(held: Held, made: Made) -> Iterator[Action]:
         title=words("Make the sign-in records readable, and look again"),
         why=nameless(made.state),
         notebook=notebook,
-        where=words("Notebook 00 says what is missing and whom to ask; the letter to the administrator is below."),
+        where=words("Notebook 00 says what is missing and whom to ask."),
         by=held.now.date(),
         when=words("now: without it no other number here speaks of today"),
         owner="",
@@ -303,7 +317,7 @@ def _prove(held: Held, made: Made) -> Iterator[Action]:
         cause = next(iter(refused.values()))
         yield _mend(cause, [name for name, other in refused.items() if other["title"] == cause["title"]])
         return
-    why = "No attempt since the last change went well."
+    why = _UNTRIED if not any(each.tried for each in unproven) else "No attempt since the last change went well."
     more = (
         phrase(" The tenants file does not list {who} under mailboxes yet.", who=_accounts(moved))
         if moved
@@ -351,6 +365,7 @@ def _moving(made: Made) -> list[str]:
     return [each.account for each in made.progress.known if each.now == "oauth"]
 
 
+_UNTRIED: Final = "Nobody has tried yet whether a token opens it."
 _TOKENS_ONLY: Final = words("Tokens were seen for it; that a mailbox opens with them was not.")
 
 

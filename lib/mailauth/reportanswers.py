@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from . import advice, reference
+from . import advice, deadlines, reference
 from .decisions import Vendor
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop
 from .reportactions import Made
 from .reportevidence import Held, at
-from .reportsenders import account, asks_maker, where
+from .reportsenders import account, asks_maker, product, where
 from .verdicts import Thresholds
-from .wording import counted
+from .wording import counted, span
 
 __all__ = ["of"]
 
@@ -64,28 +64,24 @@ def _what_stops(asked: _Asked) -> Said:
         alike.setdefault((each.ends, each.shows), []).append(each)
     said = [
         phrase(
-            "{when}: {what}. What they show: {shows}", when=words(when).capital(), what=_rows(rows), shows=words(shows)
+            "{when}: {what}. What they show: {shows}",
+            when=words(deadlines.within(when)).capital(),
+            what=_rows(rows),
+            shows=words(shows),
         )
         for (when, shows), rows in alike.items()
     ]
     if not said:
         said = [words("Nothing that was seen signs in with a password or certificate that ends.")]
     else:
-        said.append(words("No day was published; the dates that are proposed leave two weeks to prove each change."))
+        said.append(words("The days that are proposed leave two weeks to prove each change."))
     return ("in part" if asked.made.state.word == "cannot know" else "yes"), said
 
 
 def _everything(asked: _Asked) -> Said:
     said = list(asked.looked.lines)
-    witnesses = [
-        words("The sign-in records are one witness") if asked.looked.start else Phrase(),
-        words("Microsoft's mail report is the other") if _has_report(asked.held) else Phrase(),
-    ]
-    both = joined(witnesses, "; ")
-    if both:
-        said.append(phrase("{both}.", both=both))
-    if not _has_report(asked.held):
-        said.append(words("There is no second witness: no mail report was read."))
+    if asked.looked.start and _has_report(asked.held):
+        said.append(words("The sign-in records are one witness; Microsoft's mail report is the other."))
     said.append(
         words(
             "No log shows a password that Exchange refuses before it is checked, a job that runs on a day that is not "
@@ -96,7 +92,9 @@ def _everything(asked: _Asked) -> Said:
 
 
 def _has_report(held: Held) -> bool:
-    return bool(held.found and held.found["reported"])
+    record = held.reading.held.get("10-find-basic-auth")
+    told = [each for each in (record["coverage"] if record else ()) if each["source"] == "smtp_report"]
+    return any(each["state"] != "absent" for each in told)
 
 
 def _which_device(asked: _Asked) -> Said:
@@ -107,7 +105,7 @@ def _which_device(asked: _Asked) -> Said:
         if stop.kind in ("password", "unnamed") and group:
             said.append(
                 phrase(
-                    "{who} signs in from {place}, last {at}; {used}. {ask}",
+                    "{who} signs in from {place}, last {at}. Its use: {used}. {ask}",
                     who=account(group["user"]),
                     place=where(group),
                     at=at(group["last_seen"]),
@@ -155,8 +153,8 @@ def _on_again(asked: _Asked) -> Said:
     dates = asked.held.tenant.calendar
     default, final = dates.get("smtp-auth-default-off"), dates.get("smtp-auth-final")
     said = [
-        words(f"{default.title}: {default.when}. {default.note}"),
-        words(f"{final.title}: {final.when}. {final.note}"),
+        words(f"{default.title} {default.then}. {default.note}"),
+        words(f"{final.title} {final.then}. {final.note}"),
     ]
     phones = any(each.kind == "certificate" for each in asked.made.stops)
     if phones:
@@ -190,10 +188,15 @@ def _cost(asked: _Asked) -> Said:
 def _vendors(asked: _Asked) -> Said:
     decided = asked.held.reading.decided
     said = [_vendor(each) for each in (decided.vendors.values() if decided else ())]
-    makers = {each["sender_id"] for each in asked.held.groups if asks_maker(each)}
-    waiting = [each for each in asked.made.stops if each.kind != "certificate" and makers.intersection(each.sender_ids)]
-    if waiting:
-        said.append(phrase("Nobody has answered yet for {what}. The letter is below.", what=_rows(waiting)))
+    makers = {each["sender_id"]: product(asked.held, each) for each in asked.held.groups if asks_maker(each)}
+    waiting = [each for each in asked.made.stops if each.kind != "certificate" and makers.keys() & each.sender_ids]
+    named = [each for each in waiting if any(makers.get(key) for key in each.sender_ids)]
+    unnamed = [each for each in waiting if each not in named]
+    if named:
+        said.append(phrase("Nobody has answered yet for {what}. The letter is below.", what=_rows(named)))
+    if unnamed:
+        lead = "Before a maker can be asked, somebody has to say what these are: {what}."
+        said.append(phrase(lead, what=_rows(unnamed)))
     if not said:
         said = [words("No sender waits for its maker's word, and no answer of a maker was written down.")]
     return ("in part" if waiting else "yes"), said
@@ -256,8 +259,8 @@ def _noticed(asked: _Asked) -> Said:
     said.append(
         words(
             "Each change leaves a receipt that takes it back. It cannot take back everything: a token that was issued "
-            "works for 60 to 90 minutes, Exchange may remember a password for up to 24 hours, and a secret that was "
-            "removed is gone."
+            "works for 60 to 90 minutes, Exchange may remember a password for up to "
+            f"{span(asked.held.tenant.cloud.settles)}, and a secret that was removed is gone."
         )
     )
     receipts = [each for each in asked.held.reading.receipts if each.applied]

@@ -3,7 +3,7 @@
 What no notebook has looked at is "not looked at", with the notebook that would; it never reads as fine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -177,9 +177,26 @@ def _mailbox(held: Held, address: str, wanted: tuple[str, ...]) -> Mailbox:
         kind=known[0]["kind"] if known else "",
         wanted=wanted,
         doors=_doors(known[0]["doors"] if known else ()),
-        tried=tuple(_tried(held, each) for each in tried),
+        tried=(*(_tried(held, each) for each in tried), *_closing(held, address)),
         unproven=tuple(each for each in wanted if (address.lower(), each) not in held.proven),
     )
+
+
+def _closing(held: Held, address: str) -> Iterator[Tried]:
+    """Yield what notebook 60 tried on a mailbox, where that counts: its record names neither the app nor a cause."""
+    for each in held.closing:
+        if _same(each.mailbox, address):
+            yield Tried(
+                protocol="smtp",
+                app="",
+                flow="while closing",
+                outcome="ok" if each.good else "refused",
+                at=each.at,
+                stale=held.is_past(each),
+                cause="" if each.good else "A token was not taken",
+                remedy="" if each.good else "Run notebook 50: it names the cause.",
+                retest_at=None,
+            )
 
 
 def _same(one: str, other: str) -> bool:

@@ -74,12 +74,14 @@ def _coverage(held: Held) -> Iterator[Phrase]:
     if record is None:
         yield words("no evidence of notebook 10")
         return
+    alike: dict[str, list[Phrase]] = {}
     for each in record["coverage"]:
         lost = f", {each['lost']:,} lost" if each["lost"] else ""
-        why = phrase(": {reason}", reason=Named("word", each["reason"])) if each["reason"] else Phrase()
-        told = words(f" ({each['source']}): {each['state']}{lost}")
         # What a record speaks of may be the name of a file.
-        yield phrase("{what}{told}{why}", what=Named("word", each["what"]), told=told, why=why)
+        told = phrase("{what}{source}", what=Named("word", each["what"]), source=words(f" ({each['source']}{lost})"))
+        alike.setdefault(each["state"], []).append(told)
+    for state, found in alike.items():
+        yield phrase("{state}: {found}", state=words(state), found=joined(found, "; "))
 
 
 def _smtp(held: Held, mailboxes: Sequence[Mailbox]) -> Iterator[Phrase]:

@@ -4,13 +4,14 @@ A record counts only whole and only of the tenant that is open: one that is brok
 coverage and read no further, because a page that mixes tenants is worse than a page with a hole.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from . import evidence, moving, recently
+from . import closable, closingrecord, evidence, moving, recently
+from .closable import Proof
 from .coverage import Coverage
 from .decisions import Decisions
 from .errors import EvidenceError
@@ -38,6 +39,7 @@ NOTEBOOKS: Final[Mapping[str, tuple[str, str]]] = {
 WATCH: Final = "watch"
 """The name of what a watch leaves."""
 
+_PROVES, _CLOSES = "50-prove-mail-oauth", "60-close-basic"
 _OTHERS: Final[Mapping[str, tuple[str, str]]] = {WATCH: (WATCH, "whether what was closed still is")}
 _REPORT: Final = ("report", "the report before this one")
 
@@ -124,27 +126,54 @@ class Held:
     def moving(self) -> moving.Evidence:
         """What speaks of senders on their way."""
         record = self.reading.held.get("10-find-basic-auth")
-        closed = self.data("60-close-basic")
+        closed = self.data(_CLOSES)
         traced = [each for each in (closed["moving"] if closed else ()) if each["arrived"]]
         arrived = {each["sender_id"]: date.fromisoformat(each["arrived"]) for each in traced}
         return moving.Evidence(record, self.now, self.reading.decided, self.proven, arrived)
 
     @cached_property
     def proven(self) -> frozenset[tuple[str, str]]:
-        """The names of mailboxes, in lower case, that a token opened since the last change, each with its protocol."""
-        tried = self.data("50-prove-mail-oauth")
+        """The names of mailboxes, in lower case, that a token opened since the last change, each with its protocol.
+
+        Where notebooks 50 and 60 both tried a mailbox by SMTP, what was tried last counts.
+        """
+        tried = self.data(_PROVES)
         good = [each for each in (tried["attempts"] if tried else ()) if each["outcome"] == "ok"]
-        return frozenset(
+        opened = {
             (each[name].lower(), each["protocol"])
             for each in good
-            if not self.is_stale(each)
+            if not self.is_stale(each) and not self._refused_later(each)
             for name in ("mailbox", "user", "signed_in")
-        )
+        }
+        closing = {(each.mailbox.lower(), "smtp") for each in self.closing if each.good and not self.is_past(each)}
+        return frozenset(opened | closing)
+
+    @cached_property
+    def closing(self) -> tuple[Proof, ...]:
+        """The tokens that notebook 60 tried by SMTP and nobody has tried since, one for each mailbox."""
+        known = closable.proofs(self.reading.held.get(_PROVES))
+        tried = (*closingrecord.proofs(self.reading.held.get(_CLOSES)), *known)
+        tokens = (each for each in tried if each.kind == "oauth")
+        # Notebook 60 repeats what it knew of notebook 50: of two of the same moment the one of 50 stays.
+        last = {each.mailbox.lower(): each for each in sorted(tokens, key=lambda each: each.at)}
+        return tuple(each for each in last.values() if each not in known)
+
+    def _refused_later(self, attempt: Record) -> bool:
+        """Whether notebook 60 tried after an attempt by SMTP, in vain."""
+        mine = (each for each in self.closing if each.mailbox.lower() == attempt["mailbox"].lower())
+        return attempt["protocol"] == "smtp" and any(not each.good for each in mine)
 
     def is_stale(self, attempt: Record) -> bool:
         """Whether something was changed after an attempt that its outcome may depend on."""
-        names, made = (attempt["mailbox"], attempt["user"], attempt["signed_in"]), at(attempt["at"])
-        return any(each.change.at > made and each.concerns(names, attempt["client_id"]) for each in self.changes)
+        names = (attempt["mailbox"], attempt["user"], attempt["signed_in"])
+        return self._changed_since(at(attempt["at"]), names, attempt["client_id"])
+
+    def is_past(self, proof: Proof) -> bool:
+        """Whether something was changed after a try of notebook 60 that its outcome may depend on."""
+        return self._changed_since(proof.at, (proof.mailbox,))
+
+    def _changed_since(self, moment: datetime, names: Iterable[str], client_id: str = "") -> bool:
+        return any(each.change.at > moment and each.concerns(names, client_id) for each in self.changes)
 
     @property
     def watched(self) -> Record | None:
@@ -152,7 +181,7 @@ class Held:
 
         Where notebook 60's evidence is gone, a watch counts that says so.
         """
-        made, closed = self.data(WATCH), self.made_at("60-close-basic")
+        made, closed = self.data(WATCH), self.made_at(_CLOSES)
         if made is None or (closed is None and made["word"] != "cannot know"):
             return None
         return made if closed in (None, at(made["closed_at"])) else None

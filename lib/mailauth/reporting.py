@@ -79,19 +79,12 @@ def _if_nothing(held: Held, stops: Sequence[Stop]) -> Iterator[Phrase]:
         return
     if any(each.kind != "certificate" for each in stops):
         default, final = held.tenant.calendar.get("smtp-auth-default-off"), held.tenant.calendar.get("smtp-auth-final")
-        said = f"Mail of {_whose(stops)} is refused{_since(default.when)}, without any message to your people."
-        yield words(said)
-        again = "An administrator can let passwords in again for a time."
-        yield words(f"{again} {final.title}: {final.when}.")
+        yield words(f"{default.title} {default.then}.")
+        yield words(f"From then on mail of {_whose(stops)} is refused, without any message to your people.")
+        yield words(f"An administrator can let passwords in again for a time. {final.title} {final.then}.")
     if any(each.kind == "certificate" for each in stops):
         end = held.tenant.calendar.get("activesync-certificate")
-        yield words(f"Phones with certificates stop synchronising{_since(end.when)}.")
-
-
-def _since(when: str) -> str:
-    """Return a date of the facts within a sentence."""
-    day, _, more = when.partition(", ")
-    return f" from the {day}{f' ({more})' if more else ''}" if day.startswith("end of ") else f" ({when})"
+        yield words(f"Phones with certificates stop synchronising {end.then}.")
 
 
 def _whose(stops: Sequence[Stop]) -> str:

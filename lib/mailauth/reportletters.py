@@ -11,13 +11,13 @@ from .report import Letter, Stop
 from .reportactions import Made
 from .reportapps import problems
 from .reportevidence import NOTEBOOKS, Held
-from .reportsenders import account, asks_maker
+from .reportsenders import account, asks_maker, product
 
 __all__ = ["of"]
 
 _MOST: Final = 20
-_ASKS: Final = 12
 _END: Final = "smtp-auth-default-off"
+_CONSENTS: Final = "30-consent"
 
 
 def of(held: Held, made: Made) -> tuple[Letter, ...]:
@@ -45,7 +45,7 @@ def _device_owners(held: Held, made: Made) -> Iterator[Letter]:
 
 
 def _asks(held: Held, each: Stop, group: Mapping[str, Any] | None) -> Phrase:
-    due, end = deadlines.ask_by(_due(each), held.now.date()), held.tenant.calendar.get(_END)
+    due, end = deadlines.answer_by(_due(each), held.now.date()), held.tenant.calendar.get(_END)
     if each.kind == "reported":
         # Whose password it is that sends under the address, no record says.
         return letters.reported(each.accounts[0], last=each.last_seen, questions=each.questions, due=due, end=end)
@@ -86,24 +86,15 @@ def _vendors(held: Held, made: Made) -> Iterator[Letter]:
     asked = {each["sender_id"]: each for each in held.groups if asks_maker(each)}
     waiting: dict[Named, list[Stop]] = {}
     for each in made.stops:
-        named = (_product(held, asked[key]) for key in each.sender_ids if key in asked)
-        for product in dict.fromkeys(filter(None, named)):
-            waiting.setdefault(product, []).append(each)
-    for product, rows in waiting.items():
+        named = (product(held, asked[key]) for key in each.sender_ids if key in asked)
+        for maker in dict.fromkeys(filter(None, named)):
+            waiting.setdefault(maker, []).append(each)
+    for maker, rows in waiting.items():
         first = min((due for each in rows if (due := _due(each))), default=None)
-        by = deadlines.ask_by(first, held.now.date())
-        text = letters.vendor(product, by, held.tenant.calendar.get(_END))
+        by = deadlines.answer_by(first, held.now.date())
+        text = letters.vendor(maker, by, held.tenant.calendar.get(_END))
         about = rows[0].what if len(rows) == 1 else words(f"{len(rows):,} rows of “what stops”")
-        yield Letter("vendor", phrase("the maker of {product}", product=product), about, text)
-
-
-def _product(held: Held, group: Mapping[str, Any]) -> Named | None:
-    """Return what a person calls the program or device; None where its kind is a guess, which nobody can be asked."""
-    own, now = group["decision"], held.moving.decision(group)
-    if now and now.vendor:
-        return letters.line(now.vendor, kind="device")
-    guessed = own["kind_is_inferred"] or own["kind"] in ("", "not known")
-    return None if guessed else letters.line(own["kind"], kind="device")
+        yield Letter("vendor", phrase("the maker of {product}", product=maker), about, text)
 
 
 def _users(held: Held, made: Made) -> Iterator[Letter]:
@@ -118,11 +109,19 @@ def _users(held: Held, made: Made) -> Iterator[Letter]:
 
 def _administrator(held: Held) -> Iterator[Letter]:
     checks = [*_unseen(held), *(Check(**each) for notebook in NOTEBOOKS for each in _checks(held, notebook))]
-    unique = list(dict.fromkeys(checks))[:_ASKS]
-    text = letters.administrator(unique, tenant=held.tenant.name)
+    text = letters.administrator(dict.fromkeys(checks), tenant=held.tenant.name, links=_links(held))
     if text:
         about = words("what is missing before mail moves from passwords to OAuth")
         yield Letter("administrator", words("the tenant's administrator"), about, text)
+
+
+def _links(held: Held) -> Iterator[str]:
+    """Yield the link of each app for which one agreement is all that is missing."""
+    record = held.data(_CONSENTS)
+    waiting = [each for each in problems(held, _CONSENTS) if each["remedy"].startswith("Open the link")]
+    for each in record["links"] if record else ():
+        if each["links"] and any(one["name"].startswith(f"{each['app']}: ") for one in waiting):
+            yield each["links"][0]["url"]
 
 
 def _checks(held: Held, notebook: str) -> tuple[Mapping[str, Any], ...]:

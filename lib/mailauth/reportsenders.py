@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
-from . import advice, deadlines, verdicts
+from . import advice, deadlines, letters, verdicts
 from .calendar import spoken
 from .decisions import Sender
 from .findings import ATTENTION
@@ -25,6 +25,7 @@ __all__ = [
     "asks_maker",
     "ends",
     "moved",
+    "product",
     "progress",
     "rows",
     "stops",
@@ -35,7 +36,7 @@ __all__ = [
 
 Group = Mapping[str, Any]
 
-_UNKNOWN_USE: Final = words("not known: whoever owns it can say")
+_UNKNOWN_USE: Final = words("not known; whoever owns it can say")
 
 
 def account(name: str) -> Named | Phrase:
@@ -52,7 +53,7 @@ def where(group: Group) -> Phrase:
     if network["label"]:
         return phrase("{name} ({place})", name=Named("place", network["label"]), place=place)
     if network["known_site"]:
-        return phrase("{place}, where members work", place=place)
+        return phrase("{place}, where other accounts of the tenant work", place=place)
     asn = phrase("{asn}", asn=Named("ip", f"AS{network['asn']}")) if network["asn"] else Phrase()
     country = phrase("{country}", country=Named("word", network["country"])) if network["country"] else Phrase()
     about = joined((country, asn))
@@ -146,6 +147,15 @@ def waiting(rows: Sequence[Stop]) -> list[Stop]:
 def asks_maker(group: Group) -> bool:
     """Whether a sender's road waits for the word of whoever made it."""
     return any(question["id"] == "oauth" for question in group["decision"]["questions"])
+
+
+def product(held: Held, group: Group) -> Named | None:
+    """Return what a person calls the program or device; None where its kind is a guess, which nobody can be asked."""
+    own, now = group["decision"], held.moving.decision(group)
+    if now and now.vendor:
+        return letters.line(now.vendor, kind="device")
+    guessed = own["kind_is_inferred"] or own["kind"] in ("", "not known")
+    return None if guessed else letters.line(own["kind"], kind="device")
 
 
 def ends(group: Group) -> bool:
@@ -378,7 +388,7 @@ def _sentence(held: Held, told: Progress) -> Phrase:
     if held.found is None:
         return words("Nobody has looked yet, so there is nothing to compare.")
     verb = "sends" if told.moved == 1 else "send"
-    gone = f"{told.moved:,} no longer {verb}, of these {told.proven:,} proven and {told.quiet:,} quiet but not proven."
+    gone = f"{told.moved:,} no longer {verb}: {told.proven:,} proven, {told.quiet:,} not proven."
     gone = gone if told.moved else "None has moved."
     # Who cannot see today has counted a day that is gone.
     when = "now" if held.moving.looked else "at the last good look"

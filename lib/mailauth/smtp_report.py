@@ -35,8 +35,8 @@ _WHAT = "messages sent by SMTP AUTH"
 _DAYS_BACK = 90
 _NAMED = 50  # problems; a file of another kind has one in every line
 _REMEDY = (
-    f"In the Exchange admin center open Reports, Mail flow, SMTP AUTH clients report; choose {_DAYS_BACK} days, export "
-    "it again, and note the days in the file's name."
+    'Ask an Exchange Administrator: "Please open Reports, Mail flow, SMTP AUTH clients report in the Exchange admin '
+    f"center, choose {_DAYS_BACK} days, export it again, and note the days in the file's name.\""
 )
 
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {

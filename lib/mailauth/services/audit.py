@@ -267,8 +267,8 @@ class _Reader(live.Reader):
 
 
 _ASK: Final = (
-    "An administrator grants the app AuditLogsQuery-Entra.Read.All and consents; a person needs a role that may search"
-    " the audit log as well."
+    'Ask an administrator: "Please grant the app AuditLogsQuery-Entra.Read.All, and consent to it." A person needs a '
+    "role that may search the audit log as well."
 )
 _PENDING: Final = "queries.json"
 

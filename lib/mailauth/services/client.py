@@ -43,19 +43,20 @@ _LICENCE_PAUSES_S: Final = (2.0, 10.0)
 _REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     _PREMIUM: (
         "Graph gives sign-in records to tenants with an Entra ID P1 or P2 licence, and says that this one has none.",
-        "Add a P1 licence, or read the portal's CSV download, the audit log or the SMTP AUTH report instead.",
+        'Ask an administrator: "Please add an Entra ID P1 licence, or send us what the portal downloads as CSV." '
+        "Without either, the audit log and the SMTP AUTH report are left.",
     ),
     "Authentication_MSGraphPermissionMissing": (
         "The app may not read sign-in records.",
-        "An administrator grants it AuditLog.Read.All and consents for the tenant.",
+        'Ask an administrator: "Please grant the app AuditLog.Read.All, and consent to it for the tenant."',
     ),
     "Authentication_ApplicationHasNoDirectoryReadAccess": (
         "Graph could not check the tenant's licence with this app's permissions.",
-        "An administrator grants the app Directory.Read.All beside AuditLog.Read.All.",
+        'Ask an administrator: "Please grant the app Directory.Read.All beside AuditLog.Read.All, and consent to it."',
     ),
     "Authentication_RequestFromUnsupportedUserRole": (
         "The signed-in person holds no role that may read sign-in records.",
-        "An administrator gives the account the role Reports Reader; sign in again afterwards.",
+        'Ask an administrator: "Please give the account the role Reports Reader." Sign in again afterwards.',
     ),
 }
 
@@ -138,7 +139,7 @@ class Graph(pipeline.Client):
         scopes: Sequence[str] = (),
     ) -> None:
         self.base = cloud.graph.rstrip("/")
-        self._ask = f"Ask an administrator which permission this app or account lacks; {needs}."
+        self._ask = f'Ask an administrator: "Please look which permission our app or account lacks; {needs}."'
         self._silence = refusals.silent(cloud)
         self._pace = pace or Pace()
         self._pipeline: Pipeline[Any, Any] = Pipeline(

@@ -164,7 +164,10 @@ def _partly(refused: Mapping[str, MailauthError]) -> Coverage:
 
 
 def _unknown(what: str, error: MailauthError, *, permission: str = "") -> Coverage:
-    help_ = f"An administrator grants {permission} and consents; a person needs a role that may read it."
+    help_ = (
+        f'Ask an administrator: "Please grant the app {permission}, and consent to it." A person needs a role that may '
+        "read it."
+    )
     return Coverage(
         what,
         "unknown",

@@ -236,8 +236,8 @@ def _no_role(cmdlet: Cmdlet, code: str) -> AccessError:
     return AccessError(
         f"{cmdlet.name} is not among the cmdlets that whoever is signed in may run, or the name is wrong: Exchange "
         "says the same of both.",
-        remedy=f"Ask an administrator for {cmdlets.who_may(cmdlet.name)}. It is given in the Exchange admin center "
-        "under Roles, Admin roles; sign in again afterwards.",
+        remedy=f'Ask an administrator: "Please give the account or app {cmdlets.who_may(cmdlet.name)}, in the Exchange '
+        'admin center under Roles, Admin roles." Sign in again afterwards.',
         code=code,
     )
 

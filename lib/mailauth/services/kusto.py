@@ -97,7 +97,7 @@ class Kusto(remote.Remote):
                 code = f"400 {remote.UNKNOWN_NAME}" if _is_about_names(response) else "400"
                 return QueryError(f"{here} does not accept the query: {said}", code=code)
             case 401 | 403:
-                remedy = "Give the account or app the database role Viewer."
+                remedy = 'Ask the owner of the database: "Please give the account or app the database role Viewer."'
                 return AccessError(f"{here} may not be read by this identity.", remedy=remedy, code=str(status))
         return UnreachableError(f"{here} answered {status}: {said}", remedy="Run again later.", code=str(status))
 

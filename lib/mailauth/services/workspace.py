@@ -48,7 +48,10 @@ _TOO_MUCH: Final = (
     "QueryTimeout",
 )
 
-_READER: Final = "Give the account or app the role Log Analytics Reader on the workspace, then wait a few minutes."
+_READER: Final = (
+    'Ask the owner of the subscription: "Please give the account or app the role Log Analytics Reader on the '
+    'workspace." It counts after a few minutes.'
+)
 
 
 class Workspace(remote.Remote):

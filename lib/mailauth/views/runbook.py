@@ -242,7 +242,7 @@ def _open(case: Case) -> str:
 
 
 def _phones(case: Case) -> str:
-    return f"Mail on the phones with certificates stops: {case.tenant.calendar.get('activesync-certificate').when}."
+    return f"Mail on the phones with certificates stops {case.tenant.calendar.get('activesync-certificate').then}."
 
 
 _SENDERS = (
