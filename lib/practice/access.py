@@ -7,6 +7,7 @@ pass the sign-in by, as they do in Entra where nothing is known of the device an
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from .state import ConditionalAccessPolicy, Directory, ServicePrincipal, User
@@ -17,8 +18,10 @@ __all__ = [
     "Applied",
     "Attempt",
     "ClientAppType",
+    "Reporting",
     "Ruling",
     "SignOn",
+    "client_app_type",
     "conditional_access",
     "sign_in_frequency",
     "workload_access",
@@ -32,6 +35,7 @@ ClientAppType = Literal["browser", "mobileAppsAndDesktopClients", "exchangeActiv
 _MOST_DAYS: Final = 365
 """The highest value of a sign-in frequency."""
 _LEGACY: Final = ("exchangeActiveSync", "other")
+_REPORTS: Final = "enabledForReportingButNotEnforced"
 
 _OFFICE: Final = frozenset(
     {
@@ -194,6 +198,56 @@ def conditional_access(
         else:
             judged.append(_passed_by(policy))
     return replace(_together(judged), lasts=min((one for one in spans if one is not None), default=None))
+
+
+def client_app_type(client_app: str) -> ClientAppType:
+    """Return a client in the words of ``clientAppTypes``, from ``clientAppUsed``."""
+    if client_app == "Browser":
+        return "browser"
+    if client_app in MODERN:
+        return "mobileAppsAndDesktopClients"
+    return "exchangeActiveSync" if client_app.lower().startswith("exchange active") else "other"
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """What a tenant's policies that only report say of a story's sign-ins, each since it has its present form.
+
+    Args:
+        directory: The directory as it stands; not changed any more.
+    """
+
+    directory: Directory
+    _known: dict[tuple[str, str, str, bool], tuple[Applied, ...]] = field(default_factory=dict, compare=False)
+
+    def entries(self, user_id: str, client_app: str, resource: str, *, mfa: bool, at: datetime) -> list[dict[str, Any]]:
+        """Return the entries of ``appliedConditionalAccessPolicies`` for a sign-in whose first factor was right.
+
+        Args:
+            user_id: Whose; somebody whom the directory does not know has none.
+            client_app: ``clientAppUsed``.
+            resource: The application id of what is reached.
+            mfa: Whether a second factor was given.
+            at: When.
+        """
+        key = (user_id, client_app, resource, mfa)
+        if key not in self._known:
+            self._known[key] = self._applied(*key)
+        return [one.as_graph() for one in self._known[key] if self._since[one.id] <= at]
+
+    def _applied(self, user_id: str, client_app: str, resource: str, mfa: bool) -> tuple[Applied, ...]:
+        user = self.directory.user(user_id)
+        if user is None or not self._since:
+            return ()
+        kind = client_app_type(client_app)
+        ruling = conditional_access(self.directory, user, client_app_type=kind, app_ids=[resource], mfa=mfa)
+        return tuple(one for one in ruling.applied if one.id in self._since)
+
+    @cached_property
+    def _since(self) -> Mapping[str, datetime]:
+        observed = (one for one in self.directory.policies.conditional_access if one.state == _REPORTS)
+        began = ((one.id, one.modified_date_time or one.created_date_time) for one in observed)
+        return {policy_id: at for policy_id, at in began if at}
 
 
 def workload_access(directory: Directory, principal: ServicePrincipal, app_ids: Iterable[str]) -> Ruling:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Final
 from ruamel.yaml import YAML
 
 from . import credentials, tenants, whole
+from .access import Reporting
 from .attending import TENANTS
 from .cloud import Cloud
 from .ledger import Copy, copies
@@ -110,7 +112,9 @@ class Home:
         return f"-{_digest(repr(moved).encode())[:8]}" if moved else ""
 
     def _story(self, name: str) -> World:
-        return tenants.world_of(name).moved(self._moved(name), self._today())
+        world = tenants.world_of(name).moved(self._moved(name), self._today())
+        with self._practice.states.reading(name) as tenant:
+            return replace(world, reporting=Reporting(tenant.directory.model_copy(deep=True)))
 
     def _is_whole(self, edition: str) -> bool:
         """Whether nobody has taken anything away since the stories were told."""
@@ -122,10 +126,10 @@ class Home:
         days = self._folder / "days"
         days.mkdir(mode=0o700, exist_ok=True)
         day = days / edition
+        self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         if not all((day / name).is_dir() for name in tenants.NAMES):
             shutil.rmtree(day, ignore_errors=True)
             fill(day, today, told=self._story)
-        self._make([name for name in tenants.NAMES if self._practice.states.find(name) is None])
         for name in tenants.NAMES:
             with self._practice.states.changing(name) as tenant:
                 tenants.add_operator(tenant, self.credentials[name])

@@ -46,6 +46,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What a row says of each result code."""
 
+_PASSWORD_WAS_RIGHT: Final = frozenset({"0", "50074", "50199", "53003"})
 _MFA: Final = "multiFactorAuthentication"
 _ONE: Final = "singleFactorAuthentication"
 _NATIVE: Final = "Mobile Apps and Desktop clients"
@@ -440,6 +441,18 @@ def _policy_status(world: World, event: Event) -> str:
 
 
 def _policies(world: World, event: Event) -> list[dict[str, Any]]:
+    return [*_enforced(world, event), *_reporting(world, event)]
+
+
+def _reporting(world: World, event: Event) -> list[dict[str, Any]]:
+    """Return what policies that only report say; none is asked before the password was right."""
+    if world.reporting is None or event.code not in _PASSWORD_WAS_RIGHT:
+        return []
+    mfa = event.requirement == _MFA and event.code == "0"
+    return world.reporting.entries(event.user_id, event.client, event.resource.app_id, mfa=mfa, at=event.at)
+
+
+def _enforced(world: World, event: Event) -> list[dict[str, Any]]:
     if event.code == "53003":
         return [_policy(world, "block legacy", "Block", "failure")]
     return [_policy(world, "require mfa", "Mfa", "success")] if _asked_for_mfa(world, event) else []

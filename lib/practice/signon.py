@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from .access import MODERN, Attempt, ClientAppType, Ruling, SignOn, conditional_access
+from .access import MODERN, Attempt, Ruling, SignOn, client_app_type, conditional_access
 from .rows import principal_row, row
 from .state import Directory, Tenant, User
 from .wellknown import ROLES
@@ -137,7 +137,7 @@ def _second_look(
     ruling = conditional_access(
         directory,
         user,
-        client_app_type=_client_app_type(attempt),
+        client_app_type=client_app_type(attempt.client_app),
         app_ids=[attempt.resource_app_id],
         mfa=mfa,
         transfer=transfer,
@@ -147,12 +147,3 @@ def _second_look(
 
 def _second_factor(user: User) -> str:
     return "50076" if user.mfa else "50079"
-
-
-def _client_app_type(attempt: Attempt) -> ClientAppType:
-    client_app = attempt.client_app
-    if client_app == "Browser":
-        return "browser"
-    if not attempt.legacy:
-        return "mobileAppsAndDesktopClients"
-    return "exchangeActiveSync" if client_app.lower().startswith("exchange active") else "other"

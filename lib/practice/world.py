@@ -13,6 +13,8 @@ from functools import cache
 from typing import Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 
+from .access import Reporting
+
 __all__ = [
     "APPS",
     "POLICIES",
@@ -304,6 +306,7 @@ class World:
         robots: Applications that sign in as themselves.
         policies: Its Conditional Access policies, by key.
         reported: The SMTP AUTH report.
+        reporting: What its Conditional Access policies that only report say of sign-ins; None where nobody asks.
     """
 
     name: str
@@ -318,6 +321,7 @@ class World:
     robots: tuple[Robot, ...] = ()
     policies: frozenset[Policy] = frozenset()
     reported: tuple[Reported, ...] = ()
+    reporting: Reporting | None = None
 
     @property
     def tenant_id(self) -> str:

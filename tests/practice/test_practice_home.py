@@ -12,8 +12,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from practice import cloud, home, tenants
+from practice.access import MODERN
 from practice.cloud import Cloud
 from practice.signins import Table
+from practice.state import ConditionalAccessPolicy
 
 TODAY = date(2026, 11, 23)
 
@@ -151,6 +153,43 @@ def test_a_sender_that_is_moved_has_used_a_token_and_no_password_for_a_fortnight
     assert [how[f"{name}@fabrikam.example"] for name in names] == ["OAuth", "OAuth", "Basic"]
     kept.reset(["adatum", "fabrikam"])
     assert set(protocols(practice, "adatum", "printer")) == {"Authenticated SMTP"}
+
+
+def reported(row: Any) -> set[str]:
+    """Return what policies that only report said of a sign-in."""
+    said = {one["result"] for one in row["appliedConditionalAccessPolicies"]}
+    return {result for result in said if result.startswith("reportOnly")}
+
+
+def test_records_after_a_policy_was_made_say_what_it_would_have_done(practice: Cloud) -> None:
+    kept, world = on(TODAY, practice), tenants.world_of("adatum")
+    made = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    template = ConditionalAccessPolicy(
+        display_name="Block old clients",
+        state="enabledForReportingButNotEnforced",
+        modified_date_time=made,
+        conditions={
+            "users": {"includeUsers": ["All"]},
+            "applications": {"includeApplications": ["All"]},
+            "clientAppTypes": ["exchangeActiveSync", "other"],
+        },
+        grant_controls={"operator": "OR", "builtInControls": ["block"]},
+    )
+    with practice.states.changing("adatum") as tenant:
+        tenant.directory.policies.conditional_access.append(template)
+    kept = on(date(2026, 11, 24), practice)
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    told: dict[tuple[bool, bool, bool], set[str]] = {}
+    for row in practice.backend.ledger.sign_ins(world.tenant_id, now=now):
+        if row["userId"] in {user.id for user in tenant.directory.users}:
+            since = datetime.fromisoformat(row["createdDateTime"]) >= made
+            old, went = row["clientAppUsed"] not in MODERN, row["status"]["errorCode"] == 0
+            told.setdefault((since, old, went), set()).update(reported(row) or {""})
+    kept.reset(["adatum"])
+    assert told.pop((True, True, True)) == {"reportOnlyFailure"}
+    assert told.pop((True, False, True)) == {"reportOnlyNotApplied"}
+    assert told.pop((False, True, True)) == told.pop((False, False, True)) == {""}
+    assert set().union(*told.values()) == {""}, "of a wrong password no policy is asked"
 
 
 def test_who_sends_with_no_password_cannot_be_moved(practice: Cloud) -> None:

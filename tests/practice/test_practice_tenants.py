@@ -3,6 +3,7 @@
 import ipaddress
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import product
@@ -113,6 +114,26 @@ def test_the_policies_say_of_each_sign_in_what_its_row_says(name: str, day: date
             assert listed == enforced
             judged += 1
     assert judged > 50
+
+
+def test_a_story_says_what_fabrikams_policy_that_only_reports_would_have_done(given: Credentials) -> None:
+    directory = built("fabrikam", DAYS[0], given).directory
+    [policy] = [one for one in directory.policies.conditional_access if one.state.endswith("NotEnforced")]
+    world = replace(tenants.world_of("fabrikam"), reporting=access.Reporting(directory))
+    told: dict[tuple[bool, bool], set[str]] = {}
+    for event in of_members("fabrikam", DAYS[0]):
+        row = signins.as_graph(world, event)
+        results = {one["result"] for one in row["appliedConditionalAccessPolicies"] if one["id"] == policy.id} or {""}
+        if event.code == "0" and directory.user(event.user_id):
+            assert policy.modified_date_time is not None
+            key = (event.at >= policy.modified_date_time, event.client in access.MODERN)
+            told.setdefault(key, set()).update(results)
+    assert told == {
+        (True, True): {"reportOnlyNotApplied"},
+        (True, False): {"reportOnlyFailure"},
+        (False, True): {""},
+        (False, False): {""},
+    }
 
 
 @each_day
