@@ -18,13 +18,15 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from mailauth import evidence, warm
+from mailauth.findings import TrendRow
 from mailauth.services import children, store
-from mailauth.views import pages
+from mailauth.views import figures, pages
 
 from .jobs import Job
 from .working import stopping, work
@@ -80,7 +82,7 @@ def _serve() -> None:
 
 
 def ready() -> None:
-    """Do once what each tenant's process would do: imports, templates, and packing the chart library."""
+    """Do once what each tenant's process would do: imports, templates, a chart."""
     # With it, jsonschema takes a second to build grammars, for formats that neither notebooks nor evidence name.
     sys.modules.setdefault("rfc3987_syntax", ModuleType("rfc3987_syntax"))
     for package in _OURS:
@@ -98,9 +100,9 @@ def ready() -> None:
 def _sample() -> Any:
     """Return a notebook with a chart, the smallest that takes a page through all of its making."""
     v4: Any = importlib.import_module("nbformat.v4")
-    figure: Any = importlib.import_module("plotly.graph_objects")
-    drawn = figure.Figure(data=[figure.Bar(y=[1])], layout={"title": {"text": "Sample"}})
-    output = v4.new_output("display_data", {"application/vnd.plotly.v1+json": drawn.to_plotly_json()})
+    chart = figures.trend([TrendRow(date(2026, 1, 1), "IMAP", 1, 0, 0, 0)])
+    data, about = chart.bundle()
+    output = v4.new_output("display_data", data, metadata=about)
     return v4.new_notebook(cells=[v4.new_markdown_cell("# Sample"), v4.new_code_cell("1", outputs=[output])])
 
 

@@ -60,11 +60,18 @@ class Chart:
     alt: str
     picture: Days | Bars | None
 
+    def bundle(self) -> tuple[dict[str, object], dict[str, object]]:
+        """Return what a notebook holds of the chart without its table, by type, and the output's metadata."""
+        if self.figure is None or self.picture is None:
+            return {}, {}
+        data, about = Drawn(self.title, self.alt, self.picture)._repr_mimebundle_()
+        return {PLOTLY: self.figure.to_plotly_json(), **data}, about
+
     def _ipython_display_(self) -> None:
-        if self.figure is not None and self.picture is not None:
-            bundle, about = Drawn(self.title, self.alt, self.picture)._repr_mimebundle_()
+        bundle, about = self.bundle()
+        if bundle:
             # Sent raw: plotly's own way imports nbformat, which costs a second in every kernel.
-            show({PLOTLY: self.figure.to_plotly_json(), **bundle}, about)
+            show(bundle, about)
         data, about = self.table._repr_mimebundle_()
         show(data, {**about, "mailauth_twin": self.figure is not None})
 
