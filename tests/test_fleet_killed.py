@@ -25,6 +25,7 @@ import pytest
 
 from mailauth import benchfleet
 from mailauth.services import store
+from mailauth.services.beside import beside
 from tests import exported, leaks
 from tests.test_fleet import REPORTS, notebook
 
@@ -86,7 +87,7 @@ def survived(command: Sequence[str], odds: Odds, ended: Callable[[Course], None]
         lives = sum(course.ends.values()) + chance.randint(*odds.lives)
         with (
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
-            killing(process, chance, odds, course, lives) as beside,
+            killing(process, chance, odds, course, lives) as alive,
         ):
             assert process.stdout is not None
             for line in process.stdout:
@@ -95,10 +96,10 @@ def survived(command: Sequence[str], odds: Odds, ended: Callable[[Course], None]
                 if found := re.match(r"([a-z-]+\d{4}): .*; [\d,]+ of ", line):
                     course.ends[found[1]] += 1
                     ended(course)
-        assert psutil.wait_procs(beside, timeout=20)[1] == [], "a process outlived its run"
+        assert psutil.wait_procs(alive, timeout=20)[1] == [], "a process outlived its run"
         if process.returncode == 0:
             return course
-        assert beside, f"it ended by itself with {process.returncode}: {''.join(course.said[-20:])}"
+        assert alive, f"it ended by itself with {process.returncode}: {''.join(course.said[-20:])}"
 
 
 @contextmanager
@@ -106,13 +107,13 @@ def killing(
     process: "subprocess.Popen[str]", chance: random.Random, odds: Odds, course: Course, lives: int
 ) -> Iterator[list[psutil.Process]]:
     """Kill while the block runs; yield what ran beside the run when that was killed itself."""
-    over, beside = threading.Event(), list[psutil.Process]()
+    alive = list[psutil.Process]()
 
-    def kill() -> None:
+    def kill(over: threading.Event) -> None:
         while not over.wait(chance.expovariate(1 / odds.pause_s)):
             found = running(process)
             if found and course.killed["run"] < odds.runs and sum(course.ends.values()) >= lives:
-                beside.extend(found)
+                alive.extend(found)
                 process.kill()
                 course.killed["run"] += 1
                 return
@@ -121,13 +122,8 @@ def killing(
                     chance.choice(found).kill()
                     course.killed["beside"] += 1
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        yield beside
-    finally:
-        over.set()
-        killer.join()
+    with beside(kill):
+        yield alive
 
 
 def running(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -160,9 +156,8 @@ class Watch:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Look while the block runs, and once more when it is over."""
-        over = threading.Event()
 
-        def watch() -> None:
+        def watch(over: threading.Event) -> None:
             pause_s = 0.0
             # A fifth of a core at most: what is watched needs the others.
             while not over.wait(pause_s):
@@ -170,15 +165,10 @@ class Watch:
                 self.look()
                 pause_s = max(0.02, 4 * (time.perf_counter() - began))
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
+        with beside(watch):
             yield
-        finally:
-            over.set()
-            watcher.join()
-            self._still.clear()
-            self.look()
+        self._still.clear()
+        self.look()
 
     def look(self) -> None:
         """Look at each file that is another one than it was."""

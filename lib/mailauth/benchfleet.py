@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .benchlines import Figure, limited
+from .services.beside import beside
 
 __all__ = ["figures", "left_mb"]
 
@@ -244,19 +245,13 @@ class _Worker:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Note the most that the worker and all that it has forked hold together, several times a second."""
-        over = threading.Event()
 
-        def watch() -> None:
+        def watch(over: threading.Event) -> None:
             while not over.wait(_LOOK_S):
                 self.peak_mb = max(self.peak_mb, sum(map(_share_mb, _tree(self._process.pid))))
 
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
+        with beside(watch):
             yield
-        finally:
-            over.set()
-            watcher.join()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from mailauth import escape, session
 from mailauth.errors import ConfigurationError, MailauthError, UnreachableError
 from mailauth.services import store
+from mailauth.services.beside import beside
 
 from .jobs import Job
 from .publishing import Place
@@ -449,22 +450,17 @@ def _let_go(worker: Worker) -> None:
 def _ended_with_task(hand: Worker) -> Iterator[None]:
     """End what *hand* does when the task of this thread is cancelled: also when whoever sent it is gone."""
     dask: Any = import_module("distributed").get_worker()
-    key, over = dask.get_current_task(), threading.Event()
+    key = dask.get_current_task()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         while not over.wait(_LOOK_S):
             task = dask.state.tasks.get(key)
             if task is None or task.state == "cancelled":
                 close([hand])
                 return
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
+    with beside(watch):
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _version() -> str:

@@ -26,6 +26,7 @@ from typing import Any
 from mailauth import evidence, warm
 from mailauth.findings import TrendRow
 from mailauth.services import children, store
+from mailauth.services.beside import beside
 from mailauth.views import figures, pages
 
 from .jobs import Job
@@ -171,9 +172,8 @@ def _say(message: Mapping[str, object]) -> None:
 @contextmanager
 def _followed(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Pass each line that the run appends to *path* on to *tell* while the block runs."""
-    over = threading.Event()
 
-    def follow() -> None:
+    def follow(over: threading.Event) -> None:
         with path.open(encoding="utf-8") as lines:
             while True:
                 last_look = over.is_set()
@@ -183,10 +183,5 @@ def _followed(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
                     return
                 over.wait(0.3)
 
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
-    try:
+    with beside(follow):
         yield
-    finally:
-        over.set()
-        follower.join()
