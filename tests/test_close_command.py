@@ -1,14 +1,18 @@
 """`mailauth close`: the same waves in a terminal, with an exit status that says whether they are closed."""
 
+import time
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner, Result
 
 from mailauth import cli
 from mailauth.errors import ConfigurationError
-from tests.practice.shutting import Lab, shutting
+from tests.practice.shutting import BLOCK, Lab, exclude, shutting
+
+_SETTLES: Final = timedelta(seconds=3)
 
 
 def close(lab: Lab, *more: str) -> tuple[int, str]:
@@ -43,3 +47,42 @@ def test_it_shows_plans_applies_only_when_asked_and_takes_back(tmp_path: Path, m
         assert "No policy refuses passwords yet for 2 of 2 mailboxes." in close(lab)[1]
         with pytest.raises(ConfigurationError, match=r"^wave: found 'x'; expected one of pilot, tenant\.$"):
             close(lab, "--wave", "x")
+
+
+def closed_by_the_command(lab: Lab) -> list[str]:
+    """Close every wave by the command and this machine's clock, and return what each run showed."""
+    shown: list[str] = []
+    for _ in range(24):
+        lab.sign_ins()
+        shown.append(close(lab, "--apply", "--try-password")[1])
+        if set(lab.words(lab.run.closing.look()).values()) == {"closed"}:
+            return shown
+        time.sleep(_SETTLES.total_seconds() / 2)
+    raise AssertionError(shown[-1])
+
+
+def watch(lab: Lab) -> tuple[int, str]:
+    """Return the exit status of a watch, and what it showed."""
+    asked = ["watch", "--config", str(lab.config), "--tenant", "woodgrove", "--out", str(lab.folder)]
+    done: Result = CliRunner().invoke(cli.commands, asked, standalone_mode=False, catch_exceptions=False)
+    status: Any = done.return_value
+    return status, " ".join(done.stdout.split())
+
+
+def test_settings_that_are_meant_are_what_a_watch_compares_with_once_the_command_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    with shutting(tmp_path, settles=_SETTLES) as lab:
+        with lab.practice.states.changing("woodgrove") as tenant:
+            tenant.directory.policies.conditional_access.append(BLOCK.model_copy(deep=True))
+        shown = closed_by_the_command(lab)
+        assert sum("A password is refused, as it should be" in each for each in shown) >= 2
+        assert watch(lab)[0] == 0
+        with lab.practice.states.changing("woodgrove") as tenant:
+            exclude(tenant)
+        assert close(lab)[0] == 0
+        status, said = watch(lab)
+        assert (status, "it was not left out, and is" in said, "mailauth close --renew" in said) == (1, True, True)
+        assert close(lab, "--renew")[0] == 0
+        assert watch(lab)[0] == 0

@@ -17,7 +17,7 @@ from mailauth.closingrecord import Look
 from mailauth.errors import ConfigurationError
 from mailauth.session.tries import LOST, Noted
 from tests.case_invented import mail
-from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting
+from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting, switched
 
 STAGES = [
     ("pilot", "policy"),
@@ -51,8 +51,7 @@ def kept(lab: Lab) -> Any:
 
 
 def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab: Lab) -> None:
-    with lab.practice.states.reading("woodgrove") as tenant:
-        before = tenant.exchange.model_dump(exclude={"former_policies"})
+    before = lab.exchange()
     seen: list[tuple[str, str]] = []
     older: list[str] = []
     for _ in range(14):
@@ -79,16 +78,8 @@ def test_run_after_run_both_waves_are_closed_and_proven_and_then_taken_back(lab:
         lab.run.closing.undo(last, last.wave("pilot"), apply=True)
     for wave in reversed(last.waves):
         assert {each.whole for each in lab.run.closing.undo(lab.run.closing.look(), wave, apply=True)} == {True}
-    with lab.practice.states.reading("woodgrove") as tenant:
-        assert tenant.exchange.model_dump(exclude={"former_policies"}) == before
+    assert lab.exchange() == before
     assert set(lab.words(lab.run.closing.look()).values()) == {"open"}
-
-
-def switched(lab: Lab, address: str, *, off: bool | None) -> None:
-    """Set a mailbox's own SMTP AUTH switch, as somebody else would."""
-    with lab.practice.states.changing("woodgrove") as tenant:
-        box = next(each for each in tenant.exchange.mailboxes if each.primary_smtp == address)
-        box.smtp_auth_disabled = off
 
 
 def another_look_does_not_make_what_somebody_opened_the_right_state(lab: Lab) -> None:

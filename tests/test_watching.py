@@ -13,28 +13,18 @@ from click.testing import CliRunner
 
 from mailauth import cli, evidence, shapes, watch
 from mailauth.conditions import Change, Conditions, People
-from mailauth.errors import MailauthError
+from mailauth.errors import HeldError, MailauthError
 from mailauth.fleet import outcomes
 from mailauth.fleet.jobs import Job
 from mailauth.organization import Organization
 from mailauth.registration import Credential
 from mailauth.views import watching
 from mailauth.watch import Watched
-from practice.state import AuthenticationPolicy, ConditionalAccessPolicy, Mailbox, Tenant
+from practice.state import AuthenticationPolicy, Mailbox, Tenant
 from tests.case_invented import mail
-from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, shutting
+from tests.practice.shutting import ADA, BLOCK, CANARY, PRINTER, Lab, exclude, shutting
 
 EVIDENCE = Path("woodgrove", "evidence")
-BLOCK = ConditionalAccessPolicy(
-    display_name="No old programs",
-    state="enabledForReportingButNotEnforced",
-    conditions={
-        "users": {"includeUsers": ["All"]},
-        "applications": {"includeApplications": ["All"]},
-        "clientAppTypes": ["exchangeActiveSync", "other"],
-    },
-    grant_controls={"operator": "OR", "builtInControls": ["block"]},
-)
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +209,6 @@ def except_printer(tenant: Tenant) -> None:
 
 
 NEW = "9d3c2f5e-7d2b-4e6e-8a51-2f1b9c0d4e77"
-
-
-def exclude(tenant: Tenant) -> None:
-    user = tenant.directory.user("printer@woodgrove.example")
-    assert user is not None
-    (policy,) = tenant.directory.policies.conditional_access
-    policy.conditions = {**policy.conditions, "users": {"includeUsers": ["All"], "excludeUsers": [user.id]}}
 
 
 ALL = {ADA, CANARY, PRINTER, "admin@woodgrove.example", "invoices@woodgrove.example"}
@@ -437,6 +420,39 @@ def test_the_command_ends_with_what_came_of_it_and_tells_machines(lab: Lab) -> N
         table = CliRunner().invoke(cli.commands, asked, standalone_mode=False)
     assert table.return_value == 1
     assert "SMTP AUTH of the tenant" in table.stdout
+
+
+def test_while_another_run_is_under_way_a_watch_writes_nothing_and_says_who_holds_the_tenant(lab: Lab) -> None:
+    watched(lab)
+    path = lab.folder / EVIDENCE / "watch.json"
+    before = path.read_bytes()
+    asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--tenant", "woodgrove"]
+    with changed(lab, set_switch):
+        with lab.run.alone():
+            with pytest.raises(HeldError, match=r"^woodgrove is being run already by process \d+ since "):
+                lab.run.watching.look()
+            told = CliRunner().invoke(cli.commands, asked, standalone_mode=False)
+        assert path.read_bytes() == before
+    assert told.return_value == 1
+    assert "woodgrove is being run already by process" in " ".join(told.stdout.split())
+
+
+def test_what_may_be_meant_and_leaves_a_wave_closed_is_said_to_be_taken_over_by_renew(lab: Lab) -> None:
+    meant = {}
+    for change in (set_switch, set_mailbox, set_plan, set_policy, set_no_default, unassign, hire):
+        with changed(lab, change):
+            (found,) = watched(lab).broken
+            meant[change.__name__] = "mailauth close --renew" in found.remedy
+    assert {name for name, said in meant.items() if said} == {"set_mailbox", "set_no_default"}
+
+
+def test_a_wave_that_is_named_no_more_is_part_of_the_last_one(lab: Lab) -> None:
+    before = watched(lab)
+    record = closed(lab)
+    record["data"]["waves"] = [each for each in record["data"]["waves"] if each["kind"] == "tenant"]
+    assert watch.taken_back(record, before) == ()
+    record["data"]["waves"][0]["word"] = "open"
+    assert [each.about for each in watch.taken_back(record, before)] == ["pilot", "tenant"]
 
 
 def test_a_tenant_in_which_nothing_is_closed_is_no_tenant_that_holds(lab: Lab, tmp_path: Path) -> None:

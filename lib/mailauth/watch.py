@@ -58,8 +58,13 @@ _MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
 _ON: Final = "enabled"
 _LEGACY: Final = "other"
 _NAMED: Final = 3
+_MEANT: Final = (
+    "Where it is meant to be so, run 60 with renew (mailauth close --renew): a watch compares with that from then on."
+)
 _CLOSE: Final = "Open 60: it shows what is set, who changed what, and closes it again."
-_MEANT: Final = "Where it is meant to be so, run 60 with renew: a watch compares with that from then on."
+# What may be meant and leaves a wave closed: a switch that is on for a new sender with OAuth, a default that an
+# exception cannot live with. Anything else 60 calls open, whatever a watch compares with.
+_SET: Final = f"{_CLOSE} {_MEANT}"
 # What 60 neither sets nor closes: Entra's own settings, and a password that came in.
 _DEFAULTS: Final = (
     "Switch security defaults on again in the Entra admin center, or put a Conditional Access policy that blocks these "
@@ -197,7 +202,13 @@ def compare(
 def taken_back(closed: Record, before: Watched | None) -> tuple[Broken, ...]:
     """Return the waves that an earlier watch knew as closed, and of which notebook 60 says something else now."""
     now = {each["name"]: each for each in closed["data"]["waves"]}
-    gone = [name for name in (before.waves if before else ()) if name not in closed_waves(closed)]
+    # A wave that the tenants file names no more is part of the last one, which holds every mailbox.
+    whole = any(each["kind"] == "tenant" and each["word"] == "closed" for each in now.values())
+    gone = [
+        name
+        for name in (before.waves if before else ())
+        if name not in closed_waves(closed) and (name in now or not whole)
+    ]
     return tuple(
         Broken("wave", name, f"notebook 60 says {now[name]['word']}: {now[name]['sentence']}", _CLOSE)
         if name in now
@@ -387,7 +398,7 @@ def _default(told: _Told) -> Iterator[Broken]:
         boxes = [box for address in sorted(told.mine) if (box := told.held.mailbox(address))]
         inherit = tuple(box.address.lower() for box in boxes if box.authentication_policy == "")
         found = f"it was {was}, and is {now or 'none'}, which refuses no passwords"
-        yield Broken("policy", about, found, _CLOSE, inherit)
+        yield Broken("policy", about, found, _SET, inherit)
 
 
 def _policies(told: _Told) -> Iterator[Broken]:
@@ -420,7 +431,7 @@ def _mailboxes(told: _Told) -> Iterator[Broken]:
             for what in _of_mailbox(told, box):
                 found.setdefault(what, []).append(box.address.lower())
     for (kind, about, said), addresses in sorted(found.items()):
-        remedy = _READ if kind == "cannot know" else _CLOSE
+        remedy = _READ if kind == "cannot know" else _SET if about == _OWN_SWITCH else _CLOSE
         yield Broken(kind, about, f"{said}: {_listed(addresses)}", remedy, tuple(sorted(addresses)))
 
 
@@ -440,9 +451,10 @@ def _of_mailbox(told: _Told, box: Mailbox) -> Iterator[tuple[Kind, str, str]]:
     if not (closes or told_already) and now.lower() not in told.opened and was != now:
         yield "policy", was, f"the policy was taken off, so that {now or 'no policy'} counts, for"
     if before and before["smtp"] != box.smtp and told.takes_smtp(box):
-        yield "mailbox", "SMTP AUTH of mailboxes", f"it was {_SWITCH[before['smtp']]}, and is on for"
+        yield "mailbox", _OWN_SWITCH, f"it was {_SWITCH[before['smtp']]}, and is on for"
 
 
+_OWN_SWITCH: Final = "SMTP AUTH of mailboxes"
 _SWITCH: Final = {"on": "on", "off": "off", "inherit": "inherited from the tenant", "unknown": "not read"}
 
 

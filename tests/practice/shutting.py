@@ -15,6 +15,7 @@ from mailauth.services import store
 from mailauth.session import Run
 from mailauth.summary import MailRow
 from practice.cloud import Cloud
+from practice.state import ConditionalAccessPolicy, Tenant
 from practice.wellknown import SIGN_IN_WORD
 from tests import case_invented
 from tests.practice import mailing
@@ -24,6 +25,26 @@ from tests.practice.woodgrove import SECRET, TENANT, Woodgrove, running, woodgro
 ADA, CANARY, PRINTER = mailing.ADA, "canary@woodgrove.example", "printer@woodgrove.example"
 
 CLOSING: Mapping[str, Any] = {"pilot": ADA}
+
+BLOCK = ConditionalAccessPolicy(
+    display_name="No old programs",
+    state="enabledForReportingButNotEnforced",
+    conditions={
+        "users": {"includeUsers": ["All"]},
+        "applications": {"includeApplications": ["All"]},
+        "clientAppTypes": ["exchangeActiveSync", "other"],
+    },
+    grant_controls={"operator": "OR", "builtInControls": ["block"]},
+)
+"""Against programs that show nothing but a password; it only reports."""
+
+
+def exclude(tenant: Tenant) -> None:
+    """Leave the printer out of that policy, as somebody in the admin center does."""
+    user = tenant.directory.user("printer@woodgrove.example")
+    assert user is not None
+    (policy,) = tenant.directory.policies.conditional_access
+    policy.conditions = {**policy.conditions, "users": {"includeUsers": ["All"], "excludeUsers": [user.id]}}
 
 
 def leave_sign_ins(run: Run, rows: Sequence[MailRow] = (), *, held: bool = True) -> None:
@@ -80,6 +101,11 @@ class Lab:
         run.closing.keep(after, after.wave(chosen.name), change, receipt)
         return after, receipt
 
+    def exchange(self) -> dict[str, Any]:
+        """Return what Exchange holds, as it is kept, but what is on its way."""
+        with self.practice.states.reading("woodgrove") as tenant:
+            return tenant.exchange.model_dump(exclude={"former_policies"})
+
     def words(self, look: Look) -> dict[str, str]:
         """Return how each wave stands."""
         return {each.name: look.standing(each).word for each in look.waves}
@@ -128,3 +154,10 @@ def shutting(
         text = json.dumps({"clouds": {"practice": practice.entry()}, "tenants": [tenant]})
         path.write_text(text, encoding="utf-8")
         yield Lab(practice, made, path, folder / "reports")
+
+
+def switched(lab: Lab, address: str, *, off: bool | None) -> None:
+    """Set a mailbox's own SMTP AUTH switch, as somebody else would."""
+    with lab.practice.states.changing("woodgrove") as tenant:
+        box = next(each for each in tenant.exchange.mailboxes if each.primary_smtp == address)
+        box.smtp_auth_disabled = off

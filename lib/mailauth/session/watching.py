@@ -72,14 +72,24 @@ class Watching:
         Raises:
             ConfigurationError: The decisions file is wrong: who is left out cannot be known then.
             EvidenceError: The evidence of notebook 60 is broken, or another tenant's.
+            HeldError: Another run is at work on the tenant: what it is changing is neither held nor broken.
         """
+        # A search takes the tenant for itself.
+        if search and self._is_old() and self._is_watched():
+            self.search(0)
+        with self.tenancy.alone():
+            return self._looked(prove=prove, expires_days=expires_days, proven_days=proven_days)
+
+    def _is_watched(self) -> bool:
+        closed = self._closed()
+        return closed is not None and bool(watch.closed_waves(closed) or self._before())
+
+    def _looked(self, *, prove: bool, expires_days: int, proven_days: int) -> Watched | None:
         before, closed = self._before(), self._closed()
         if closed is None:
             return self._without(before) if before else None
         if not (watch.closed_waves(closed) or before):
             return None
-        if search and self._is_old():
-            self.search(0)
         look = self.closing.look()
         proofs = tuple(Proof(each.mailbox, each.kind, each.good, each.at, each.said) for each in _tried(before))
         tried = tuple(self._tokens(look, closed)) if prove else ()
