@@ -1,14 +1,17 @@
 """The practice tenants as Graph shows them: whole, without what is private, and as far as their licence goes."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailauth.services import graph, live, segments
+from mailauth import answers, evidence, reportonly
+from mailauth.coverage import Window
+from mailauth.services import archive, graph, live, segments
+from mailauth.verdicts import Thresholds
 from practice import cloud, credentials, signins, tenants
 from practice.graph.routes import Routes
 from practice.ledger import Copy, copies
@@ -41,14 +44,14 @@ def rows(world: World) -> Iterator[Copy]:
     return copies(world, signins.deliveries(signins.events(world, TODAY), TODAY))
 
 
-def administrator(found: Lab, name: str) -> Client:
-    """Return the tenant's administrator, with all that can be asked for."""
+def administrator(found: Lab, name: str, scopes: str = ALL) -> Client:
+    """Return the tenant's administrator, with all that can be asked for, or with these scopes."""
     with found.practice.states.reading(name) as tenant:
         admin = ROLES["Global Administrator"]
         held = [one.principal_id for one in tenant.directory.role_assignments if one.role_template_id == admin]
         who = next(one for one in tenant.directory.users if one.id in held)
         issuer = f"https://sts.windows.net/{tenant.tenant_id}/"
-        return found.client(found.token(tid=tenant.tenant_id, iss=issuer, oid=who.id, appid=who.id, scp=ALL))
+        return found.client(found.token(tid=tenant.tenant_id, iss=issuer, oid=who.id, appid=who.id, scp=scopes))
 
 
 @pytest.mark.parametrize("name", tenants.NAMES)
@@ -65,20 +68,44 @@ def test_everything_that_can_be_listed_is_and_nothing_private_with_it(lab: Lab, 
         assert not [word for word in (SIGN_IN_WORD, "assignedTo", *hashes) if word in answer.text], path
 
 
-def test_the_librarys_reader_finds_the_legacy_sign_ins_that_the_story_tells(lab: Lab, tmp_path: Path) -> None:
-    world = tenants.world_of("contoso")
-    names = ("IMAP4", "POP3", "Authenticated SMTP")
-    said: dict[str, Any] = {}
-    run = live.Run(
-        lab.cloud(),
-        graphserver.Credential(administrator(lab, "contoso").token),
-        world.tenant_id,
-        tmp_path / "graph",
+def reading(found: Lab, folder: Path, scopes: str = ALL) -> live.Run:
+    """Return what reads contoso's log into *folder*."""
+    return live.Run(
+        found.cloud(),
+        graphserver.Credential(administrator(found, "contoso", scopes).token),
+        tenants.world_of("contoso").tenant_id,
+        folder,
         clock=lambda: NOW,
         sleep=lambda _: None,
         monotonic=iter(range(0, 1_000_000, 10)).__next__,
     )
-    for one in graph.fetch(run, names=names, clients=(), site_limit=0):
+
+
+@pytest.mark.parametrize(
+    ("scopes", "carried"),
+    [
+        pytest.param("AuditLog.Read.All", "none", id="without the permission"),
+        pytest.param("AuditLog.Read.All Policy.Read.All", "all", id="with it"),
+    ],
+)
+def test_graph_says_what_policies_did_only_to_who_may_read_them(
+    lab: Lab, tmp_path: Path, scopes: str, carried: str
+) -> None:
+    fetched = tmp_path / "graph"
+    graph.fetch(reading(lab, fetched, scopes), names=("IMAP4", "Authenticated SMTP"), clients=(), site_limit=0)
+    window = Window(NOW - timedelta(days=29), NOW)
+    parameters = answers.Parameters.standard(Thresholds.standard())
+    with archive.open("", [], base=tmp_path, cache=tmp_path / "cache", fetched=fetched) as engine:
+        found = answers.ask(engine, window=window, parameters=parameters, now=NOW)
+    told = evidence.plain(reportonly.summarise(found.policies))
+    assert reportonly.carried({"data": {"report_only": told}}) == {"graph": carried}
+
+
+def test_the_librarys_reader_finds_the_legacy_sign_ins_that_the_story_tells(lab: Lab, tmp_path: Path) -> None:
+    world = tenants.world_of("contoso")
+    names = ("IMAP4", "POP3", "Authenticated SMTP")
+    said: dict[str, Any] = {}
+    for one in graph.fetch(reading(lab, tmp_path / "graph"), names=names, clients=(), site_limit=0):
         said[one.what] = one
     files = [str(path) for path in segments.found(tmp_path / "graph")["SigninLogs"]]
     with segments.connect() as engine:
