@@ -19,17 +19,44 @@ from mailauth.services import archive
 from mailauth.services.workspace import Workspace
 from mailauth.summary import Answers
 from practice import cloud, files
+from practice.access import Reporting
 from practice.estates import Estate
 from practice.fabrikam import FABRIKAM
 from practice.ledger import copies
 from practice.limits import LogLimits
 from practice.signins import deliveries, events
+from practice.state import ConditionalAccessPolicy
+from practice.world import World
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
 WINDOW = Window(NOW - timedelta(days=29), NOW)
 ROWS = tuple(deliveries(events(FABRIKAM, TODAY), TODAY))
+REPORTS = ConditionalAccessPolicy(
+    id="0ca00000-0000-4000-8000-000000000001",
+    display_name='Block <old> "clients"',
+    state="enabledForReportingButNotEnforced",
+    modified_date_time=NOW - timedelta(days=12),
+    conditions={
+        "users": {"includeUsers": ["All"]},
+        "applications": {"includeApplications": ["All"]},
+        "clientAppTypes": ["exchangeActiveSync", "other"],
+    },
+    grant_controls={"operator": "OR", "builtInControls": ["block"]},
+)
 READER = "a11ce000-0000-4000-8000-000000000001"
+
+
+def _observed() -> World:
+    """Return Fabrikam with a policy that only reports about everybody in its story."""
+    firm = Estate("fabrikam", "Fabrikam", "fabrikam.example", FABRIKAM.tenant_id, NOW)
+    for name in {FABRIKAM.address(one.account) for one in FABRIKAM.mailers}:
+        firm.user(name, name)
+    firm.tenant.directory.policies.conditional_access.append(REPORTS)
+    return dataclasses.replace(FABRIKAM, reporting=Reporting(firm.tenant.directory))
+
+
+OBSERVED = _observed()
 
 
 class Credential:
@@ -54,7 +81,7 @@ def practice() -> Iterator[cloud.Cloud]:
     estate.workspace(readers=[READER], retention_days=365)
     assert stranger.id != READER
     with cloud.start([estate.tenant]) as started:
-        started.backend.ledger.fill(FABRIKAM.tenant_id, "story", lambda: copies(FABRIKAM, ROWS))
+        started.backend.ledger.fill(FABRIKAM.tenant_id, "story", lambda: copies(OBSERVED, ROWS))
         yield started
 
 
@@ -83,13 +110,14 @@ def rows(found: Answers) -> dict[str, list[str]]:
 def test_the_workspace_answers_what_the_archive_of_the_same_story_answers(
     practice: cloud.Cloud, tmp_path: Path
 ) -> None:
-    files.diagnostics(tmp_path / "logs", FABRIKAM, ROWS, packed_before=TODAY - timedelta(days=20))
+    files.diagnostics(tmp_path / "logs", OBSERVED, ROWS, packed_before=TODAY - timedelta(days=20))
     with archive.open(FABRIKAM.tenant_id, ["logs/**/*.json*"], base=tmp_path, cache=tmp_path / "cache") as engine:
         wanted = rows(asked(engine))
     reach, workspace_id = reached(practice)
     with Workspace(reach, Credential(practice, READER), workspace_id) as engine:
         found = rows(asked(engine))
     assert len(wanted["mail"]) > 100
+    assert sum(REPORTS.id in one for one in wanted["policies"]) > 50
     assert found == wanted
 
 
