@@ -21,7 +21,7 @@ import pytest
 from mailauth import fleet
 from mailauth.errors import ConfigurationError
 from mailauth.fleet import Job, Outcome, Patience, Place, clusters
-from mailauth.fleet.workers import Worker, close
+from mailauth.fleet.workers import Answer, Teller, Worker, close
 from mailauth.services import store
 from tests import daskcluster
 
@@ -204,7 +204,36 @@ def test_what_a_killed_process_reached_goes_to_the_address_and_not_what_another_
         close([hand])
     left = {"the same run": b'"tonight"', "another night": b'"last night"'}
     assert fsspec.filesystem("memory").cat_file(evidence) == left[again]
-    assert not list(store.fleet_dir("dask").glob("*.run"))
+    assert not list(store.fleet_dir("").glob("dask-*/run"))
+
+
+class Slow:
+    """A hand that is done when it is told so."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def do(self, job: Job, *, limit_s: float | None, killed: str = "", tell: Teller) -> Answer:
+        store.write_text(Path(job.out, job.tenant, "index.html"), "page")
+        self.begun.set()
+        assert self.may_end.wait(60)
+        return Answer(Outcome(job.tenant, True))
+
+    def dismiss(self) -> None:
+        self.may_end.set()
+
+
+def test_two_runs_that_have_a_tenant_on_one_machine_are_not_in_one_folder_at_once(trial: Trial) -> None:
+    (job,) = trial.jobs({"woodgrove": ["whole"]})
+    order = {"needs": {"address": "memory://bucket/reports"}, "limit_s": None, "killed": "", "run": "one"}
+    first, answers = Slow(), list[Answer]()
+    with beside(lambda: answers.append(clusters.done(first, job, order))):
+        assert first.begun.wait(60)
+        second = clusters.done(Slow(), job, order).outcome
+        first.dismiss()
+    assert second is not None
+    assert (second.ended, [each.outcome and each.outcome.ended for each in answers]) == ("held", ["whole"])
+    assert fsspec.filesystem("memory").cat_file("/bucket/reports/woodgrove/index.html") == b"page"
 
 
 DISK = """

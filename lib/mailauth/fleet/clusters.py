@@ -20,11 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailauth import escape, session
-from mailauth.errors import ConfigurationError, MailauthError, UnreachableError
+from mailauth.errors import ConfigurationError, HeldError, MailauthError, UnreachableError
 from mailauth.services import store
 from mailauth.services.beside import beside
 
 from .jobs import Job
+from .outcomes import Outcome
 from .publishing import Place
 from .workers import COMMAND, Answer, Hand, Teller, Worker, close
 
@@ -373,24 +374,32 @@ def done(hand: Hand, job: Job, told: Mapping[str, Any]) -> Answer:
         job: The tenant's.
         told: The order that holds the job.
     """
-    address, killed, run = (str(each) for each in (told["needs"]["address"], told["killed"], told["run"]))
-    note = store.fleet_dir("dask") / f"{job.tenant}.run"
+    # The folder in which pages are made for an address is the same for every run that has the tenant.
+    folder = store.fleet_dir(f"dask-{hashlib.sha256(job.tenant.encode()).hexdigest()[:16]}")
     try:
-        place = Place(address, apart=True) if address else None
-        job = job if place is None else replace(job, out=str(place.folder))
-        # Of a process that was killed here, the pages are to show what it reached, and nothing is to lie over that.
-        if not (killed and _is_left(note, run)):
-            _cleared(job, place, killed=bool(killed))
-        store.write_text(note, run)
-        answer = hand.do(job, limit_s=told["limit_s"], killed=killed, tell=lambda line: None)
-        if place is not None and answer.outcome is not None:
-            place.hand_over(answer.outcome)
-        if answer.outcome is not None:
-            note.unlink(missing_ok=True)
+        with store.lock_folder(folder, job.tenant):
+            return _done(hand, job, told, folder / "run")
+    except HeldError as error:
+        return Answer(Outcome(job.tenant, False, sentence=str(error), ended="held", rehearsal=job.rehearsal))
     except UnreachableError as error:
         return Answer(None, str(error), passing=True)
     except (MailauthError, OSError) as error:
         return Answer(None, f"{type(error).__name__}: {error}")
+
+
+def _done(hand: Hand, job: Job, told: Mapping[str, Any], note: Path) -> Answer:
+    address, killed, run = (str(each) for each in (told["needs"]["address"], told["killed"], told["run"]))
+    place = Place(address, apart=True) if address else None
+    job = job if place is None else replace(job, out=str(place.folder))
+    # Of a process that was killed here, the pages are to show what it reached, and nothing is to lie over that.
+    if not (killed and _is_left(note, run)):
+        _cleared(job, place, killed=bool(killed))
+    store.write_text(note, run)
+    answer = hand.do(job, limit_s=told["limit_s"], killed=killed, tell=lambda line: None)
+    if answer.outcome is not None:
+        if place is not None:
+            place.hand_over(answer.outcome)
+        note.unlink(missing_ok=True)
     return answer
 
 
