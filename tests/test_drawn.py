@@ -3,16 +3,19 @@
 import re
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
+from importlib import resources
 from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
+from mailauth import views
 from mailauth.phrases import Named, phrase, words
 from mailauth.report import Mark as PolicyMark
 from mailauth.report import TrendDay
 from mailauth.views import pages
 from mailauth.views.drawn import Bars, Days, Drawn, Mark, SenderDays, Series
+from mailauth.views.markup import STYLE
 from tests.report_invented import HOSTILE
 
 MONDAY = date(2026, 11, 2)
@@ -53,6 +56,22 @@ def test_bars_are_as_high_as_their_counts_and_none_stands_on_a_day_without_recor
         assert [high for _, high in _bars(picture, "--warn")] == [130, 65, 130]
     places = [x for x, _ in _bars(desk, "--warn")]
     assert places[2] - places[0] == pytest.approx(4 * (places[1] - places[0]), abs=0.3)
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        pytest.param(STYLE, id="a notebook"),
+        pytest.param((resources.files(views) / "templates" / "page.css").read_text("utf-8"), id="a page"),
+    ],
+)
+def test_only_a_style_sheet_brings_the_words_of_a_picture_into_sight_and_the_table_needs_none(sheet: str) -> None:
+    picture, table = SenderDays("t", _days(1, 2)).html().split('</div><details class="twin">')
+
+    assert picture.count('<div class="pictures" style="display:none"><div class="roomy"><svg') == 1
+    assert "<text" not in table
+    assert "<table>" in table
+    assert re.search(r"\.pictures ?{ ?display: ?block ?!important;? ?}", sheet)
 
 
 def test_each_kind_of_sender_has_an_axis_of_its_own() -> None:

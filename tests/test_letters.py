@@ -19,7 +19,7 @@ def lines(text: Phrase) -> list[str]:
 
 def test_whoever_runs_a_device_is_told_what_it_will_show_and_asked_by_when() -> None:
     text = letters.device_owner(
-        words("The scanner"),
+        words("the scanner"),
         account=SCANNER,
         place=LEEDS,
         last_seen=date(2026, 11, 22),
@@ -27,7 +27,7 @@ def test_whoever_runs_a_device_is_told_what_it_will_show_and_asked_by_when() -> 
         due=date(2026, 12, 11),
     )
 
-    assert lines(text)[0] == "Subject: The scanner will stop sending mail"
+    assert lines(text)[0] == "Subject: Mail from the scanner will stop"
     assert f"password of {SCANNER} from Leeds office (203.0.113.10), last on 22 November 2026." in text.plain()
     assert "535 5.7.139" in text.plain()
     assert "Please tell us by 11 December 2026:\n1. Can it sign in with OAuth?\n" in text.plain()

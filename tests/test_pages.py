@@ -257,6 +257,31 @@ def test_headings_with_the_same_words_get_names_of_their_own() -> None:
     assert re.findall(r'<h2 id="([^"]+)"', page) == ["part-größe", "part-größe-2"]
 
 
+APPENDIX = '<details class="fold appendix">'
+
+
+def test_a_table_that_tells_in_full_what_stands_above_it_is_a_fold_and_words_are_not() -> None:
+    table = Table(("A",), [("x",)], "T (1 to 2 May)").html()
+    shown = [_shown({"text/html": html}, mailauth="html") for html in (table, "<p>Nothing was seen.</p>")]
+    page = pages.render(_notebook(*(_code(each, tags=(pages.DETAIL,)) for each in shown)))
+
+    assert f'<details class="fold detail"><summary>In full: T</summary>{table}</details>' in page
+    assert page.count('<details class="fold detail">') == 1
+
+
+def test_from_the_cell_that_says_so_on_a_page_is_an_appendix_behind_its_heading() -> None:
+    begins = _markdown("## For the engineer\n\nIn other words.") | {"metadata": {"tags": [pages.APPENDIX]}}
+    page = pages.render(_notebook(_markdown("# T\n\n## First"), begins, _markdown("## Last")))
+    opens, heading, closes = (page.index(part) for part in (APPENDIX, "Last</h2>", "</details>\n<"))
+
+    assert page.index("First</h2>") < opens < heading
+    assert '<summary><h2 id="part-for-the-engineer">For the engineer</h2></summary>\n<p>In other words.</p>' in page
+    assert heading < page.rindex("</details>")
+    assert closes < opens
+    assert APPENDIX not in pages.render(_notebook(_markdown("# T\n\n## First")))
+    assert '<li><a href="#part-last">Last</a></li>' in page
+
+
 def test_the_title_is_found_where_its_cell_is_hidden() -> None:
     hidden = _markdown("# The title\n\nHow to run this.")
     hidden["metadata"] = {"tags": [pages.HIDDEN]}
@@ -279,7 +304,7 @@ def test_what_leads_out_of_the_report_is_not_in_its_edition_for_others() -> None
     found = [
         tags for said, tags in cells.items() if re.search(r"holds every number|has the map|makes an edition", said)
     ]
-    assert found == [[pages.FULL]] * 2
+    assert found == [[pages.FULL]] * 3
 
 
 def test_the_parameters_of_the_run_are_shown_without_secrets_and_paths(page: str) -> None:

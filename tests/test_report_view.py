@@ -110,18 +110,10 @@ def test_what_is_urgent_is_shown_whether_or_not_anybody_looked() -> None:
 
 def test_nothing_seen_is_never_called_fine() -> None:
     empty = replace(FABRIKAM, urgent=(), stops=(), endings=(), actions=())
-    words_shown = " ".join(map(seen, (page.attention(empty), page.stops(empty), page.next_steps(empty))))
+    words_shown = " ".join(map(seen, (page.attention(empty), page.stops(empty))))
     assert "Nothing was seen. What the records do not hold stands under" in words_shown
     assert "Nothing was seen. That proves nothing about what left no record." in words_shown
     assert not re.search(r"\b(fine|safe|clean|all good|no risk)\b", words_shown, re.IGNORECASE)
-
-
-def test_the_next_steps_are_numbered_with_day_owner_and_notebook() -> None:
-    said = seen(page.next_steps(FABRIKAM))
-    assert (
-        "2 Decide about erp@fabrikam.example Nobody has, and it stops in December. by 11 December 2026, before the "
-        "change freeze M. Roy In the decisions file. notebook 10-find-basic-auth"
-    ) in said
 
 
 def test_progress_adds_up_and_a_first_run_says_only_that_it_is_the_first() -> None:
@@ -178,7 +170,7 @@ def test_more_rows_than_the_first_screen_bears_are_counted() -> None:
     assert table.left_out == "Showing 8 of 11; all of them are in “What stops, and when?” below."
 
 
-VIEWS = (page.first_screen, page.attention, page.stops, page.endings, page.next_steps, page.progress, page.senders)
+VIEWS = (page.first_screen, page.attention, page.stops, page.endings, page.progress, page.senders)
 
 
 @pytest.mark.parametrize("view", [*VIEWS, page.changed, page.runs, page.purpose], ids=lambda view: view.__name__)

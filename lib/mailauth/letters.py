@@ -119,14 +119,14 @@ def device_owner(
     seen = phrase(", last on {day}", day=last_seen) if last_seen else Phrase()
     asked = questions or (words("Which device or program is it, and who looks after it?"),)
     return phrase(
-        "Subject: {what} will stop sending mail\n\n"
+        "Subject: Mail from {what} will stop\n\n"
         "Hello,\n\n"
-        "{what} sends mail with the password of {account}{place}{seen}.\n"
+        "This is about {what}. It sends mail with the password of {account}{place}{seen}.\n"
         "Microsoft switches this off {when}. Nobody is told when it happens; the device shows, if anything:\n"
         "{shows}\n\n"
         "Please tell us by {due}:\n{asked}\n"
         "Until then, please leave its settings as they are.\n",
-        what=_tame(what.capital()),
+        what=_tame(what),
         account=line(account, kind="address"),
         place=phrase(" from {place}", place=_tame(place)) if place else Phrase(),
         seen=seen,

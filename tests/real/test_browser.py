@@ -63,6 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stopped = pages.render(_stopped(), tenant="Fabrikam", over="../index.html", unfinished=("10 stopped: no records",))
     made.joinpath("stopped.html").write_text(stopped, encoding="utf-8")
     made.joinpath("tables.html").write_text(pages.render(_tables()), encoding="utf-8")
+    made.joinpath("report.html").write_text(pages.render(_report(), tenant="Fabrikam", front=True), encoding="utf-8")
     made.joinpath("fleet.html").write_text(fleetpage.index(_fleet()), encoding="utf-8")
     return made
 
@@ -94,6 +95,21 @@ def _tables() -> dict[str, Any]:
     outputs = [{"output_type": "display_data", "data": data, "metadata": about} for data, about in map(_bundle, tables)]
     cell = {"cell_type": "code", "metadata": {}, "source": "", "outputs": outputs, "id": "c"}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+
+
+def _report() -> dict[str, Any]:
+    """Return a notebook with a part for the engineer."""
+    rows = [(f"mailbox {n}", "SMTP", "proven") for n in range(40)]
+    data, about = _bundle(Table(("Mailbox", "Protocol", "On the wire"), rows, "Proven"))
+    shown = {"output_type": "display_data", "data": data, "metadata": about}
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "# Report\n\n## What stops?\n\nScanners.", "id": "a"},
+        {"cell_type": "markdown", "metadata": {"tags": ["appendix"]}, "source": "## For the engineer", "id": "b"},
+        {"cell_type": "code", "metadata": {}, "source": "", "outputs": [shown], "id": "c"},
+        {"cell_type": "markdown", "metadata": {}, "source": "## What ends?\n\nRetired by hand.", "id": "d"},
+        {"cell_type": "code", "metadata": {}, "source": "", "outputs": [shown], "id": "e"},
+    ]
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
 def _bundle(table: Table) -> tuple[dict[str, str], dict[str, object]]:
@@ -252,6 +268,54 @@ def test_charts_change_with_the_colours_while_the_page_is_open(
     page.emulate_media(color_scheme=scheme)
     page.wait_for_timeout(1_000)
     assert _colours(page) == colours
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_part_for_the_engineer_is_folded_on_a_telephone_and_open_where_there_is_room(
+    opened: Opened, scripts: bool
+) -> None:
+    phone = opened("report.html", **PHONE, java_script_enabled=scripts)
+    last = phone.get_by_text("Retired by hand.")
+    assert phone.get_by_role("heading", name="For the engineer").is_visible()
+    assert not last.is_visible()
+    phone.locator(".appendix > summary").click()
+    assert last.is_visible()
+
+    for width in (768, 1300):
+        desk = opened("report.html", viewport={"width": width, "height": 900}, java_script_enabled=scripts)
+        assert desk.get_by_text("Retired by hand.").is_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_leads_into_the_folded_part_opens_it(opened: Opened, scripts: bool) -> None:
+    page = opened("report.html", **PHONE, java_script_enabled=scripts)
+    if scripts:
+        page.locator("nav summary").click()
+    page.locator("nav").get_by_role("link", name="What ends?").click()
+    expect(page.get_by_text("Retired by hand.")).to_be_in_viewport()
+
+    found = opened("report.html", **PHONE, java_script_enabled=scripts)
+    found.goto(f"{found.url}#:~:text=Retired%20by%20hand")
+    expect(found.get_by_text("Retired by hand.")).to_be_in_viewport()
+
+
+def test_the_contents_name_no_part_that_is_folded_away(opened: Opened) -> None:
+    page = opened("report.html", **PHONE)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator("nav .here")).not_to_have_text("What ends?")
+
+
+def test_on_paper_the_part_for_the_engineer_is_an_appendix_with_all_of_it(opened: Opened) -> None:
+    page = opened("report.html", **PHONE, color_scheme="dark")
+    printed = page.pdf(format="A4")
+    assert printed.count(b"/Type /Page\n") >= 4
+    assert not page.locator(".appendix").evaluate("(fold) => fold.open")
+    page.emulate_media(media="print")
+    assert page.get_by_text("Retired by hand.").is_visible()
+    assert page.locator(".appendix").evaluate("(fold) => getComputedStyle(fold).breakBefore") == "page"
 
 
 def test_on_paper_charts_are_pictures_and_folds_are_open(opened: Opened) -> None:
@@ -429,6 +493,8 @@ def test_hostile_text_stays_text(page: Page) -> None:
         ("page.html", {}),
         ("page.html", {"color_scheme": "dark"}),
         ("page.html", {"viewport": {"width": 390, "height": 844}}),
+        ("report.html", {}),
+        ("report.html", {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}),
         ("stopped.html", {}),
         ("index.html", {}),
         ("index.html", {"color_scheme": "dark"}),

@@ -6,12 +6,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from mailauth.report import TrendDay
+from mailauth.views.drawn import SenderDays
 from tests.notebooks.test_one_page import log
 from tests.real import labserver
 from tests.real.test_browser import CHROMIUM, FLAGS
@@ -107,3 +110,24 @@ def test_the_filter_of_10_changes_the_rows_and_the_sums_under_it(page: Page, lab
         page.get_by_text("1 groups of 1 accounts").wait_for(timeout=SLOW)
         account.fill("nobody at all")
         page.get_by_text("0 groups of 0 accounts").wait_for(timeout=SLOW)
+
+
+def test_where_nobody_trusts_the_notebook_the_table_of_a_picture_stays_and_none_of_its_words(
+    page: Page, lab: str, folder: Path
+) -> None:
+    days = tuple(TrendDay(date(2026, 11, day), day % 3, 0, 1, day == 4) for day in range(1, 20))
+    data, about = SenderDays("Fewer by the day", days)._repr_mimebundle_()
+    shown = {"output_type": "display_data", "data": data, "metadata": about}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": 1, "outputs": [shown]}
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    (folder / "sent.ipynb").write_text(json.dumps(book), encoding="utf-8")
+
+    page.goto(f"{lab}/lab/tree/sent.ipynb?reset", wait_until="domcontentloaded")
+    output = page.locator(".jp-OutputArea-output").first
+    output.get_by_text("Fewer by the day", exact=True).wait_for(timeout=SLOW)
+
+    assert output.locator("svg").count() == 0
+    assert not output.get_by_text("Users and apps with OAuth").first.is_visible()
+    output.get_by_text("The numbers as a table").click()
+    assert output.get_by_role("cell", name="no records").is_visible()
+    assert output.inner_text().startswith("Fewer by the day")

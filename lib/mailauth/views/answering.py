@@ -26,6 +26,8 @@ _FEW: Final = 3
 class Questions(View):
     """Questions with their answers, a heading each; what is known in part says so beside the question.
 
+    On a telephone an answer is folded behind its question.
+
     Args:
         answers: In order.
     """
@@ -47,7 +49,8 @@ class Questions(View):
 def _answered(answer: Answer) -> str:
     badge = _KNOWN[answer.known]
     beside = f" {html(badge)}" if badge else ""
-    return f"<h3>{answer.number}. {escape.html(answer.question)}{beside}</h3>{_sentences(answer.said)}"
+    heading = f"<h3>{answer.number}. {escape.html(answer.question)}{beside}</h3>"
+    return f'<details class="fold"><summary>{heading}</summary>{_sentences(answer.said)}</details>'
 
 
 def _sentences(answers: Sequence[Phrase]) -> str:

@@ -73,8 +73,11 @@ class Drawn(View):
         # A browser shrinks a picture with the letters in it: a telephone gets one of its own, without the words that
         # only a pointer brings up.
         desk, phone = (self.picture.svg(self.alt, width=width, hints=width == _DESK) for width in (_DESK, _PHONE))
-        pictures = f'<div class="roomy">{desk}</div><div class="narrow" hidden>{phone}</div>'
-        return _framed(self.title, f"{pictures}{self.picture.notes()}{self.below}")
+        pictures = f'<div class="roomy">{desk}</div><div class="narrow" hidden>{phone}</div>{self.picture.notes()}'
+        # Where a notebook is not trusted, JupyterLab takes style sheets and the elements of a picture away and leaves
+        # its words: a style that every sheet of ours overrules keeps them out of sight, and the table stays.
+        shown = f'<div class="pictures" style="display:none">{pictures}</div>'
+        return _framed(self.title, f"{shown}{self.below}")
 
     def spoken(self) -> Iterable[str]:
         """Return the finding and what the picture shows."""

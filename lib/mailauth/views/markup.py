@@ -55,6 +55,9 @@ STYLE = (
     ".jp-RenderedHTMLCommon .mailauth dl{display:block;margin:0}.mailauth dl>div{display:flex;gap:1em;margin:.2em 0}"
     ".jp-RenderedHTMLCommon .mailauth :is(dt,dd){display:block;float:none;margin:0;padding:0}"
     ".mailauth dl>div>dt{flex:0 0 14em}"
+    ".mailauth .pictures{display:block!important}"
+    ".mailauth .fold::details-content{content-visibility:visible;block-size:auto}"
+    ".mailauth .fold>summary{list-style:none}"
     ".mailauth pre{max-height:24em;overflow:auto}</style>"
 )
 

@@ -24,10 +24,19 @@ from .markup import MARK, STYLE, text
 from .scrubbing import parameters, scrub
 from .tables import Callout, Facts
 
-__all__ = ["FULL", "HIDDEN", "render", "scrub"]
+__all__ = ["APPENDIX", "DETAIL", "FULL", "HIDDEN", "render", "scrub"]
 
 HIDDEN = "notebook-only"
 """The tag of a cell that speaks to whoever runs the notebook and not to the page's reader."""
+
+APPENDIX = "appendix"
+"""The tag of the cell from which on a page is for whoever does the work; it begins with the heading of that part.
+
+On a telephone the part is folded behind the heading, on paper it begins on a page of its own.
+"""
+
+DETAIL = "detail"
+"""The tag of a cell whose tables tell in full what stands above them in short: folded on a telephone."""
 
 FULL = "full-only"
 """The tag of a cell that leads to what an edition for others does not hold."""
@@ -78,10 +87,10 @@ def render(
     node = scrub(executed)
     headings = outline.Outline(beside)
     unshown = _NEVER_SHOWN | ({FULL} if pseudonyms else set())
-    shown = [cell for cell in node["cells"] if not unshown & set(cell["metadata"].get("tags", []))]
+    shown = [cell for cell in node["cells"] if unshown.isdisjoint(_tags(cell))]
     first = "".join(_own(output) for output in _all_outputs(shown) if _is_first(output))
     lead = _stopped(node) + _unfinished(unfinished) + first
-    drawn = "\n".join(_cell(cell, headings) for cell in shown)
+    drawn = _drawn(shown, headings)
     body = fitted(drawn, room=_ROOM - _LIBRARY * (_CHART in drawn) - len(lead.encode()))
     heading = title or headings.title or outline.first_title(node["cells"]) or "Report"
     page = Page(
@@ -127,10 +136,38 @@ def _began(notebook: Any) -> datetime | None:
         return None
 
 
+def _drawn(cells: Sequence[Any], headings: outline.Outline) -> str:
+    """Return the cells one below the other, those of the appendix in a fold of their own."""
+    begins = next((number for number, cell in enumerate(cells) if APPENDIX in _tags(cell)), len(cells))
+    parts = [_cell(cell, headings) for cell in cells]
+    return "\n".join((*parts[:begins], _appendix("\n".join(parts[begins:]))))
+
+
+def _appendix(drawn: str) -> str:
+    heading, ends, rest = drawn.partition("</h2>")
+    return f'<details class="fold appendix"><summary>{heading}{ends}</summary>{rest}</details>' if ends else drawn
+
+
+def _called(shown: str) -> str:
+    """Return what the first table is called, without its window."""
+    caption = shown.partition("<caption>")[2].partition("</caption>")[0]
+    return caption.partition(" (")[0] or "the table"
+
+
+def _tags(cell: Any) -> Collection[str]:
+    tags: Collection[str] = cell["metadata"].get("tags", ())
+    return tags
+
+
 def _cell(cell: Any, headings: outline.Outline) -> str:
     if cell["cell_type"] == "markdown":
         return headings.markdown(_joined(cell["source"]))
-    return _outputs(cell["outputs"]) if cell["cell_type"] == "code" else ""
+    if cell["cell_type"] != "code":
+        return ""
+    shown = _outputs(cell["outputs"])
+    if DETAIL in _tags(cell) and "<table>" in shown:
+        return f'<details class="fold detail"><summary>In full: {_called(shown)}</summary>{shown}</details>'
+    return shown
 
 
 def _outputs(outputs: Sequence[Any]) -> str:

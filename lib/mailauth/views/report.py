@@ -21,7 +21,6 @@ __all__ = [
     "endings",
     "first_screen",
     "name",
-    "next_steps",
     "person",
     "progress",
     "purpose",
@@ -311,24 +310,6 @@ def _counted_above(end: Ending, stops: Sequence[Stop]) -> Cell:
     return f"{end.senders:,}, and up to {more:,} more" if end.senders else f"up to {more:,}"
 
 
-def next_steps(report: Report) -> Table | Callout:
-    """Return the next things to do, in order, each with its reason, its day and where it is done."""
-    if not report.actions:
-        return Callout("info", "Nothing is left to do that the records behind this page know of", report.looked.lines)
-    rows = [
-        (f"{number}", each.title, each.why, each.when, person(each.owner), _where(each))
-        for number, each in enumerate(report.actions, 1)
-    ]
-    return Table(
-        ("Order", "What to do", "Why, and why now", "By", "Owner", "Where"), rows, "What to do next, in this order"
-    )
-
-
-def _where(action: Action) -> Cell:
-    parts = (action.where, words(f"notebook {action.notebook}") if action.notebook else Phrase())
-    return tuple(part for part in parts if part) or None
-
-
 # --- over time ------------------------------------------------------------------------------------
 
 
@@ -344,7 +325,7 @@ def progress(report: Report) -> Facts:
         ("Senders now", held.now if report.looked.start else "cannot know: no sign-in record was read"),
         ("Send with a password no more", held.moved),
         ("of these proven", held.proven),
-        ("of these quiet, not proven", held.quiet),
+        ("of these not proven", held.quiet),
     ]
     return Facts(items, caption=f"Since {day}; now: {window(report)}")
 

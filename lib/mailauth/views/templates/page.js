@@ -131,8 +131,28 @@
     if (table.tHead && table.tBodies[0]?.rows.length > 2) handy(table);
   }
 
+  // ---- folds that are open where there is room, and shut on a telephone
+
+  const folds = [...document.querySelectorAll(".fold")];
+  const broad = matchMedia("(min-width: 40.01rem)");
+  const unfold = (some) => some.forEach((fold) => (fold.open = true));
+  const fit = () => broad.matches && unfold(folds);
+  // An older browser leads to a place in a fold and leaves the fold shut.
+  const reveal = () => {
+    const place = document.querySelector(":target");
+    const shut = folds.filter((fold) => !fold.open && fold.contains(place));
+    unfold(shut);
+    if (shut.length) place.scrollIntoView();
+  };
+  folds.forEach((fold) => fold.classList.add("live"));
+  broad.addEventListener("change", fit);
+  addEventListener("hashchange", reveal);
+  fit();
+  reveal();
+
   // ---- the contents follow the reader: beside the page where there is room, else folded into a line on top
 
+  const FOLDED = "details:not([open]) > :not(summary)";
   const nav = document.querySelector("nav");
   if (nav) {
     const fold = nav.querySelector("details");
@@ -154,7 +174,7 @@
     let asked = 0;
     const follow = () => {
       asked = 0;
-      const passed = heads.filter((head) => head.getBoundingClientRect().top < 160).pop();
+      const passed = heads.filter((head) => !head.closest(FOLDED) && head.getBoundingClientRect().top < 160).pop();
       links.forEach((link) => link.removeAttribute("aria-current"));
       links.get(passed?.id)?.setAttribute("aria-current", "true");
       here.textContent = passed?.textContent ?? "";
@@ -170,7 +190,7 @@
   // What is folded on the screen is unfolded on paper, unless it is longer than a page.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll(":is(.twin, .brief):not([open])")];
+    opened = [...document.querySelectorAll(":is(.twin, .brief, .fold):not([open])")];
     opened.forEach((fold) => (fold.open = true));
   });
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
@@ -187,5 +207,6 @@
     });
   };
   addEventListener("resize", reachable);
+  document.addEventListener("toggle", reachable, true);
   reachable();
 })();
