@@ -1,6 +1,6 @@
 """Numbers with their nouns, and words at the beginning of a sentence."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -38,3 +38,16 @@ def test_a_capital_letter_takes_no_other_away() -> None:
 )
 def test_a_length_of_time_is_told_in_the_largest_unit_that_it_is_whole_in(length: timedelta, said: str) -> None:
     assert wording.span(length) == said
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (datetime(2026, 11, 27, 12, tzinfo=UTC), "2026-11-27 12:00 UTC"),
+        (datetime(2026, 11, 27, 12, 0, 0, 1, tzinfo=UTC), "2026-11-27 12:01 UTC"),
+        (datetime(2026, 11, 27, 23, 59, 31, tzinfo=UTC), "2026-11-28 00:00 UTC"),
+        (datetime(2026, 11, 27, 13, 0, 30, tzinfo=timezone(timedelta(hours=1))), "2026-11-27 12:01 UTC"),
+    ],
+)
+def test_whoever_looks_at_the_minute_that_is_told_does_not_come_too_early(at: datetime, said: str) -> None:
+    assert wording.moment_by(at) == said

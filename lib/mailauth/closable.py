@@ -20,7 +20,7 @@ from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
 from .verdicts import Thresholds
 from .waves import Record, Wave, primary
-from .wording import counted
+from .wording import counted, moment_by
 
 __all__ = [
     "Before",
@@ -629,7 +629,7 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
         found = "SMTP AUTH is off for it, so that a refusal would speak of the switch and not of passwords"
         yield Refusal("canary", wave.canary, found, "Apply the switches of this wave: the canary's is among them.")
     elif known.now < counts:
-        yield Refusal("proof", wave.canary, f"too early to try a password: retest at {_moment(counts)}", "Wait.")
+        yield Refusal("proof", wave.canary, f"too early to try a password: retest at {moment_by(counts)}", "Wait.")
     elif proof is None or proof.at < counts:
         when = f"last at {_moment(proof.at)}" if proof else "never"
         found = f"a password was tried on it {when}, and the last change counts from {_moment(counts)}"

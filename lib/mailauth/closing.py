@@ -13,7 +13,7 @@ the first of these that is not fulfilled.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import Final, Literal
@@ -27,7 +27,7 @@ from .plan import Plan, Receipt, Step
 from .reportonly import against_legacy
 from .tenants import Tenant
 from .waves import Excepted, Wave
-from .wording import counted
+from .wording import counted, moment_by
 
 __all__ = [
     "NAME",
@@ -165,7 +165,7 @@ def _first(earlier: Wave, known: Known) -> Refusal:
 
 
 def _waits(wave: Wave, known: Known) -> Iterator[Refusal]:
-    at = f"{_Draft(wave, known).counts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    at = moment_by(_Draft(wave, known).counts_at)
     yield Refusal("policy", wave.name, f"assigned, and it counts at the latest at {at}", f"Look again at {at}.")
 
 
@@ -194,7 +194,7 @@ def _sentence(draft: "_Draft", next_one: Stage) -> str:
             f"No policy refuses passwords yet for {left:,} of {size}." if left else f"A policy is to be set for {size}."
         )
     if next_one == "waiting":
-        return f"Passwords may be taken for {size} until {_moment(draft.counts_at)}, when the policy counts."
+        return f"Passwords may be taken for {size} until {moment_by(draft.counts_at)}, when the policy counts."
     tokens = f", and a token was taken for {counted(len(wave.provable), 'sender')}" if wave.provable else ""
     shut = f"A policy refuses passwords on {size}"
     tried = f"one was tried, and refused, on {wave.canary}{tokens}, since the last change"
@@ -219,10 +219,6 @@ def _left_open(wave: Wave) -> str:
     named = ", ".join(f"{each.address} (until {each.until.isoformat()})" for each in wave.excepted[:_EXAMPLES])
     more = f" and {len(wave.excepted) - _EXAMPLES:,} more" if len(wave.excepted) > _EXAMPLES else ""
     return f" Passwords go on, by name, for {named}{more}."
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 # --- what would be done -------------------------------------------------------------------------------

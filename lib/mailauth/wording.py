@@ -1,8 +1,8 @@
 """Words around numbers and at the beginning of sentences, the same on every page."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-__all__ = ["called", "capital", "counted", "span"]
+__all__ = ["called", "capital", "counted", "moment_by", "span"]
 
 
 def capital(words: str) -> str:
@@ -26,3 +26,10 @@ def span(length: timedelta) -> str:
     if seconds % 60:
         return counted(seconds, "second")
     return counted(seconds // 3600, "hour") if seconds % 3600 == 0 else counted(seconds // 60, "minute")
+
+
+def moment_by(at: datetime) -> str:
+    """Return the first whole minute by which *at* has come, in UTC: whoever looks then is not told to wait again."""
+    minute = at.astimezone(UTC).replace(second=0, microsecond=0)
+    whole = minute if minute == at else minute + timedelta(minutes=1)
+    return f"{whole:%Y-%m-%d %H:%M} UTC"

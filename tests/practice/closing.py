@@ -185,6 +185,17 @@ class Lab:
             raw.ask(base64.b64encode(address.encode()).decode())
             return raw.ask(base64.b64encode(user.password.encode()).decode())
 
+    def mend(self, app: str) -> None:
+        """Have an app of the tenants file registered, consented to and granted, as notebooks 20, 30 and 40 do it."""
+        part = self.run.registrations
+        wanted = part.wanted(app, flow="app-only", credential="secret")
+        look = part.look(wanted)
+        place = part.place(look, wanted)
+        assert part.apply(part.plan(look, wanted, place), look, wanted, place, apply=True).whole
+        run = self.run
+        assert run.carry_out(run.consents.plan(run.consents.look()), apply=True).whole
+        assert run.carry_out(run.mailboxes.plan(run.mailboxes.look(everywhere=True)), apply=True).whole
+
     def undo(self, name: str) -> None:
         """Take a wave back, receipt by receipt."""
         known, made = self.look()
@@ -211,6 +222,11 @@ def closing_in(folder: Path, name: str, **more: Any) -> Iterator[Lab]:
         client_id = entry[role]["client_id"]
         builder.secret(next(one for one in tenant.directory.applications if one.app_id == client_id), _SECRET)
         entry[role] = {"client_id": client_id, "flow": "secret", "secret": f"file:{secret}"}
+    for app in entry["mail_apps"]:
+        held = (one for one in tenant.directory.applications if one.app_id == app["client_id"])
+        for known in held:
+            builder.secret(known, _SECRET)
+            app["flows"] = [{"kind": "secret", "secret": f"file:{secret}"}]
     with cloud.start([tenant]) as practice:
         practice.faults.policy_lag = _DAY
         path = folder / "tenants.yaml"

@@ -22,6 +22,7 @@ from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
 from ..tenants import Tenant
 from ..waves import Record, Wave
+from ..wording import moment_by
 from . import looking, scripts
 from .proofs import Proving
 from .scripts import Kept
@@ -295,7 +296,7 @@ class Closing:
             left = (each for each in closable.lacking(wave, look.known) if each.kind == "canary")
             return next((f"{each.about}: {each.found}." for each in left), "Its refusal would show nothing.")
         if after > look.known.now:
-            return f"It is too early: what was changed counts from {after:%Y-%m-%d %H:%M} UTC at the latest."
+            return f"It is too early: what was changed counts from {moment_by(after)} at the latest."
         proof = look.known.tried(wave.canary, "password")
         if proof and proof.at >= after:
             lost = f": {LOST}" if proof.said == LOST else ""

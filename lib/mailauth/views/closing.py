@@ -12,7 +12,7 @@ from ..moving import Moving
 from ..plan import Plan, Receipt
 from ..proving import OTHER_DOOR, Closed, by_policy
 from ..waves import Wave
-from ..wording import counted, span
+from ..wording import counted, moment_by, span
 from . import changing, listings, proving
 from .markup import Badge, Cell, Stack, View
 from .tables import Callout, Code, Table
@@ -175,7 +175,7 @@ _WEIGHTS: Final[Mapping[str, Literal["attention", "cannot know"]]] = {
 
 def _until(held: Standing) -> Iterator[str]:
     if held.counts_at:
-        yield f"Look again at {_moment(held.counts_at)}: before that a password may still be taken."
+        yield f"Look again at {moment_by(held.counts_at)}: before that a password may still be taken."
 
 
 def planned(look: Look, wave: Wave, change: Plan) -> Stack:
@@ -185,7 +185,7 @@ def planned(look: Look, wave: Wave, change: Plan) -> Stack:
         columns = ("What", "How many", "Such as", "Counts within", "What an undo cannot restore")
         rows = [_group(each) for each in closing.groups(change)]
         after = look.known.now + max(each.lag for each in closing.groups(change))
-        note = f"If it is applied now, it counts at the latest at {_moment(after)}."
+        note = f"If it is applied now, it counts at the latest at {moment_by(after)}."
         views.append(Table(columns, rows, f"{change.title}, in groups", note, limit=len(rows)))
     if not change.steps and (refused := look.refusals(wave)):
         said = [f"{counted(len(refused), 'reason')} against it; nothing is planned until they are gone."]
