@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from . import advice, deadlines, letters, mailsettings
 from .calendar import spoken
@@ -19,7 +19,7 @@ from .cases import SENDERS
 from .decisions import Decisions, Done, Sender
 from .mailsettings import Setting
 from .phrases import Named, Phrase, joined, phrase, words
-from .shapes import Address, Id, Person, Word
+from .shapes import KEPT, Address, Id, Person, Word
 from .tenants import Tenant
 from .verdicts import Thresholds
 from .wording import counted
@@ -111,12 +111,12 @@ class Moving:
     owner: Person
     due: date | None
     where: Phrase
-    enter: tuple[Setting, ...]
+    enter: Annotated[tuple[Setting, ...], KEPT]
     steps: tuple[Phrase, ...]
     letter: Phrase
     last_password: datetime
     word: Where
-    witnesses: tuple[Witness, ...]
+    witnesses: Annotated[tuple[Witness, ...], KEPT]
     arrived: date | None = None
 
     @property

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from . import catalogue, closable, closingrecord, evidence, reference, shapes
 from .closable import Known
+from .closingrecord import Look
 from .conditions import AccessPolicy
 from .coverage import Coverage
 from .organization import Mailbox, Organization
 from .registration import Credential, CredentialKind
-from .shapes import Address, Free, Id
+from .shapes import Address, Free, Id, Order
 from .tenants import Tenant
 from .waves import Record, primary
 from .wording import counted
@@ -32,6 +33,7 @@ __all__ = [
     "Word",
     "closed_waves",
     "compare",
+    "opened",
     "record",
     "taken_back",
     "unknown",
@@ -159,8 +161,8 @@ class Watched:
     at: datetime
     closed_at: datetime
     waves: tuple[Free, ...]
-    broken: tuple[Broken, ...]
-    proofs: tuple[Tried, ...] = ()
+    broken: Annotated[tuple[Broken, ...], Order(("~kind",))]
+    proofs: Annotated[tuple[Tried, ...], Order(("at",))] = ()
     why_since: Free = ""
 
 
@@ -215,6 +217,29 @@ def taken_back(closed: Record, before: Watched | None) -> tuple[Broken, ...]:
         else Broken("wave", name, "the tenants file names no such wave any more", _CLOSE)
         for name in gone
     )
+
+
+def opened(closed: Record, look: Look, broken: Sequence[Broken]) -> tuple[Broken, ...]:
+    """Return the waves that notebook 60 has closed, and of which a look of its own says something else by now.
+
+    Settings may stand as they were and passwords be taken all the same: by a mailbox that is called otherwise, of an
+    exception that has ended, or by a policy that was given back and does not count yet.
+
+    Args:
+        closed: The evidence of notebook 60.
+        look: Today's.
+        broken: What else was found: what cannot be known is told once.
+    """
+    names, dark = closed_waves(closed), any(each.kind == "cannot know" for each in broken)
+    now = [(each.name, look.standing(each)) for each in look.waves if each.name in names]
+    found = (
+        Broken("wave", name, f"it was closed, and 60 would say {held.word} now: {held.sentence}", _CLOSE)
+        if held.word != "cannot know"
+        else Broken("cannot know", f"wave {name}", held.sentence, _CLOSE)
+        for name, held in now
+        if held.word != "closed"
+    )
+    return tuple(each for each in found if each.kind == "wave" or not dark)
 
 
 def word(broken: Iterable[Broken]) -> Word:

@@ -101,6 +101,7 @@ class Watching:
             *watch.compare(closed, look.known, credentials, expires_days=expires_days, proven_days=proven_days),
         )
         kept = [Tried(each.mailbox, each.kind, each.good, each.at, each.said) for each in (*proofs, *tried)]
+        broken = (*broken, *watch.opened(closed, look, broken))
         made = watch.watched(closed, broken, before, _latest(kept), look.known)
         self._keep(made, before, (*look.coverage, *lost))
         return made
