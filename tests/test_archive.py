@@ -19,7 +19,7 @@ from mailauth import kql
 from mailauth.coverage import Window
 from mailauth.engines import Row
 from mailauth.errors import MailauthError, QueryError
-from mailauth.services import archive, segments
+from mailauth.services import archive, readers, segments
 from tests.exported import OTHER, TENANT, envelope, graph, lines, write
 
 COUNT = "SigninLogs | summarize rows = count()"
@@ -292,10 +292,23 @@ def test_a_foreseen_text_that_is_no_query_is_refused_when_it_is_asked(folder: Pa
 
 def test_settings_of_the_engine_cannot_be_changed(tmp_path: Path) -> None:
     with (
-        archive.locked([tmp_path], spill=tmp_path, memory_mb=100) as engine,
+        archive.locked([tmp_path], spill=tmp_path, memory_mb=100, size=0) as engine,
         pytest.raises(duckdb.InvalidInputException, match="locked"),
     ):
         engine.execute("SET memory_limit = '9GB'")
+
+
+def test_few_logs_are_read_and_asked_by_one_thread_and_many_by_all(tmp_path: Path) -> None:
+    def of(engine: duckdb.DuckDBPyConnection) -> object:
+        with engine:
+            [(found,)] = engine.execute("SELECT current_setting('threads')").fetchall()
+        return found
+
+    with duckdb.connect() as plain:
+        [(every,)] = plain.execute("SELECT current_setting('threads')").fetchall()
+    for size, wanted in ((1 << 20, 1), (1 << 30, every)):
+        assert of(readers.connect(tmp_path, 100, size=size)) == wanted
+        assert of(archive.locked([tmp_path], spill=tmp_path, memory_mb=100, size=size)) == wanted
 
 
 def test_no_text_is_null(folder: Path) -> None:

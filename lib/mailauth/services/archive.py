@@ -37,6 +37,7 @@ _VERSION: Final = 3
 _MANIFEST: Final = "manifest.json"
 _SHOWN: Final = 100
 _ORPHAN_S: Final = 3_600
+_PACKED_FACTOR: Final = 40  # how much longer a log is than its segment
 _KUSTO: Final = {"VARCHAR": "string", "TIMESTAMPTZ": "datetime", "BOOLEAN": "bool"}
 _COLUMNS: Final = {table: list(columns) for table, columns in segments.TABLES.items()}
 SCHEMA: Final[Schema] = {
@@ -97,14 +98,21 @@ def open(
     return archive
 
 
-def locked(folders: Iterable[Path], *, spill: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
+def locked(folders: Iterable[Path], *, spill: Path, memory_mb: int, size: int) -> duckdb.DuckDBPyConnection:
     """Return an engine for texts of any origin: it opens files below *folders* and nothing else.
 
     Extensions are neither installed nor loaded, no variable of this program is seen as a table, and
     what does not fit in memory goes to *spill*. None of this can be changed any more.
+
+    Args:
+        folders: The folders.
+        spill: A folder for what does not fit.
+        memory_mb: How much memory it may take.
+        size: Of the logs behind the files, in bytes.
     """
     connection = duckdb.connect(
         config={
+            **readers.threads(size),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
@@ -144,8 +152,10 @@ class Archive:
         self._patterns_troubles = found.troubles
         fetched = fetched if fetched is not None and fetched.is_dir() else None
         folders = [folder.parent, *([fetched] if fetched else [])]
-        self._connection = locked(folders, spill=folder.parent / "spill", memory_mb=memory_mb)
         more = segments.found(fetched) if fetched else {}
+        self._connection = locked(
+            folders, spill=folder.parent / "spill", memory_mb=memory_mb, size=_held(folder, manifest, more)
+        )
         for number, (table, columns) in enumerate(segments.TABLES.items()):
             self._connection.execute(_view(table, columns, number, manifest, folder, more.get(table, ())))
 
@@ -382,7 +392,8 @@ def _read(
     steps, told = _steps(manifest, due)
     manifest.add(({}, told))
     wanted = [export for export in due if export.shape not in (None, "smtp", "steps")]
-    with readers.interruptible(), readers.connect(folder.parent / "spill", memory_mb) as connection:
+    size = sum(map(readers.bytes_of, wanted))
+    with readers.interruptible(), readers.connect(folder.parent / "spill", memory_mb, size=size) as connection:
         job = readers.Job(folder, manifest.tenant, connection, progress, manifest.number())
         translations.begin()
         for made in readers.read(job, wanted, steps, mark):
@@ -430,6 +441,12 @@ def _sweep(folder: Path, manifest: _Manifest) -> None:
             old = time.time() - path.stat().st_mtime > _ORPHAN_S
             if path.name in manifest.dropped or (old and path.name not in manifest.files):
                 path.unlink()
+
+
+def _held(folder: Path, manifest: _Manifest, fetched: Mapping[str, Sequence[Path]]) -> int:
+    """Return of how many bytes of logs the segments are, about."""
+    paths = [*(folder / name for name in manifest.files), *(path for some in fetched.values() for path in some)]
+    return _PACKED_FACTOR * sum(path.stat().st_size for path in paths)
 
 
 # --- views ----------------------------------------------------------------------------------------

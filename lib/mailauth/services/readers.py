@@ -24,7 +24,7 @@ from . import ndjson, records, segments, sheets, streams
 from .exports import Export, Source
 from .ndjson import quoted
 
-__all__ = ["COLUMNS", "Held", "Job", "Made", "Reading", "connect", "interruptible", "read"]
+__all__ = ["COLUMNS", "Held", "Job", "Made", "Reading", "bytes_of", "connect", "interruptible", "read", "threads"]
 
 COLUMNS: Final[Mapping[str, str]] = {**segments.SIGNIN_COLUMNS, **segments.APP_COLUMNS}
 """The columns of a segment: those of every table. ``_table`` and ``_file`` come on top; times lose their zone, UTC."""
@@ -33,6 +33,7 @@ _BATCH_BYTES: Final = 512 << 20
 # Small groups of rows are packed while a batch is still read, and not by one core at its end.
 _GROUP_ROWS: Final = 20_480
 _BATCH_FILES: Final = 4_000
+_FEW_BYTES: Final = 64 << 20
 _SMALL: Final = 16 << 20
 _ROWS: Final = 20_000
 _PACKED_FACTOR: Final = 12
@@ -140,10 +141,26 @@ Made = tuple[Mapping[Path, Sequence[int]], Sequence[Reading]]
 """The segments that were written, with the numbers of the files in each; and what became of each file."""
 
 
-def connect(temporary: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
-    """Return an engine for our own statements over the user's files: no extensions, little memory, times in UTC."""
+def threads(size: int) -> dict[str, str]:
+    """Return the engine's setting for logs of so many bytes: one thread where they are few.
+
+    Each takes buffers of its own, which with so little to do cost as much time as it saves; and in a run over many
+    tenants the other cores have tenants of their own.
+    """
+    return {"threads": "1"} if size <= _FEW_BYTES else {}
+
+
+def connect(temporary: Path, memory_mb: int, *, size: int) -> duckdb.DuckDBPyConnection:
+    """Return an engine for our own statements over the user's files: no extensions, little memory, times in UTC.
+
+    Args:
+        temporary: Where what does not fit in memory goes.
+        memory_mb: How much memory it may take.
+        size: Of the files that it will read, in bytes.
+    """
     connection = duckdb.connect(
         config={
+            **threads(size),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
@@ -190,13 +207,14 @@ def read(job: Job, exports: Sequence[Export], steps_by_id: sheets.Steps, steps_m
         yield from _one_by_one(job, careful, steps_by_id, steps_mark)
 
 
-def _size(export: Export) -> int:
+def bytes_of(export: Export) -> int:
+    """Return how many bytes a file holds when it is unpacked, about."""
     return export.size * (_PACKED_FACTOR if export.packed else 1)
 
 
 def _is_small(export: Export) -> bool:
     """Whether opening the file costs the engine more than copying it costs us."""
-    return _size(export) <= _SMALL
+    return bytes_of(export) <= _SMALL
 
 
 def _kind(export: Export) -> tuple[str, bool, bool]:
@@ -208,7 +226,7 @@ def _batches(exports: Iterable[Export]) -> Iterator[list[Export]]:
     batch: list[Export] = []
     held = 0
     for export in sorted(exports, key=lambda one: (*_kind(one), str(one.path))):
-        size = _size(export)
+        size = bytes_of(export)
         same = batch and _kind(batch[0]) == _kind(export)
         if batch and (not same or held + size > _BATCH_BYTES or len(batch) == _BATCH_FILES):
             yield batch
