@@ -4,9 +4,10 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailauth import evidence, reportonly
+from mailauth import editions, evidence, reportonly
 from mailauth.conditions import AccessPolicy, Conditions, People
 from mailauth.findings import PolicyCarrier, ReportOnly
+from mailauth.pseudonyms import LEFT_OUT, Pseudonyms
 from mailauth.reportonly import Said
 from mailauth.summary import PolicyRow
 from tests.case_invented import SCANNER, case, mail
@@ -103,6 +104,23 @@ def test_evidence_holds_what_was_said_and_that_of_an_earlier_version_is_read_all
     evidence.check("findings", made)
     assert [(each.user, each.basis) for each in reportonly.would_block(made, Conditions())] == [(SCANNER, "inferred")]
     assert reportonly.carried(made) == {"": "not collected"}
+
+
+def test_an_edition_for_others_drops_the_names_of_policies_and_renames_accounts_and_ids() -> None:
+    whole = case([mail(ago=ago) for ago in range(1, 9)])
+    told = reportonly.summarise([row(user=SCANNER, policy="Woodgrove blocks Ada"), row(policy_id="", policy="")])
+    record = evidence.findings(
+        dataclasses.replace(whole, findings=dataclasses.replace(whole.findings, report_only=told))
+    )
+    names = Pseudonyms(b"0123456789abcdef0123456789abcdef")
+    made = editions.shareable(record, evidence.schema("findings"), names)
+    evidence.check("findings", made)
+    [held] = made["data"]["report_only"]["rulings"]
+    assert held["policy"] == LEFT_OUT
+    assert held["user"] == names.name("address", SCANNER)
+    assert held["policy_id"] == names.name("id", "p-block")
+    assert (held["sign_ins"], held["stopped"]) == (2, 1)
+    assert held["first_seen"] == "2026-11-20T00:00:00Z"
 
 
 def test_where_no_policy_spoke_an_old_client_that_gets_in_is_inferred_to_be_stopped() -> None:

@@ -248,6 +248,16 @@ def test_a_legacy_row_is_exchanges_own(made: Woodgrove) -> None:
     assert [one["authenticationStepResultDetail"] for one in row["authenticationDetails"]] == ["Correct password"]
 
 
+def test_a_row_after_a_policy_that_only_reports_was_made_says_what_it_would_have_done(made: Woodgrove) -> None:
+    policy = _policy(["block"], state="enabledForReportingButNotEnforced")
+    before = signon.row(made.estate.tenant, _come(made))
+    _directory(made).policies.conditional_access = [policy]
+    row = signon.row(made.estate.tenant, _come(made))
+    assert (row["status"]["errorCode"], row["conditionalAccessStatus"]) == (0, "notApplied")
+    told = [(one["id"], one["result"]) for one in row["appliedConditionalAccessPolicies"]]
+    assert (before["appliedConditionalAccessPolicies"], told) == ([], [(policy.id, "reportOnlyFailure")])
+
+
 def test_a_row_of_a_block_names_the_policy_and_the_right_password(made: Woodgrove) -> None:
     _directory(made).policies.conditional_access = [_policy(["block"])]
     row = signon.row(made.estate.tenant, _come(made))
