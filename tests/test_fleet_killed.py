@@ -265,10 +265,10 @@ def ended_once(course: Course, out: Path, names: Sequence[str], notebooks: Seque
 
 
 REPORT = ("00-start", "10-find-basic-auth", "90-tenant-report")
-IN_THE_ENVIRONMENT = "cAn8ry-in-the-environment_Kq7Zx2"
-UNNAMED = "cAn8ry-that-no-file-names_Wm4tYb"
-IN_A_FILE = "cAn8ry-in-a-file-of-its-own_Rd5sPz"
-BESIDE = "cAn8ry-in-a-comment_Hc4Wd8Vf2Lg5"
+IN_THE_ENVIRONMENT = "cAn8ry~Kq7Zx2Wm4tYb~Lq0Pz5sRd"
+UNNAMED = "cAn8ry~Uj6Vt3Xe9Gn~Bf1Mc8Ho"
+IN_A_FILE = "cAn8ry~Rd5sPzQ2kN~Ys7Tw4Li"
+BESIDE = "cAn8ry~Hc4Wd8Vf2Lg5~Ea9Pu0Jx"
 LARGEST_MB = 3.0  # what a tenant's night may leave: 1,000 of them leave 3 GB
 DAYS = 12
 
