@@ -3,7 +3,7 @@
 import pytest
 
 from mailauth import checks
-from mailauth.checks import Check, Outcome
+from mailauth.checks import Check, Outcome, Request
 
 
 def test_what_was_expected_is_ok_and_shows_it() -> None:
@@ -26,3 +26,25 @@ def test_what_was_not_expected_says_both_and_the_way_on() -> None:
 )
 def test_the_worst_of_several_is_what_stops_a_migration_first(outcomes: list[Outcome], worst: Outcome) -> None:
     assert checks.worst(Check("a", outcome) for outcome in outcomes) == worst
+
+
+@pytest.mark.parametrize(
+    ("remedy", "request_"),
+    [
+        pytest.param(
+            'Ask a Global Administrator: "Please consent to it."',
+            Request("a Global Administrator", "Please consent to it."),
+            id="somebody else's",
+        ),
+        pytest.param(
+            'Activate it (PIM), or ask an administrator: "Please\n give it." Then look again.',
+            Request("an administrator", "Please give it."),
+            id="within a sentence",
+        ),
+        pytest.param("The plan adds it; then consent again.", None, id="ours"),
+        pytest.param("Ask who uses it, before it is removed.", None, id="a question of ours"),
+        pytest.param("", None, id="none"),
+    ],
+)
+def test_a_remedy_says_what_is_asked_of_somebody_else(remedy: str, request_: Request | None) -> None:
+    assert Check("role", "wrong", remedy=remedy).request == request_

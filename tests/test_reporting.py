@@ -47,7 +47,7 @@ def made(*args: Any, **more: Any) -> Report:
 
 def closed(**more: Any) -> dict[str, Any]:
     """Return everything that it takes to be closed; *more* replaces a part."""
-    held = {"40": grants(), "50": proofs(), **more.pop("held", {})}
+    held = {"40": grants(), "50": proofs(), "60": waved(), **more.pop("held", {})}
     held = {number: record for number, record in held.items() if record}
     return {"of": gone(), "tenant": WITH_APP, "held": held, **more}
 
@@ -106,35 +106,49 @@ def test_a_sender_that_only_the_mail_report_knows_keeps_a_quiet_tenant_exposed()
     assert [(each.kind, each.accounts) for each in found.stops] == [("reported", ("reception@woodgrove.example",))]
 
 
-def waved(word: str = "closed", *, good: bool = True) -> dict[str, Any]:
-    """Return as much of notebook 60's record as a report reads; the password was tried on a canary an hour ago."""
-    tried = {"mailbox": "canary@woodgrove.example", "kind": "password", "good": good, "at": "2026-11-23T11:00:00Z"}
-    tried["said"] = ""
-    data = {"waves": [{"name": "tenant", "word": word}], "proofs": [tried], "moving": []}
-    return {"made_at": "2026-11-23T11:30:00Z", "coverage": [], "data": data}
+def waved(word: str = "closed", *, good: bool = True, ago: timedelta = timedelta(), spared: str = "") -> dict[str, Any]:
+    """Return as much of notebook 60's record as a report reads.
+
+    Args:
+        word: How the last wave stands.
+        good: Whether the password was refused that was tried on the canary, an hour before it was written.
+        ago: How long before 11:30 of today it was written.
+        spared: Whose password goes on by name, and until which day: ``erp 2027-03-31, relay 2026-12-31``.
+    """
+    at = datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - ago
+    tried = {"mailbox": "canary@woodgrove.example", "kind": "password", "good": good, "said": ""}
+    tried["at"] = (at - timedelta(minutes=30)).isoformat()
+    named = [each.split() for each in spared.split(", ") if each]
+    excepted = [{"address": f"{name}@woodgrove.example", "until": day} for name, day in named]
+    wave = {"name": "tenant", "word": word, "sentence": f"It is {word}.", "excepted": excepted}
+    data = {"waves": [wave], "proofs": [tried], "moving": []}
+    return {"made_at": at.isoformat(), "coverage": [], "data": data}
 
 
-@pytest.mark.parametrize(
-    ("record", "tested_on"),
-    [
-        pytest.param(waved(), "canary@woodgrove.example", id="closed"),
-        pytest.param(waved("closing"), "scanner@woodgrove.example", id="a wave is not closed yet"),
-        pytest.param(waved(good=False), "scanner@woodgrove.example", id="the password was not refused"),
-    ],
-)
-def test_the_door_test_of_notebook_60_counts_once_its_last_wave_is_closed(record: Any, tested_on: str) -> None:
-    found = made(**closed(held={"60": record}))
+def test_who_is_left_out_by_name_stands_in_the_sentence_that_says_closed() -> None:
+    found = made(**closed(held={"60": waved(spared="erp 2027-03-31, relay 2026-12-31")}))
 
     assert found.state.word == "closed"
-    assert f"(tested 23 November 2026 on {tested_on})" in found.state.sentence.plain()
+    assert found.state.sentence.plain().startswith(
+        "woodgrove: Closed, but for erp@woodgrove.example and relay@woodgrove.example, whose password goes on by name "
+        "until 31 March 2027 at the latest. No password sender"
+    )
+
+
+def test_a_door_that_is_open_by_name_is_no_other_door() -> None:
+    assert made(**closed(held={"40": at_noon(), "60": waved(spared="scanner 2026-12-31")})).state.word == "closed"
+
+
+def at_noon() -> dict[str, Any]:
+    """Return what notebook 40 read of an open door a quarter of an hour after notebook 60."""
+    return {**grants("open"), "made_at": "2026-11-23T11:45:00+00:00"}
 
 
 def test_what_notebook_40_read_before_60_closed_the_doors_is_old_and_what_it_reads_later_is_not() -> None:
-    at_noon = {**grants("open"), "made_at": "2026-11-23T11:45:00+00:00"}
     before = {**grants("open"), "made_at": "2026-11-23T09:00:00+00:00"}
 
     assert made(**closed(held={"40": before, "60": waved()})).state.word == "closed"
-    assert made(**closed(held={"40": at_noon, "60": waved()})).state.word != "closed"
+    assert made(**closed(held={"40": at_noon(), "60": waved()})).state.word != "closed"
 
 
 def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven() -> None:
@@ -143,7 +157,7 @@ def test_a_tenant_is_closed_when_the_door_was_tested_and_every_sender_is_proven(
     assert (found.state.word, found.state.missing) == ("closed", ())
     assert found.state.sentence.plain() == (
         "woodgrove: Closed. No password sender in 34 days; passwords are refused (tested 23 November 2026 on "
-        "scanner@woodgrove.example). 1 of 1 sender proven with OAuth."
+        "canary@woodgrove.example). 1 of 1 sender proven with OAuth."
     )
     assert [(each.account, each.now) for each in found.progress.known] == [(SCANNER, "proven")]
     assert [each.title.plain() for each in found.actions] == ["Look again in a week"]
@@ -161,42 +175,60 @@ def _without(record: dict[str, Any], **data: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        pytest.param({"held": {"50": proofs(door="")}}, "No password was tried on the wire", id="no door test"),
+        pytest.param(
+            {"held": {"50": proofs(door=""), "60": None}}, "No password was tried on the wire", id="no door test"
+        ),
+        pytest.param(
+            {"held": {"60": None}},
+            "refused for scanner@woodgrove.example on 23 November 2026, which says nothing of the others",
+            id="a door test of one mailbox",
+        ),
         pytest.param({"held": {"50": proofs(door="open")}}, "A password still opened SMTP", id="an open door"),
-        pytest.param({"held": {"50": proofs(door="unknown")}}, "The door test says too little", id="an unclear test"),
-        pytest.param({"held": {"40": grants("open")}}, "SMTP AUTH lets a password in", id="a switch that is on"),
+        *(
+            pytest.param(
+                {"held": {"60": waved(word)}},
+                f"Notebook 60 found on 23 November 2026 that it is not closed. It is {word}.",
+                id=f"a wave that is {word}",
+            )
+            for word in ("open", "closing", "cannot know")
+        ),
+        pytest.param(
+            {"held": {"60": waved(good=False)}},
+            "no policy refused the password of canary@woodgrove.example",
+            id="a password that was taken",
+        ),
+        pytest.param(
+            {"held": {"60": waved(spared="erp 2026-11-22")}},
+            "The exception of erp@woodgrove.example ended on 22 November 2026",
+            id="an exception that has ended since",
+        ),
+        pytest.param({"held": {"40": at_noon()}}, "SMTP AUTH lets a password in", id="a switch that is on"),
         pytest.param({"held": {"50": proofs(attempt("refused"))}}, "OAuth was seen; a proof since", id="no proof"),
         pytest.param(
             {"receipts": (_changed(NOW - timedelta(minutes=5)),)}, "OAuth was seen; a proof since", id="a later change"
         ),
         pytest.param(
-            {"receipts": (_changed(NOW - timedelta(hours=9)),)}, "too early after a change", id="remembered passwords"
+            {"receipts": (_changed(NOW - timedelta(minutes=5)),)},
+            "Something was changed since notebook 60 looked on 23 November 2026",
+            id="a change after the look",
         ),
         pytest.param(
             {"of": _without(gone(), missing_days=["2026-11-02"])}, "1 day of the records is missing", id="a gap"
         ),
         pytest.param(
-            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=31))}},
+            {"held": {"60": waved(ago=timedelta(days=31))}},
             "The door test of 23 October 2026 is more than 30 days old",
             id="an old test",
         ),
         pytest.param(
-            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=300))}},
+            {"held": {"60": waved(ago=timedelta(days=300))}},
             "A password worked on 19 October 2026; the door test of 27 January 2026 was not after that",
             id="a test that a password refutes",
         ),
         pytest.param(
-            {"held": {"50": proofs(attempt(), at=NOW - timedelta(days=35))}},
+            {"held": {"60": waved(ago=timedelta(days=35))}},
             "the door test of 19 October 2026 was not after that",
             id="a test of the day on which a password worked",
-        ),
-        pytest.param(
-            {"held": {"40": stamped(grants(), NOW - timedelta(days=31))}},
-            "was read on 23 October 2026, more than 30 days ago",
-            id="doors that were read long ago",
-        ),
-        pytest.param(
-            {"held": {"40": None}}, "Which mailboxes let a password in was not read", id="doors that nobody read"
         ),
         pytest.param({"of": moved()}, "No password for 16 days; 30 are needed.", id="a password of this month"),
     ],
@@ -470,11 +502,11 @@ def test_the_first_notebook_that_is_not_in_order_is_the_next_step() -> None:
 
 def test_a_sender_that_moved_is_proven_before_anybody_closes_a_door() -> None:
     (unproven,) = made(moved()).actions
-    (proven,) = made(**closed(held={"50": proofs(door="")})).actions
+    (proven,) = made(**closed(held={"50": proofs(door=""), "60": None})).actions
 
     assert (unproven.kind, unproven.title.plain()) == ("prove", f"Prove OAuth on the wire for {SCANNER}")
     assert (proven.kind, proven.title.plain()) == ("close", "Test that a password is refused")
-    (opened,) = made(**closed(held={"40": grants("open"), "50": proofs(door="")})).actions
+    (opened,) = made(**closed(held={"40": grants("open"), "50": proofs(door=""), "60": None})).actions
     assert opened.title.plain() == "Close the door to passwords by policy, then test that it is shut"
 
 
@@ -860,6 +892,31 @@ def test_there_is_a_letter_for_whoever_has_to_act() -> None:
     letter = next(each for each in found.letters if each.kind == "device owner")
     assert letter.text.plain().startswith("Subject: ")
     assert SCANNER in letter.text.plain()
+
+
+def test_the_administrator_is_asked_for_what_is_theirs_and_sent_the_link_that_is_waited_for() -> None:
+    checks = [
+        ("relay: SMTP for people", "wrong", "SMTP.Send is not granted", "Open the link “all” for relay."),
+        ("relay: a new consent", "cannot know", "it may take back POP", "Add to the registration what is needed."),
+    ]
+    agreed = consents(("relay: enterprise application", "ok", "enabled"))
+    links = [{"app": "relay", "links": [{"url": "https://login.example/adminconsent"}]}]
+    waiting, none = ({"data": {**agreed["data"], "links": links, "checks": told}} for told in (_checks(checks), []))
+    letters = [
+        [each.text.plain() for each in made(case(DAILY), tenant=WITH_APP, held={"30": agreed | one}).letters]
+        for one in (waiting, none)
+    ]
+    (asked,), (unasked,) = ([text for text in some if text.startswith("Subject: What we need")] for some in letters)
+
+    assert "   https://login.example/adminconsent\n" in asked
+    assert "login.example" not in unasked
+    for text in (asked, unasked):
+        assert "1. Please open Reports, Mail flow, SMTP AUTH clients report" in text
+        assert "2." not in text
+
+
+def _checks(told: list[tuple[str, str, str, str]]) -> list[dict[str, str]]:
+    return [dict(zip(("name", "outcome", "found", "remedy"), each, strict=True)) for each in told]
 
 
 def test_a_maker_is_asked_once_about_a_product_and_never_about_what_has_no_name() -> None:

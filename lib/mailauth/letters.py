@@ -41,8 +41,8 @@ def administrator(checks: Iterable[Check], *, tenant: str, links: Iterable[str] 
     opening = joined((phrase("   {link}\n", link=link) for link in opened), "")
     return phrase(
         "Subject: What we need in {tenant} before mail moves from passwords to OAuth\n\n"
-        "Microsoft ends mail with passwords. To move your devices and programs in time, the following is missing. "
-        "None of it\ngives us anybody's password, and you can take each of it back.\n\n"
+        "Microsoft ends mail with passwords. To move your devices and programs in time, the following is missing.\n"
+        "None of it gives us anybody's password, and you can take back each right that you give.\n\n"
         "{points}{please}Please answer when it is done, or say what speaks against it.\n",
         tenant=line(tenant, kind="tenant"),
         points=points,
