@@ -385,11 +385,50 @@ def test_an_altered_policy_counts_a_day_later_for_all_who_have_it() -> None:
 
 
 def test_what_is_seen_is_remembered_until_it_is_open_again() -> None:
-    held, earlier = closed_organization(), NOW - 5 * DAY
-    first = closable.seen(held, {"ada@w.example": earlier, "gone@w.example": earlier}, NOW)
-    assert first == {"ada@w.example": earlier, "canary@w.example": NOW, "": NOW}
+    earlier = NOW - 5 * DAY
+    first = closable.remembered(known(since={"ada@w.example": earlier, "gone@w.example": earlier, "": earlier}))
+    assert first == {"ada@w.example": earlier, "canary@w.example": NOW, "bob@w.example": earlier, "": earlier}
     opened = closed_organization(policies={POLICY: True})
-    assert closable.seen(opened, first, NOW + DAY) == {}
+    assert closable.remembered(known(opened, since=first)) == {}
+
+
+@pytest.mark.parametrize(
+    "dark",
+    [
+        pytest.param(Organization(), id="nothing"),
+        pytest.param(replace(closed_organization(), policies=None), id="no policies"),
+        pytest.param(replace(closed_organization(), mailboxes=None), id="no mailboxes"),
+    ],
+)
+def test_a_look_that_reads_nothing_forgets_nothing(dark: Organization) -> None:
+    """Else one night without a sign-in would make every policy a day old again."""
+    assert closable.remembered(known(dark)) == closings.SINCE
+
+
+def following(held: Organization | None = None, **fields: Any) -> Known:
+    """Return what is known where bob has no policy of his own, the default refuses, and nobody remembers him."""
+    since = {place: at for place, at in closings.SINCE.items() if place != "bob@w.example"}
+    return known(held, since=since, looked=NOW - HOUR, **fields)
+
+
+def test_who_comes_to_the_strict_default_from_a_policy_that_takes_passwords_is_not_closed_before_it_counts() -> None:
+    told = following(loose=frozenset({"bob@w.example"}))
+    assert closable.settled_at(told, "bob@w.example") == NOW + DAY
+    assert closing.standing(closings.made(told)[-1], told).word == "closing"
+    later = replace(told, since=closable.remembered(told), now=NOW + HOUR, looked=NOW, loose=frozenset())
+    assert closable.settled_at(later, "bob@w.example") == NOW + DAY
+    assert closable.settled_at(following(loose=None), "bob@w.example") == NOW + DAY
+
+
+def test_a_mailbox_that_is_new_has_the_default_from_its_first_moment_on() -> None:
+    told = following()
+    assert closable.settled_at(told, "bob@w.example") == NOW - DAY
+    assert closing.standing(closings.made(told)[-1], told).word == "closed"
+
+
+def test_a_default_that_is_younger_than_the_mailbox_counts_from_its_own_first_day() -> None:
+    told = known(since={**closings.SINCE, "": NOW - HOUR})
+    assert closable.settled_at(told, "bob@w.example") == NOW - HOUR + DAY
 
 
 def test_a_refusal_is_a_checkpoint_that_says_what_to_do() -> None:

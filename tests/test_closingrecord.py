@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from mailauth import closingrecord
-from tests.closings import DAY, NOW, known
+from mailauth.organization import Organization
+from tests.closings import DAY, NOW, POLICY, box, known
 
 
 def record(*, smtp_off: bool | None = True, ada: str = "on", **data: Any) -> dict[str, Any]:
@@ -12,6 +13,7 @@ def record(*, smtp_off: bool | None = True, ada: str = "on", **data: Any) -> dic
     boxes = {"ada": ada, "canary": "on", "bob": "inherit"}
     settings = {
         "smtp_off": smtp_off,
+        "policies": [{"name": POLICY, "smtp": False}, {"name": "Lax", "smtp": True}],
         "mailboxes": [{"address": f"{name}@w.example", "smtp": smtp, "policy": ""} for name, smtp in boxes.items()],
     }
     held = {"looked": f"{NOW - DAY:%Y-%m-%dT%H:%M:%SZ}", "since": [], "flipped": [], "settings": settings}
@@ -45,3 +47,31 @@ def test_evidence_of_before_that_was_kept_still_counts() -> None:
 def test_without_evidence_nothing_is_remembered() -> None:
     told = known()
     assert closingrecord.remembering(told, None) is told
+
+
+def rows(address: str, **fields: Any) -> list[dict[str, Any]]:
+    return [{"address": address, "since": "2026-11-20T12:00:00Z", **fields}]
+
+
+def test_a_mailbox_is_known_by_its_id_where_it_has_another_address_and_another_one_has_its_own() -> None:
+    """A new mailbox under a freed address inherits nothing of the one before."""
+    ada = box("ada", guid="id-1", addresses=("ada@w.example", "old@w.example"))
+    held = known(Organization(mailboxes=(ada, box("bob", guid="id-2"))))
+    for found, expected in (
+        (rows("gone@w.example", id="id-1"), {"ada@w.example"}),
+        (rows("bob@w.example", id="id-1"), {"ada@w.example"}),
+        (rows("bob@w.example", id="id-9"), set()),
+        (rows("gone@w.example", id="id-9"), {"gone@w.example"}),
+        (rows("old@w.example"), {"ada@w.example"}),
+        (rows(""), {""}),
+    ):
+        assert set(closingrecord.remembering(held, record(since=found)).since) == expected
+
+
+def test_who_had_a_policy_that_takes_passwords_is_remembered_as_such() -> None:
+    found = record()
+    for each, policy in zip(found["data"]["settings"]["mailboxes"], ("Lax", POLICY, None), strict=True):
+        each["policy"] = policy
+    assert closingrecord.remembering(known(), found).loose == frozenset({"ada@w.example", "bob@w.example"})
+    found["data"]["settings"]["mailboxes"] = None
+    assert closingrecord.remembering(known(), found).loose is None

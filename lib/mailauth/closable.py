@@ -5,7 +5,7 @@ changed from this machine stands in the receipts, with the moment until which th
 else changed counts once the cloud had time for it (`Known.settles`, a day) since it was first seen.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -141,8 +141,10 @@ class Known:
         findings: The evidence of notebook 10; None where there is none.
         proofs: What was tried on the wire.
         receipts: Every receipt of the tenant, those of undone plans too.
-        since: Since when each mailbox (``""`` for the organization's default) was seen with a policy that refuses
-            passwords; see `seen`.
+        since: Since when passwords were seen to be refused for each mailbox, by its own policy or the default; ``""``
+            for the organization's default itself; see `seen`.
+        loose: The mailboxes that the look before saw with a policy of their own that takes passwords; None where it did
+            not read them.
         flipped: When each SMTP AUTH switch was last seen to be set otherwise without a receipt; see `flipped`.
         looked: When the look before was; None where there was none.
         moved: Sender ids, or addresses in lower case, that are known to have moved by more than the log.
@@ -158,6 +160,7 @@ class Known:
     proofs: tuple[Proof, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     since: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    loose: frozenset[str] | None = frozenset()
     flipped: Mapping[str, datetime] = field(default_factory=dict, hash=False)
     looked: datetime | None = None
     moved: frozenset[str] = frozenset()
@@ -286,20 +289,22 @@ def _refuses(held: AuthenticationPolicy | None, organization: Organization) -> b
     return None if held is None or organization.policies is None else not held.allow_smtp
 
 
-def seen(organization: Organization, before: Mapping[str, datetime], now: datetime) -> Mapping[str, datetime]:
-    """Return since when each mailbox, by primary address, was seen with a policy of its own that refuses passwords.
+def seen(organization: Organization, before: Collection[str]) -> frozenset[str]:
+    """Return the mailboxes for which passwords are refused, by primary address; ``""`` for whoever has no policy.
 
     Args:
         organization: What Exchange holds now.
-        before: What this returned at the look before; empty for none.
-        now: The moment of this look.
+        before: What this returned at the look before: what was not read now is as it was then.
     """
-    own = [box for box in organization.mailboxes or () if box.authentication_policy]
-    names = [box.address.lower() for box in own if closes_passwords(organization, box)]
+    every = {box.address.lower(): closes_passwords(organization, box) for box in organization.mailboxes or ()}
     default = organization.settings.default_policy
-    held = organization.policy(default) if default else None
-    every = [*names, *([_EVERYWHERE] if held and not held.allow_smtp else [])]
-    return {name: before.get(name, now) for name in every}
+    every[_EVERYWHERE] = _refuses(organization.policy(default), organization) if default else False
+    if default is None:
+        every[_EVERYWHERE] = None
+    dark = {place for place, closes in every.items() if closes is None}
+    if organization.mailboxes is None:
+        dark |= {*before}
+    return frozenset(place for place, closes in every.items() if closes) | (dark & {*before})
 
 
 def settled_at(known: Known, address: str) -> datetime:
@@ -309,17 +314,29 @@ def settled_at(known: Known, address: str) -> datetime:
         known: What is known.
         address: Its primary address in lower case; a policy of it, or the default, refuses passwords now.
     """
-    box = known.organization.mailbox(address)
-    place = address if box and box.authentication_policy else _EVERYWHERE
+    first = _first_seen(known, address)
+    if _follows(known, address):
+        # Each may be the later one: that the default refuses passwords, and that it is the mailbox's.
+        first = max(first, _first_seen(known, _EVERYWHERE))
     told = (each.settles_at for each in known.changes(address) if each.group in (ASSIGNED, POLICY))
     # Nobody says when somebody else assigned it: it counts when the cloud had time for it since.
-    return max((_first_seen(known, place) + known.settles, *told))
+    return max((first + known.settles, *told))
+
+
+def _follows(known: Known, place: str) -> bool:
+    """Whether a mailbox has no policy of its own, so that the default is its."""
+    box = known.organization.mailbox(place) if place else None
+    return bool(place) and not (box and box.authentication_policy)
 
 
 def _first_seen(known: Known, place: str) -> datetime:
     """Return since when a policy that refuses passwords is known: our own change, where it came after the last look."""
     if place in known.since:
         return known.since[place]
+    if _follows(known, place):
+        # Who is new got the default with the mailbox; who had a policy that takes passwords came to the default since.
+        was_open = known.loose is None or place in known.loose
+        return known.now if was_open else _first_seen(known, _EVERYWHERE)
     box = known.organization.mailbox(place) if place else None
     name = (box.authentication_policy if box else known.organization.settings.default_policy) or ""
     new = (each for each in known.at(place) if known.looked is None or each.at > known.looked)
@@ -328,8 +345,8 @@ def _first_seen(known: Known, place: str) -> datetime:
 
 
 def remembered(known: Known) -> Mapping[str, datetime]:
-    """Return since when each mailbox was seen with a policy that refuses passwords, for the next look."""
-    return {place: _first_seen(known, place) for place in seen(known.organization, known.since, known.now)}
+    """Return since when passwords were seen to be refused for each mailbox, for the next look."""
+    return {place: _first_seen(known, place) for place in seen(known.organization, known.since)}
 
 
 # --- what speaks against it ---------------------------------------------------------------------------
@@ -503,7 +520,7 @@ def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
 
 _UNPROVEN: Final = (
     "Run 10 once it has sent again; or name it under mailboxes with smtp in the tenants file, beside an app under "
-    "mail_apps, and prove it."
+    "mail_apps, and prove it. Where another account sends in its name, write it under send_as of that account."
 )
 
 

@@ -17,12 +17,23 @@ from .conditions import AccessPolicy, Conditions
 from .coverage import Coverage
 from .errors import ConfigurationError
 from .moving import Moving
-from .organization import Organization
+from .organization import Mailbox, Organization
 from .plan import Plan, Receipt
 from .tenants import Tenant
 from .waves import Record, Wave, primary
 
-__all__ = ["Look", "as_closed", "by_mailbox", "latest", "moving", "proofs", "record", "remembering", "taken"]
+__all__ = [
+    "Look",
+    "as_closed",
+    "by_address",
+    "by_mailbox",
+    "latest",
+    "moving",
+    "proofs",
+    "record",
+    "remembering",
+    "taken",
+]
 
 _LEGACY: Final = "other"
 
@@ -138,8 +149,8 @@ def record(
         "wave": wave.name,
         "waves": stand,
         "looked": known.now,
-        "since": _moments(closable.remembered(known)),
-        "flipped": _moments(known.flipped),
+        "since": _moments(known.organization, closable.remembered(known)),
+        "flipped": _moments(known.organization, known.flipped),
         "proofs": latest(known.proofs),
         "settings": settings,
         "as_closed": _as_closed(stand, settings, None if renew else before),
@@ -178,8 +189,13 @@ def as_closed(record: Record) -> Record:
     return held
 
 
-def _moments(held: Mapping[str, datetime]) -> Sequence[Mapping[str, Any]]:
-    return [{"address": address, "since": at} for address, at in sorted(held.items())]
+def _moments(held: Organization, moments: Mapping[str, datetime]) -> Sequence[Mapping[str, Any]]:
+    boxes = {address: held.mailbox(address) for address in moments}
+    return [{"address": each, "id": _id(boxes[each]), "since": at} for each, at in sorted(moments.items())]
+
+
+def _id(box: Mailbox | None) -> str:
+    return (box.guid or box.object_id) if box else ""
 
 
 def _wave(look: Look, wave: Wave) -> Mapping[str, Any]:
@@ -224,8 +240,8 @@ def _policy(one: AccessPolicy) -> Mapping[str, Any]:
     return {"id": one.id, "name": one.name, "state": one.state, "excluded": sorted(one.exclude.ids)}
 
 
-def _mailbox(box: Any) -> Mapping[str, Any]:
-    return {"address": box.address.lower(), "policy": box.authentication_policy, "smtp": box.smtp}
+def _mailbox(box: Mailbox) -> Mapping[str, Any]:
+    return {"address": box.address.lower(), "id": _id(box), "policy": box.authentication_policy, "smtp": box.smtp}
 
 
 # --- what an earlier record tells ---------------------------------------------------------------------
@@ -235,20 +251,48 @@ def remembering(known: Known, record: Record | None) -> Known:
     """Return *known* with what only the look before can tell: since when policies, and when switches, were seen."""
     if record is None:
         return known
-    data = record["data"]
-    at, held = _at(data.get("looked") or record["made_at"]), data["settings"]
-    every = held["mailboxes"]
+    data, held = record["data"], known.organization
+    at, settings = _at(data.get("looked") or record["made_at"]), data["settings"]
+    every = by_address(held, settings["mailboxes"]) if settings["mailboxes"] is not None else None
     states = {False: "on", True: "off", None: "unknown"}
-    switches = None if every is None else {each["address"]: each["smtp"] for each in every}
+    switches = None if every is None else {address: each["smtp"] for address, each in every.items()}
     if switches is not None:
-        switches[""] = states[held["smtp_off"]]
-    whole = replace(known, since=_read_moments(data["since"]), looked=at)
-    before = closable.Before(at, switches, _read_moments(data.get("flipped", ())))
+        switches[""] = states[settings["smtp_off"]]
+    whole = replace(known, since=_read_moments(held, data["since"]), loose=_loose(every, settings), looked=at)
+    before = closable.Before(at, switches, _read_moments(held, data.get("flipped", ())))
     return replace(whole, flipped=closable.flipped(whole, before))
 
 
-def _read_moments(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, datetime]:
-    return {one["address"]: _at(one["since"]) for one in rows}
+def by_address(held: Organization, rows: Iterable[Record]) -> Mapping[str, Record]:
+    """Return rows about mailboxes by the addresses that these have now: one may have got another since.
+
+    Args:
+        held: What Exchange holds now.
+        rows: Rows with an ``address``, and the ``id`` of the mailbox where an earlier look knew it.
+    """
+    found = ((_address_now(held, each), each) for each in rows)
+    return {address: each for address, each in found if address is not None}
+
+
+def _address_now(held: Organization, row: Record) -> str | None:
+    """Return the address of a row's mailbox; None where that is gone, and another one has its address."""
+    address, one = str(row["address"]), row.get("id")
+    if box := held.mailbox(one or address):
+        return box.address.lower()
+    return None if one and held.mailbox(address) else address
+
+
+def _loose(every: Mapping[str, Record] | None, settings: Record) -> frozenset[str] | None:
+    """Return who had a policy of their own that takes passwords, or one that was not read; None where nobody's was."""
+    if every is None or settings["policies"] is None:
+        return None
+    strict = {each["name"].lower() for each in settings["policies"] if each["smtp"] is False}
+    named = {address: each["policy"] for address, each in every.items() if each["policy"] != ""}
+    return frozenset(address for address, name in named.items() if name is None or name.lower() not in strict)
+
+
+def _read_moments(held: Organization, rows: Iterable[Record]) -> Mapping[str, datetime]:
+    return {address: _at(each["since"]) for address, each in by_address(held, rows).items()}
 
 
 def moving(record: Record | None) -> tuple[Moving, ...]:

@@ -66,6 +66,8 @@ class Lab:
     groups: Sequence[Mapping[str, Any]] = ()
     proofs: list[Proof] = field(default_factory=list)
     since: Mapping[str, datetime] = field(default_factory=dict)
+    loose: frozenset[str] = frozenset()
+    looked: datetime | None = None
 
     @property
     def run(self) -> Run:
@@ -91,8 +93,11 @@ class Lab:
             held = organization.read(exchange)
         access = conditions.read(run.tenant.cloud, run.reader(), [])
         now, (receipts, _) = run.now(), looking.receipts(run)
-        self.since = closable.seen(held, self.since, now)
-        known = Known(held, access, self._record(now), now, tuple(self.proofs), receipts, self.since)
+        known = Known(held, access, self._record(now), now, tuple(self.proofs), receipts, self.since, self.loose)
+        known = replace(known, looked=self.looked)
+        own = [box for box in held.mailboxes or () if box.authentication_policy]
+        self.since, self.looked = closable.remembered(known), now
+        self.loose = frozenset(box.address.lower() for box in own if not closable.closes_passwords(held, box))
         made = waves.of(run.tenant, held, known.findings, None, today=now.date())
         self._honest(known, made)
         return known, made
