@@ -7,7 +7,7 @@ outranks everything but a compromise, and evidence that is old is no look at tod
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from . import findings, reference, standing
@@ -24,7 +24,6 @@ __all__ = ["door", "headline", "nameless", "of", "open_doors"]
 
 _FACTS: Final = reference.table("report")["closed"]
 _WHOLE_DAYS: Final[int] = _FACTS["whole_days"]
-_SETTLES: Final = timedelta(hours=_FACTS["settle_hours"])
 _COUNTS: Final = timedelta(days=_FACTS["counts_days"])
 _NAMES: Final = 3
 
@@ -170,8 +169,19 @@ def _closed(told: _Told, proofs: Sequence[Phrase]) -> Phrase:
     proven = sum(each.now == "proven" for each in told.progress.known)
     other = f", {count - proven:,} on another road that a person decided" if count > proven else ""
     sure = f"{proven:,} of {counted(count, 'sender')} proven with OAuth{other}."
-    lead = phrase("closed. No password sender in {days} days; {door}", days=days, door=proofs[0])
+    lead = phrase(
+        "closed{but}. No password sender in {days} days; {door}", days=days, door=proofs[0], but=_but(told.held)
+    )
     return _sentence(told.held, lead, words(sure) if count else Phrase())
+
+
+def _but(held: Held) -> Phrase:
+    """Return who is left out, so that nobody takes closed for more than it is."""
+    spared = _spared(held)
+    if not spared:
+        return Phrase()
+    said = ", but for {who}, whose password goes on by name until {day} at the latest"
+    return phrase(said, who=_names(sorted(spared)), day=max(spared.values()))
 
 
 def _quiet_days(told: _Told) -> int:
@@ -270,16 +280,48 @@ def door(held: Held, known: Sequence[Known]) -> Phrase:
         held: The records.
         known: Every sender that any run has seen.
     """
-    tests = [each for each in _refused(held) if not _refuted(held, known, each)]
-    if not tests:
+    test = _tested(held)
+    if test is None or _opened(held, test) or _refuted(held, known, test):
         return Phrase()
     said = "passwords are refused (tested {day} on {mailbox})."
-    return phrase(said, day=tests[0].at.date(), mailbox=Named("address", tests[0].mailbox))
+    return phrase(said, day=test.at.date(), mailbox=Named("address", test.mailbox))
 
 
-def _refused(held: Held) -> list[_Test]:
-    """Return the tests that no change of this machine has overtaken, that of notebook 60 first."""
-    return [each for each in (_by_waves(held), _by_proof(held)) if each]
+def _tested(held: Held) -> _Test | None:
+    """Return the door test of notebook 60, where its last wave is closed and nothing was changed since; or nothing.
+
+    What notebook 50 tries speaks of one mailbox: which policy the others have, and who is left out, it does not read.
+    """
+    record, made = held.data(_CLOSES), held.made_at(_CLOSES)
+    if not record or not made or record["waves"][-1]["word"] != "closed" or _is_overtaken(held, made):
+        return None
+    last = _last_try(record)
+    return _Test(at(last["at"]), last["mailbox"]) if last and last["good"] else None
+
+
+def _last_try(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    tried = [each for each in record["proofs"] if each["kind"] == "password"]
+    return max(tried, key=lambda each: at(each["at"]), default=None)
+
+
+_CLOSES: Final = "60-close-basic"
+
+
+def _is_overtaken(held: Held, made: datetime) -> bool:
+    return held.changed_at is not None and made < held.changed_at
+
+
+def _opened(held: Held, test: _Test | None) -> Phrase:
+    """Return that a password still opened SMTP when notebook 50 tried one, not before a test; or nothing."""
+    tried, made = held.data(_PROVES), held.made_at(_PROVES)
+    one = tried["password"] if tried else None
+    if not one or not made or (one["state"], one["protocol"]) != ("open", "smtp") or (test and made < test.at):
+        return Phrase()
+    said = "A password still opened SMTP for {mailbox} on {day}."
+    return phrase(said, mailbox=Named("address", one["mailbox"]), day=made.date())
+
+
+_PROVES: Final = "50-prove-mail-oauth"
 
 
 def _refuted(held: Held, known: Sequence[Known], test: _Test) -> Phrase:
@@ -294,34 +336,17 @@ def _refuted(held: Held, known: Sequence[Known], test: _Test) -> Phrase:
     return Phrase()
 
 
-def _by_proof(held: Held) -> _Test | None:
-    """Return the door test of notebook 50, where it was about SMTP, clear, and not too early after a change."""
-    tried = held.data("50-prove-mail-oauth")
-    test: Mapping[str, Any] | None = tried["password"] if tried else None
-    made = held.made_at("50-prove-mail-oauth")
-    if not test or not made or test["state"] != "closed" or test["protocol"] != "smtp" or _early(held, made):
-        return None
-    return _Test(made, test["mailbox"])
+def _excepted(held: Held) -> Sequence[Mapping[str, Any]]:
+    """Return who was left out by name when notebook 60 looked."""
+    record = held.data(_CLOSES)
+    found: Sequence[Mapping[str, Any]] = record["waves"][-1]["excepted"] if record else ()
+    return found
 
 
-def _by_waves(held: Held) -> _Test | None:
-    """Return the door test of notebook 60, where its last wave is closed and nothing was changed since; or nothing."""
-    record, made = held.data(_CLOSES), held.made_at(_CLOSES)
-    if not record or not made or record["waves"][-1]["word"] != "closed":
-        return None
-    if held.changed_at is not None and made < held.changed_at:
-        return None
-    tried = [each for each in record["proofs"] if each["kind"] == "password" and each["good"]]
-    tests = [_Test(at(each["at"]), each["mailbox"]) for each in tried]
-    return max(tests, key=lambda each: each.at, default=None)
-
-
-_CLOSES: Final = "60-close-basic"
-
-
-def _early(held: Held, made: datetime) -> bool:
-    """Whether a change came after a test, or so shortly before it that Exchange may remember an old password."""
-    return held.changed_at is not None and made < held.changed_at + _SETTLES
+def _spared(held: Held) -> dict[str, date]:
+    """Return whose password goes on by name, and until when."""
+    days = {each["address"]: date.fromisoformat(each["until"]) for each in _excepted(held)}
+    return {address: day for address, day in days.items() if day >= held.now.date()}
 
 
 def _missing(told: _Told) -> Iterator[Phrase]:
@@ -329,7 +354,8 @@ def _missing(told: _Told) -> Iterator[Phrase]:
     held = told.held
     yield from _missing_watch(held)
     yield from _missing_door(held, told.progress.known)
-    yield from _missing_doors(held)
+    if opened := open_doors(held):
+        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(opened))
     yield from _missing_senders(told.progress.known)
     yield from _missing_records(told)
     open_ones = {each["user"] for each in held.groups if _in_vain(each) and not each["decision"]["decided"]}
@@ -341,39 +367,43 @@ def _missing(told: _Told) -> Iterator[Phrase]:
 
 
 def _missing_door(held: Held, known: Sequence[Known]) -> Iterator[Phrase]:
-    tried, made = held.data("50-prove-mail-oauth"), held.made_at("50-prove-mail-oauth")
-    test = tried["password"] if tried else None
-    if door(held, known):
-        return
-    if refused := _refused(held):
-        yield _refuted(held, known, max(refused, key=lambda each: each.at))
-    elif not test or not made:
-        yield words("No password was tried on the wire: notebook 60 tests that a password is refused.")
-    elif test["state"] == "open":
-        said = "A password still opened SMTP for {mailbox} on {day}."
-        yield phrase(said, mailbox=Named("address", test["mailbox"]), day=made.date())
-    else:
-        yield words("The door test says too little: it was not about SMTP, not clear, or too early after a change.")
+    test = _tested(held)
+    if opened := _opened(held, test):
+        yield opened
+    if test is None:
+        yield _untested(held)
+    elif refuted := _refuted(held, known, test):
+        yield refuted
+    for each in _excepted(held):
+        if each["address"] not in _spared(held):
+            said = "The exception of {who} ended on {day}: notebook 60 closes it, or takes another."
+            yield phrase(said, who=account(each["address"]), day=date.fromisoformat(each["until"]))
 
 
-def _missing_doors(held: Held) -> Iterator[Phrase]:
-    """Yield which mailboxes let a password in, or that nobody has read that lately."""
-    read = held.made_at("40-grant-mailboxes")
-    if opened := open_doors(held):
-        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(opened))
-    elif _overtaken(held, read):
-        return
-    elif read is None:
-        yield words("Which mailboxes let a password in was not read: notebook 40 reads it.")
-    elif held.now - read > _COUNTS:
-        said = "Which mailboxes let a password in was read on {day}, more than {days} days ago: notebook 40 reads it."
-        yield phrase(said, day=read.date(), days=_COUNTS.days)
+def _untested(held: Held) -> Phrase:
+    """Return why no test of notebook 60 says that the tenant refuses passwords."""
+    record, made = held.data(_CLOSES), held.made_at(_CLOSES)
+    if record and made:
+        last = record["waves"][-1]
+        if last["word"] != "closed":
+            said = "Notebook 60 found on {day} that it is not closed. {sentence}"
+            return phrase(said, day=made.date(), sentence=Named("free", last["sentence"]))
+        if _is_overtaken(held, made):
+            return phrase("Something was changed since notebook 60 looked on {day}: it looks again.", day=made.date())
+        if taken := _last_try(record):
+            said = "On {day} no policy refused the password of {who}: notebook 60 says what did, or that it works."
+            return phrase(said, who=account(taken["mailbox"]), day=at(taken["at"]).date())
+    tried, day = held.data(_PROVES), held.made_at(_PROVES)
+    if tried and day and tried["password"] and tried["password"]["state"] == "closed":
+        said = "A password was refused for {who} on {day}, which says nothing of the others: notebook 60 looks at all."
+        return phrase(said, who=account(tried["password"]["mailbox"]), day=day.date())
+    return words("No password was tried on the wire: notebook 60 tests that a password is refused.")
 
 
 def _overtaken(held: Held, read: datetime | None) -> bool:
     """Whether notebook 60 has closed the doors after notebook 40 read them, or without it."""
     closed = held.made_at(_CLOSES)
-    return _by_waves(held) is not None and closed is not None and (read is None or read < closed)
+    return _tested(held) is not None and closed is not None and (read is None or read < closed)
 
 
 def open_doors(held: Held) -> list[str]:
@@ -382,8 +412,9 @@ def open_doors(held: Held) -> list[str]:
     # What it read before the doors were closed says nothing of them.
     if _overtaken(held, held.made_at("40-grant-mailboxes")):
         return []
-    boxes = grants["mailboxes"] if grants else ()
-    return [each["address"] for each in boxes if any(_is_open(one) for one in each["doors"])]
+    boxes, spared = grants["mailboxes"] if grants else (), _spared(held)
+    opened = [each["address"] for each in boxes if any(_is_open(one) for one in each["doors"])]
+    return [address for address in opened if address not in spared]
 
 
 def _is_open(door: Mapping[str, Any]) -> bool:
