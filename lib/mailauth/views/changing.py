@@ -17,8 +17,9 @@ from .tables import Callout, Code, Facts, Table, without_empty
 
 __all__ = ["plan", "receipt"]
 
-# So many rows are read; the rest is counted.
+# So many rows are read; the rest is counted, and so is what is alike after a handful.
 _ROWS: Final = 36
+_ALIKE: Final = 5
 _LEAST: Final = 3
 
 
@@ -82,7 +83,7 @@ def _steps(steps: Sequence[Step]) -> Table:
 def _runs(steps: Sequence[Step], width: int) -> Iterator[list[Sequence[Cell]]]:
     """Yield the rows in the order in which they are carried out, those of a group that follow each other together."""
     runs = [(group, list(run)) for group, run in groupby(steps, key=lambda step: step.group)]
-    most = max(_LEAST, _ROWS // len(runs))
+    most = min(_ALIKE, max(_LEAST, _ROWS // len(runs)))
     for group, run in runs[: _ROWS // _LEAST]:
         shown = [_step(step) for step in run[:most]]
         more = len(run) - len(shown)
@@ -160,16 +161,19 @@ _GOOD: Final = ("done", "already")
 
 def _headline(found: Receipt) -> Callout:
     total = len(found.plan.steps)
-    good = sum(entry.outcome in _GOOD for entry in found.entries)
     if found.whole:
-        return Callout("info", f"{found.plan.title}: done", [f"All of {counted(total, 'change')} stand as wanted."])
+        said = "The change stands as wanted." if total == 1 else f"All of {counted(total, 'change')} stand as wanted."
+        return Callout("info", f"{found.plan.title}: done", [said])
     stop = next((entry for entry in found.entries if entry.outcome not in (*_GOOD, "not reached")), None)
-    said = [f"{good:,} of {counted(total, 'change')} stand as wanted; the rest was left alone."]
+    unclear = stop is not None and stop.outcome == "unclear"
+    good = sum(entry.outcome in _GOOD for entry in found.entries)
+    said = f"{good:,} of {counted(total, 'change')} stand as wanted; the rest was left alone."
+    if total == 1:
+        said = "Whether the change stands is not known." if unclear else "The change does not stand."
     steps = [stop.remedy] if stop and stop.remedy else []
     why = [stop.said] if stop and stop.said else []
-    unclear = stop is not None and stop.outcome == "unclear"
     title = f"{found.plan.title}: stopped"
-    return Callout("cannot know" if unclear else "attention", title, [*said, *why], steps)
+    return Callout("cannot know" if unclear else "attention", title, [said, *why], steps)
 
 
 def _facts(found: Receipt) -> Facts:
