@@ -312,9 +312,9 @@ def told(watch: Watch, course: Course) -> None:
 
 
 def mentioned(folder: Path) -> set[str]:
-    """Return whose people any file below *folder* names."""
+    """Return which tenants any file below *folder* names, and be it by an address of theirs."""
     files = (path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    return {name.decode() for content in files for name in re.findall(rb"@(?:<wbr>)?(client-\d{4})", content)}
+    return {name.decode() for content in files for name in re.findall(rb"client-\d{4}", content)}
 
 
 def invented(folder: Path, names: Sequence[str]) -> Path:

@@ -84,7 +84,7 @@ def _from_records(
 
 def where(tenant: Tenant, configuration: Configuration) -> Facts:
     """Return which tenant is about to be worked on, and where its sign-ins are read from."""
-    others = [name for name in configuration.names if name != tenant.name]
+    others = sum(name != tenant.name for name in configuration.names)
     cloud = f"{tenant.cloud.name}{' (rehearsal: nothing here is real)' if tenant.cloud.rehearsal else ''}"
     items: list[tuple[str, Cell]] = [
         ("Tenant", tenant.name),
@@ -93,7 +93,8 @@ def where(tenant: Tenant, configuration: Configuration) -> Facts:
         ("Sign-ins from", tuple(_source(source) for source in tenant.sources) or "no source is configured"),
         ("Decisions", tenant.decisions.name if tenant.decisions else "no decisions file"),
         ("Tenants file", configuration.path.name),
-        ("Also in it", ", ".join(others) or "no other tenant"),
+        # How many, and not which: this ends on a page that one customer gets, and the others may be customers too.
+        ("Also in it", counted(others, "other tenant") if others else "no other tenant"),
     ]
     return Facts(items, caption="You are about to look at")
 
