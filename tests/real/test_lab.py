@@ -15,6 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from mailauth.report import TrendDay
 from mailauth.views.drawn import SenderDays
+from mailauth.views.figures import PLOTLY
 from tests.notebooks.test_one_page import log
 from tests.real import labserver
 from tests.real.test_browser import CHROMIUM, FLAGS
@@ -110,6 +111,17 @@ def test_the_filter_of_10_changes_the_rows_and_the_sums_under_it(page: Page, lab
         page.get_by_text("1 groups of 1 accounts").wait_for(timeout=SLOW)
         account.fill("nobody at all")
         page.get_by_text("0 groups of 0 accounts").wait_for(timeout=SLOW)
+
+
+def test_a_chart_is_a_figure_whose_series_come_and_go_and_not_the_picture_of_a_page(
+    page: Page, lab: str, folder: Path
+) -> None:
+    with _run(page, lab, folder, "10-find-basic-auth") as cells:
+        held = [output for cell in cells for output in cell["outputs"] if PLOTLY in output.get("data", {})]
+        charts = page.locator(".jp-OutputArea-output.js-plotly-plot")
+        charts.first.scroll_into_view_if_needed(timeout=SLOW)
+        assert charts.count() == len(held) > 1
+        assert page.locator("figure.drawn svg").count() == 0
 
 
 def test_where_nobody_trusts_the_notebook_the_table_of_a_picture_stays_and_none_of_its_words(
