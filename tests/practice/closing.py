@@ -227,11 +227,6 @@ def closing_in(folder: Path, name: str, **more: Any) -> Iterator[Lab]:
         client_id = entry[role]["client_id"]
         builder.secret(next(one for one in tenant.directory.applications if one.app_id == client_id), _SECRET)
         entry[role] = {"client_id": client_id, "flow": "secret", "secret": f"file:{secret}"}
-    for app in entry["mail_apps"]:
-        held = (one for one in tenant.directory.applications if one.app_id == app["client_id"])
-        for known in held:
-            builder.secret(known, _SECRET)
-            app["flows"] = [{"kind": "secret", "secret": f"file:{secret}"}]
     with cloud.start([tenant]) as practice:
         practice.faults.policy_lag = _DAY
         path = folder / "tenants.yaml"
