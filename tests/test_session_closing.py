@@ -277,6 +277,32 @@ def test_a_policy_is_not_taken_from_a_mailbox_whose_switch_somebody_turned_on_si
     assert [each.whole for each in part.undo(look, look.wave("pilot"), apply=True)] == [True]
 
 
+def test_a_late_look_does_not_make_a_switch_one_that_was_on_before(lab: Lab) -> None:
+    switched(lab, ADA, off=True)
+    lab.sign_ins()
+    part, look = lab.run.closing, lab.run.closing.look()
+    wave = look.wave("pilot")
+    # The run ended before it kept a record, and somebody turned the switch on before the next one.
+    assert part.carry_out(wave, part.plan(look, wave), apply=True).whole
+    switched(lab, ADA, off=False)
+    late = part.look()
+    part.keep(late, late.wave("pilot"))
+    with pytest.raises(ConfigurationError, match=rf"^undo: .* open on {ADA}: SMTP AUTH is on there since\."):
+        part.undo(late, late.wave("pilot"), apply=True)
+
+
+def test_a_switch_that_was_on_before_the_policy_comes_back_with_the_passwords(lab: Lab) -> None:
+    switched(lab, ADA, off=True)
+    lab.sign_ins()
+    part, look = lab.run.closing, lab.run.closing.look()
+    change = part.plan(look, look.wave("pilot"))
+    # What counts is what stands right before the policy is applied.
+    switched(lab, ADA, off=False)
+    assert part.carry_out(look.wave("pilot"), change, apply=True).whole
+    after = part.look()
+    assert [each.whole for each in part.undo(after, after.wave("pilot"), apply=True)] == [True]
+
+
 def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(lab: Lab) -> None:
     switched(lab, ADA, off=True)
     look = counts(lab)

@@ -199,6 +199,8 @@ class Plan:
         checks: What was considered: what is refused and why, what is left to a person.
         bound: What the looks behind the plan have told already, by `Ref` name.
         made_at: When it was made.
+        noted: What stood there beside it, when it was made or else right before it was carried out, and taking it back
+            has to know: ids by what they are; what is not in it was not looked at.
     """
 
     id: str
@@ -210,6 +212,7 @@ class Plan:
     checks: tuple[Check, ...] = ()
     bound: Bound = field(default_factory=dict)
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    noted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -343,6 +346,7 @@ def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:
         checks=tuple(_lasting(steps)),
         bound=receipt.bound,
         made_at=now,
+        noted={},
     )
 
 

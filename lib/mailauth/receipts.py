@@ -233,6 +233,7 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         "checks": [[each.name, each.outcome, each.found, each.remedy] for each in plan.checks],
         "bound": dict(plan.bound),
         "made_at": plan.made_at.isoformat(),
+        "noted": {name: list(ids) for name, ids in plan.noted.items()},
     }
 
 
@@ -247,12 +248,19 @@ def _read_plan(given: Mapping[str, Any]) -> Plan:
         checks=tuple(_read_check(each) for each in _each(given, "checks", list)),
         bound=_texts(given, "bound"),
         made_at=_moment(given.get("made_at"), "made_at"),
+        noted=_read_noted(given),
     )
     if not _PLAN_ID.fullmatch(found.id):
         raise _Wrong(f"id: found {found.id[:100]!r}, expected letters, digits and hyphens")
     if len({step.id for step in found.steps}) < len(found.steps):
         raise _Wrong("steps: two have the same id, expected each once")
     return found
+
+
+def _read_noted(given: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    # A receipt of an earlier version holds none.
+    found: Mapping[str, Any] = _field({"noted": {}, **given}, "noted", dict)
+    return {name: tuple(_each(found, name, str)) for name in found}
 
 
 def _read_check(given: Sequence[Any]) -> Check:

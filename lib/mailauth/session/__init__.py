@@ -38,7 +38,7 @@ from ..coverage import Coverage, Window, code_of
 from ..decisions import Decisions
 from ..engines import Engine, Reply
 from ..errors import AccessError, ConfigurationError, MailauthError, QueryError, SourceError
-from ..plan import Receipt
+from ..plan import Plan, Receipt
 from ..services import archive, audit, calendars, exports, graph, kusto, live, store, workspace
 from ..summary import Answers
 from ..tenants import Source, Tenant
@@ -217,8 +217,9 @@ class Run(Tenancy):
         self.registrations.undone(receipt)
         return receipt
 
-    def _insist_before_undo(self, done: Receipt) -> None:
+    def _insisted_before_undo(self, done: Receipt, back: Plan) -> Plan:
         self.closing.insist_on_switches(done)
+        return back
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""

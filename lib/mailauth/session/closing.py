@@ -1,12 +1,12 @@
 """Notebook 60's part of a session: the waves in which passwords end, what forbids the next step, proof, and undo.
 
 Every look reads the tenant anew and takes nothing for granted of the one before but what no look can tell again: since
-when each policy was seen, and what was tried on the wire.
+when each policy was seen, by 60 or by a watch, and what was tried on the wire.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from ..plan import Plan, Receipt, new_id
 from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
 from ..tenants import Tenant
-from ..waves import Record, Wave
+from ..waves import Wave
 from ..wording import moment_by
 from . import looking, scripts
 from .proofs import Proving
@@ -76,8 +76,9 @@ class Closing:
         decided = self._decided()
         records = {_FINDS: self._read(_FINDS), _PROVES: self._read(_PROVES), NOTEBOOK: self._own()}
         findings, proven, own = (each.record for each in records.values())
+        records[reportevidence.WATCH] = self._read(reportevidence.WATCH)
         broken = tuple(each.lost for each in records.values() if each.lost)
-        organization, reached = looking.organization(tenancy, ())
+        organization, reached = looking.organization(tenancy, waves.lent(tenancy.tenant))
         access = self._conditions()
         receipts, lost = looking.receipts(tenancy)
         noted, unknown = self._tries()
@@ -93,7 +94,7 @@ class Closing:
             settles=tenant.cloud.settles,
             now=now,
         )
-        known = closingrecord.remembering(known, own)
+        known = closingrecord.remembering(known, own, records[reportevidence.WATCH].record)
         tenancy.tell("")
         seen = moving.Evidence(findings, now, decided, closingrecord.taken(known))
         before = closingrecord.moving(own)
@@ -114,7 +115,8 @@ class Closing:
 
     def plan(self, look: Look, wave: Wave) -> Plan:
         """Return the next stage of a wave, and what speaks against it; asks nobody and changes nothing."""
-        return look.plan(wave, tenant=self.tenancy.tenant, id=new_id(look.known.now))
+        change = look.plan(wave, tenant=self.tenancy.tenant, id=new_id(look.known.now))
+        return closingguard.noted(change, look.known.organization)
 
     def scripts(self, change: Plan) -> Kept | None:
         """Write *change* as a PowerShell script, and its undo as another; None where nothing is changed."""
@@ -151,7 +153,9 @@ class Closing:
             return Tries(made, why=str(error))
 
     def carry_out(self, wave: Wave, change: Plan, *, apply: bool) -> Receipt:
-        """Carry out a stage of a wave; before SMTP AUTH is turned on, the policies are looked at again.
+        """Carry out a stage of a wave, right after another look at what policies and switches there are.
+
+        SMTP AUTH is turned on only where a policy keeps passwords out, and whose passwords a policy ends is noted.
 
         Args:
             wave: The wave.
@@ -161,7 +165,7 @@ class Closing:
         Raises:
             ConfigurationError: No policy keeps passwords out of a mailbox by now; else as `Tenancy.carry_out` says.
         """
-        return self.tenancy.carry_out(change, apply=apply, first=lambda: self._insist_on_policies(wave, change))
+        return self.tenancy.carry_out(change, apply=apply, first=partial(self._looked_at, wave))
 
     def undo(self, look: Look, wave: Wave, *, apply: bool = False) -> tuple[Receipt, ...]:
         """Take back what was done for a wave, the last change first; without *apply* their plans are all there is.
@@ -220,27 +224,32 @@ class Closing:
 
     # What one change would open because somebody else has made another.
 
-    def _insist_on_policies(self, wave: Wave, change: Plan) -> None:
-        if not closingguard.switches(change):
-            return
-        if bare := closingguard.unguarded(change, wave, self._organization()):
+    def _looked_at(self, wave: Wave, change: Plan) -> Plan:
+        """Return a plan with whose passwords its policies end; raise where none guards what it turns on."""
+        if not (closingguard.switches(change) or closingguard.policies(change)):
+            return change
+        held = self._organization()
+        if bare := closingguard.unguarded(change, wave, held):
             raise ConfigurationError(
                 f"Nothing was changed: no policy keeps passwords out of {_listed(bare)} by now.",
                 remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
             )
+        return closingguard.noted(change, held)
 
     def insist_on_switches(self, receipt: Receipt) -> None:
         """Insist that Basic is opened on no mailbox when a receipt is taken back; asks nobody where it holds no policy.
 
         Raises:
-            ConfigurationError: SMTP AUTH was turned on since for a mailbox that it would leave without a policy.
+            ConfigurationError: SMTP AUTH is on for a mailbox that it would leave without a policy, and was not noted to
+                have been on before.
         """
         if not closingguard.is_guard(receipt):
             return
-        at = min(each.at for each in receipt.entries)
-        if bare := closingguard.opened(receipt, self._organization(), self._settings_at(at)):
+        if bare := closingguard.opened(receipt, self._organization()):
+            known = closingguard.TOOK in receipt.plan.noted
+            since = " since" if known else ", and the receipt does not say whether it was before"
             raise ConfigurationError(
-                f"undo: without its policy Basic would be open on {_listed(bare)}: SMTP AUTH is on there since.",
+                f"undo: without its policy Basic would be open on {_listed(bare)}: SMTP AUTH is on there{since}.",
                 remedy="Turn it off first, or take back what turned it on (40, or somebody by hand), then undo again.",
             )
 
@@ -252,17 +261,6 @@ class Closing:
                 remedy=next((each.remedy for each in lost if each.remedy), ""),
             )
         return held
-
-    def _settings_at(self, at: datetime) -> Record | None:
-        """Return the settings of the first look that was kept after *at*; None where none was."""
-        names = sorted((self.tenancy.folder / "history").glob(f"{NOTEBOOK}.*.json"))
-        late = [each for each in names if each.name > f"{NOTEBOOK}.{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
-        for path in (*late, None):
-            record = self._read(NOTEBOOK, path).record
-            if record and datetime.fromisoformat(record["made_at"]) >= at:
-                settings: Record = record["data"]["settings"]
-                return settings
-        return None
 
     # Trying.
 

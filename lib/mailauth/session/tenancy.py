@@ -112,13 +112,14 @@ class Tenancy:
             return change
         return replace(change, checks=(plan.frozen(*freeze), *change.checks))
 
-    def carry_out(self, change: Plan, *, apply: bool, first: Callable[[], object] = lambda: None) -> Receipt:
+    def carry_out(self, change: Plan, *, apply: bool, first: Callable[[Plan], Plan] = lambda change: change) -> Receipt:
         """Carry a plan out and return what became of each step; without *apply* nobody is asked and nothing is done.
 
         Args:
             change: The plan.
             apply: Whether to do it.
-            first: Called right before anything is changed, when no other run can; what it raises forbids the change.
+            first: Called with the plan right before anything is changed, when no other run can; what it returns is
+                carried out, and what it raises forbids it.
 
         Raises:
             ConfigurationError: The plan is another tenant's, nobody may change this one, or a secret has no place.
@@ -144,11 +145,12 @@ class Tenancy:
         if not (apply and back.steps):
             return Receipt(back, undoes=done.plan.id)
         changed_at = max(entry.at for entry in done.entries)
-        first = partial(self._insist_before_undo, done)
+        first = partial(self._insisted_before_undo, done)
         return self._applied(back, undoes=done.plan.id, changed_at=changed_at, first=first)
 
-    def _insist_before_undo(self, done: Receipt) -> None:
-        """Refuse to take *done* back where that would open what nobody asked to open."""
+    def _insisted_before_undo(self, done: Receipt, back: Plan) -> Plan:
+        """Return *back*, which takes *done* back; raise where that would open what nobody asked to open."""
+        return back
 
     def undo(self, receipt: Receipt, where: str = "", *, apply: bool = False) -> Receipt:
         """Take back what *where* says was done; without it return what would take *receipt* back, which is not done.
@@ -167,12 +169,12 @@ class Tenancy:
         return Receipt(plan.undo(receipt, id=plan.new_id(now), now=now), undoes=receipt.plan.id)
 
     def _applied(
-        self, change: Plan, *, first: Callable[[], object], undoes: str = "", changed_at: datetime | None = None
+        self, change: Plan, *, first: Callable[[Plan], Plan], undoes: str = "", changed_at: datetime | None = None
     ) -> Receipt:
         path = self.folder / "receipts" / f"{change.id}.jsonl"
         self.renew()
         with self.alone():
-            first()
+            change = first(change)
             # An undo asks for nothing that the change had not asked for.
             whole, agreed = (change, ()) if undoes else self._asked(change)
             with self._doers(whole) as doers:
