@@ -48,6 +48,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def forgotten(lab: Lab) -> Iterator[None]:
+    """No test here hears what a watch of another one saw."""
+    yield
+    (lab.folder / EVIDENCE / "watch.json").unlink(missing_ok=True)
+
+
 @contextmanager
 def changed(lab: Lab, change: Callable[[Tenant], object]) -> Iterator[None]:
     """Change what the cloud holds, as somebody in the admin center does, and put it back at the end."""
@@ -302,7 +309,6 @@ def test_a_closed_wave_that_60_would_not_call_closed_does_not_hold(
         assert watched(there).word == "held"
         with changed(lab, opening):
             seen = watched(there)
-    (lab.folder / EVIDENCE / "watch.json").unlink()
     found = [each.found for each in seen.broken if (each.kind, each.about) == ("wave", "leeds")]
     assert seen.word == "broken"
     assert [each[: each.index(":")] for each in found] == ["it was closed, and 60 would say open now"]
@@ -566,5 +572,30 @@ def test_a_watch_that_could_not_be_made_leaves_no_older_one_in_its_place(lab: La
     assert (kept(lab)["word"], kept(lab)["since"]) == ("cannot know", None)
 
 
-def test_the_schema_is_what_the_classes_say() -> None:
-    assert evidence.schema("watch")["properties"]["data"] == shapes.schema(Watched)
+def test_the_schema_is_what_the_classes_say_and_what_an_earlier_version_kept_fits_it() -> None:
+    made = shapes.schema(Watched)
+    made["required"].remove("reopened")
+    assert evidence.schema("watch")["properties"]["data"] == made
+
+
+def test_what_a_watch_saw_open_and_was_given_back_by_hand_is_not_held_before_it_counts(lab: Lab) -> None:
+    """Neither the settings nor 60's own record tell that it was open, and until then the old state acts."""
+    said = "Passwords may be taken for"
+    assert watched(lab).word == "held"
+    with changed(lab, except_printer):
+        assert watched(lab).word == "broken"
+    lab.pass_time(minutes=2)
+    (wave,) = watched(lab).broken
+    assert (wave.kind, wave.about, said in wave.found) == ("wave", "tenant", True)
+    lab.pass_time(minutes=2)
+    (again,) = watched(lab).broken
+    assert again.found == wave.found
+    look = lab.run.closing.look()
+    assert lab.words(look) == {"pilot": "closed", "tenant": "closing"}
+    lab.pass_time(hours=24)
+    lab.sign_ins()
+    (wave,) = watched(lab).broken
+    assert "not proven since the last change" in wave.found
+    after, _ = lab.step("tenant")
+    assert lab.words(after) == {"pilot": "closed", "tenant": "closed"}
+    assert (watched(lab).word, kept(lab)["reopened"]) == ("held", [])

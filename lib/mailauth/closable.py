@@ -23,6 +23,7 @@ from .waves import Record, Wave, primary
 from .wording import counted, moment_by
 
 __all__ = [
+    "NO_CANARY",
     "Before",
     "Known",
     "Proof",
@@ -31,27 +32,32 @@ __all__ = [
     "closes_passwords",
     "flipped",
     "frozen_until",
+    "has_canary",
     "lacking",
     "logged",
+    "may_send",
     "may_try",
     "open_senders",
     "proofs",
     "proven",
+    "refuses",
     "remembered",
     "reopened",
     "seen",
     "settled_at",
-    "stale",
     "switches",
     "unnamed",
     "unproven",
     "unread",
     "unseen",
+    "untaken",
+    "untried",
 ]
 
 RefusalKind = Literal["sender", "coverage", "freeze", "proof", "policy", "wave", "canary"]
 
 _EVERYWHERE: Final = ""
+_OF_POLICIES: Final = frozenset({ASSIGNED, POLICY})
 _TOUCHED: Final = frozenset({"done", "unclear", "already"})
 # Who may be a stranger is nobody to make an exception for.
 _OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed"}) | moving.STRANGERS
@@ -289,22 +295,31 @@ def _refuses(held: AuthenticationPolicy | None, organization: Organization) -> b
     return None if held is None or organization.policies is None else not held.allow_smtp
 
 
+def refuses(organization: Organization, place: str) -> bool | None:
+    """Whether passwords are refused for a mailbox, by primary address, or for ``""`` by the default itself.
+
+    None where that was not read.
+    """
+    if place:
+        box = organization.mailbox(place)
+        return closes_passwords(organization, box) if box else None
+    default = organization.settings.default_policy
+    return _refuses(organization.policy(default), organization) if default else None if default is None else False
+
+
 def seen(organization: Organization, before: Collection[str]) -> frozenset[str]:
-    """Return the mailboxes for which passwords are refused, by primary address; ``""`` for whoever has no policy.
+    """Return for whom passwords are refused, by primary address; ``""`` for the default itself.
 
     Args:
         organization: What Exchange holds now.
         before: What this returned at the look before: what was not read now is as it was then.
     """
-    every = {box.address.lower(): closes_passwords(organization, box) for box in organization.mailboxes or ()}
-    default = organization.settings.default_policy
-    every[_EVERYWHERE] = _refuses(organization.policy(default), organization) if default else False
-    if default is None:
-        every[_EVERYWHERE] = None
-    dark = {place for place, closes in every.items() if closes is None}
+    here = {box.address.lower() for box in organization.mailboxes or ()}
+    found = {place: refuses(organization, place) for place in (*here, _EVERYWHERE)}
+    dark = {place for place, closes in found.items() if closes is None}
     if organization.mailboxes is None:
         dark |= {*before}
-    return frozenset(place for place, closes in every.items() if closes) | (dark & {*before})
+    return frozenset(place for place, closes in found.items() if closes) | (dark & {*before})
 
 
 def settled_at(known: Known, address: str) -> datetime:
@@ -371,10 +386,11 @@ def unread(wave: Wave, known: Known) -> Iterator[Refusal]:
     if wave.unknown:
         found = "Exchange Online has no such mailbox"
         yield Refusal("coverage", _listed(wave.unknown), found, "Correct it under closing in the tenants file.")
-    if not wave.mailboxes and not wave.unknown and held.mailboxes is not None:
-        yield Refusal("coverage", wave.name, "no mailbox is in this wave", "Name some, or take the wave out.")
+    if not (wave.mailboxes or wave.unknown or wave.left_out) and held.mailboxes is not None:
+        yield Refusal("coverage", wave.name, "no mailbox is in this wave", _EMPTY)
 
 
+_EMPTY: Final = "Name some under closing in the tenants file, or end an exception there or in the decisions file."
 _READ: Final = "Sign in with somebody who may read Exchange (View-Only Organization Management), and look again."
 
 
@@ -447,8 +463,8 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
 
 
 _MOVE: Final = (
-    "Move it and look again with 10; or name it under closing.exceptions in the tenants file, with a reason and a last "
-    "day."
+    "Move it and look again with 10; or leave it out until a last day: by exception_until of this sender in the "
+    "decisions file, or under closing.exceptions in the tenants file, with a reason."
 )
 
 
@@ -459,8 +475,8 @@ _CONFIRM: Final = (
 
 
 _REPORTED: Final = (
-    "Move it, and export the report anew once it looks back on no such day: it holds 90. Or name it under "
-    "closing.exceptions in the tenants file."
+    "Move it, and export the report anew once it looks back on no such day: it holds 90. Or leave it out until a last "
+    "day: by exception_until of this sender in the decisions file, or under closing.exceptions in the tenants file."
 )
 
 
@@ -519,8 +535,8 @@ def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
 
 
 _UNPROVEN: Final = (
-    "Run 10 once it has sent again; or name it under mailboxes with smtp in the tenants file, beside an app under "
-    "mail_apps, and prove it. Where another account sends in its name, write it under send_as of that account."
+    "Run 10 once it has sent again, or prove it with 50. For that, name it under mailboxes with smtp in the tenants "
+    "file, beside an app under mail_apps. Where another account sends in its name, write it under send_as of that one."
 )
 
 
@@ -547,9 +563,10 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
     tried: dict[str, list[Proof]] = {}
     for each in data["attempts"]:
         if each["protocol"] == "smtp" and each["outcome"] != "skipped":
-            at = datetime.fromisoformat(each["at"])
-            proof = Proof(each["mailbox"], "oauth", each["outcome"] == "ok", at, each["reply"])
-            tried.setdefault(each["mailbox"].lower(), []).append(proof)
+            # Who sends for a shared mailbox signs in as itself, and it is its switch and its policy that let it.
+            at, user = datetime.fromisoformat(each["at"]), each["user"]
+            proof = Proof(user, "oauth", each["outcome"] == "ok", at, each["reply"])
+            tried.setdefault(user.lower(), []).append(proof)
     # An app may have several ways to a token: one that works is enough.
     found = [max(some, key=lambda each: (each.good, each.at)) for some in tried.values()]
     closed = data["password"]
@@ -585,23 +602,34 @@ def logged(canary: str, known: Known) -> Iterator[Proof]:
 
 def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield what is not proven since the last change: that tokens are taken, and that a password is refused."""
+    yield from untaken(wave, known)
+    yield from reopened(wave, known)
+    yield from has_canary(wave)
+    if wave.canary:
+        yield from _taken(wave, known)
+
+
+def has_canary(wave: Wave) -> Iterator[Refusal]:
+    """Yield that no canary is named."""
+    if not wave.canary:
+        yield Refusal("canary", wave.name, "no canary mailbox is named, so that nobody can try a password", NO_CANARY)
+
+
+NO_CANARY: Final = "Make a mailbox that nobody uses, and name it under closing.canary in the tenants file."
+"""What to do where there is no canary, or where it is none."""
+
+
+def untaken(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender of which no token was taken since the last change."""
     for address in sorted(wave.provable):
         yield from _unproven(known, address)
-    yield from reopened(wave, known)
-    if not wave.canary:
-        yield Refusal("canary", wave.name, "no canary mailbox is named, so that nobody can try a password", _CANARY)
-        return
-    yield from _taken(wave, known)
 
 
-_CANARY: Final = "Make a mailbox that nobody uses, and name it under closing.canary in the tenants file."
-
-
-def _unproven(known: Known, address: str) -> Iterator[Refusal]:
-    proof, last = known.tried(address, "oauth"), _last(known, address)
-    remedy = "Prove it anew with a token by SMTP."
+def _untaken(known: Known, address: str, last: _Change | None) -> Iterator[Refusal]:
+    """Yield why no token was taken of a mailbox after a change."""
+    proof = known.tried(address, "oauth")
     if proof is None:
-        yield Refusal("proof", address, "no token was tried on it by SMTP", remedy)
+        yield Refusal("proof", address, "no token was tried on it by SMTP", _ANEW)
     elif not proof.good:
         yield Refusal("proof", address, f"at {_moment(proof.at)} a token was not taken", "See 80 for the cause.")
     elif last and proof.at < last.settles_at:
@@ -609,18 +637,37 @@ def _unproven(known: Known, address: str) -> Iterator[Refusal]:
         if proof.at >= last.at:
             counts = f"counts from {_moment(last.settles_at)} ({last.title})"
             found = f"proven at {_moment(proof.at)}, and the last change {counts}"
-        yield Refusal("proof", address, found, remedy)
-    elif closes_since(known, address) and proof.at < settled_at(known, address):
-        found = f"proven at {_moment(proof.at)}, before its policy counted ({_moment(settled_at(known, address))})"
-        yield Refusal("proof", address, found, remedy)
+        yield Refusal("proof", address, found, _ANEW)
 
 
-def stale(wave: Wave, known: Known) -> Iterator[Refusal]:
-    """Yield each sender that was proven and has changed since: whether it still sends is to be known first."""
+_ANEW: Final = "Prove it with a token by SMTP: 60 tries one, or 50."
+
+
+def _unproven(known: Known, address: str) -> Iterator[Refusal]:
+    found = next(_untaken(known, address, _last(known, address)), None)
+    proof = known.tried(address, "oauth")
+    if found:
+        yield found
+    elif proof and closes_since(known, address) and proof.at < settled_at(known, address):
+        early = f"proven at {_moment(proof.at)}, before its policy counted ({_moment(settled_at(known, address))})"
+        yield Refusal("proof", address, early, _ANEW)
+
+
+def untried(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender whose password a policy would end before a token was taken of it.
+
+    A policy is nothing that a token depends on, so what it needs can be tried before: the app, its rights, the switch.
+    """
     for address in sorted(wave.provable):
-        proof, last = known.tried(address, "oauth"), _last(known, address)
-        if proof and last and proof.at < last.settles_at:
-            yield from _unproven(known, address)
+        if may_send(known, address) and not closes_since(known, address):
+            needed = [each for each in known.changes(address) if each.group not in _OF_POLICIES]
+            yield from _untaken(known, address, max(needed, key=lambda each: each.settles_at, default=None))
+
+
+def may_send(known: Known, address: str) -> bool:
+    """Whether SMTP AUTH is on for a mailbox, so that a token can be tried on it."""
+    box = known.organization.mailbox(address)
+    return bool(box and _is_on(known.organization, box))
 
 
 def closes_since(known: Known, address: str) -> bool:
@@ -636,9 +683,9 @@ def _last(known: Known, address: str) -> _Change | None:
 def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield why it is not proven that a password is refused."""
     box, proof = known.organization.mailbox(wave.canary), known.tried(wave.canary, "password")
-    counts = max((_counts(known, address) for address in {*wave.mailboxes, wave.canary}), default=known.now)
+    counts = max((_refuses_from(known, address) for address in {*wave.mailboxes, wave.canary}), default=known.now)
     if box is None or box.remote:
-        yield Refusal("canary", wave.canary, "Exchange Online has no such mailbox", _CANARY)
+        yield Refusal("canary", wave.canary, "Exchange Online has no such mailbox", NO_CANARY)
     elif not closes_passwords(known.organization, box):
         found = "no authentication policy keeps passwords out of it, so that it shows nothing"
         yield Refusal("canary", wave.canary, found, "It goes with the first wave: close that one first.")
@@ -646,7 +693,7 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
         found = "SMTP AUTH is off for it, so that a refusal would speak of the switch and not of passwords"
         yield Refusal("canary", wave.canary, found, "Apply the switches of this wave: the canary's is among them.")
     elif known.now < counts:
-        yield Refusal("proof", wave.canary, f"too early to try a password: retest at {moment_by(counts)}", "Wait.")
+        yield Refusal("proof", wave.canary, f"too early to try a password: retest at {moment_by(counts)}", _LATER)
     elif proof is None or proof.at < counts:
         when = f"last at {_moment(proof.at)}" if proof else "never"
         found = f"a password was tried on it {when}, and the last change counts from {_moment(counts)}"
@@ -656,6 +703,9 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
         yield Refusal("proof", wave.canary, found, "Look at the policy and the switches again before anything else.")
 
 
+_LATER: Final = "Look again then; nothing is to be done until it is time."
+
+
 def may_try(wave: Wave, known: Known) -> datetime | None:
     """Return from when on a refused password speaks of what is set now; None where it would show nothing at all."""
     box = known.organization.mailbox(wave.canary) if wave.canary else None
@@ -663,16 +713,29 @@ def may_try(wave: Wave, known: Known) -> datetime | None:
         return None
     # A password that was taken since leaves the last try behind.
     taken = (at for at, _ in _successes(wave, known))
-    return max((*(_counts(known, address) for address in {*wave.mailboxes, wave.canary}), *taken))
+    return max((*(_refuses_from(known, address) for address in {*wave.mailboxes, wave.canary}), *taken))
 
 
 def _is_on(organization: Organization, box: Mailbox) -> bool:
     return box.smtp == "on" or (box.smtp == "inherit" and organization.settings.smtp_off is False)
 
 
+def _refuses_from(known: Known, address: str) -> datetime:
+    """Return from when on a refused password speaks of what is set now: of policies and switches, and of no app."""
+    return _counted(known, address, (each for each in known.changes(address) if each.group in _of_passwords()))
+
+
+def _of_passwords() -> frozenset[str]:
+    return frozenset(group for name in ("policy", "switch") for group in catalogue.lags()[name].groups) | {_SWITCH}
+
+
 def _counts(known: Known, address: str) -> datetime:
-    """Return from when on a refused password speaks of what is set now."""
-    changed = [each.settles_at for each in known.changes(address)]
+    """Return from when on a token that is taken speaks of what is set now."""
+    return _counted(known, address, known.changes(address))
+
+
+def _counted(known: Known, address: str, changes: Iterable[_Change]) -> datetime:
+    changed = [each.settles_at for each in changes]
     settled = [settled_at(known, address)] if closes_since(known, address) else []
     return max((*changed, *settled), default=datetime.min.replace(tzinfo=UTC))
 

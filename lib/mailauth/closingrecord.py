@@ -32,6 +32,7 @@ __all__ = [
     "proofs",
     "record",
     "remembering",
+    "since",
     "taken",
 ]
 
@@ -247,8 +248,14 @@ def _mailbox(box: Mailbox) -> Mapping[str, Any]:
 # --- what an earlier record tells ---------------------------------------------------------------------
 
 
-def remembering(known: Known, record: Record | None) -> Known:
-    """Return *known* with what only the look before can tell: since when policies, and when switches, were seen."""
+def remembering(known: Known, record: Record | None, watched: Record | None = None) -> Known:
+    """Return *known* with what only looks before can tell: since when policies, and when switches, were seen.
+
+    Args:
+        known: What is known now.
+        record: What notebook 60 left last; None where it has left nothing.
+        watched: What a watch left last; None where it has left nothing.
+    """
     if record is None:
         return known
     data, held = record["data"], known.organization
@@ -258,7 +265,9 @@ def remembering(known: Known, record: Record | None) -> Known:
     switches = None if every is None else {address: each["smtp"] for address, each in every.items()}
     if switches is not None:
         switches[""] = states[settings["smtp_off"]]
-    whole = replace(known, since=_read_moments(held, data["since"]), loose=_loose(every, settings), looked=at)
+    seen = since(held, record)
+    seen |= _since_again(known, seen, watched["data"].get("reopened", ()) if watched else ())
+    whole = replace(known, since=seen, loose=_loose(every, settings), looked=at)
     before = closable.Before(at, switches, _read_moments(held, data.get("flipped", ())))
     return replace(whole, flipped=closable.flipped(whole, before))
 
@@ -291,7 +300,19 @@ def _loose(every: Mapping[str, Record] | None, settings: Record) -> frozenset[st
     return frozenset(address for address, name in named.items() if name is None or name.lower() not in strict)
 
 
-def _read_moments(held: Organization, rows: Iterable[Record]) -> Mapping[str, datetime]:
+def since(held: Organization, record: Record) -> dict[str, datetime]:
+    """Return since when a record says that passwords are refused, by present address; ``""`` for the default."""
+    return _read_moments(held, record["data"]["since"])
+
+
+def _since_again(known: Known, seen: Mapping[str, datetime], rows: Iterable[Record]) -> Mapping[str, datetime]:
+    """Return since when passwords are refused again for whom a watch saw without a policy that does so."""
+    found = {primary(known.organization, each["address"]): each for each in rows}
+    late = {place: each for place, each in found.items() if seen.get(place, _at(each["at"])) <= _at(each["at"])}
+    return {place: _at(each["since"]) if each["since"] else known.now for place, each in late.items()}
+
+
+def _read_moments(held: Organization, rows: Iterable[Record]) -> dict[str, datetime]:
     return {address: _at(each["since"]) for address, each in by_address(held, rows).items()}
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Broken",
     "Kind",
     "Lasting",
+    "Reopened",
     "Tried",
     "Watched",
     "Word",
@@ -139,6 +140,23 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Reopened:
+    """A mailbox of a closed wave that a watch saw without a policy which refuses passwords.
+
+    Once it has one again, the old state may act for as long as after any change.
+
+    Args:
+        address: Its primary address; empty for whoever follows the default.
+        at: When it was last seen so.
+        since: Since when passwords were seen to be refused again; None while they are not.
+    """
+
+    address: Address
+    at: datetime
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Watched:
     """What a watch came to.
 
@@ -153,6 +171,7 @@ class Watched:
         broken: What did not hold.
         proofs: What was tried on the wire, here or in a watch before.
         why_since: Why it does not count from an earlier watch that held as well; empty where none did.
+        reopened: Who was seen open since notebook 60 last looked, as far as it has not seen the same.
     """
 
     tenant_id: Id
@@ -164,6 +183,7 @@ class Watched:
     broken: Annotated[tuple[Broken, ...], Order(("~kind",))]
     proofs: Annotated[tuple[Tried, ...], Order(("at",))] = ()
     why_since: Free = ""
+    reopened: Annotated[tuple[Reopened, ...], Order(("at",))] = ()
 
 
 def closed_waves(closed: Record) -> tuple[str, ...]:
@@ -273,7 +293,22 @@ def watched(
         broken=_first_seen(broken, before, known.now),
         proofs=tuple(proofs),
         why_since=why,
+        reopened=tuple(_reopened(closed, before, known)),
     )
+
+
+def _reopened(closed: Record, before: Watched | None, known: Known) -> Iterator[Reopened]:
+    """Yield who takes passwords now, and who did at a watch before, as long as 60 has not looked at them since."""
+    told = _Told(closed, known)
+    seen = {primary(told.held, each.address): each for each in before.reopened} if before else {}
+    for place in sorted({*told.mine, *seen, *({""} & told.remembered.keys())}):
+        refuses, row = closable.refuses(told.held, place), seen.get(place)
+        if refuses is False:
+            yield Reopened(place, known.now)
+        elif row and refuses is None:
+            yield row
+        elif row and told.remembered.get(place, row.at) <= row.at:
+            yield replace(row, address=place, since=known.since.get(place, known.now))
 
 
 def unknown(before: Watched, broken: Broken, *, now: datetime) -> Watched:
@@ -341,6 +376,7 @@ class _Told:
 
     def __init__(self, closed: Record, known: Known) -> None:
         data = closed["data"]
+        self.closed = closed
         self.known = known
         self.held: Organization = known.organization
         self.then: Record = closingrecord.as_closed(closed)
@@ -352,20 +388,28 @@ class _Told:
 
     @cached_property
     def mine(self) -> frozenset[str]:
-        """Whose passwords have ended."""
-        return frozenset(address for wave in self.waves for address in wave["mailboxes"])
+        """Whose passwords have ended, by the addresses that they have now."""
+        now = {row["address"]: address for address, row in self.boxes.items()}
+        named = (address for wave in self.waves for address in wave["mailboxes"])
+        return frozenset(now.get(address) or primary(self.held, address) for address in named)
+
+    @cached_property
+    def remembered(self) -> Mapping[str, datetime]:
+        """Since when 60 has seen that passwords are refused; ``""`` for the default."""
+        return closingrecord.since(self.held, self.closed)
 
     @cached_property
     def spared(self) -> frozenset[str]:
         """Who is left out by name, and whose last day has not passed."""
         named = [each for wave in self.waves for each in wave["excepted"]]
         today = self.known.now.date()
-        return frozenset(each["address"].lower() for each in named if date.fromisoformat(each["until"]) >= today)
+        spared = (each["address"] for each in named if date.fromisoformat(each["until"]) >= today)
+        return frozenset(primary(self.held, each) for each in spared)
 
     @cached_property
     def boxes(self) -> Mapping[str, Record]:
-        """The mailboxes as they stood then, by address."""
-        return {each["address"]: each for each in self.then["mailboxes"] or ()}
+        """The mailboxes as they stood then, by the addresses that they have now."""
+        return closingrecord.by_address(self.held, self.then["mailboxes"] or ())
 
     @cached_property
     def opened(self) -> Set[str]:
