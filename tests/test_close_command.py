@@ -86,3 +86,5 @@ def test_settings_that_are_meant_are_what_a_watch_compares_with_once_the_command
         assert (status, "it was not left out, and is" in said, "mailauth close --renew" in said) == (1, True, True)
         assert close(lab, "--renew")[0] == 0
         assert watch(lab)[0] == 0
+        status, said = close(lab, "--wave", "tenant", "--undo", "--apply")
+        assert (status, "closed (proven)" in said, "open" in said) == (1, False, True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailauth import closable, closing, closingsteps, conditions, plan
+from mailauth import closable, closing, closingsteps, conditions, mailsteps, plan
 from mailauth.closable import Known
 from mailauth.conditions import Conditions
 from mailauth.organization import Plan as MailboxPlan
@@ -436,3 +436,24 @@ def test_a_wave_is_taken_back_from_its_last_receipt_to_its_first_and_each_once()
     assert closing.receipts_of(every, pilot) == (switches, policy)
     back = receipt([switch], NOW, title="Undo: Wave pilot: SMTP AUTH on", undoes=switches.plan.id)
     assert closing.receipts_of((*every, back), pilot) == (policy,)
+
+
+def test_half_an_undo_leaves_its_receipt_to_be_taken_back() -> None:
+    steps = [closingsteps.following(box(name, smtp="on")) for name in ("bob", "eve")]
+    switches = receipt(steps, NOW - DAY, title="Wave pilot: SMTP AUTH on for what sends with OAuth")
+    back = receipt(steps, NOW, title="Undo: Wave pilot: SMTP AUTH on", undoes=switches.plan.id)
+    half = replace(back, entries=(back.entries[0], replace(back.entries[1], outcome="refused")))
+    pilot = closings.made(known())[0]
+    assert closing.receipts_of((switches, half), pilot) == (switches,)
+    assert closing.receipts_of((switches, half, back), pilot) == ()
+
+
+@pytest.mark.parametrize("outcome", ["refused", "failed", "foreign", "already", "not reached"])
+def test_a_receipt_that_changed_nothing_stands_in_no_undos_way(outcome: Any) -> None:
+    made = receipt([closingsteps.following(box("bob", smtp="on"))], NOW, title="Wave tenant: close what is left")
+    tenant = closings.made(known())[-1]
+    nothing = replace(made, entries=(replace(made.entries[0], outcome=outcome),))
+    assert closing.receipts_of((nothing,), tenant) == ()
+    assert closing.receipts_of((replace(made, entries=(replace(made.entries[0], outcome="unclear"),)),), tenant)
+    for_ever = receipt([mailsteps.customization()], NOW, title="Wave tenant: close what is left")
+    assert closing.receipts_of((for_ever,), tenant) == ()

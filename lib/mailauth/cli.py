@@ -323,6 +323,9 @@ def close(
         return 0
     if undo:
         _show(*closing.undo(part.undo(look, chosen, apply=apply), config=config).views)
+        # What is said of the waves below is said of what stands by now.
+        look = part.look() if apply else look
+        chosen = look.wave(chosen.name)
     asked = {"tokens": part.is_to_prove(look, chosen) and not undo, "password": try_password and not undo}
     tries = part.prove(look, chosen, **asked)
     look = look.with_proofs(tries.proofs)

@@ -518,9 +518,10 @@ def groups(change: Plan) -> tuple[Counted, ...]:
 def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
     """Return the receipts of a wave that were not taken back whole, the last first, as they are to be taken back.
 
+    One that changed nothing, or nothing that can be taken back, is none of them: it would stand in the way for ever.
     A policy that is taken back before the switches which it guards would open Basic.
     """
     every = list(receipts)
     gone = {each.undoes for each in every if each.undoes and each.whole}
-    mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.applied and not each.undoes]
+    mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.undoable and not each.undoes]
     return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))

@@ -21,7 +21,7 @@ TOOK: Final = "takes passwords by SMTP AUTH"
 
 _SMTP: Final = "SmtpClientAuthenticationDisabled"
 _BASIC: Final = "AllowBasicAuthSmtp"
-_TOUCHED: Final = frozenset({"done", "unclear"})
+_POLICIES: Final = frozenset({ASSIGNED, POLICY})
 
 
 def is_guard(receipt: Receipt) -> bool:
@@ -31,7 +31,7 @@ def is_guard(receipt: Receipt) -> bool:
 
 def policies(change: Plan) -> tuple[Step, ...]:
     """Return the steps of a plan that make policies, alter them, or say who has which."""
-    return tuple(each for each in change.steps if each.group in (ASSIGNED, POLICY))
+    return tuple(each for each in change.steps if each.group in _POLICIES)
 
 
 def switches(change: Plan) -> tuple[str, ...]:
@@ -98,8 +98,7 @@ def opened(receipt: Receipt, organization: Organization) -> tuple[str, ...]:
 
 def _taken_back(receipt: Receipt) -> Iterator[Step]:
     """Yield the steps whose undo takes a policy from somebody, the last first."""
-    touched = {entry.step for entry in receipt.entries if entry.outcome in _TOUCHED}
-    yield from (each for each in reversed(policies(receipt.plan)) if each.id in touched)
+    yield from (each for each in reversed(receipt.changed) if each.group in _POLICIES)
 
 
 def _standing(steps: Iterable[Step], organization: Organization) -> Iterator[Step]:

@@ -227,10 +227,10 @@ class Plan:
         bound: Bound | None = None,
     ) -> Self:
         """Return a plan for *tenant*, made *now*; no step takes longer to count than its cloud does."""
-        where = {"tenant": tenant.name, "tenant_id": tenant.tenant_id, "cloud": tenant.cloud.name}
         most = tenant.cloud.settles
         paced = tuple(step if step.lag <= most else replace(step, lag=most) for step in steps)
-        return cls(id, title, **where, steps=paced, checks=tuple(checks), bound=bound or {}, made_at=now)
+        where = tenant.name, tenant.tenant_id, tenant.cloud.name
+        return cls(id, title, *where, steps=paced, checks=tuple(checks), bound=bound or {}, made_at=now)
 
     def needs(self, service: Service) -> tuple[str, ...]:
         """Return what carrying it out needs at one service, each once, in the order of the steps."""
@@ -294,6 +294,17 @@ class Receipt:
         }
 
     @property
+    def changed(self) -> tuple[Step, ...]:
+        """The steps that changed something, or may have: what an undo is about, in their order."""
+        sent = {entry.step for entry in self.entries if entry.outcome in _CHANGED}
+        return tuple(step for step in self.plan.steps if step.id in sent)
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is anything to take back."""
+        return any(step.undo for step in self.changed)
+
+    @property
     def bound(self) -> Bound:
         """What is known after it, by `Ref` name."""
         return {**self.plan.bound, **{name: each for entry in self.entries for name, each in entry.bound.items()}}
@@ -336,8 +347,7 @@ def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:
         id: The id of the new plan.
         now: The clock.
     """
-    changed = {entry.step for entry in receipt.entries if entry.outcome in _CHANGED}
-    steps = [step for step in reversed(receipt.plan.steps) if step.id in changed]
+    steps = receipt.changed[::-1]
     return replace(
         receipt.plan,
         id=id,
