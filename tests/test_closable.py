@@ -8,7 +8,7 @@ import pytest
 
 from mailauth import closable, closing, closingsteps, mailsteps
 from mailauth.closable import Known, Proof, Refusal
-from mailauth.organization import Organization
+from mailauth.organization import AuthenticationPolicy, Organization
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Step
 from tests import closings
@@ -171,6 +171,9 @@ def test_records_that_do_not_hold_every_day_forbid_it_and_keep_a_wave_from_being
         pytest.param(closings.organization(smtp_off=None), "the organization's SMTP AUTH switch", id="switch"),
         pytest.param(closings.organization(default_policy=None), "the default authentication policy", id="default"),
         pytest.param(Organization(), "mailboxes", id="nothing"),
+        pytest.param(
+            replace(closed_organization(), policies=(AuthenticationPolicy(POLICY),)), POLICY, id="what a policy takes"
+        ),
         pytest.param(
             closings.organization(box("ada", authentication_policy=None), box("canary")), "ada@w.example", id="policy"
         ),

@@ -27,7 +27,7 @@ def look(**more: Any) -> Look:
         box("ada", authentication_policy=""),
         box("printer", authentication_policy=""),
         settings=Settings(smtp_off=True, default_policy="", dehydrated=False),
-        policies=(AuthenticationPolicy("No Basic"),),
+        policies=(AuthenticationPolicy("No Basic", {"Smtp": False}),),
     )
     spared = (Excepted(address("printer"), HOSTILE, date(2027, 3, 31)),)
     ended = (Excepted(address("old"), "x", date(2026, 1, 1)),)

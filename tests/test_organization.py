@@ -179,10 +179,22 @@ def test_an_address_whose_mailbox_is_elsewhere_says_so() -> None:
     assert found.remote
 
 
-def test_a_policy_without_the_switch_takes_no_password() -> None:
-    policy = organization.authentication_policy({"Name": "No basic", "AllowBasicAuthImap": True})
-    assert policy.basic == {"Imap": True}
-    assert not policy.allow_smtp
+@pytest.mark.parametrize(
+    ("row", "allows"),
+    [
+        ({}, None),
+        ({"AllowBasicAuthSmtp": None}, None),
+        ({"AllowBasicAuthSmtp": "unread"}, None),
+        ({"AllowBasicAuthSmtp": False}, False),
+        ({"AllowBasicAuthSmtp": True}, True),
+    ],
+)
+def test_only_a_switch_that_was_read_says_whether_a_policy_takes_a_password(
+    row: dict[str, object], allows: bool | None
+) -> None:
+    policy = organization.authentication_policy({"Name": "No basic", "AllowBasicAuthImap": True, **row})
+    assert policy.basic == ({"Imap": True} if allows is None else {"Imap": True, "Smtp": allows})
+    assert policy.allow_smtp is allows
 
 
 @pytest.mark.parametrize("address", ["ada@contoso.example\\orders", "ada@contoso.example\\orders@contoso.example"])

@@ -493,7 +493,7 @@ def _authentication_policy(rule: str, about: _About) -> Link:
         return Link(rule, "passes", "none of its own, and no default", where)
     name = own or default or ""
     held, whose = about.organization.policy(name), "the account's own" if own else "the organization's default"
-    if held is None:
+    if held is None or held.allow_smtp is None:
         return Link(rule, "unknown", f"{whose}, “{name}”, was not read", where)
     found = f"{whose}, “{held.name}”, {'lets' if held.allow_smtp else 'does not let'} passwords in"
     return Link(rule, "passes" if held.allow_smtp else "closes", found, f"{where}; Set-AuthenticationPolicy")

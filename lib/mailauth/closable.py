@@ -292,7 +292,9 @@ def closes_passwords(organization: Organization, box: Mailbox) -> bool | None:
 
 
 def _refuses(held: AuthenticationPolicy | None, organization: Organization) -> bool | None:
-    return None if held is None or organization.policies is None else not held.allow_smtp
+    if held is None or organization.policies is None or held.allow_smtp is None:
+        return None
+    return not held.allow_smtp
 
 
 def refuses(organization: Organization, place: str) -> bool | None:
@@ -383,6 +385,10 @@ def unread(wave: Wave, known: Known) -> Iterator[Refusal]:
     dark = [box.address for box in boxes if box.authentication_policy is None or box.smtp == "unknown"]
     if dark:
         yield Refusal("coverage", _listed(dark), "its policy or its SMTP AUTH switch was not read", _READ)
+    names = dict.fromkeys(box.authentication_policy or held.settings.default_policy or "" for box in boxes)
+    mute = [each.name for name in names if (each := held.policy(name)) and each.allow_smtp is None]
+    if mute:
+        yield Refusal("coverage", _listed(mute), "whether this policy takes passwords by SMTP was not read", _READ)
     if wave.unknown:
         found = "Exchange Online has no such mailbox"
         yield Refusal("coverage", _listed(wave.unknown), found, "Correct it under closing in the tenants file.")

@@ -302,7 +302,7 @@ class _Draft:
         default = held.policy(held.settings.default_policy or "")
         others = sorted(held.policies or (), key=lambda each: (each.name.lower() != NAME.lower(), each.name.lower()))
         candidates = [*([default] if default else ()), *others]
-        return next((each for each in candidates if not each.allow_smtp), None)
+        return next((each for each in candidates if each.allow_smtp is False), None)
 
     @property
     def name(self) -> str:
@@ -355,7 +355,7 @@ class _Draft:
     def shared(self) -> Iterator[Refusal]:
         """Yield that the policy which would have to be altered is others' too."""
         policy = self.policy
-        if policy is None or not policy.allow_smtp:
+        if policy is None or policy.allow_smtp is False:
             return
         held, mine = self.known.organization, frozenset(self.wave.mailboxes)
         holders = [box for box in held.mailboxes or () if _is_named(box.authentication_policy, policy.name)]
@@ -373,7 +373,7 @@ class _Draft:
             yield Refusal("policy", policy.name, found, "Name another policy under closing in the tenants file.")
 
     def _altered(self, needs_default: bool) -> tuple[Step, ...]:
-        if self.policy and self.policy.allow_smtp and (self.lacking or needs_default):
+        if self.policy and self.policy.allow_smtp is not False and (self.lacking or needs_default):
             return (closingsteps.strict(self.policy.name, settles=self.known.settles),)
         return ()
 
@@ -382,7 +382,7 @@ class _Draft:
             return False
         default = self.known.organization.settings.default_policy
         held = self.known.organization.policy(default) if default else None
-        return held is None or held.allow_smtp
+        return held is None or held.allow_smtp is not False
 
     @cached_property
     def counts_at(self) -> datetime:

@@ -130,9 +130,9 @@ class AuthenticationPolicy:
     basic: Mapping[str, bool] = field(default_factory=dict, hash=False)
 
     @property
-    def allow_smtp(self) -> bool:
-        """Whether SMTP AUTH takes a password; a switch that is not there is off."""
-        return self.basic.get("Smtp", False)
+    def allow_smtp(self) -> bool | None:
+        """Whether SMTP AUTH takes a password; None where that was not read, as a row has the switch in any policy."""
+        return self.basic.get("Smtp")
 
 
 @dataclass(frozen=True)

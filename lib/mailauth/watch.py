@@ -414,7 +414,7 @@ class _Told:
     @cached_property
     def opened(self) -> Set[str]:
         """The policies, in lower case, that refused passwords then and take them now."""
-        refused = {each["name"].lower() for each in self.then["policies"] or () if not each["smtp"]}
+        refused = {each["name"].lower() for each in self.then["policies"] or () if each["smtp"] is False}
         return refused & {each.name.lower() for each in self.held.policies or () if each.allow_smtp}
 
     def policy_then(self, address: str) -> str:
@@ -461,7 +461,7 @@ def _default(told: _Told) -> Iterator[Broken]:
         return
     about = "the default authentication policy"
     held = told.held.policy(now) if now else None
-    if now is None or (now and (told.held.policies is None or held is None)):
+    if now is None or (now and (told.held.policies is None or held is None or held.allow_smtp is None)):
         yield _unread(about)
     elif held is None or held.allow_smtp:
         boxes = [box for address in sorted(told.mine) if (box := told.held.mailbox(address))]
