@@ -286,7 +286,7 @@ def test_reports_that_are_killed_at_random_moments_leave_each_tenant_its_own_who
     config, out = invented(tmp_path, names), tmp_path / "out"
     command = [sys.executable, "-m", "mailauth", "report", "--no-open", "--jobs", "2"]
     watch = Watch(out)
-    odds = Odds(2, (1, 3), 3, 2) if tenants < 100 else Odds(8, (40, 120), 60, 60)
+    odds = Odds(2, (1, 3), 3, 2) if tenants < 100 else Odds(8, (40, 120), 60, 20)
     with watch():
         course = survived([*command, "--config", str(config), "--out", str(out)], odds, partial(told, watch))
     left_mb = benchfleet.left_mb(out) + benchfleet.left_mb(tmp_path / "home")
