@@ -264,6 +264,14 @@ def test_where_a_receipt_cannot_be_read_nothing_is_called_closed_and_nothing_is_
     assert lab.run.closing.plan(look, wave).steps == ()
 
 
+def test_where_a_receipt_cannot_be_read_no_password_is_tried(lab: Lab) -> None:
+    look = counts(lab)
+    (lab.folder / "woodgrove" / "receipts" / "20261127T120000-aaaaaa.jsonl").write_text("{}\n", encoding="utf-8")
+    for known in (look, lab.run.closing.look()):
+        tries = lab.run.closing.prove(known, known.wave("pilot"), password=True)
+        assert (tries.closed, tries.why.partition(":")[0]) == (None, "receipts")
+
+
 def test_a_policy_is_not_taken_from_a_mailbox_whose_switch_somebody_turned_on_since(lab: Lab) -> None:
     switched(lab, ADA, off=True)
     lab.sign_ins()

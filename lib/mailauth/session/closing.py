@@ -4,7 +4,7 @@ Every look reads the tenant anew and takes nothing for granted of the one before
 when each policy was seen, by 60 or by a watch, and what was tried on the wire.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from .. import advice, closable, closingguard, closingrecord, decisions, moving,
 from ..closable import Known, Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
+from ..coverage import Coverage
 from ..decisions import Decisions
 from ..errors import ConfigurationError, HeldError, MailauthError
 from ..organization import Organization
@@ -108,7 +109,7 @@ class Closing:
         return Look(
             replace(known, moved=gone, proofs=(*known.proofs, *logged)),
             made,
-            (*(Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost), *unknown),
+            (*_unknown(lost), *unknown),
             (*reached, *access.coverage, *lost, *broken, *untraced),
             senders,
         )
@@ -285,6 +286,9 @@ class Closing:
         """Return why no password is to be tried now; empty where it may be."""
         if not wave.canary or self.tenancy.tenant.closing.canary is None:
             return "No canary mailbox is named under closing in the tenants file."
+        # What was changed, or tried, is not known then.
+        if lost := next(iter(look.against), None):
+            return f"{lost.about}: {lost.found}."
         if dark := next(closable.unseen(look.known), None):
             return f"Whether somebody uses {wave.canary} cannot be known: {dark.about}: {dark.found}."
         if person := _used(look.known, self.tenancy.tenant, wave.canary):
@@ -317,9 +321,10 @@ class Closing:
 
     def _again(self, look: Look) -> Look:
         """Return the look with what this machine knows now of tries and changes."""
-        own, (receipts, _) = self._own().record, looking.receipts(self.tenancy)
+        own, (receipts, lost) = self._own().record, looking.receipts(self.tenancy)
         tries = (*look.known.proofs, *closingrecord.proofs(own), *self._noted.read())
-        return replace(look, known=replace(look.known, proofs=tries, receipts=receipts, now=self.tenancy.now()))
+        known = replace(look.known, proofs=tries, receipts=receipts, now=self.tenancy.now())
+        return replace(look, known=known, against=tuple(_unknown(lost)))
 
     def _password(self, look: Look, wave: Wave, sending: Callable[[], None]) -> Closed:
         canary, box = self.tenancy.tenant.closing.canary, look.known.organization.mailbox(wave.canary)
@@ -373,6 +378,11 @@ class Closing:
             return conditions.read(self.tenancy.tenant.cloud, self.tenancy.reader())
         except MailauthError as error:
             return conditions.unread(error)
+
+
+def _unknown(lost: Iterable[Coverage]) -> Iterator[Refusal]:
+    """Yield that receipts could not be read: what was changed is not known then."""
+    yield from (Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost)
 
 
 def _listed(names: Sequence[str]) -> str:
