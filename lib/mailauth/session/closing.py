@@ -287,8 +287,8 @@ class Closing:
         if not wave.canary or self.tenancy.tenant.closing.canary is None:
             return "No canary mailbox is named under closing in the tenants file."
         # What was changed, or tried, is not known then.
-        if lost := next(iter(look.against), None):
-            return f"{lost.about}: {lost.found}."
+        if unread := next(iter(look.against), None):
+            return f"{unread.about}: {unread.found}."
         if dark := next(closable.unseen(look.known), None):
             return f"Whether somebody uses {wave.canary} cannot be known: {dark.about}: {dark.found}."
         if person := _used(look.known, self.tenancy.tenant, wave.canary):
