@@ -464,10 +464,23 @@ def test_one_way_to_a_token_that_works_is_enough_and_other_protocols_prove_nothi
 
 @pytest.mark.parametrize(("cause", "good"), [("S3", True), ("S7", True), ("S5", False), ("S6", False)])
 def test_what_conditional_access_or_security_defaults_stop_is_no_proof_of_a_policy(cause: str, good: bool) -> None:
-    tried = {"mailbox": "canary@w.example", "protocol": "smtp", "state": "closed", "said": "Stopped.", "cause": cause}
-    found = {"made_at": "2026-11-27T10:01:00Z", "data": {"attempts": [], "password": tried}}
-    (proof,) = closable.proofs(found)
+    (proof,) = closable.proofs(with_password(cause, at="2026-11-27T09:50:00Z"))
     assert (proof.good, "another door" in proof.said) == (good, not good)
+
+
+def with_password(cause: str, **fields: Any) -> dict[str, Any]:
+    """Return the evidence of notebook 50, kept at 10:01, of one try with the canary's password."""
+    tried = {"mailbox": "canary@w.example", "protocol": "smtp", "state": "closed", "said": "Stopped.", "cause": cause}
+    return {"made_at": "2026-11-27T10:01:00Z", "data": {"attempts": [], "password": {**tried, **fields}}}
+
+
+def test_a_try_of_notebook_50_is_of_when_it_was_made_and_not_of_when_its_record_was_kept() -> None:
+    """Who tried before a policy counted, and kept the record after, has proven nothing of it."""
+    (proof,) = closable.proofs(with_password("S3", at="2026-11-27T09:50:00Z"))
+    assert (proof.at.hour, proof.at.minute) == (9, 50)
+    assert closable.proofs(with_password("S3")) == closable.proofs(with_password("S3", at=None)) == ()
+    (taken,) = closable.proofs(with_password("", state="open"))
+    assert (taken.good, taken.at.minute) == (False, 1)
 
 
 # --- tries that somebody else made --------------------------------------------------------------------

@@ -580,7 +580,10 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
         good = closed["state"] == "closed" and by_policy(closed["cause"])
         door = closed["state"] == "closed" and not good
         said = f"{closed['said']} {OTHER_DOOR}" if door else closed["said"]
-        found.append(Proof(closed["mailbox"], "password", good, made, said))
+        at = datetime.fromisoformat(closed["at"]) if closed.get("at") else None
+        # The record may be much younger than the try: without its own time, a refusal may be of before the last change.
+        if at or not good:
+            found.append(Proof(closed["mailbox"], "password", good, at or made, said))
     return tuple(found)
 
 

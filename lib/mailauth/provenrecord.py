@@ -93,5 +93,5 @@ def _transcript(lines: tuple[Line, ...]) -> list[Line]:
 
 def _password(closed: Closed) -> dict[str, Any]:
     said = {"mailbox": closed.mailbox, "protocol": closed.talk.protocol, "state": closed.state, "said": closed.said}
-    plain: dict[str, Any] = evidence.plain({**said, "reply": closed.talk.reply})
+    plain: dict[str, Any] = evidence.plain({**said, "reply": closed.talk.reply, "at": closed.at})
     return {**plain, "cause": closed.cause.id if closed.cause else ""}

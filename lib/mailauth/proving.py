@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -127,6 +127,7 @@ class Closed:
         state: ``closed``, ``open``, or ``unknown`` where the refusal says nothing about passwords as such.
         said: Why, in a sentence.
         cause: The catalogue's row for the refusal; None where it has none.
+        at: When the password was about to be sent, aware; None where that is not known.
     """
 
     mailbox: str
@@ -134,6 +135,7 @@ class Closed:
     state: Literal["closed", "open", "unknown"]
     said: str
     cause: Cause | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,11 @@ def need(found: Sequence[Explained]) -> Mapping[str, frozenset[str]]:
 
 
 def closed(mailbox: str, talk: Talk, *, now: datetime) -> Closed:
-    """Return what one try with a password says of the door for passwords."""
+    """Return what one try with a password says of the door for passwords; *now* is when it was about to be sent."""
+    return replace(_closed(mailbox, talk, now), at=now)
+
+
+def _closed(mailbox: str, talk: Talk, now: datetime) -> Closed:
     if talk.outcome == "ok":
         return Closed(mailbox, talk, "open", "The password was taken: Basic authentication still works here.")
     if talk.outcome == "unreachable":
@@ -269,7 +275,7 @@ def closed(mailbox: str, talk: Talk, *, now: datetime) -> Closed:
 _SHUT: Final = frozenset({"S3", "S5", "S6", "S7", "I9", "P4"})
 
 
-# Of these, what Exchange says by its own policy; the others are another door's words, and it has its own exceptions.
+# Of these, what Exchange says by its own rules; the others are another door's words, and it has its own exceptions.
 _BY_POLICY: Final = frozenset({"S3", "S7"})
 
 OTHER_DOOR: Final = (
@@ -279,7 +285,10 @@ OTHER_DOOR: Final = (
 
 
 def by_policy(cause: Cause | str | None) -> bool:
-    """Whether a refusal of SMTP shows that an authentication policy, or Exchange for good, takes no passwords.
+    """Whether a refusal of SMTP shows that Exchange itself takes no passwords, and no door before it.
+
+    By which of its own rules it does not tell: an authentication policy's, or the default that Microsoft sets at the
+    end of 2026, which answers in the same words and which an administrator can switch back.
 
     Args:
         cause: The catalogue's row, or its id; None or empty where it has none.

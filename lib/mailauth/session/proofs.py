@@ -228,8 +228,8 @@ class Proving:
         self.tenancy.renew()
         by = protocol or self._read_by(mailbox)
         sending()
-        talk = _with_password(self.tenancy.tenant.cloud, by, mailbox, word)
-        return proving.closed(mailbox, talk, now=self.tenancy.now())
+        at = self.tenancy.now()
+        return proving.closed(mailbox, _with_password(self.tenancy.tenant.cloud, by, mailbox, word), now=at)
 
     def keep(self, proof: Proof, closed: Closed | None = None) -> tuple[Path, ...]:
         """Write notebook 50's evidence and its table, and return where they are."""
