@@ -1,7 +1,7 @@
 """What forbids the next step: senders, coverage, freezes, proofs older than the last change, new policies."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -512,3 +512,16 @@ def test_a_canary_whose_sign_in_name_differs_from_its_address_is_known_in_the_lo
     row = {**group("canary", last_success="2026-11-27T10:30:00Z"), "user": "Jane.Doe@w.example"}
     told = known(replace(closed_organization(), mailboxes=boxes), findings=record(row))
     assert [each.mailbox for each in closable.logged("canary@w.example", told)] == ["canary@w.example"]
+
+
+# --- the service's own default ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("day", "told"), [(NOW.date(), True), (NOW.date() + DAY, False), (None, False)])
+def test_a_refusal_after_microsofts_own_default_is_said_to_tell_nothing_of_the_policy(
+    day: date | None, told: bool
+) -> None:
+    """An administrator can switch that default back, and what the try seemed to show is gone with it."""
+    seen = known(default_off=day)
+    found = closing.standing(closings.made(seen)[0], seen)
+    assert (found.word, "Microsoft refuses passwords by default" in found.sentence) == ("closed", told)

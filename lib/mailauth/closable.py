@@ -33,6 +33,7 @@ __all__ = [
     "flipped",
     "frozen_until",
     "has_canary",
+    "is_ambiguous",
     "lacking",
     "logged",
     "may_send",
@@ -156,6 +157,7 @@ class Known:
         moved: Sender ids, or addresses in lower case, that are known to have moved by more than the log.
         freezes: The first and the last day of each change freeze.
         settles: How long at most until a change counts in this cloud.
+        default_off: From which day on Microsoft refuses passwords for SMTP by default; None where no day is known.
         now: The clock.
     """
 
@@ -172,6 +174,7 @@ class Known:
     moved: frozenset[str] = frozenset()
     freezes: tuple[tuple[date, date], ...] = ()
     settles: timedelta = timedelta(hours=24)
+    default_off: date | None = None
 
     @cached_property
     def _changes(self) -> Mapping[str, Sequence[_Change]]:
@@ -580,10 +583,10 @@ def proofs(record: Record | None) -> tuple[Proof, ...]:
         good = closed["state"] == "closed" and by_policy(closed["cause"])
         door = closed["state"] == "closed" and not good
         said = f"{closed['said']} {OTHER_DOOR}" if door else closed["said"]
-        at = datetime.fromisoformat(closed["at"]) if closed.get("at") else None
+        sent = datetime.fromisoformat(closed["at"]) if closed.get("at") else None
         # The record may be much younger than the try: without its own time, a refusal may be of before the last change.
-        if at or not good:
-            found.append(Proof(closed["mailbox"], "password", good, at or made, said))
+        if sent or not good:
+            found.append(Proof(closed["mailbox"], "password", good, sent or made, said))
     return tuple(found)
 
 
@@ -607,6 +610,12 @@ def logged(canary: str, known: Known) -> Iterator[Proof]:
             at = datetime.fromisoformat(group["last_seen"])
             said = f"The sign-in log shows that it was right, and stopped in Entra. {OTHER_DOOR}"
             yield Proof(canary, "password", good=False, at=at, said=said)
+
+
+def is_ambiguous(wave: Wave, known: Known) -> bool:
+    """Whether Microsoft's own default may have refused the canary's password, so that no try speaks of the policy."""
+    proof = known.tried(wave.canary, "password") if wave.canary else None
+    return bool(proof and proof.good and known.default_off and proof.at.date() >= known.default_off)
 
 
 def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:

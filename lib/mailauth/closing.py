@@ -179,10 +179,17 @@ def standing(wave: Wave, known: Known) -> Standing:
         return Standing("open", next_one, f"{taken.about}: {taken.found}.", excepted=wave.excepted)
     draft = _Draft(wave, known)
     against = "" if next_one != "rest" or draft.has_rest else _said(_against(wave, known))
-    said = f"{_sentence(draft, next_one)}{against}{_left_open(wave)}"
+    either = _EITHER if next_one in ("rest", "closed") and closable.is_ambiguous(wave, known) else ""
+    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}"
     until = draft.counts_at if next_one == "waiting" else None
     words: Mapping[Stage, Literal["open", "closed"]] = {"policy": "open", "closed": "closed"}
     return Standing(words.get(next_one, "closing"), next_one, said, until, wave.excepted)
+
+
+_EITHER: Final = (
+    " Microsoft refuses passwords by default by then, in the same words: that the policy counts is known by its time, "
+    "and not by this try."
+)
 
 
 def _sentence(draft: "_Draft", next_one: Stage) -> str:

@@ -93,6 +93,7 @@ class Closing:
             receipts=receipts,
             freezes=(freeze,) if freeze else (),
             settles=tenant.cloud.settles,
+            default_off=tenant.calendar.get("smtp-auth-default-off").day,
             now=now,
         )
         known = closingrecord.remembering(known, own, records[reportevidence.WATCH].record)
