@@ -1,11 +1,15 @@
 """What notebook 60's evidence tells the next look."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from mailauth import closingrecord
+from mailauth.closable import Known
+from mailauth.closingrecord import Look
 from mailauth.organization import Organization
-from tests.closings import DAY, NOW, POLICY, box, known
+from mailauth.waves import Record
+from tests.closings import DAY, NOW, POLICY, box, closed_organization, known, made, tenant
 
 
 def record(*, smtp_off: bool | None = True, ada: str = "on", **data: Any) -> dict[str, Any]:
@@ -47,6 +51,28 @@ def test_evidence_of_before_that_was_kept_still_counts() -> None:
 def test_without_evidence_nothing_is_remembered() -> None:
     told = known()
     assert closingrecord.remembering(told, None) is told
+
+
+def written(told: Known, before: Record | None = None) -> Any:
+    look = Look(told, made(told))
+    return closingrecord.record(tenant(), look, look.waves[0], made_at=NOW, before=before)
+
+
+def test_a_look_that_cannot_know_makes_nothing_that_was_changed_the_right_state() -> None:
+    """Only who closes a wave anew, or says so, has a watch compare with what stands today."""
+    first = written(known())
+    other = known(closed_organization(policies={POLICY: False, "Shut": False}, default_policy="Shut"))
+    dark = written(replace(other, findings=None), first)
+    again = written(other, dark)
+    words = [[wave["word"] for wave in each["data"]["waves"]] for each in (first, dark, again)]
+    assert words == [["closed", "closed"], ["cannot know", "cannot know"], ["closed", "closed"]]
+    assert again["data"]["settings"]["default_policy"] == "Shut"
+    assert again["data"]["as_closed"] == first["data"]["settings"]
+    opened = written(replace(other, proofs=()), again)
+    assert opened["data"]["closed"] == []
+    assert written(other, opened)["data"]["as_closed"]["default_policy"] == "Shut"
+    del again["data"]["closed"]
+    assert written(other, again)["data"]["as_closed"] == first["data"]["settings"]
 
 
 def rows(address: str, **fields: Any) -> list[dict[str, Any]]:

@@ -145,6 +145,7 @@ def record(
     """
     known = look.known
     stand, settings = [_wave(look, each) for each in look.waves], _settings(known.organization, known.conditions)
+    closed = _closed(stand, before)
     data = {
         "tenant_id": tenant.tenant_id,
         "wave": wave.name,
@@ -154,7 +155,8 @@ def record(
         "flipped": _moments(known.organization, known.flipped),
         "proofs": latest(known.proofs),
         "settings": settings,
-        "as_closed": _as_closed(stand, settings, None if renew else before),
+        "closed": sorted(closed),
+        "as_closed": _as_closed(closed, settings, None if renew else before),
         "would_block": list(reportonly.would_block(known.findings, known.conditions)) if known.findings else None,
         "moving": [shapes.record(each) for each in look.moving],
         "plan": evidence.planned(change, receipt),
@@ -162,25 +164,34 @@ def record(
     return evidence.envelope("closing", tenant, look.coverage, evidence.plain(data), made_at)
 
 
-def _as_closed(
-    stand: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], before: Record | None
-) -> Mapping[str, Any] | None:
+def _as_closed(closed: frozenset[str], settings: Mapping[str, Any], before: Record | None) -> Mapping[str, Any] | None:
     """Return the settings with which a watch compares: a look that finds another state does not make it the right one.
 
     Args:
-        stand: How each wave stands now.
+        closed: The waves that are closed, or were when that was last known.
         settings: Today's.
         before: The record before this one; None where today's are to count.
     """
-    now, was = _closed(stand), _closed(before["data"]["waves"]) if before else frozenset()
-    if before and was and not now - was:
+    was = _known_closed(before)
+    if before and was and not closed - was:
         held: Mapping[str, Any] | None = as_closed(before)
         return held
-    return settings if now else None
+    return settings if closed else None
 
 
-def _closed(stand: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    return frozenset(each["name"] for each in stand if each["word"] == "closed")
+def _closed(stand: Iterable[Mapping[str, Any]], before: Record | None) -> frozenset[str]:
+    """Return the waves that are closed, or were when that was last known: who cannot know has closed nothing anew."""
+    words = {each["name"]: each["word"] for each in stand}
+    dark = frozenset(name for name, word in words.items() if word == "cannot know")
+    return frozenset(name for name, word in words.items() if word == "closed") | (dark & _known_closed(before))
+
+
+def _known_closed(record: Record | None) -> frozenset[str]:
+    if record is None:
+        return frozenset()
+    data = record["data"]
+    closed = (each["name"] for each in data["waves"] if each["word"] == "closed")
+    return frozenset(data.get("closed", closed))
 
 
 def as_closed(record: Record) -> Record:
