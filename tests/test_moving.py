@@ -198,8 +198,8 @@ def test_a_sender_comes_back_whole_from_its_record() -> None:
 
 @pytest.mark.parametrize(
     ("on", "settled"),
-    [("2026-11-19", False), ("2026-11-20", True), ("2026-11-23", True), ("2026-11-30", False)],
-    ids=["before it", "of its day", "of today", "to come"],
+    [("2026-11-19", False), ("2026-11-20", False), ("2026-11-21", True), ("2026-11-23", True), ("2026-11-30", False)],
+    ids=["before it", "of its day, which may be before it", "of the day after", "of today", "to come"],
 )
 def test_a_strangers_sign_in_is_settled_by_a_persons_word_that_came_after_it(on: str, settled: bool) -> None:
     record = quiet()

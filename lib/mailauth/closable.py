@@ -478,8 +478,8 @@ _MOVE: Final = (
 
 
 _CONFIRM: Final = (
-    "Settle it first (10, attention). Whoever has writes it under done of this sender in the decisions file, with the "
-    "day; then look again with 10."
+    "Settle it first (10, attention). Whoever has writes it under done of this sender in the decisions file, with a "
+    "day after the last of its sign-ins; then look again with 10."
 )
 
 

@@ -271,14 +271,15 @@ def of(
 
 
 def settled(evidence: Evidence) -> frozenset[str]:
-    """Return the ids of strangers' sign-ins of which a person has said, since the last of them, that all is well."""
+    """Return the ids of strangers' sign-ins of which a person has said, on a day after the last, that all is well."""
     groups = evidence.found["groups"] if evidence.found else ()
     return frozenset(each["sender_id"] for each in groups if each["verdict"] in STRANGERS and _vouched(evidence, each))
 
 
 def _vouched(evidence: Evidence, group: Record) -> bool:
     own, last = evidence.decision(group), datetime.fromisoformat(group["last_success"] or group["last_seen"])
-    return bool(own and own.done and _counts(own.done, last, evidence.now))
+    # A word has no hour: of the day of a sign-in, it may have come before it.
+    return bool(own and own.done and last.date() < own.done.on and _counts(own.done, last, evidence.now))
 
 
 _ORDER: Final[tuple[Where, ...]] = ("not begun", "moving", "quiet", "cannot know", "closed")
