@@ -107,6 +107,27 @@ def test_an_address_that_only_the_mail_report_knows_forbids_it() -> None:
     assert refused(begun(findings=record(reported=[{**row, "known": True}]))) == []
 
 
+@pytest.mark.parametrize(
+    ("signs_in", "row"),
+    [
+        ({"upn": "x@w.example"}, {"user": "x@w.example"}),
+        ({}, {"user": "x@w.example", "user_id": "id-ada"}),
+        ({"upn": "new@w.example", "addresses": ("ada@w.example",)}, {"user": "x@w.example", "user_id": "ID-ADA"}),
+    ],
+    ids=["it signs in by what another one receives at", "its id tells", "it is called otherwise since"],
+)
+def test_a_password_is_of_whoever_signs_in_and_not_of_whoever_receives_at_that_name(
+    signs_in: dict[str, Any], row: dict[str, Any]
+) -> None:
+    own = {"authentication_policy": POLICY, "smtp": "on"}
+    bob = box("bob", addresses=("bob@w.example", "x@w.example"))
+    held = replace(closed_organization(), mailboxes=(box("ada", **own, **signs_in), box("canary", **own), bob))
+    told = known(held, findings=record({**group("ada"), **row}))
+    assert refused(told) == [("sender", "x@w.example")]
+    again = replace(told, findings=record({**group("ada"), **row, "last_success": "2026-11-27T11:00:00Z"}))
+    assert [each.about for each in closable.reopened(closings.made(again)[0], again)] == ["x@w.example"]
+
+
 # --- coverage -----------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal
 
-from . import catalogue, moving
+from . import catalogue, moving, waves
 from .checks import Check
 from .closingsteps import ASSIGNED, POLICY
 from .conditions import Conditions
@@ -454,7 +454,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
     mine, spared = frozenset(wave.mailboxes), frozenset(each.address for each in wave.excepted)
     ended = {each.address: each for each in wave.ended}
     for group in data["groups"]:
-        account = primary(known.organization, group["user"])
+        account = _account(known, group)
         sends = group["verdict"] in _OPEN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
         here = account in mine or (wave.kind == "tenant" and account not in spared)
         if sends and here and not group["moved"] and not known.moved & {group["sender_id"], account}:
@@ -464,7 +464,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
             found = f"{how}, last on {group['last_seen'][:10]}{past}"
             yield Refusal("sender", group["user"], found, _CONFIRM if group["verdict"] in moving.STRANGERS else _MOVE)
     for row in data["reported"]:
-        account = primary(known.organization, row["account"] or row["address"])
+        account = waves.account(known.organization, row["account"] or row["address"])
         here = account in mine or (wave.kind == "tenant" and account not in spared)
         if row["basic"] and not row["known"] and here and account not in known.moved:
             found = f"{counted(row['basic'], 'message')} sent with a password, which only the mail report shows"
@@ -495,7 +495,7 @@ def reopened(wave: Wave, known: Known) -> Iterator[Refusal]:
     if proof is None:
         return
     for at, group in _successes(wave, known):
-        account = primary(known.organization, group["user"])
+        account = _account(known, group)
         # Before its policy counts, a password is taken by right.
         if at > proof.at and closes_since(known, account) and at >= settled_at(known, account):
             found = f"a password was taken at {_moment(at)}{_place(group)}, after it was refused on {wave.canary}"
@@ -510,7 +510,7 @@ def _successes(wave: Wave, known: Known) -> Iterator[tuple[datetime, Record]]:
     mine = {*wave.mailboxes, wave.canary}
     for group in known.findings["data"]["groups"] if known.findings else ():
         takes = group["protocol"] == _SMTP and group["verdict"] not in _NO_PASSWORD and group["successes"]
-        if takes and primary(known.organization, group["user"]) in mine:
+        if takes and _account(known, group) in mine:
             yield datetime.fromisoformat(group.get("last_success") or group["last_seen"]), group
 
 
@@ -533,7 +533,7 @@ _UNNAMED: Final = (
 def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield each sender that no app of the file can try, and that was not seen to send since the last change."""
     rows = sorted(_adopted(known), key=lambda each: each["last"])
-    seen_last = {primary(known.organization, each["user"]): each["last"] for each in rows if each["user"]}
+    seen_last = {waves.account(known.organization, each["user"]): each["last"] for each in rows if each["user"]}
     for address in sorted(wave.senders - wave.provable):
         counts, proof = _counts(known, address), known.tried(address, "oauth")
         tried = proof and proof.good and proof.at >= counts
@@ -553,6 +553,10 @@ def _adopted(known: Known) -> Iterator[Record]:
     """Yield who was seen to get in by SMTP AUTH with a token."""
     data = known.findings["data"] if known.findings else {}
     return (each for each in data.get("adoption", {}).get("users", ()) if _SMTP in each["protocols"])
+
+
+def _account(known: Known, group: Record) -> str:
+    return waves.account(known.organization, group["user"], group.get("user_id", ""))
 
 
 def _place(group: Record) -> str:
@@ -600,7 +604,7 @@ def logged(canary: str, known: Known) -> Iterator[Proof]:
         known: What is known.
     """
     for group in known.findings["data"]["groups"] if known.findings else ():
-        mine = group["protocol"] == _SMTP and primary(known.organization, group["user"]) == canary
+        mine = group["protocol"] == _SMTP and _account(known, group) == canary
         if not mine or group["verdict"] in _NO_PASSWORD:
             continue
         if group["successes"]:

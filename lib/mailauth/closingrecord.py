@@ -20,7 +20,7 @@ from .moving import Moving
 from .organization import Mailbox, Organization
 from .plan import Plan, Receipt
 from .tenants import Tenant
-from .waves import Record, Wave, primary
+from .waves import Record, Wave, account, primary
 
 __all__ = [
     "Look",
@@ -102,7 +102,7 @@ class Look:
         """Return the senders of *wave* that have to leave a password, those included that are left out by name."""
         mine = {*wave.mailboxes, *(each.address for each in wave.excepted)}
         held = self.known.organization
-        return tuple(each for each in self.moving if wave.kind == "tenant" or primary(held, each.account) in mine)
+        return tuple(each for each in self.moving if wave.kind == "tenant" or account(held, each.account) in mine)
 
     def with_proofs(self, made: Iterable[Proof]) -> "Look":
         """Return the same look with what was tried since."""

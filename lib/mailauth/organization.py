@@ -393,6 +393,23 @@ class Organization:
         """Return the mailbox with an address, a sign-in name or an id; None where none has it, or none were read."""
         return self._named.get(name.lower())
 
+    @cached_property
+    def _accounts(self) -> Mapping[str, Mailbox]:
+        named = {each.upn.lower(): each for each in self.mailboxes or () if each.upn}
+        return named | {each.object_id.lower(): each for each in self.mailboxes or () if each.object_id}
+
+    def signing_in(self, name: str, object_id: str = "") -> Mailbox | None:
+        """Return the mailbox of an account that signs in; None as for `mailbox`.
+
+        Another one may receive at what an account signs in with, and an account may be called otherwise since.
+
+        Args:
+            name: What it signed in with.
+            object_id: Its id in Entra; empty where no record tells.
+        """
+        by_id = self._accounts.get(object_id.lower())
+        return by_id or self._accounts.get(name.lower()) or self.mailbox(name)
+
     def principal(self, app_id: str) -> Principal | None:
         """Return the app with an application id; None where Exchange does not know it, or none were read."""
         return next((each for each in self.principals or () if each.app_id.lower() == app_id.lower()), None)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
-from . import catalogue, closable, closingrecord, evidence, reference, shapes
+from . import catalogue, closable, closingrecord, evidence, reference, shapes, waves
 from .closable import Known
 from .closingrecord import Look
 from .conditions import AccessPolicy
@@ -613,7 +613,7 @@ def _sign_ins(told: _Told) -> Iterator[Broken]:
     for each in closable.unseen(told.known):
         yield Broken("cannot know", each.about, each.found, each.remedy)
     for group in told.known.findings["data"]["groups"] if told.known.findings else ():
-        last, account = group["last_success"], primary(told.held, group["user"])
+        last, account = group["last_success"], waves.account(told.held, group["user"], group.get("user_id", ""))
         came = group["verdict"] in _CAME_IN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
         if came and last and _at(last) > told.since and told.covers(account):
             network = group["network"]

@@ -13,7 +13,7 @@ from .decisions import Decisions
 from .organization import Mailbox, Organization
 from .tenants import Tenant
 
-__all__ = ["Excepted", "Kind", "Record", "Wave", "of", "primary"]
+__all__ = ["Excepted", "Kind", "Record", "Wave", "account", "of", "primary"]
 
 Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
@@ -168,13 +168,13 @@ class _Making:
         data = self.record["data"] if self.record else {}
         for user in data.get("adoption", {}).get("users", ()):
             if _SMTP in user["protocols"] and user["user"]:
-                yield primary(self.organization, user["user"])
+                yield account(self.organization, user["user"])
         for group in data.get("groups", ()):
             if group["protocol"] == _SMTP and group["moved"]:
-                yield primary(self.organization, group["user"])
+                yield account(self.organization, group["user"], group.get("user_id", ""))
         for row in data.get("reported", ()):
             if row["oauth"]:
-                yield primary(self.organization, row["account"] or row["address"])
+                yield account(self.organization, row["account"] or row["address"])
 
 
 def _is_here(box: Mailbox) -> bool:
@@ -187,6 +187,12 @@ def primary(organization: Organization, name: str) -> str:
     return (found.address if found else name).lower()
 
 
+def account(organization: Organization, name: str, object_id: str = "") -> str:
+    """Return the primary address in lower case of whoever signs in, as `Organization.signing_in` finds it, or *name*."""
+    found = organization.signing_in(name, object_id)
+    return (found.address if found else name).lower()
+
+
 def _exceptions(tenant: Tenant, organization: Organization, decisions: Decisions | None) -> Iterator[Excepted]:
     """Yield each exception once: what the tenants file says of a mailbox comes before a decision about a sender."""
     named: set[str] = set()
@@ -195,7 +201,7 @@ def _exceptions(tenant: Tenant, organization: Organization, decisions: Decisions
         named.add(address)
         yield Excepted(address, each.reason, each.until)
     for decision in decisions.senders if decisions else ():
-        address = primary(organization, decision.user)
+        address = account(organization, decision.user)
         if decision.exception_until and decision.protocol in _MAY_BE_SMTP and address not in named:
             named.add(address)
             yield Excepted(address, decision.note or decision.what, decision.exception_until, "decisions")
