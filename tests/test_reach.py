@@ -131,3 +131,95 @@ def test_business_dates_are_unknown_where_nothing_was_read_and_partial_where_rec
 
     assert state(Answers()) == "unknown"
     assert state(Answers(tables=tables())) == "partial"
+
+
+OTHER_TABLE = "AADNonInteractiveUserSignInLogs"
+QUIET = "No record on Saturdays and Sundays, as in every week held."
+
+
+def table(name: str, *empty: int, ago: Any = range(31), **more: Any) -> tuple[TableDay, ...]:
+    """Return what one table holds, but on the weekdays *empty* (Monday is 0)."""
+    days = (day for each in ago for day in tables(first=each, last=each, **more))
+    return tuple(day for day in days if day.table == name and day.day.weekday() not in empty)
+
+
+def state_of(days: tuple[TableDay, ...], *, asked: Window = ASKED, live: tuple[Coverage, ...] = ()) -> Coverage:
+    found = limits(Answers(tables=days, coverage=live), asked=asked)
+    return next(each for each in found if each.what == "non-interactive sign-ins")
+
+
+def test_weekends_that_are_empty_in_every_week_are_silence_where_other_records_of_these_days_arrived() -> None:
+    found = state_of((*table("SigninLogs"), *table(OTHER_TABLE, 5, 6)))
+    assert (found.state, found.reason, found.remedy) == ("complete", QUIET, "")
+
+
+def test_an_office_that_leaves_nothing_at_weekends_is_silent_and_told_what_that_rests_on() -> None:
+    days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 5, 6))
+    found = state_of(days)
+    assert (found.state, found.reason) == ("complete", QUIET)
+    assert found.remedy == "If something does send on these days, check that their records are delivered."
+    assert reach.missing_days(Answers(tables=days), ASKED) == ()
+
+
+def test_a_month_that_ended_on_a_silent_day_was_not_seen_to_end() -> None:
+    days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 5, 6))
+    found = signins.assess(Answers(tables=days), tenant_id=TENANT_ID, now=NOW, window=ASKED)
+    assert (found.missing_days, found.business.month_ends) == ((), ())
+
+
+def test_a_weekend_of_which_nothing_arrived_though_others_held_something_is_a_hole() -> None:
+    lost = {1, 2}
+    days = (*table("SigninLogs", ago=[each for each in range(31) if each not in lost]), *table(OTHER_TABLE, 5, 6))
+    found = state_of(days)
+    assert (found.state, found.reason) == (
+        "partial",
+        "2 days in between hold no record of non-interactive sign-ins: 21 November 2026, 22 November 2026.",
+    )
+    assert set(reach.missing_days(Answers(tables=days), ASKED)) == {
+        (NOW - timedelta(days=each)).date() for each in lost
+    }
+
+
+def test_one_weekend_with_a_record_makes_the_empty_ones_holes() -> None:
+    worked = table(OTHER_TABLE, ago=[8, 9])
+    found = state_of((*table("SigninLogs"), *table(OTHER_TABLE, 5, 6), *worked))
+    assert found.state == "partial"
+    assert "6 days in between hold no record of non-interactive sign-ins: 31 October 2026, " in found.reason
+
+
+def test_a_working_day_without_records_is_a_hole_beside_silent_weekends_and_its_remedy_can_be_followed() -> None:
+    days = (*table("SigninLogs"), *table(OTHER_TABLE, 5, 6, ago=[each for each in range(31) if each != 4]))
+    found = state_of(days)
+    assert (found.state, found.reason) == (
+        "partial",
+        "1 day in between holds no record of non-interactive sign-ins: 19 November 2026.",
+    )
+    assert "Add graph: {} to the tenant's signin_logs" in found.remedy
+    what = "non-interactive sign-ins by legacy mail clients"
+    live = Coverage(what, "complete", "graph", ASKED.start, ASKED.end)
+    assert state_of(days, live=(live,)).state == "complete"
+
+
+def test_two_weeks_show_no_rhythm() -> None:
+    asked = Window(NOW - timedelta(days=14), NOW)
+    days = (*table("SigninLogs", ago=range(15)), *table(OTHER_TABLE, 5, 6, ago=range(15)))
+    assert state_of(days, asked=asked).state == "partial"
+
+
+def test_a_table_that_speaks_on_three_weekdays_only_shows_no_rhythm() -> None:
+    assert state_of((*table("SigninLogs"), *table(OTHER_TABLE, 1, 3, 5, 6))).state == "partial"
+
+
+@pytest.mark.parametrize(("now", "state"), [(22, "complete"), (21, "complete"), (20, "partial")])
+def test_a_window_that_begins_or_ends_in_a_silent_weekend_is_whole(now: int, state: str) -> None:
+    # 22 November 2026 is a Sunday, and 24 October a Saturday; on Friday the 20th nothing since Wednesday is a loss.
+    asked = Window(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 11, now, 20, tzinfo=UTC))
+    until = {22: 3, 21: 3, 20: 5}[now]
+    days = table(OTHER_TABLE, 5, 6, ago=range(until, 31))
+    assert state_of((*table("SigninLogs", ago=range(1, 31)), *days), asked=asked).state == state
+
+
+def test_what_an_archive_calls_whole_still_says_on_which_days_it_holds_nothing() -> None:
+    days = (*table("SigninLogs"), *table(OTHER_TABLE, 5, 6))
+    whole = Coverage("non-interactive sign-ins", "complete", "files", days[-1].first, days[0].last)
+    assert state_of(days, live=(whole,)).reason == QUIET

@@ -413,7 +413,7 @@ class TestRules:
         found = assess(daily(5), tables=gap)
         assert found.missing_days == (date(2026, 11, 19),)
         reasons = [record.reason for record in found.coverage if record.what == "interactive sign-ins"]
-        assert reasons == ["1 day in between holds no record of interactive sign-ins."]
+        assert reasons == ["1 day in between holds no record of interactive sign-ins: 19 November 2026."]
 
 
 class TestWitnesses:

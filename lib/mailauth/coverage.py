@@ -52,8 +52,8 @@ class Coverage:
         start: The first moment held, or None where it is not known.
         end: The last moment held, or None.
         lost: How many records are known to be missing.
-        reason: Why it is not complete, in a sentence; empty only when complete.
-        remedy: What would make it complete, in a sentence.
+        reason: Why it is not complete, in a sentence; where it is, what that rests on, or empty.
+        remedy: What would make it complete, in a sentence, or what to check.
         code: ``throttled`` where the source asked to come back later, for longer than anybody waited; else empty.
     """
 

@@ -540,7 +540,7 @@ class Findings:
         apps: By client application.
         reasons: By class of result, in the order of the facts.
         trend: By day and protocol.
-        missing_days: Days within `held` of which no user table holds a record.
+        missing_days: Days within `held` of which no user table holds a record, but for weekdays silent in every week.
         activesync: ActiveSync by account.
         ropc: Password grants by whose fault they are.
         attacks: Attack noise in total.

@@ -5,16 +5,16 @@ columns that were empty, codes that nobody knows) and what no sign-in log can sh
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from . import protocols, results
+from . import protocols, results, rhythm
 from .calendar import BusinessDates, days_of, spoken
 from .coverage import Coverage, Window
 from .summary import Answers, TableDay
 
-__all__ = ["USER_TABLES", "coverage", "held", "missing_days", "own", "sites_known"]
+__all__ = ["USER_TABLES", "coverage", "empty_days", "held", "missing_days", "own", "sites_known"]
 
 USER_TABLES = {"SigninLogs": "interactive sign-ins", "AADNonInteractiveUserSignInLogs": "non-interactive sign-ins"}
 """The tables in which people's sign-ins stand, and what a page calls them. Passwords for mail show in the first."""
@@ -83,13 +83,26 @@ def held(answers: Answers, asked: Window | None = None) -> Window | None:
     return Window(first, max(last, first + timedelta(seconds=1)))
 
 
-def missing_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
+def empty_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
     """Return the days of *span* of which no user table holds a record; none where the tables were not asked."""
     if span is None or not answers.tables:
         return ()
     present = {_day(day.day) for day in answers.tables if day.table in USER_TABLES and day.rows}
     present.update(day for live in _live(answers.coverage) for day in days_of(live))
     return tuple(day for day in days_of(span) if day not in present)
+
+
+def missing_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
+    """Return the days of *span* of which no user table holds a record, but for those that a witness calls silent."""
+    empty = empty_days(answers, span)
+    if span is None or not empty:
+        return empty
+    witnesses: dict[str, list[frozenset[date]]] = defaultdict(list)
+    for source, table in sorted({(day.source, day.table) for day in answers.tables if day.rows}):
+        if table in USER_TABLES:
+            witnesses[source].append(rhythm.silent(answers.tables, source=source, table=table, span=span))
+    silent = frozenset[date]().union(*(frozenset.intersection(*each) for each in witnesses.values()))
+    return tuple(day for day in empty if day not in silent)
 
 
 def sites_known(answers: Answers) -> bool:
@@ -181,7 +194,8 @@ def _is_whole(record: Coverage) -> bool:
 def _joined(told: Coverage, shown: Coverage) -> Coverage:
     """Return one record of one table; where the rows show some of what an engine says is not there, they are a part."""
     if told.state == "complete":
-        return shown if shown.state != "complete" else told
+        whole = shown.state == "complete"
+        return replace(told, reason=shown.reason, remedy=shown.remedy) if whole else shown
     if told.state == shown.state == "absent":
         return told
     return replace(
@@ -201,30 +215,57 @@ def _read(answers: Answers, asked: Window | None, sources: Sequence[str]) -> Ite
             days = [day for day in answers.tables if (day.source, day.table) == (source, table) and day.rows]
             live = list(_live(answers.coverage, asked, what))
             if days:
-                yield _table(what, source, days, live, asked)
+                yield _table(what, days, live, asked, answers.tables)
             elif not live:
                 yield _empty(what, source)
 
 
-def _table(what: str, source: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None) -> Coverage:
+def _table(
+    what: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None, tables: Sequence[TableDay]
+) -> Coverage:
+    source = days[0].source
     first = min([day.first for day in days] + [span.start for span in live])
     last = max([day.last for day in days] + [span.end for span in live])
-    wrong = [*_edges(what, first, last, asked)]
+    span = Window(min(first, asked.start), max(last, asked.end)) if asked else _up_to(first, last)
+    silent = rhythm.silent(tables, source=source, table=days[0].table, span=span)
+    wrong = [*_edges(what, first, last, asked, silent)]
     present = {_day(day.day) for day in days}.union(*(days_of(span) for span in live))
-    if gaps := len(set(days_of(Window(first, last + timedelta(seconds=1)))) - present):
-        wrong.append(f"{gaps} {'day in between holds' if gaps == 1 else 'days in between hold'} no record of {what}.")
-    if not wrong:
-        return Coverage(what, "complete", source, first, last)
-    remedy = "Keep an archive from now on; older records cannot be fetched any more." if "begin" in wrong[0] else ""
-    return Coverage(what, "partial", source, first, last, reason=" ".join(wrong), remedy=remedy)
+    if lost := [day for day in days_of(_up_to(first, last)) if day not in present | silent]:
+        wrong.append(_lost(what, lost))
+    if wrong:
+        remedy = _ARCHIVE if "begin" in wrong[0] else _LOST if lost else ""
+        return Coverage(what, "partial", source, first, last, reason=" ".join(wrong), remedy=remedy)
+    if quiet := silent - present:
+        unseen = quiet - rhythm.witnessed(tables, source=source)
+        reason = f"No record on {rhythm.spoken(quiet)}, as in every week held."
+        return Coverage(what, "complete", source, first, last, reason=reason, remedy=_SILENT if unseen else "")
+    return Coverage(what, "complete", source, first, last)
 
 
-def _edges(what: str, first: datetime, last: datetime, asked: Window | None) -> Iterator[str]:
+_ARCHIVE = "Keep an archive from now on; older records cannot be fetched any more."
+_LOST = (
+    "Add graph: {} to the tenant's signin_logs, where Entra itself tells of the last 30 days (7 without P1), or files "
+    "with the records of these days. A day on which nobody worked counts as lost until the days asked for leave it out."
+)
+_SILENT = "If something does send on these days, check that their records are delivered."
+
+
+def _lost(what: str, days: Sequence[date]) -> str:
+    holds = "day in between holds" if len(days) == 1 else "days in between hold"
+    return f"{len(days)} {holds} no record of {what}: {_some([spoken(day) for day in days])}."
+
+
+def _up_to(first: datetime, last: datetime) -> Window:
+    """Return the span that holds *last* as well."""
+    return Window(first, last + timedelta(seconds=1))
+
+
+def _edges(what: str, first: datetime, last: datetime, asked: Window | None, silent: Collection[date]) -> Iterator[str]:
     if asked is None:
         return
-    if first - asked.start > timedelta(days=1):
+    if first - asked.start - rhythm.length(silent, asked.start, first) > timedelta(days=1):
         yield f"The records of {what} begin on {spoken(_day(first))}, not on {spoken(_day(asked.start))}."
-    if asked.end - last > timedelta(days=1):
+    if asked.end - last - rhythm.length(silent, last, asked.end) > timedelta(days=1):
         yield f"The last record of {what} is of {spoken(_day(last))}."
 
 

@@ -88,8 +88,8 @@ def assess(
         moment=moment,
     )
     engines = {name.partition("/")[0] for name in answers.queries}
-    missing = reach.missing_days(ours, held)
-    business = calendar.business_dates(held, now=now, missing=missing)
+    # A job of a month's end may run on a day that is silent in every other week.
+    business = calendar.business_dates(held, now=now, missing=reach.empty_days(ours, held))
     coverage = reach.coverage(answers, tenant_id=tenant_id, asked=window, held=held, business=business, now=now)
     stand = standing.of(groups, oauth, coverage, engines=engines, held=held, moment=moment, limits=limits, dates=dates)
     return Findings(
@@ -108,7 +108,7 @@ def assess(
         apps=summaries.by_app(groups),
         reasons=summaries.by_reason(groups),
         trend=summaries.trend(groups),
-        missing_days=missing,
+        missing_days=reach.missing_days(ours, held),
         activesync=summaries.activesync(groups),
         ropc=summaries.ropc(groups, answers.not_mail),
         attacks=summaries.attacks(groups, answers.noise),
