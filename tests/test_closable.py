@@ -464,7 +464,8 @@ def test_a_refusal_is_a_checkpoint_that_says_what_to_do() -> None:
 
 
 def attempt(outcome: str, at: str, **fields: Any) -> dict[str, Any]:
-    return {"mailbox": "ada@w.example", "protocol": "smtp", "outcome": outcome, "at": at, "reply": "", **fields}
+    fields = {"mailbox": "ada@w.example", **fields}
+    return {"user": fields["mailbox"], "protocol": "smtp", "outcome": outcome, "at": at, "reply": "", **fields}
 
 
 def test_one_way_to_a_token_that_works_is_enough_and_other_protocols_prove_nothing_here() -> None:
@@ -480,6 +481,9 @@ def test_one_way_to_a_token_that_works_is_enough_and_other_protocols_prove_nothi
         ("ada@w.example", "oauth", True),
         ("canary@w.example", "password", False),
     ]
+    lent = attempt("ok", "2026-11-27T10:00:01Z", mailbox="desk@w.example", user="ada@w.example")
+    [proof] = closable.proofs({**found, "data": {"attempts": [lent], "password": None}})
+    assert proof.mailbox == "ada@w.example"
     assert closable.proofs(None) == ()
 
 

@@ -3,12 +3,14 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailauth import closable, closing, closingsteps, conditions, mailsteps, plan
-from mailauth.closable import Known
+from mailauth import closable, closing, closingsteps, conditions, decisions, mailsteps, plan, waves
+from mailauth.closable import Known, Proof
+from mailauth.closingrecord import Look
 from mailauth.conditions import Conditions
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Cmdlet, Entry, GraphCall, Receipt
@@ -18,6 +20,7 @@ from tests.closings import (
     DAY,
     NOW,
     POLICY,
+    PROOFS,
     box,
     closed_organization,
     group,
@@ -84,7 +87,106 @@ def test_then_smtp_auth_is_switched_on_for_what_sends_with_a_token_and_nobody_el
     ]
 
 
-def test_the_rest_follows_once_it_is_proven_and_not_before() -> None:
+def on(**fields: Any) -> Known:
+    """Return a tenant where nothing is begun, and SMTP AUTH is on for the pilot, which sends with a password today."""
+    return known(organization(box("ada", smtp="on"), box("canary"), box("bob")), since={}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "said"),
+    [
+        pytest.param((), "no token was tried on it by SMTP", id="never tried"),
+        pytest.param((replace(PROOFS[0], good=False),), "a token was not taken", id="not taken"),
+        pytest.param((replace(PROOFS[0], at=NOW - DAY),), "and changed since", id="tried before the app changed"),
+    ],
+)
+def test_no_policy_takes_a_password_before_a_token_of_its_mailbox_was_taken(
+    proofs: tuple[Proof, ...], said: str
+) -> None:
+    granted = receipt([mailsteps.known("relay", "id-app", "id-object")], NOW - DAY / 2)
+    told = on(proofs=proofs, receipts=(granted,))
+    pilot = closings.made(told)[0]
+    assert closing.stage(pilot, told) == "policy"
+    [refusal] = closing.readiness(pilot, told)
+    assert (refusal.kind, refusal.about) == ("proof", "ada@w.example")
+    assert said in refusal.found
+    assert planned(told).steps == ()
+    assert len(sent(planned(on(proofs=PROOFS, receipts=(granted,))))) == 3
+
+
+def test_a_policy_that_was_given_half_way_does_not_wait_for_another_token() -> None:
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
+    held = organization(box("ada", smtp="on", **OWN), box("canary"), box("bob"), policies={POLICY: False})
+    told = known(held, since={}, receipts=(receipt([step], NOW - timedelta(hours=1)),))
+    assert [name for name, _ in sent(planned(told))] == ["Set-User"]
+
+
+def test_where_smtp_auth_is_off_no_token_can_be_tried_before_the_policy_and_the_plan_says_so() -> None:
+    change = planned(known(organization(), since={}, proofs=()))
+    assert change.steps
+    assert "SMTP AUTH is off for ada@w.example: neither a token nor a password is taken" in "; ".join(
+        check.found for check in change.checks
+    )
+
+
+def test_a_password_is_tried_when_no_change_is_left_that_would_make_the_try_old() -> None:
+    held = closed_organization(smtp_off=False)
+    told = known(held, proofs=PROOFS[:1])
+    everybody = closings.made(told)[-1]
+    assert (closing.stage(everybody, told), closing.has_rest(everybody, told)) == ("rest", True)
+    assert [name for name, _ in sent(planned(told, "tenant"))] == ["Set-TransportConfig"]
+    assert closing.standing(everybody, told).sentence.endswith("is to be closed; then a password is tried, once.")
+    done = known(proofs=PROOFS[:1])
+    assert (closing.stage(everybody, done), closing.has_rest(everybody, done)) == ("prove", False)
+
+
+def test_a_group_in_which_everybody_is_excepted_is_left_out_and_passed_over() -> None:
+    whole = tenant(f"{CLOSING}\n      groups: {{copiers: [bob@w.example]}}")
+    text = "senders:\n  - {user: bob@w.example, protocol: SMTP AUTH, exception_until: 2027-01-31}\n"
+    decided = decisions.parse(text, Path("decisions.yaml"))
+    told = known(closed_organization(default_policy=""))
+    made = waves.of(whole, told.organization, told.findings, decided, today=NOW.date())
+    pilot, copiers, everybody = made
+    found = closing.standing(copiers, told)
+    assert (found.word, found.stage) == ("left out", "left out")
+    assert closing.readiness(copiers, told) == ()
+    assert closing.readiness(everybody, told, before=(pilot, copiers)) == ()
+    assert closing.standing(everybody, told).word == "closed"
+    assert Look(told, made).wave().name == "tenant"
+
+
+# --- what stands against it later ---------------------------------------------------------------------
+
+
+def test_a_canary_that_is_somebodys_forbids_the_first_step() -> None:
+    users = [{"user": "canary@w.example", "protocols": ["IMAP"], "last": "2026-11-26"}]
+    told = known(organization(), since={}, proofs=(), findings=record(adoption={"users": users}))
+    pilot = closings.made(told)[0]
+    assert [(each.kind, each.about) for each in closing.readiness(pilot, told)] == [("canary", "canary@w.example")]
+    assert planned(told).steps == ()
+
+
+def test_of_a_canary_that_nobody_uses_it_is_said_what_no_record_shows() -> None:
+    [check] = [each for each in planned(known(organization(), since={}, proofs=())).checks if "canary" in each.name]
+    assert (check.outcome, "Outlook" in check.found) == ("ok", True)
+
+
+def test_what_will_stand_against_a_later_step_is_known_from_the_first_look() -> None:
+    users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"], "last": "2026-11-26"}]
+    exported = [{**each, "source": "files"} for each in closings.WHOLE]
+    found = record(adoption={"users": users}, coverage=exported)
+    told = known(organization(), since={}, proofs=(), findings=found)
+    pilot, everybody = closings.made(told, tenant("pilot: ada@w.example"))
+    assert [each.kind for each in closing.later(pilot, told)] == ["canary"]
+    assert closing.readiness(pilot, told) == ()
+    [_, sender] = closing.later(everybody, told)
+    assert (sender.kind, sender.about) == ("proof", "bob@w.example")
+    assert "These records are files" in sender.found
+    done = known()
+    assert [closing.later(each, done) for each in closings.made(done)] == [(), ()]
+
+
+def test_the_rest_follows_once_tokens_are_taken_and_not_before() -> None:
     held = closed_organization(plans=(MailboxPlan("P1", imap=True, pop=False),), smtp_off=False, default_policy=POLICY)
     held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", smtp="on", **OWN)))
     assert planned(known(held, proofs=()), "tenant").steps == ()
@@ -242,7 +344,7 @@ def test_a_policy_that_is_others_too_is_not_altered(fields: dict[str, Any]) -> N
     held = organization(box("ada"), box("canary"), bob, **fields)
     change = planned(known(held, since={}, proofs=()), "pilot", tenant(f"{CLOSING}\n      policy: Mine"))
     assert change.steps == ()
-    assert [check.name for check in change.checks] == ["policy: Mine"]
+    assert [check.name for check in change.checks if check.outcome != "ok"] == ["policy: Mine"]
 
 
 def test_in_the_last_wave_the_default_is_set_and_a_policy_of_ones_own_that_lets_passwords_in_is_replaced() -> None:
@@ -264,7 +366,9 @@ def test_an_exception_keeps_its_password_and_everybody_else_gets_the_policy_by_n
     told = known(organization(*boxes, policies={POLICY: False}))
     change = planned(told, "tenant", tenant(excepting("bob")))
     assert sent(change) == [("Set-User", {"Identity": "eve@w.example", "AuthenticationPolicy": POLICY})]
-    assert str(change.checks[0]) == "ok: excepted: bob@w.example (its password goes on until 2027-03-31: in March)"
+    assert str(change.checks[0]) == (
+        "ok: excepted: 1 mailbox (passwords go on for bob@w.example (until 2027-03-31): in March)"
+    )
 
 
 def test_a_default_that_lets_passwords_in_is_not_altered_under_an_exception_that_lives_by_it() -> None:
@@ -293,8 +397,32 @@ def test_what_is_left_out_is_said_wherever_a_wave_is_called_closed() -> None:
     assert (found.word, found.sentence) == (
         "closed",
         "A policy refuses passwords on 2 mailboxes; one was tried, and refused, on canary@w.example, and a token was "
-        "taken for 1 sender, since the last change. Passwords go on, by name, for bob@w.example (until 2027-03-31).",
+        "taken for 1 sender, since the last change. Passwords go on, by name, for bob@w.example (until 2027-03-31). "
+        "No policy covers new mailboxes: the default is set after 2027-03-31.",
     )
+    own = (*(held.mailboxes or ())[:2], box("bob", authentication_policy="Lax"))
+    covered = known(replace(closed_organization(policies={POLICY: False, **LAX}), mailboxes=own))
+    last = closings.made(covered, tenant(excepting("bob")))[-1]
+    assert closing.standing(last, covered).sentence.endswith("for bob@w.example (until 2027-03-31).")
+
+
+def test_many_exceptions_are_a_line_for_each_kind_with_the_names_of_a_few() -> None:
+    names = [f"m{number:02}" for number in range(12)]
+    own = {"authentication_policy": POLICY, "smtp": "on"}
+    boxes = (box("ada", **own), box("canary", **own), *map(box, names))
+    blocks = [conditions.access_policy({**BLOCKS, "id": one, "displayName": one}) for one in ("first", "second")]
+    access = Conditions(defaults=False, policies=tuple(blocks))
+    told = known(replace(closed_organization(default_policy=""), mailboxes=boxes), conditions=access)
+    change = planned(told, "tenant", tenant(excepting(*names)))
+    lines = [check for check in change.checks if "m00@w.example" in str(check)]
+    assert [(check.name, check.outcome) for check in lines] == [
+        ("excepted: 12 mailboxes", "ok"),
+        ("default authentication policy", "not configured"),
+        ("Conditional Access against legacy clients", "wrong"),
+        ("Conditional Access against legacy clients", "wrong"),
+    ]
+    assert all("m02@w.example" in str(check) and "and 9 more" in str(check) for check in lines)
+    assert not any("m03@w.example" in str(check) for check in change.checks)
 
 
 # --- Conditional Access -------------------------------------------------------------------------------
@@ -367,13 +495,13 @@ def test_who_is_excepted_and_would_be_stopped_by_conditional_access_is_named() -
     emergency = "the policy leaves out no emergency account: nobody here knows which they are"
     assert told_of_access(none) == [emergency]
     assert told_of_access(none, object_id="") == [
-        "bob@w.example is excepted, and its account was not read: the policy does not leave it out",
+        "excepted, and not left out of the policy, as no account was read: bob@w.example",
         emergency,
     ]
     there = Conditions(defaults=False, policies=(THERE,))
     assert told_of_access(there) == [
         "“Block legacy” is on",
-        "bob@w.example is excepted, and “Block legacy” does not leave out its account",
+        "excepted, and not left out of “Block legacy” by its own account: bob@w.example",
     ]
     spared = replace(THERE, exclude=replace(THERE.exclude, users=frozenset({"id-bob"})))
     assert told_of_access(Conditions(defaults=False, policies=(spared,))) == ["“Block legacy” is on"]

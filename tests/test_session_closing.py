@@ -100,15 +100,49 @@ def another_look_does_not_make_what_somebody_opened_the_right_state(lab: Lab) ->
 
 def test_it_refuses_and_says_which_sender_what_cannot_be_known_and_which_wave_comes_first(lab: Lab) -> None:
     part = lab.run.closing
-    assert refused(part.look(), "pilot") == [("coverage", "sign-ins")]
+    assert refused(part.look(), "pilot") == [("coverage", "sign-ins"), ("proof", ADA)]
     lab.sign_ins([mail(ADA, ago=ago) for ago in range(1, 20)])
     look = part.look()
+    look = look.with_proofs(part.prove(look, look.wave("pilot"), tokens=part.is_to_prove(look, look.wave())).proofs)
     assert refused(look, "pilot") == [("sender", ADA)]
     assert part.plan(look, look.wave("pilot")).steps == ()
     assert refused(look, "tenant") == [("sender", ADA), ("wave", "pilot")]
     assert [(each.account, each.word) for each in look.senders(look.wave("pilot"))] == [(ADA, "moving")]
     lab.sign_ins(held=False)
-    assert {kind for kind, _ in refused(part.look(), "pilot")} == {"coverage"}
+    assert {kind for kind, _ in refused(part.look(), "pilot")} == {"coverage", "proof"}
+
+
+def test_a_password_is_left_until_a_token_was_taken_of_its_mailbox_on_the_wire(lab: Lab) -> None:
+    lab.sign_ins()
+    before = lab.exchange()
+    with lab.practice.states.changing("woodgrove") as tenant:
+        rights, tenant.exchange.mailbox_permissions = tenant.exchange.mailbox_permissions, []
+    look, receipt = lab.step("pilot")
+    assert receipt.plan.steps == ()
+    [refusal] = look.refusals(look.wave("pilot"))
+    assert (refusal.about, refusal.found.endswith("a token was not taken")) == (ADA, True)
+    with lab.practice.states.changing("woodgrove") as tenant:
+        tenant.exchange.mailbox_permissions = rights
+    assert lab.exchange() == before
+    _, receipt = lab.step("pilot")
+    assert [entry.outcome for entry in receipt.entries] == ["done"] * 3
+
+
+def test_a_try_that_a_change_of_the_same_run_would_make_old_waits(lab: Lab) -> None:
+    lab.sign_ins()
+    for _ in range(4):
+        lab.step("pilot")
+        lab.pass_time(hours=13)
+        lab.sign_ins()
+    look = lab.run.closing.look()
+    while look.standing(look.wave("tenant")).stage in ("policy", "waiting", "switches", "prove"):
+        lab.step("tenant")
+        lab.pass_time(hours=13)
+        lab.sign_ins()
+        look = lab.run.closing.look()
+    assert look.standing(look.wave("tenant")).stage == "rest"
+    tries = lab.run.closing.prove(look, look.wave("tenant"), password=True)
+    assert (tries.closed, tries.why[:55]) == (None, "It waits until nothing of this wave is left to be set: ")
 
 
 def test_it_refuses_in_a_freeze_and_spares_only_who_is_named(tmp_path: Path) -> None:
@@ -117,7 +151,7 @@ def test_it_refuses_in_a_freeze_and_spares_only_who_is_named(tmp_path: Path) -> 
     with shutting(tmp_path, closing, freeze="2020-01-01..2099-12-31") as lab:
         lab.sign_ins([mail(PRINTER, ago=ago) for ago in range(1, 20)])
         look = lab.run.closing.look()
-        assert refused(look, "pilot") == [("freeze", "2020-01-01")]
+        assert refused(look, "pilot") == [("freeze", "2020-01-01"), ("proof", ADA)]
         assert [each.address for each in look.wave("tenant").excepted] == [PRINTER]
         assert "sender" not in dict(refused(look, "tenant"))
 
@@ -147,7 +181,7 @@ def test_a_password_is_tried_on_a_mailbox_that_nobody_uses_and_on_no_other(lab: 
     tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (tries.closed, tries.why) == (
         None,
-        f"{CANARY} is in use (SMTP AUTH): a canary is a mailbox that nobody signs in to.",
+        f"{CANARY}: it is in use (SMTP AUTH): a canary is a mailbox that nobody signs in to.",
     )
     (tmp_path / "other").mkdir()
     with shutting(tmp_path / "other", canary=False) as without:
@@ -173,7 +207,7 @@ def test_a_canary_that_signs_in_by_another_name_is_in_use(lab: Lab) -> None:
     leave_sign_ins(lab.run, [mail("jane.doe@woodgrove.example", ago=ago) for ago in range(1, 20)])
     look = lab.run.closing.look()
     tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
-    assert (tries.closed, tries.why.partition(":")[0]) == (None, f"{CANARY} is in use (SMTP AUTH)")
+    assert (tries.closed, tries.why.rpartition(":")[0]) == (None, f"{CANARY}: it is in use (SMTP AUTH)")
 
 
 def test_where_nobody_knows_who_signs_in_no_password_is_tried(lab: Lab) -> None:
@@ -200,10 +234,11 @@ def test_a_canary_is_no_mailbox_of_the_file(more: Any, where: str, tmp_path: Pat
     with shutting(tmp_path, **more) as lab:
         look = counts(lab)
         tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
-        assert (tries.closed, tries.why[: tries.why.index(":")]) == (
+        assert (tries.closed, tries.why.rpartition(":")[0]) == (
             None,
-            f"{CANARY} is in use ({where} in the tenants file)",
+            f"{CANARY}: it is in use ({where} in the tenants file)",
         )
+        assert ("canary", CANARY) in refused(look, "pilot")
 
 
 def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change(lab: Lab) -> None:
@@ -311,6 +346,25 @@ def test_a_switch_that_was_on_before_the_policy_comes_back_with_the_passwords(la
     assert [each.whole for each in part.undo(after, after.wave("pilot"), apply=True)] == [True]
 
 
+def test_an_undo_finds_who_is_called_otherwise_and_leaves_to_others_what_they_have_set(lab: Lab) -> None:
+    lab.sign_ins()
+    part, look = lab.run.closing, lab.run.closing.look()
+    pilot = look.wave("pilot")
+    assert part.carry_out(pilot, part.plan(look, pilot), apply=True).whole
+    with lab.practice.states.changing("woodgrove") as tenant:
+        held = {box.primary_smtp: box for box in tenant.exchange.mailboxes}
+        user = next(each for each in tenant.directory.users if each.id == held[ADA].user_id)
+        held[ADA].primary_smtp = user.user_principal_name = "countess@woodgrove.example"
+        held[CANARY].authentication_policy = tenant.exchange.authentication_policies[0].name
+    [back] = part.undo(part.look(), pilot, apply=True)
+    outcomes = {entry.step: entry.outcome for entry in back.entries}
+    assert (outcomes[f"policy-of:{ADA}"], outcomes[f"policy-of:{CANARY}"]) == ("done", "foreign")
+    with lab.practice.states.reading("woodgrove") as tenant:
+        left = {box.primary_smtp: box.authentication_policy for box in tenant.exchange.mailboxes}
+    assert (left["countess@woodgrove.example"], bool(left[CANARY])) == ("", True)
+    assert (back.whole, back.settled, part.look().receipts_of(pilot)) == (False, True, ())
+
+
 def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(lab: Lab) -> None:
     switched(lab, ADA, off=True)
     look = counts(lab)
@@ -327,8 +381,9 @@ def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(l
 
 def test_the_same_stage_is_kept_as_powershell(lab: Lab) -> None:
     lab.sign_ins()
-    look = lab.run.closing.look()
-    made = lab.run.closing.scripts(lab.run.closing.plan(look, look.wave("pilot")))
+    part, look = lab.run.closing, lab.run.closing.look()
+    look = look.with_proofs(part.prove(look, look.wave("pilot"), tokens=True).proofs)
+    made = part.scripts(part.plan(look, look.wave("pilot")))
     assert made is not None
     assert "New-AuthenticationPolicy" in made.text
     assert "AllowBasicAuthSmtp:$true" not in made.text

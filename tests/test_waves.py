@@ -5,9 +5,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mailauth import decisions, waves
+from mailauth import decisions, tenants, waves
 from mailauth.decisions import Decisions
-from mailauth.organization import Organization
+from mailauth.organization import MailboxRight, Organization
 from mailauth.waves import Excepted, Wave
 from tests.closings import CLOSING, NOW, box, group, organization, record, tenant
 
@@ -94,3 +94,40 @@ def test_a_mailbox_of_the_file_is_a_sender_even_where_no_app_can_prove_it() -> N
     everybody = waves.of(whole, organization(), record(), None, today=NOW.date())[-1]
     assert everybody.senders == {"ada@w.example"}
     assert not everybody.provable
+
+
+SHARED = "[{address: desk@w.example, kind: shared, protocols: [smtp]}]"
+PEOPLE = "[{name: relay, client_id: 11111111-1111-1111-1111-111111111111, flows: [{kind: interactive}]}]"
+
+
+def of_shared(*trustees: str, **fields: Any) -> Wave:
+    """Return the last wave of a tenant that sends from a shared mailbox, which these people may open."""
+    whole = tenant(mailboxes=SHARED)
+    flows = tenants.load_text(f"tenants: [{{name: w, tenant_id: w.example, mail_apps: {PEOPLE}}}]", Path("t.yaml"))
+    app = flows.tenant("w").mail_apps
+    rights = tuple(MailboxRight("desk@w.example", f"{name}@w.example", ("FullAccess",)) for name in trustees)
+    boxes = (box("canary"), box("hugo", **fields), box("ines"), box("desk", kind="SharedMailbox", licensed=False))
+    held = replace(organization(*boxes), rights={"desk@w.example": rights} if trustees else {})
+    return waves.of(replace(whole, mail_apps=app), held, record(), None, today=NOW.date())[-1]
+
+
+def test_who_signs_in_for_a_shared_mailbox_that_sends_is_a_sender_as_notebook_40_has_it() -> None:
+    alone = of_shared("hugo")
+    assert alone.senders == {"hugo@w.example"}
+    assert not alone.provable | {*alone.unsigned}
+
+
+def test_of_several_who_may_sign_in_for_it_those_are_senders_whose_switch_somebody_turned_on() -> None:
+    assert not of_shared("hugo", "ines").senders
+    assert of_shared("hugo", "ines", smtp="on").senders == {"hugo@w.example"}
+
+
+def test_a_shared_mailbox_of_which_was_not_read_who_opens_it_is_named() -> None:
+    assert of_shared().unsigned == ("desk@w.example",)
+
+
+def test_what_else_the_file_names_the_canary_as_is_told() -> None:
+    assert [wave.canary_is for wave in of()] == ["", ""]
+    named = tenant(mailboxes="[{address: canary@w.example, protocols: [imap]}]")
+    made = waves.of(named, organization(), record(), None, today=NOW.date())
+    assert made[0].canary_is == "mailboxes in the tenants file"

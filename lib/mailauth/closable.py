@@ -24,6 +24,7 @@ from .wording import counted, moment_by
 
 __all__ = [
     "NO_CANARY",
+    "UNPROVEN",
     "Before",
     "Known",
     "Proof",
@@ -34,6 +35,7 @@ __all__ = [
     "frozen_until",
     "has_canary",
     "is_ambiguous",
+    "is_triable",
     "lacking",
     "logged",
     "may_send",
@@ -540,13 +542,14 @@ def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
         # A record of that day may be older than the change.
         if not tried and seen_last.get(address, "") <= counts.date().isoformat():
             found = f"not proven: it sends with OAuth, and was not seen to since the last change ({_moment(counts)})"
-            yield Refusal("proof", address, found, _UNPROVEN)
+            yield Refusal("proof", address, found, UNPROVEN)
 
 
-_UNPROVEN: Final = (
+UNPROVEN: Final = (
     "Run 10 once it has sent again, or prove it with 50. For that, name it under mailboxes with smtp in the tenants "
     "file, beside an app under mail_apps. Where another account sends in its name, write it under send_as of that one."
 )
+"""What to do about a sender that no app of the tenants file can try."""
 
 
 def _adopted(known: Known) -> Iterator[Record]:
@@ -684,6 +687,11 @@ def untried(wave: Wave, known: Known) -> Iterator[Refusal]:
         if may_send(known, address) and not closes_since(known, address):
             needed = [each for each in known.changes(address) if each.group not in _OF_POLICIES]
             yield from _untaken(known, address, max(needed, key=lambda each: each.settles_at, default=None))
+
+
+def is_triable(known: Known, address: str) -> bool:
+    """Whether a token that is not taken on a mailbox would be news: its switch is on, or its turn has come."""
+    return may_send(known, address) or closes_since(known, address)
 
 
 def may_send(known: Known, address: str) -> bool:

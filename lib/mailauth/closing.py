@@ -3,9 +3,12 @@
     policy      an authentication policy without Basic is made or found, and assigned; it counts within `Known.settles`
     waiting     until then passwords may still be taken
     switches    SMTP AUTH on, for the mailboxes that send with OAuth and for nobody else
-    prove       a token is taken for each of these, a password is refused on the canary
+    prove       a token is taken for each of these
     rest        everybody else follows the organization again; in the last wave the organization is closed itself
+    prove       a password is refused on the canary: once, when no change is left that would make the try old
     closed      all of it is set, has come to count, and was proven since the last change
+
+A wave in which everybody is excepted by name is left out, and the next one does not wait for it.
 
 Each call looks at what stands, so that a plan which broke off, or an order that somebody else violated, leads back to
 the first of these that is not fulfilled.
@@ -18,7 +21,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, Literal
 
-from . import closable, closingsteps, mailsteps
+from . import canary, closable, closingsteps, mailsteps
 from .checks import Check
 from .closable import Known, Refusal
 from .conditions import AccessPolicy
@@ -31,10 +34,13 @@ from .wording import counted, moment_by
 
 __all__ = [
     "NAME",
+    "OVER",
     "Counted",
     "Stage",
     "Standing",
     "groups",
+    "has_rest",
+    "later",
     "plan",
     "readiness",
     "receipts_of",
@@ -42,7 +48,7 @@ __all__ = [
     "standing",
 ]
 
-Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed"]
+Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed", "left out"]
 
 NAME: Final = "Block Basic SMTP"
 """What a new authentication policy is called, where the tenants file names none."""
@@ -59,7 +65,10 @@ _TITLES: Final[Mapping[Stage, str]] = {
     "prove": "prove it",
     "rest": "close what is left",
     "closed": "closed",
+    "left out": "everybody in it is left out by name",
 }
+OVER: Final = frozenset({"closed", "left out"})
+"""The stages, and the words, of a wave in which nothing is to be done."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +76,21 @@ class Standing:
     """How a wave stands.
 
     Args:
-        word: ``closed`` is closed (proven); ``closing`` is on its way; ``open`` is not begun, or somebody opened it.
+        word: ``closed`` is closed (proven); ``closing`` is on its way; ``open`` is not begun, or somebody opened it;
+            ``left out`` is a group of which everybody is excepted by name.
         stage: What is next.
         sentence: The same in a sentence.
         counts_at: When what is set counts everywhere at the latest; None where nothing is on its way.
         excepted: Whose passwords go on meanwhile, by name.
+        reopened: Whether it was refused before what is taken now: somebody has to look today.
     """
 
-    word: Literal["open", "closing", "closed", "cannot know"]
+    word: Literal["open", "closing", "closed", "left out", "cannot know"]
     stage: Stage
     sentence: str
     counts_at: datetime | None = None
     excepted: tuple[Excepted, ...] = ()
+    reopened: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,8 @@ def stage(wave: Wave, known: Known) -> Stage:
         wave: The wave.
         known: What is known.
     """
+    if wave.left_out:
+        return "left out"
     if any(closable.unread(wave, known)):
         return "unknown"
     draft = _Draft(wave, known)
@@ -119,13 +133,20 @@ def stage(wave: Wave, known: Known) -> Stage:
         return "waiting"
     if any(draft.switches()):
         return "switches"
-    if not closable.proven(wave, known):
+    if any(closable.untaken(wave, known)):
         return "prove"
     if draft.has_rest:
         return "rest"
+    if not closable.proven(wave, known):
+        return "prove"
     if any(closable.unseen(known)):
         return "unknown"
     return "rest" if any(_against(wave, known)) else "closed"
+
+
+def has_rest(wave: Wave, known: Known) -> bool:
+    """Whether anything is left to be set after the switches: a password that is tried before is to be tried again."""
+    return _Draft(wave, known).has_rest
 
 
 def _against(wave: Wave, known: Known) -> Iterator[Refusal]:
@@ -143,24 +164,74 @@ def readiness(wave: Wave, known: Known, *, before: Sequence[Wave] = ()) -> tuple
         before: The waves that come first.
     """
     next_one = stage(wave, known)
+    if next_one == "left out":
+        return ()
     return (
         *closable.unread(wave, known),
         *closable.unseen(known),
+        *canary.unfit(wave, known),
         *closable.open_senders(wave, known),
         *(closable.frozen_until(known) if next_one != "closed" else ()),
-        *(_first(each, known) for each in before if stage(each, known) != "closed"),
-        *(_waits(wave, known) if next_one == "waiting" else ()),
-        *(closable.lacking(wave, known) if next_one == "prove" else ()),
-        *(closable.stale(wave, known) if next_one == "policy" else ()),
-        *(closable.unnamed(wave, known) if next_one == "rest" else ()),
-        # What was never tried does not keep the rest from being closed: it keeps the wave from being called so.
-        *(closable.unproven(wave, known) if next_one == "rest" and not _Draft(wave, known).has_rest else ()),
-        *(_Draft(wave, known).shared() if next_one == "policy" else ()),
+        *(_first(each, known) for each in before if stage(each, known) not in OVER),
+        *_of_stage(wave, known, next_one),
     )
 
 
+def _of_stage(wave: Wave, known: Known, next_one: Stage) -> Iterator[Refusal]:
+    """Yield what forbids one stage alone."""
+    match next_one:
+        case "waiting":
+            yield from _waits(wave, known)
+        case "prove":
+            yield from (closable.untaken if any(closable.untaken(wave, known)) else closable.lacking)(wave, known)
+        case "policy":
+            yield from closable.untried(wave, known)
+            yield from _Draft(wave, known).shared()
+        case "rest":
+            yield from closable.unnamed(wave, known)
+            yield from _unsigned(wave)
+            # What was never tried does not keep the rest from being closed: it keeps the wave from being called so.
+            yield from closable.unproven(wave, known) if not _Draft(wave, known).has_rest else ()
+
+
+def later(wave: Wave, known: Known) -> tuple[Refusal, ...]:
+    """Return what forbids nothing yet and is known to forbid a later step, so that nobody meets it at the end.
+
+    Args:
+        wave: The wave.
+        known: What is known.
+    """
+    next_one = stage(wave, known)
+    if next_one in OVER or next_one == "unknown":
+        return ()
+    now = frozenset(_of_stage(wave, known, next_one))
+    found = (*closable.has_canary(wave), *closable.unnamed(wave, known), *_unsigned(wave), *_untriable(wave, known))
+    return tuple(each for each in found if each not in now)
+
+
+def _unsigned(wave: Wave) -> Iterator[Refusal]:
+    for address in wave.unsigned:
+        found = "it sends with OAuth as somebody who signs in for it, and who may open it was not read"
+        yield Refusal("coverage", address, found, "Look again with somebody who may read mailbox permissions.")
+
+
+def _untriable(wave: Wave, known: Known) -> Iterator[Refusal]:
+    """Yield each sender that no app of the file can try: it has to be seen to send once everything is set."""
+    if wave.senders == wave.provable:
+        return
+    files = known.findings and {each.get("source") for each in known.findings["coverage"]} == {"files"}
+    more = ". These records are files, which show it once they are exported anew" if files else ""
+    for address in sorted(wave.senders - wave.provable):
+        found = f"it sends with OAuth, no app tries it, and 10 has to see it send again after the last change{more}"
+        yield Refusal("proof", address, found, closable.UNPROVEN)
+
+
 def _first(earlier: Wave, known: Known) -> Refusal:
-    found = f"it comes first, and it is not closed: {_TITLES[stage(earlier, known)]}"
+    held = stage(earlier, known)
+    next_one = (
+        "how it stands cannot be known" if held == "unknown" else f"it is not closed; its next step: {_TITLES[held]}"
+    )
+    found = f"it comes first, and {next_one}"
     return Refusal("wave", earlier.name, found, "Finish that wave, or take it out of the tenants file.")
 
 
@@ -176,13 +247,17 @@ def standing(wave: Wave, known: Known) -> Standing:
         found = next(chain(closable.unread(wave, known), closable.unseen(known)))
         return Standing("cannot know", next_one, f"{found.about}: {found.found}.", excepted=wave.excepted)
     if taken := next(closable.reopened(wave, known), None):
-        return Standing("open", next_one, f"{taken.about}: {taken.found}.", excepted=wave.excepted)
+        return Standing("open", next_one, f"{taken.about}: {taken.found}.", excepted=wave.excepted, reopened=True)
     draft = _Draft(wave, known)
     against = "" if next_one != "rest" or draft.has_rest else _said(_against(wave, known))
     either = _EITHER if next_one in ("rest", "closed") and closable.is_ambiguous(wave, known) else ""
-    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}"
+    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}{draft.uncovered}"
     until = draft.counts_at if next_one == "waiting" else None
-    words: Mapping[Stage, Literal["open", "closed"]] = {"policy": "open", "closed": "closed"}
+    words: Mapping[Stage, Literal["open", "closed", "left out"]] = {
+        "policy": "open",
+        "closed": "closed",
+        "left out": "left out",
+    }
     return Standing(words.get(next_one, "closing"), next_one, said, until, wave.excepted)
 
 
@@ -195,6 +270,8 @@ _EITHER: Final = (
 def _sentence(draft: "_Draft", next_one: Stage) -> str:
     wave = draft.wave
     size = counted(len(wave.mailboxes), "mailbox", "mailboxes")
+    if next_one == "left out":
+        return "Nothing is to be done in it: everybody in it is left out."
     if next_one == "policy":
         left = sum(not closable.closes_passwords(draft.known.organization, box) for box in draft.boxes)
         return (
@@ -205,10 +282,12 @@ def _sentence(draft: "_Draft", next_one: Stage) -> str:
     tokens = f", and a token was taken for {counted(len(wave.provable), 'sender')}" if wave.provable else ""
     shut = f"A policy refuses passwords on {size}"
     tried = f"one was tried, and refused, on {wave.canary}{tokens}, since the last change"
+    if next_one == "rest" and draft.has_rest:
+        return f"{shut}{tokens}. What is left open beside them is to be closed; then a password is tried, once."
     return {
         "switches": f"A policy refuses passwords for {size}; SMTP AUTH is to be switched on for what sends with OAuth.",
         "prove": f"A policy refuses passwords for {size}; that is not proven since the last change.",
-        "rest": f"{shut}; {tried}." + (" What is left open beside them is to be closed." if draft.has_rest else ""),
+        "rest": f"{shut}; {tried}.",
         "closed": f"{shut}; {tried}.",
     }[next_one]
 
@@ -221,11 +300,16 @@ def _said(against: Iterable[Refusal]) -> str:
 
 def _left_open(wave: Wave) -> str:
     """Return who is left out, so that nobody takes closed for more than it is."""
-    if not wave.excepted:
-        return ""
-    named = ", ".join(f"{each.address} (until {each.until.isoformat()})" for each in wave.excepted[:_EXAMPLES])
-    more = f" and {len(wave.excepted) - _EXAMPLES:,} more" if len(wave.excepted) > _EXAMPLES else ""
-    return f" Passwords go on, by name, for {named}{more}."
+    return f" Passwords go on, by name, for {_spared(wave.excepted)}." if wave.excepted else ""
+
+
+def _spared(excepted: Sequence[Excepted]) -> str:
+    return _few([f"{each.address} (until {each.until.isoformat()})" for each in excepted])
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
+    return f"{', '.join(names[:_EXAMPLES])}{more}"
 
 
 # --- what would be done -------------------------------------------------------------------------------
@@ -252,8 +336,10 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
         now=known.now,
         steps=_paced(steps),
         checks=(
-            *(_left_out(each) for each in wave.excepted),
+            *_left_out(wave.excepted),
             *(each.check() for each in refused),
+            *(canary.judged(wave, known) if next_one == "policy" else ()),
+            *(_untriable_yet(wave, known) if next_one == "policy" else ()),
             *dict.fromkeys(each for each in told if isinstance(each, Check)),
         ),
     )
@@ -263,9 +349,20 @@ def _of(wave: Wave) -> str:
     return f"Wave {wave.name}: "
 
 
-def _left_out(one: Excepted) -> Check:
-    found = f"its password goes on until {one.until.isoformat()}: {one.reason}"
-    return Check(f"excepted: {one.address}", "ok", found)
+def _left_out(excepted: Sequence[Excepted]) -> Iterator[Check]:
+    if excepted:
+        reasons = _few(tuple(dict.fromkeys(each.reason for each in excepted if each.reason)))
+        why = f": {reasons}" if reasons else ""
+        size = counted(len(excepted), "mailbox", "mailboxes")
+        yield Check(f"excepted: {size}", "ok", f"passwords go on for {_spared(excepted)}{why}")
+
+
+def _untriable_yet(wave: Wave, known: Known) -> Iterator[Check]:
+    """Yield for which senders no token can be tried before the policy."""
+    off = [each for each in sorted(wave.provable) if not closable.may_send(known, each)]
+    if off:
+        found = f"SMTP AUTH is off for {_few(off)}: neither a token nor a password is taken there before the switches"
+        yield Check("tokens before the policy", "ok", found)
 
 
 def _paced(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -338,6 +435,14 @@ class _Draft:
         """Whether the default may refuse passwords: nobody who is excepted would lose theirs by it."""
         return not self._without_policy
 
+    @property
+    def uncovered(self) -> str:
+        """Who is not covered though the last wave is closed: whoever is new, while the default takes passwords."""
+        if self.wave.kind != "tenant" or self._defaults or not self._is_lax_by_default:
+            return ""
+        until = max(each.until for each in self._without_policy).isoformat()
+        return f" No policy covers new mailboxes: the default is set after {until}."
+
     @cached_property
     def _without_policy(self) -> tuple[Excepted, ...]:
         boxes = [(each, self.known.organization.mailbox(each.address)) for each in self.wave.excepted]
@@ -369,7 +474,7 @@ class _Draft:
         others = sum(box.address.lower() not in mine for box in holders)
         is_default = self.wave.kind != "tenant" and _is_named(held.settings.default_policy, policy.name)
         if self.wave.kind == "tenant" and self._without_policy and _is_named(held.settings.default_policy, policy.name):
-            spared = ", ".join(each.address for each in self._without_policy[:_EXAMPLES])
+            spared = _few([each.address for each in self._without_policy])
             found = f"it lets passwords in, and it is the default: altered, it would end the exception of {spared}"
             yield Refusal("policy", policy.name, found, "Name another policy under closing in the tenants file.")
         if others or is_default:
@@ -385,8 +490,10 @@ class _Draft:
         return ()
 
     def _default_is_needed(self) -> bool:
-        if self.wave.kind != "tenant" or not self._defaults:
-            return False
+        return self.wave.kind == "tenant" and self._defaults and self._is_lax_by_default
+
+    @property
+    def _is_lax_by_default(self) -> bool:
         default = self.known.organization.settings.default_policy
         held = self.known.organization.policy(default) if default else None
         return held is None or held.allow_smtp is not False
@@ -408,7 +515,7 @@ class _Draft:
             # In the last wave the organization's own switch goes off under whoever follows it.
             follows = address in self._own and self.wave.kind == "tenant" and box.smtp == "inherit" and not off
             if (named and closed) or follows:
-                yield mailsteps.submission(box)
+                yield closingsteps.tried_on(box) if address == self.wave.canary else mailsteps.submission(box)
 
     # --- what is left ---------------------------------------------------------------------------------
 
@@ -433,11 +540,12 @@ class _Draft:
                 if box and box.smtp == "inherit":
                     yield closingsteps.kept(box, one.until.isoformat())
             yield closingsteps.tenant_switch()
-        for one in self._without_policy:
-            found = (
-                f"{one.address} has no authentication policy of its own, and a strict default would end its exception"
+        if lives := self._without_policy:
+            names, until = _few([each.address for each in lives]), max(each.until for each in lives)
+            found = f"a strict one would end what is excepted and has no policy of its own: {names}"
+            yield Check(
+                "default authentication policy", "not configured", found, f"It is set after {until.isoformat()}."
             )
-            yield Check("default authentication policy", "wrong", found, f"It is set after {one.until.isoformat()}.")
         if held.plans is None:
             yield Check("mailbox plans", "cannot know", "not read", "Read Get-CASMailboxPlan.")
         for each in held.plans or ():
@@ -472,20 +580,18 @@ class _Draft:
         """Yield the policy, and whom it would stop though they are to be left out."""
         yield closingsteps.access_policy(box.object_id for box in self._spared if box.object_id)
         named = {box.address.lower() for box in self._spared if box.object_id}
-        for each in self.wave.excepted:
-            if each.address not in named:
-                found = f"{each.address} is excepted, and its account was not read: the policy does not leave it out"
-                yield Check(_ACCESS, "wrong", found, "Leave its account out of the policy by hand.")
+        if left := [each.address for each in self.wave.excepted if each.address not in named]:
+            found = f"excepted, and not left out of the policy, as no account was read: {_few(left)}"
+            yield Check(_ACCESS, "wrong", found, "Leave the account out of the policy by hand.")
         found = "the policy leaves out no emergency account: nobody here knows which they are"
         yield Check(_ACCESS, "not configured", found, "Leave them out by hand before you switch it on.")
 
     def _hit(self, policy: AccessPolicy) -> Iterator[Check]:
         """Yield who is excepted, and is not left out of a policy by their own account."""
-        for box in self._spared:
-            if box.object_id not in policy.exclude.users:
-                found = f"{box.address} is excepted, and “{policy.name}” does not leave out its account"
-                remedy = "Leave it out of the policy, or see that a group which is left out holds it."
-                yield Check(_ACCESS, "wrong", found, remedy)
+        if hit := [box.address for box in self._spared if box.object_id not in policy.exclude.users]:
+            found = f"excepted, and not left out of “{policy.name}” by its own account: {_few(hit)}"
+            remedy = "Leave the account out of the policy, or see that a group which is left out holds it."
+            yield Check(_ACCESS, "wrong" if policy.state == "enabled" else "not configured", found, remedy)
 
 
 _ACCESS: Final = "Conditional Access against legacy clients"
@@ -529,6 +635,6 @@ def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
     A policy that is taken back before the switches which it guards would open Basic.
     """
     every = list(receipts)
-    gone = {each.undoes for each in every if each.undoes and each.whole}
+    gone = {each.undoes for each in every if each.undoes and each.settled}
     mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.undoable and not each.undoes]
     return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))

@@ -58,13 +58,13 @@ class Look:
     moving: tuple[Moving, ...] = ()
 
     def wave(self, name: str = "") -> Wave:
-        """Return the wave of that name; for an empty one the first that is not closed, or else the last.
+        """Return the wave of that name; for an empty one the first with something to do, or else the last.
 
         Raises:
             ConfigurationError: There is none of that name.
         """
         if not name:
-            left = (each for each in self.waves if self.standing(each).word != "closed")
+            left = (each for each in self.waves if self.standing(each).word not in closing.OVER)
             return next(left, self.waves[-1])
         found = next((each for each in self.waves if each.name == name), None)
         if found is None:

@@ -30,6 +30,7 @@ __all__ = [
     "policy",
     "strict",
     "tenant_switch",
+    "tried_on",
 ]
 
 POLICY: Final = "Authentication policy"
@@ -157,6 +158,17 @@ def default_policy(found: str, name: str, *, settles: timedelta) -> Step:
         needs=_needs(change),
         lag=settles,
         leaves=_old_state(settles),
+    )
+
+
+def tried_on(box: Mailbox) -> Step:
+    """Return a canary's own SMTP AUTH switch, on: a policy keeps passwords out of it, and one is refused there."""
+    return smtp_switch(
+        box,
+        False,
+        id="smtp-auth-on",
+        title=f"Turn SMTP AUTH on for {box.address}, the canary",
+        why="While it is off, the refusal of a password would speak of the switch and not of the policy.",
     )
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal, TypeAlias
 
+from . import grants, mailgrants
 from .decisions import Decisions
+from .mailgrants import App, Wish
 from .organization import Mailbox, Organization
-from .tenants import Tenant
+from .tenants import MailApp, Tenant
 
-__all__ = ["Excepted", "Kind", "Record", "Wave", "account", "of", "primary"]
+__all__ = ["Excepted", "Kind", "Record", "Wave", "account", "lent", "of", "primary"]
 
 Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
@@ -52,12 +54,15 @@ class Wave:
         name: Its name: ``pilot``, ``tenant``, or what the tenants file calls the group.
         kind: What it is.
         mailboxes: Whose passwords end, by address.
-        senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell; the canary sends
-            nothing, and is none.
+        senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell, and who signs
+            in for a shared mailbox that does; the canary sends nothing, and is none.
         provable: Of the senders, those that the tenants file names and an app of it can get a token for.
         excepted: Who is left out by name, whom it would have held otherwise.
         ended: Exceptions whose last day has passed; their mailboxes are among `mailboxes` again.
+        unsigned: Shared mailboxes of the tenants file that send as somebody who signs in for them, of which was not
+            read who that may be.
         canary: The mailbox on which a password is tried; empty for none. It goes with the first wave.
+        canary_is: What else the tenants file names the canary as; empty for nothing.
         policy: The authentication policy that the tenants file names; empty for none.
         unknown: What was named, and Exchange has no mailbox of.
     """
@@ -69,9 +74,16 @@ class Wave:
     provable: frozenset[str] = frozenset()
     excepted: tuple[Excepted, ...] = ()
     ended: tuple[Excepted, ...] = ()
+    unsigned: tuple[str, ...] = ()
     canary: str = ""
+    canary_is: str = ""
     policy: str = ""
     unknown: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> bool:
+        """Whether everybody in it is excepted by name, so that nothing is to be done; never so of the tenant."""
+        return self.kind != "tenant" and bool(self.excepted) and not (self.mailboxes or self.unknown)
 
     def __repr__(self) -> str:
         return f"Wave({self.name!r}, {len(self.mailboxes)} mailboxes)"
@@ -102,6 +114,12 @@ def of(
     )
 
 
+def lent(tenant: Tenant) -> tuple[str, ...]:
+    """Return the shared mailboxes of the tenants file for which somebody signs in to send, by address."""
+    people = any("scope" in grants.needs(app) for app in tenant.mail_apps)
+    return tuple(box.address for box in tenant.mailboxes if people and box.kind != "user" and "smtp" in box.protocols)
+
+
 def _named(tenant: Tenant) -> Iterator[tuple[str, tuple[str, ...]]]:
     closing = tenant.closing
     listed = [*([("pilot", (closing.pilot,))] if closing.pilot else ()), *closing.groups.items()]
@@ -126,10 +144,10 @@ class _Making:
         excepted = tuple(each for each in out.values() if each.until >= self.today)
         without = {each.address for each in excepted}
         mailboxes = tuple(address for address in held if address not in without)
-        sending = self._named()
-        senders = frozenset({*sending, *self._seen()})
+        sending = self._signing_in()
+        senders = frozenset({*sending, *self._switched_on(), *self._seen()})
         # Whom no app of the tenants file can get a token for sends all the same.
-        provable = sending if self.tenant.mail_apps else frozenset[str]()
+        provable = sending & self._named() if self.tenant.mail_apps else frozenset[str]()
         return Wave(
             name=name,
             kind=kind,
@@ -138,7 +156,9 @@ class _Making:
             provable=provable & frozenset(mailboxes) - {self._canary()},
             excepted=excepted,
             ended=tuple(each for each in out.values() if each.until < self.today),
+            unsigned=tuple(each for each in lent(self.tenant) if self._is_unsigned(each)),
             canary=self._canary(),
+            canary_is=self._canary_is(),
             policy=self.tenant.closing.policy,
             unknown=unknown,
         )
@@ -158,10 +178,34 @@ class _Making:
         canary = self.tenant.closing.canary
         return primary(self.organization, canary.address) if canary else ""
 
+    def _canary_is(self) -> str:
+        """Return as what else the tenants file names the canary."""
+        canary = self._canary()
+        places = _places(self.tenant) if canary else iter(())
+        return next((place for place, name in places if primary(self.organization, name) == canary), "")
+
     def _named(self) -> frozenset[str]:
         return frozenset(
             primary(self.organization, box.address) for box in self.tenant.mailboxes if "smtp" in box.protocols
         )
+
+    def _signing_in(self) -> frozenset[str]:
+        """Return whose accounts authenticate where the tenants file's mailboxes send: those that 40 lets submit."""
+        wish, apps = Wish(self.tenant.mailboxes), self.tenant.mail_apps or (MailApp(name=""),)
+        every = (mailgrants.submitting(_app(app), self.organization, wish) for app in apps)
+        return frozenset[str]().union(*every)
+
+    def _is_unsigned(self, name: str) -> bool:
+        box = self.organization.mailbox(name)
+        return bool(box and _is_here(box) and self.organization.rights_of(name) is None)
+
+    def _switched_on(self) -> Iterator[str]:
+        """Yield whoever may sign in for a shared mailbox, and has SMTP AUTH on: 40 was told, and the file is not."""
+        for name in lent(self.tenant):
+            for right in self.organization.rights_of(name) or ():
+                box = self.organization.mailbox(right.trustee) if right.opens else None
+                if box and box.smtp == "on":
+                    yield box.address.lower()
 
     def _seen(self) -> Iterator[str]:
         """Yield who was seen to send with OAuth, or to hold a token for it."""
@@ -175,6 +219,24 @@ class _Making:
         for row in data.get("reported", ()):
             if row["oauth"]:
                 yield account(self.organization, row["account"] or row["address"])
+
+
+def _app(app: MailApp) -> App:
+    needs = grants.needs(app)
+    return App(app.name, app.client_id, alone="role" in needs, people="scope" in needs)
+
+
+def _places(tenant: Tenant) -> Iterator[tuple[str, str]]:
+    """Yield every address that the tenants file names for something else than a canary, with where."""
+    for box in tenant.mailboxes:
+        yield "mailboxes in the tenants file", box.address
+        yield from (("send_as in the tenants file", each) for each in box.send_as)
+    closing = tenant.closing
+    if closing.pilot:
+        yield "the pilot of the tenants file", closing.pilot
+    for name, listed in closing.groups.items():
+        yield from ((f"group {name} of the tenants file", each) for each in listed)
+    yield from (("an exception of the tenants file", each.address) for each in closing.exceptions)
 
 
 def _is_here(box: Mailbox) -> bool:

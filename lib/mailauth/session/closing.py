@@ -10,8 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from .. import advice, closable, closingguard, closingrecord, decisions, moving, proving, reportevidence, waves
-from ..closable import Known, Proof, Refusal
+from .. import (
+    advice,
+    canary,
+    closable,
+    closing,
+    closingguard,
+    closingrecord,
+    decisions,
+    moving,
+    proving,
+    reportevidence,
+    waves,
+)
+from ..closable import Proof, Refusal
 from ..closingrecord import Look
 from ..conditions import Conditions
 from ..coverage import Coverage
@@ -21,7 +33,6 @@ from ..organization import Organization
 from ..plan import Plan, Receipt, new_id
 from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
-from ..tenants import Tenant
 from ..waves import Wave
 from ..wording import moment_by
 from . import looking, scripts
@@ -125,7 +136,7 @@ class Closing:
         return scripts.named(scripts.keep(self.tenancy.folder, change)) if change.steps else None
 
     def is_to_prove(self, look: Look, wave: Wave) -> bool:
-        """Whether the next thing is to try tokens, or a token was tried before the last change of the wave."""
+        """Whether the next step waits for a token: before its policy, after its switches, or after a change since."""
         return look.standing(wave).stage == "prove" or any(each.kind == "proof" for each in look.refusals(wave))
 
     def prove(self, look: Look, wave: Wave, *, tokens: bool = False, password: bool = False) -> Tries:
@@ -143,7 +154,7 @@ class Closing:
         Raises:
             ConfigurationError: The canary's password cannot be read.
         """
-        made = tuple(self._tokens(wave)) if tokens and wave.provable else ()
+        made = tuple(self._tokens(look, wave)) if tokens else ()
         why = self._against_password(look, wave) if password else "Nobody asked for it."
         if why:
             return Tries(made, why=why)
@@ -172,8 +183,8 @@ class Closing:
     def undo(self, look: Look, wave: Wave, *, apply: bool = False) -> tuple[Receipt, ...]:
         """Take back what was done for a wave, the last change first; without *apply* their plans are all there is.
 
-        It ends at the first that cannot be taken back whole: a policy that is taken back while the switches which it
-        guards stay on would open Basic.
+        It ends at the first that is refused or unclear: a policy that is taken back while the switches which it guards
+        stay on would open Basic. A mailbox that somebody else has set since is left as it is, and said.
 
         Raises:
             ConfigurationError: With *apply*, a later wave stands on this one: it is taken back first. Or SMTP AUTH was
@@ -187,7 +198,7 @@ class Closing:
         found: list[Receipt] = []
         for each in look.receipts_of(wave):
             found.append(self.tenancy.take_back(each.where, apply=apply))
-            if apply and not found[-1].whole:
+            if apply and not found[-1].settled:
                 break
         return tuple(found)
 
@@ -266,10 +277,13 @@ class Closing:
 
     # Trying.
 
-    def _tokens(self, wave: Wave) -> Iterator[Proof]:
-        proving = Proving(self.tenancy)
-        named = [each for each in self.tenancy.tenant.mailboxes if _SMTP in each.protocols]
-        mine = [each.address for each in named if each.address.lower() in wave.provable] or sorted(wave.provable)
+    def _tokens(self, look: Look, wave: Wave) -> Iterator[Proof]:
+        """Yield what came of a token on each mailbox but those where SMTP AUTH is off until the policy is there."""
+        proving, held = Proving(self.tenancy), look.known.organization
+        named = {waves.primary(held, each.address): each.address for each in self.tenancy.tenant.mailboxes}
+        mine = [named.get(each, each) for each in sorted(wave.provable) if closable.is_triable(look.known, each)]
+        if not mine:
+            return iter(())
         rows = proving.rows(mailboxes=",".join(mine), protocols=_SMTP)
         tried = [each.attempt for each in proving.attempts(rows, fresh=True).tried if each.good is not None]
         return closingrecord.by_mailbox(
@@ -292,8 +306,10 @@ class Closing:
             return f"{unread.about}: {unread.found}."
         if dark := next(closable.unseen(look.known), None):
             return f"Whether somebody uses {wave.canary} cannot be known: {dark.about}: {dark.found}."
-        if person := _used(look.known, self.tenancy.tenant, wave.canary):
-            return f"{wave.canary} is in use ({person}): a canary is a mailbox that nobody signs in to."
+        if unfit := next(canary.unfit(wave, look.known), None):
+            return f"{unfit.about}: {unfit.found}."
+        if closing.has_rest(wave, look.known):
+            return "It waits until nothing of this wave is left to be set: what is set after a try makes that old."
         after = closable.may_try(wave, look.known)
         if after is None:
             left = (each for each in closable.lacking(wave, look.known) if each.kind == "canary")
@@ -391,49 +407,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_NAMED])}{more}"
 
 
-def _used(known: Known, tenant: Tenant, canary: str) -> str:
-    """Return by what a canary is used: what the tenants file names it as, or what notebook 10 saw of it; or nothing.
-
-    Args:
-        known: What is known; notebook 10 has looked.
-        tenant: The tenant.
-        canary: The canary's primary address in lower case.
-    """
-    box = known.organization.mailbox(canary)
-    names = {canary, *(box.names if box else ())}
-    named = next((place for place, address in _named(tenant) if address.lower() in names), "")
-    if named or known.findings is None:
-        return named
-    data = known.findings["data"]
-    people = (each for each in data["adoption"]["users"] if each["user"].lower() in names)
-    if person := next(people, None):
-        return ", ".join(person["protocols"])
-    # Our own tries stand in the log as well, one for each wave.
-    often = (each for each in data["groups"] if each["user"].lower() in names and each["successes"] > _OURS)
-    if group := next(often, None):
-        return str(group["protocol"])
-    sent = (each for each in data["reported"] if {str(each[key]).lower() for key in ("account", "address")} & names)
-    return "the mail report shows that it sends" if next(sent, None) else ""
-
-
-def _named(tenant: Tenant) -> Iterator[tuple[str, str]]:
-    """Yield every address that the tenants file names for something else than a canary, with where."""
-    for box in tenant.mailboxes:
-        yield "mailboxes in the tenants file", box.address
-        yield from (("send_as in the tenants file", each) for each in box.send_as)
-    closing = tenant.closing
-    if closing.pilot:
-        yield "the pilot of the tenants file", closing.pilot
-    for name, listed in closing.groups.items():
-        yield from ((f"group {name} of the tenants file", each) for each in listed)
-    yield from (("an exception of the tenants file", each.address) for each in closing.exceptions)
-
-
 def _said(tried: Closed) -> str:
     """Return what a try says, as the proof keeps it."""
     if proving.by_policy(tried.cause) or tried.state != "closed":
         return tried.talk.reply or tried.said
     return f"{tried.said} {OTHER_DOOR}"
-
-
-_OURS: Final = 5
