@@ -1,7 +1,7 @@
 """What forbids the next step: senders, coverage, freezes, proofs older than the last change, new policies."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -529,6 +529,25 @@ def test_a_canarys_password_in_the_sign_in_log_is_a_try_from_wherever_it_came(
     found = list(closable.logged("canary@w.example", told))
     assert [(each.kind, each.good, each.at.hour) for each in found] == ([("password", False, 10)] if said else [])
     assert all(said in each.said for each in found)
+
+
+def test_a_wrong_guess_makes_no_try_of_a_canarys_right_password_younger() -> None:
+    """Else whoever guesses at the canary would keep a tenant from ever being proven."""
+    days = [{"day": "2026-11-20", "right_password_blocks": 1}, {"day": "2026-11-27", "right_password_blocks": 0}]
+    guessed = group("canary", successes=0, right_password_blocks=1, by_day=days, last_seen="2026-11-27T11:00:00Z")
+    told = known(findings=record(guessed))
+    (tried,) = closable.logged("canary@w.example", told)
+    assert tried.at == datetime(2026, 11, 21, tzinfo=UTC)
+    told = replace(told, proofs=(*told.proofs, tried))
+    assert closing.standing(closings.made(told)[0], told).word == "closed"
+
+
+def test_what_our_own_try_left_in_the_log_makes_no_sender_of_the_canary() -> None:
+    """A password that was taken once, as the policy was slow, is refused by now."""
+    taken = group("canary", verdict="confirm_today", successes=1, last_success="2026-11-27T09:00:00Z")
+    told = known(findings=record(taken))
+    told = replace(told, proofs=(*told.proofs, *closable.logged("canary@w.example", told)))
+    assert [closing.standing(each, told).word for each in closings.made(told)] == ["closed", "closed"]
 
 
 def test_a_canary_whose_sign_in_name_differs_from_its_address_is_known_in_the_log() -> None:

@@ -241,7 +241,7 @@ def test_a_canary_is_no_mailbox_of_the_file(more: Any, where: str, tmp_path: Pat
         assert ("canary", CANARY) in refused(look, "pilot")
 
 
-def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change(lab: Lab) -> None:
+def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change_or_a_day_later(lab: Lab) -> None:
     look = counts(lab)
     noted = Noted(lab.folder / "woodgrove", lab.run.tenant.tenant_id)
     first = lab.run.closing.prove(look, look.wave("pilot"), password=True)
@@ -253,6 +253,17 @@ def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change(
     noted.trying(CANARY, lab.run.now())
     third = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (third.closed, LOST in third.why) == (None, True)
+    assert " One more try may be made from 20" in third.why
+    lab.pass_time(hours=24)
+    lab.sign_ins()
+    look = lab.run.closing.look()
+    last = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert [each.good for each in last.proofs] == [True]
+    lab.pass_time(hours=48)
+    lab.sign_ins()
+    look = lab.run.closing.look()
+    good = lab.run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (good.closed, good.why[-30:]) == (None, "and nothing was changed since.")
     assert noted.path.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
     noted.path.write_text("{}", encoding="utf-8")
     dark = lab.run.closing.look()

@@ -20,7 +20,7 @@ from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
 from .verdicts import Thresholds
 from .waves import Record, Wave, primary
-from .wording import counted, moment_by
+from .wording import counted, moment_by, span
 
 __all__ = [
     "NO_CANARY",
@@ -458,7 +458,8 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
     for group in data["groups"]:
         account = _account(known, group)
         sends = group["verdict"] in _OPEN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
-        here = account in mine or (wave.kind == "tenant" and account not in spared)
+        # A canary sends nothing: whoever has its password right tries it, which `logged` and `reopened` judge.
+        here = (account in mine or (wave.kind == "tenant" and account not in spared)) and account != wave.canary
         if sends and here and not group["moved"] and not known.moved & {group["sender_id"], account}:
             late = ended.get(account)
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
@@ -614,9 +615,16 @@ def logged(canary: str, known: Known) -> Iterator[Proof]:
             at = datetime.fromisoformat(group.get("last_success") or group["last_seen"])
             yield Proof(canary, "password", good=False, at=at, said="The sign-in log shows that it was taken.")
         elif group["right_password_blocks"]:
-            at = datetime.fromisoformat(group["last_seen"])
+            at = _last_right(group)
             said = f"The sign-in log shows that it was right, and stopped in Entra. {OTHER_DOOR}"
             yield Proof(canary, "password", good=False, at=at, said=said)
+
+
+def _last_right(group: Record) -> datetime:
+    """Return until when the password may last have been right: later ones of the group were wrong, and are no tries."""
+    days = [each["day"] for each in group.get("by_day", ()) if each["right_password_blocks"]]
+    last = datetime.fromisoformat(group["last_seen"])
+    return min(last, datetime.fromisoformat(max(days)).replace(tzinfo=UTC) + timedelta(days=1)) if days else last
 
 
 def is_ambiguous(wave: Wave, known: Known) -> bool:
@@ -730,9 +738,10 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
         yield Refusal("proof", wave.canary, found, "Try one password on it, once.")
     elif not proof.good:
         found = f"at {_moment(proof.at)} a password was not refused as such: {proof.said}"
-        yield Refusal("proof", wave.canary, found, "Look at the policy and the switches again before anything else.")
+        yield Refusal("proof", wave.canary, found, f"{_LOOK} One more try may be made {span(known.settles)} after it.")
 
 
+_LOOK: Final = "Look at the policy and the switches again before anything else."
 _LATER: Final = "Look again then; nothing is to be done until it is time."
 
 

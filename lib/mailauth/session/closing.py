@@ -143,7 +143,8 @@ class Closing:
         """Try a wave on the wire: a token on each mailbox that sends with one, and one password on the canary.
 
         The password is tried once, only on the canary, and only where its refusal would speak of what is set now: each
-        try counts towards a lockout, and one that comes too early may find a password that is still remembered.
+        try counts towards a lockout, and one that comes too early may find a password that is still remembered. Where
+        it was not refused as such, it is tried again after a change, or once the cloud had time for all of them again.
 
         Args:
             look: The look.
@@ -317,10 +318,15 @@ class Closing:
         if after > look.known.now:
             return f"It is too early: what was changed counts from {moment_by(after)} at the latest."
         proof = look.known.tried(wave.canary, "password")
-        if proof and proof.at >= after:
-            lost = f": {LOST}" if proof.said == LOST else ""
-            return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since{lost}."
-        return ""
+        if proof is None or proof.at < after:
+            return ""
+        # One that did not go well may have met a state that was on its way out: a day later another try tells.
+        once_more = proof.at + look.known.settles
+        if not proof.good and look.known.now >= once_more:
+            return ""
+        lost = f": {LOST}" if proof.said == LOST else ""
+        more = "" if proof.good else f" One more try may be made from {moment_by(once_more)} on."
+        return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since{lost}.{more}"
 
     def _tried(self, look: Look, wave: Wave, made: tuple[Proof, ...]) -> Tries:
         """Try the password, noted before it is sent and after; nothing where something speaks against it by now."""
