@@ -1,6 +1,7 @@
 """What notebook 60 shows, for looks that are made by hand."""
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from mailauth import closingsteps, mailsettings, proving
@@ -13,6 +14,7 @@ from mailauth.phrases import Named, phrase, words
 from mailauth.plan import Plan
 from mailauth.proof import Talk
 from mailauth.views import closing
+from mailauth.views.tables import Callout
 from mailauth.waves import Excepted, Wave
 from tests import closings
 from tests.mailboxes_invented import NOW, TENANT, address, box, organization
@@ -105,6 +107,49 @@ def test_where_nothing_may_be_done_it_says_not_yet_and_not_that_nothing_is_to_ch
     shown = "\n".join(map(str, closing.planned(found, found.waves[0], change).views))
     assert "Wave pilot: x: not yet" in shown
     assert "nothing to change" not in shown
+    assert "1 reason against it; nothing is planned until it is gone." in shown
+
+
+def test_today_stands_only_where_somebody_has_to_do_something_today() -> None:
+    told = closings.known(closings.organization(), since={}, proofs=())
+    fresh = Look(told, closings.made(told))
+    assert closing.standing(fresh, fresh.waves[0]).kind == "info"
+    taken = closings.group("ada", last_success="2026-11-27T10:30:00Z", moved=True)
+    opened = closings.known(findings=closings.record(taken))
+    found = Look(opened, closings.made(opened))
+    assert closing.standing(found, found.waves[0]).kind == "attention"
+    frozen = replace(told, freezes=((closings.NOW.date(), closings.NOW.date()),))
+    change = Plan.of(TENANT, id="20261123T090000-aaaaaa", title="Wave pilot: x", now=NOW)
+    kinds = {}
+    for name, known in (("freeze", frozen), ("unread", replace(told, findings=None))):
+        waits = Look(known, fresh.waves)
+        views = closing.planned(waits, waits.waves[0], change).views
+        kinds[name] = [view.kind for view in views if isinstance(view, Callout)]
+    assert kinds == {"freeze": ["info", "info"], "unread": ["info", "attention"]}
+
+
+def test_what_will_be_asked_later_stands_below_what_forbids_the_next_step() -> None:
+    told = closings.known(closings.organization(), since={}, proofs=(), findings=None)
+    found = Look(told, closings.made(told, closings.tenant("pilot: ada@w.example")))
+    shown = closing.against(found)
+    assert [(row[1], row[3]) for row in shown.rows] == [
+        ("now", "sign-ins"),
+        ("now", "pilot"),
+        ("later", "closing.canary"),
+    ]
+    read = Look(replace(told, findings=closings.record()), found.waves)
+    shown = closing.against(read)
+    assert [(row[1], row[3]) for row in shown.rows] == [("now", "pilot"), ("later", "closing.canary")]
+    assert "it forbids nothing yet" in str(shown)
+
+
+def test_the_table_says_that_the_canary_is_in_the_first_wave_and_how_long_a_wave_takes() -> None:
+    told = closings.known()
+    shown = closing.waves(Look(told, closings.made(told)))
+    assert shown.rows[0][1] == ["2", "with the canary"]
+    assert "A policy counts within 24 hours in this cloud" in str(shown)
+    quick = replace(told, settles=timedelta(minutes=1))
+    assert "A change counts within 1 minute in this cloud" in str(closing.waves(Look(quick, closings.made(quick))))
 
 
 def test_a_sender_shows_what_is_missing_and_what_to_enter_by_hand_until_it_is_closed() -> None:

@@ -645,7 +645,7 @@ def lacking(wave: Wave, known: Known) -> Iterator[Refusal]:
 def has_canary(wave: Wave) -> Iterator[Refusal]:
     """Yield that no canary is named."""
     if not wave.canary:
-        yield Refusal("canary", wave.name, "no canary mailbox is named, so that nobody can try a password", NO_CANARY)
+        yield Refusal("canary", "closing.canary", "none is named, so that no password can be tried", NO_CANARY)
 
 
 NO_CANARY: Final = "Make a mailbox that nobody uses, and name it under closing.canary in the tenants file."

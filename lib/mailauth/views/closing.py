@@ -1,8 +1,8 @@
 """What notebook 60 shows: the waves, what forbids the next step of each, what was tried, and what takes a wave back."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeAlias
 
 from .. import closing
 from ..closable import Proof, Refusal
@@ -14,7 +14,7 @@ from ..proving import OTHER_DOOR, Closed, by_policy
 from ..waves import Wave
 from ..wording import counted, moment_by, span
 from . import changing, listings, proving
-from .markup import Badge, Cell, Stack, View
+from .markup import Badge, Cell, Stack, Tone, View
 from .tables import Callout, Code, Table
 
 __all__ = [
@@ -34,6 +34,7 @@ _WORDS: Final[Mapping[str, Badge]] = {
     "closed": Badge("closed (proven)", "ok"),
     "closing": Badge("closing", "warn"),
     "open": Badge("open", "bad"),
+    "left out": Badge("left out", "quiet"),
     "cannot know": Badge("cannot know", "know"),
 }
 _KINDS: Final = {
@@ -56,25 +57,35 @@ def exceptions(look: Look) -> Table:
     ]
     rows += [(each.address, each.reason, each.until, each.by, Badge("goes on", "warn")) for each in last.excepted]
     note = "After its last day a mailbox is in its wave again, and forbids it until it has moved."
-    columns = ("Mailbox", "Why", "Last day", "Written in", "Today")
+    columns = ("Mailbox", "Why", "Last day", "Written in", "Stands")
     return Table(columns, rows, "Left out by name", note, limit=_MOST, empty="Nobody is left out.")
 
 
 def waves(look: Look) -> Table:
-    """Return the waves in their order, counted, with what is next for each."""
+    """Return the waves in their order, counted, with what is next for each, and how long a wave takes at least."""
     rows = [_wave(look, each) for each in look.waves]
     columns = ("Wave", "Mailboxes", "Send with OAuth", "Left out", "Stands", "Which means", "Forbidden by")
-    return Table(columns, rows, "In which waves passwords end", limit=len(rows))
+    lag = span(look.known.settles)
+    note = f"A policy counts within {lag} in this cloud, and a switch within an hour: so long each wave takes at least."
+    if look.known.settles < _HOUR:
+        note = f"A change counts within {lag} in this cloud: so long each stage of a wave takes at least."
+    return Table(columns, rows, "In which waves passwords end", note, limit=len(rows))
+
+
+_HOUR: Final = timedelta(hours=1)
 
 
 def _wave(look: Look, wave: Wave) -> Sequence[Cell]:
     held, refused = look.standing(wave), look.refusals(wave)
     forbids = Badge(counted(len(refused), "reason"), "warn") if refused else "nothing"
-    if held.word == "closed" and not refused:
+    if held.word in closing.OVER and not refused:
         forbids = "nothing is left to do"
+    size: Cell = len(wave.mailboxes)
+    if wave.canary in wave.mailboxes and wave.kind != "tenant":
+        size = [f"{len(wave.mailboxes):,}", "with the canary"]
     return (
         wave.name,
-        len(wave.mailboxes),
+        size,
         len(wave.senders),
         len(wave.excepted),
         _WORDS[held.word],
@@ -84,17 +95,29 @@ def _wave(look: Look, wave: Wave) -> Sequence[Cell]:
 
 
 def against(look: Look, *, limit: int = _MOST) -> Table:
-    """Return what forbids the next step of each wave; what several waves share stands once."""
-    shared: dict[Refusal, list[str]] = {}
+    """Return what forbids the next step of each wave, then a later one; what several waves share stands once."""
+    shared: dict[tuple[Refusal, str], list[str]] = {}
     for wave in look.waves:
         for each in look.refusals(wave):
-            shared.setdefault(each, []).append(wave.name)
+            shared.setdefault((each, "now"), []).append(wave.name)
+    for wave in look.waves:
+        for each in closing.later(wave, look.known):
+            shared.setdefault((each, "later"), []).append(wave.name)
     rows: list[Sequence[Cell]] = [
-        (names, Badge(_KINDS[each.kind], "know" if each.kind in ("coverage", "canary") else "bad"), *_said(each))
-        for each, names in shared.items()
+        (names, when, Badge(_KINDS[each.kind], _tone(each)), *_said(each)) for (each, when), names in shared.items()
     ]
-    columns = ("Waves", "What forbids it", "Which", "Found", "What to do")
-    return Table(columns, rows, "What stands against the next step", limit=limit, empty="Nothing stands against it.")
+    columns = ("Waves", "When", "What forbids it", "Which", "Found", "What to do")
+    note = "Later: it forbids nothing yet, and nothing is called closed before it is done." if _later(shared) else ""
+    caption, empty = "What stands against the next step", "Nothing stands against it."
+    return Table(columns, rows, caption, note, limit=limit, empty=empty)
+
+
+def _later(shared: Iterable[tuple[Refusal, str]]) -> bool:
+    return any(when == "later" for _, when in shared)
+
+
+def _tone(each: Refusal) -> Tone:
+    return "know" if each.kind in ("coverage", "canary") else "bad"
 
 
 def _said(each: Refusal) -> Sequence[Cell]:
@@ -160,17 +183,12 @@ def standing(look: Look, wave: Wave) -> Callout:
     said = [held.sentence, *_until(held)]
     if wave.excepted:
         said.append(f"{counted(len(wave.excepted), 'mailbox is', 'mailboxes are')} left out by name.")
-    kinds: Mapping[str, Literal["attention", "cannot know", "info"]] = {
-        "open": "attention",
-        "cannot know": "cannot know",
-    }
-    return Callout(kinds.get(held.word, "info"), f"Wave {wave.name}: {_WORDS[held.word].text}", said)
+    # Only what was shut before is somebody's to look at today; what is not begun stands in the plan.
+    weight: _Weight = "cannot know" if held.word == "cannot know" else "attention" if held.reopened else "info"
+    return Callout(weight, f"Wave {wave.name}: {_WORDS[held.word].text}", said)
 
 
-_WEIGHTS: Final[Mapping[str, Literal["attention", "cannot know"]]] = {
-    "open": "attention",
-    "cannot know": "cannot know",
-}
+_Weight: TypeAlias = Literal["attention", "cannot know", "info"]
 
 
 def _until(held: Standing) -> Iterator[str]:
@@ -188,10 +206,16 @@ def planned(look: Look, wave: Wave, change: Plan) -> Stack:
         note = f"If it is applied now, it counts at the latest at {moment_by(after)}."
         views.append(Table(columns, rows, f"{change.title}, in groups", note, limit=len(rows)))
     if not change.steps and (refused := look.refusals(wave)):
-        said = [f"{counted(len(refused), 'reason')} against it; nothing is planned until they are gone."]
+        gone = "it is" if len(refused) == 1 else "they are"
+        said = [f"{counted(len(refused), 'reason')} against it; nothing is planned until {gone} gone."]
         checks = listings.checks(change.checks, caption="What was considered")
-        return Stack([*views, Callout("attention", f"{change.title}: not yet", said), checks])
+        weight: _Weight = "info" if all(each.kind in _WAITED for each in refused) else "attention"
+        return Stack([*views, Callout(weight, f"{change.title}: not yet", said), checks])
     return Stack([*views, *changing.plan(change).views])
+
+
+# What goes by itself, or with another wave: nobody has to do anything about it today.
+_WAITED: Final = frozenset({"freeze", "policy", "wave"})
 
 
 def _group(each: Counted) -> Sequence[Cell]:
