@@ -161,7 +161,7 @@ class Lab:
             else:
                 change = self.plan(name, run)
                 assert change.steps, [str(check) for check in change.checks]
-                done.append(run.carry_out(change, apply=True))
+                done.append(run.closing.carry_out(wave, change, apply=True))
                 assert done[-1].whole, done[-1].entries
         raise AssertionError(f"{name} does not come to an end: {stage}")
 
