@@ -173,7 +173,8 @@ def test_of_a_canary_that_nobody_uses_it_is_said_what_no_record_shows() -> None:
 
 def test_what_will_stand_against_a_later_step_is_known_from_the_first_look() -> None:
     users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"], "last": "2026-11-26"}]
-    exported = [{**each, "source": "files"} for each in closings.WHOLE]
+    others = {"what": "messages sent by SMTP AUTH", "state": "partial", "source": "smtp_report"}
+    exported = [*({**each, "source": "files"} for each in closings.WHOLE), others]
     found = record(adoption={"users": users}, coverage=exported)
     told = known(organization(), since={}, proofs=(), findings=found)
     pilot, everybody = closings.made(told, tenant("pilot: ada@w.example"))

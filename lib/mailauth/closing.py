@@ -27,6 +27,7 @@ from .closable import Known, Refusal
 from .conditions import AccessPolicy
 from .organization import AuthenticationPolicy, Mailbox, is_policy
 from .plan import Plan, Receipt, Step
+from .reach import USER_TABLES
 from .reportonly import against_legacy
 from .tenants import Tenant
 from .waves import Excepted, Wave
@@ -219,7 +220,8 @@ def _untriable(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield each sender that no app of the file can try: it has to be seen to send once everything is set."""
     if wave.senders == wave.provable:
         return
-    files = known.findings and {each.get("source") for each in known.findings["coverage"]} == {"files"}
+    read = known.findings["coverage"] if known.findings else ()
+    files = {each.get("source") for each in read if each["what"] in USER_TABLES.values()} == {"files"}
     more = ". These records are files, which show it once they are exported anew" if files else ""
     for address in sorted(wave.senders - wave.provable):
         found = f"it sends with OAuth, no app tries it, and 10 has to see it send again after the last change{more}"

@@ -56,7 +56,7 @@ _ID: Final = Ref("closing.access-policy.id")
 
 def _old_state(settles: timedelta) -> str:
     return (
-        f"taken back, it counts within {span(settles)}: until then passwords may be refused or taken. Where SMTP AUTH "
+        f"an undo counts within {span(settles)}: until then passwords may be refused or taken. Where SMTP AUTH "
         "was switched on since, take that back first, as passwords come in by it"
     )
 
