@@ -341,6 +341,61 @@ def test_who_added_an_exclusion_or_switched_a_policy_off_stands_beside_it(lab: L
     assert found[1].about == f"{BLOCK.display_name}: {one}"
 
 
+ONE, TEAM = "3f0e6a52-52a1-4f0c-9d35-0c1f6f3f7a11", "6b1f0f0e-3d0a-4c55-9d3e-0f6a3c1d7e11"
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        ({"include": People(users=frozenset({ONE}))}, "it was about everybody, and is about some"),
+        ({"narrowed": ("locations",)}, "it counts only under conditions that it had not: locations"),
+        ({"exclude": People(guests=True)}, "it did not leave out guests, and does"),
+        ({"controls": ()}, "it stopped who shows nothing but a password, and does not"),
+        ({"name": "Another name"}, ""),
+    ],
+    ids=["include", "narrowed", "guests", "controls", "name"],
+)
+def test_a_policy_that_is_on_and_stops_less_than_it_did_is_named(lab: Lab, now: dict[str, Any], found: str) -> None:
+    known, record = lab.run.closing.look().known, closed(lab)
+    (policy,) = known.conditions.policies or ()
+    record["data"]["as_closed"]["access"][0]["state"] = "enabled"
+    less = replace(known.conditions, policies=(replace(policy, state="enabled", **now),))
+    told = watch.compare(record, replace(known, conditions=less), ())
+    assert [(each.kind, each.found) for each in told] == ([("access", found)] if found else [])
+    kept_then = record["data"]["as_closed"]["access"][0]
+    kept_then.update(everybody=False, included=[ONE, TEAM])
+    fewer = replace(policy, state="enabled", include=People(users=frozenset({ONE})))
+    (told_of,) = watch.compare(record, replace(known, conditions=replace(less, policies=(fewer,))), ())
+    assert told_of.found == "it is no longer about 1 account, group or role"
+    only = {"id", "name", "state", "excluded"}
+    record["data"]["as_closed"]["access"] = [
+        {name: value for name, value in each.items() if name in only} for each in record["data"]["as_closed"]["access"]
+    ]
+    assert watch.compare(record, replace(known, conditions=less), ()) == ()  # kept by an earlier version
+
+
+def test_who_joins_a_group_that_a_policy_leaves_out_is_named_as_whoever_is_left_out_by_name(lab: Lab) -> None:
+    known, record = lab.run.closing.look().known, closed(lab)
+    (policy,) = known.conditions.policies or ()
+    access = replace(
+        known.conditions,
+        policies=(replace(policy, exclude=People(groups=frozenset({TEAM}))),),
+        members={TEAM: frozenset({ONE})},
+    )
+    kept_then = record["data"]["as_closed"]["access"][0]
+    kept_then.update(excluded=[TEAM], excluded_members=[])
+    (joined,) = watch.compare(record, replace(known, conditions=access), ())
+    assert (joined.kind, joined.about) == ("exclusion", f"{BLOCK.display_name}: {ONE}")
+    assert "Ask who put the account there" in joined.remedy
+    kept_then["excluded_members"] = [ONE]
+    assert watch.compare(record, replace(known, conditions=access), ()) == ()
+    (dark,) = watch.compare(record, replace(known, conditions=replace(access, members={})), ())
+    assert (dark.kind, dark.about) == ("cannot know", f"who is in the groups that {BLOCK.display_name} leaves out")
+    kept_then.update(excluded=[], excluded_members=[])
+    (left_out,) = watch.compare(record, replace(known, conditions=access), ())
+    assert left_out.about == f"{BLOCK.display_name}: {TEAM}"
+
+
 def test_a_remedy_names_60_only_for_what_60_closes(lab: Lab) -> None:
     """Conditional Access and security defaults are set in Entra: 60 neither shows nor closes them."""
     record = closed(lab)

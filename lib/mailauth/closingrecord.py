@@ -238,7 +238,7 @@ def _settings(held: Organization, conditions: Conditions) -> Mapping[str, Any]:
         "default_policy": held.settings.default_policy,
         "security_defaults": conditions.defaults,
         "policies": _each(held.policies, lambda one: {"name": one.name, "smtp": one.allow_smtp}),
-        "access": _each(access, _policy),
+        "access": _each(access, lambda one: _policy(one, conditions)),
         "plans": _each(held.plans, lambda one: {"name": one.name, "imap": one.imap, "pop": one.pop}),
         "mailboxes": _each(held.mailboxes, _mailbox),
     }
@@ -248,8 +248,21 @@ def _each(found: Sequence[Any] | None, told: Any) -> list[Mapping[str, Any]] | N
     return None if found is None else [told(one) for one in found]
 
 
-def _policy(one: AccessPolicy) -> Mapping[str, Any]:
-    return {"id": one.id, "name": one.name, "state": one.state, "excluded": sorted(one.exclude.ids)}
+def _policy(one: AccessPolicy, conditions: Conditions) -> Mapping[str, Any]:
+    inside = conditions.left_out(one)
+    return {
+        "id": one.id,
+        "name": one.name,
+        "state": one.state,
+        "excluded": sorted(one.exclude.ids),
+        "excluded_guests": one.exclude.guests,
+        "excluded_members": None if inside is None else sorted(inside),
+        "everybody": one.include.everybody,
+        "included": sorted(one.include.ids),
+        "included_guests": one.include.guests,
+        "narrowed": list(one.narrowed),
+        "stops": one.effect(_LEGACY) == "stops",
+    }
 
 
 def _mailbox(box: Mailbox) -> Mapping[str, Any]:

@@ -236,6 +236,14 @@ class Conditions:
         """Whether *policy* leaves the account out; None where that cannot be known."""
         return self._names(policy.exclude, account_id.lower())
 
+    def left_out(self, policy: AccessPolicy) -> frozenset[str] | None:
+        """Return who is in the groups and has the roles that a policy leaves out; None where one was not read."""
+        named = policy.exclude
+        held = [*map(self.members.get, named.groups), *(map(self.roles.get, named.roles) if self.roles else ())]
+        if (named.roles and self.roles is None) or any(self.members.get(each) is None for each in named.groups):
+            return None
+        return frozenset[str]().union(*(each for each in held if each))
+
     def excluded_by(self, policy: AccessPolicy, account_id: str) -> str:
         """Return the id on the policy's list of exclusions that leaves the account out; empty where none does."""
         own = account_id.lower()

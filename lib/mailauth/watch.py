@@ -76,6 +76,12 @@ _DEFAULTS: Final = (
 _ENABLE: Final = (
     f"Ask who changed the policy, and switch it on again in the Entra admin center, under Conditional Access. {_MEANT}"
 )
+_WIDEN: Final = (
+    f"Ask who changed the policy, and set it back in the Entra admin center, under Conditional Access. {_MEANT}"
+)
+_LEAVE: Final = (
+    f"Ask who put the account there, and take it out of that group or role in the Entra admin center. {_MEANT}"
+)
 _LEAVE_IN: Final = (
     f"Ask who left the account out, and take it out of the policy's exclusions in the Entra admin center. {_MEANT}"
 )
@@ -585,8 +591,47 @@ def _of_policy(told: _Told, then: Record, now: AccessPolicy | None) -> Iterator[
         is_now = "gone" if now is None else now.state if now.state != _ON else "no longer about these programs"
         at, by = (last.at, last.by) if last else (None, "")
         yield Broken("access", then["name"], f"it was enabled, and is {is_now}", _ENABLE, at=at, by=by)
+    elif then["state"] == _ON and now:
+        at, by = (last.at, last.by) if last else (None, "")
+        for found in _weaker(then, now):
+            yield Broken("access", then["name"], found, _WIDEN, at=at, by=by)
     for one in sorted((now.exclude.ids if now else frozenset()) - {*then["excluded"]}):
         yield _exclusion(told, then, now, one)
+    if now:
+        yield from _joined(told, then, now)
+
+
+def _weaker(then: Record, now: AccessPolicy) -> Iterator[str]:
+    """Yield what a policy stops no longer that is on as before; nothing of what an earlier version did not keep."""
+    if then.get("stops") and now.effect(_LEGACY) != "stops":
+        yield "it stopped who shows nothing but a password, and does not"
+    if then.get("everybody") and not now.include.everybody:
+        yield "it was about everybody, and is about some"
+    gone = frozenset[str]() if now.include.everybody else {*then.get("included", ())} - now.include.ids
+    if gone:
+        yield f"it is no longer about {counted(len(gone), 'account, group or role', 'accounts, groups or roles')}"
+    if then.get("included_guests") and not (now.include.guests or now.include.everybody):
+        yield "it was about guests, and is not"
+    if then.get("excluded_guests") is False and now.exclude.guests:
+        yield "it did not leave out guests, and does"
+    if more := sorted({*now.narrowed} - {*then.get("narrowed", now.narrowed)}):
+        yield f"it counts only under conditions that it had not: {', '.join(more)}"
+
+
+def _joined(told: _Told, then: Record, now: AccessPolicy) -> Iterator[Broken]:
+    """Yield who has joined a group, or got a role, that a policy leaves out."""
+    before, inside = then.get("excluded_members"), told.known.conditions.left_out(now)
+    if before is None:
+        return
+    if inside is None:
+        yield _unread(f"who is in the groups that {then['name']} leaves out")
+        return
+    # Who is in what was not left out before is told of by that.
+    new = now.exclude.ids - {*then["excluded"]}
+    for one in sorted(inside - {*before} - now.exclude.users):
+        if told.known.conditions.excluded_by(now, one) not in new:
+            found = "it was in no group or role that is left out, and is"
+            yield replace(_exclusion(told, then, None, one), found=found, remedy=_LEAVE)
 
 
 def _exclusion(told: _Told, then: Record, now: AccessPolicy | None, one: str) -> Broken:
