@@ -9,7 +9,7 @@ from mailauth import closingsteps, cmdlets, plan, powershell
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Cmdlet, Entry, Receipt, Step
 from tests import closings, planned
-from tests.closings import DAY, box
+from tests.closings import DAY, POLICY, box
 
 BOB = box("bob", smtp="on", authentication_policy="Lax")
 STEPS = (
@@ -100,6 +100,19 @@ def test_the_template_leaves_out_whom_it_is_told_to_and_switches_nothing_on() ->
 
 def test_an_assignment_is_seen_to_be_done_where_exchange_writes_a_distinguished_name() -> None:
     step = closingsteps.assigned(box("eve"), "Strict", settles=DAY)
-    row = {"UserPrincipalName": "eve@w.example", "AuthenticationPolicy": "CN=Strict,CN=Auth Policies,DC=example"}
+    row = {"ExternalDirectoryObjectId": "id-eve", "AuthenticationPolicy": "CN=Strict,CN=Auth Policies,DC=example"}
     seen, bound = plan.read(step.look, [row], {})
     assert plan.standing(step, seen, bound) == "after"
+
+
+def test_a_mailbox_is_named_by_what_no_new_address_changes_and_else_by_its_address() -> None:
+    eve = box("eve", guid="g-eve", smtp="on")
+    for step in (closingsteps.assigned(eve, POLICY, settles=DAY), closingsteps.following(eve)):
+        asked = [
+            each.parameters["Identity"] for each in (step.do, step.look.ask, step.undo) if isinstance(each, Cmdlet)
+        ]
+        assert (asked, step.look.where) == (["g-eve"] * 3, {"ExternalDirectoryObjectId": "id-eve"})
+    unread = box("eve", smtp="on", upn="e@w.example", object_id="")
+    named = [closingsteps.assigned(unread, POLICY, settles=DAY), closingsteps.following(unread)]
+    asked = [step.do.parameters["Identity"] for step in named if isinstance(step.do, Cmdlet)]
+    assert (asked, {bool(step.look.where) for step in named}) == (["e@w.example", "eve@w.example"], {False})

@@ -64,6 +64,55 @@ def test_what_held_it_is_gone(before: Any, after: Any, side: Standing) -> None:
     assert plan.standing(replace(APP, before=before, after=after), None, {}) == side
 
 
+SWITCH = Step(
+    id="switch",
+    title="Switch it on",
+    why="It sends.",
+    group="Switch",
+    service="exchange",
+    do=Cmdlet("Set-CASMailbox", {"Identity": "g", "Off": False}),
+    look=Look(Cmdlet("Get-CASMailbox", {"Identity": "g"}), where={plan.ACCOUNT: "o"}, fields=("Off",)),
+    before={"Off": True},
+    after={"Off": False},
+    undo=Cmdlet("Set-CASMailbox", {"Identity": "g", "Off": True}),
+)
+
+
+def undone(step: Step) -> Step:
+    [back] = plan.undo(Receipt(made(step), (Entry(step.id, "done", NOW),)), id="back", now=NOW).steps
+    return back
+
+
+def test_a_setting_is_taken_back_where_its_mailbox_is_gone_and_not_where_it_may_be_called_otherwise() -> None:
+    by_address = replace(SWITCH, look=replace(SWITCH.look, where={}))
+    assert plan.standing(SWITCH, None, {}) == "foreign"
+    assert plan.standing(undone(SWITCH), None, {}) == "after"
+    assert plan.standing(undone(by_address), None, {}) == "foreign"
+    assert plan.standing(undone(SWITCH), {"Off": None}, {}) == "foreign"
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome", "settled"),
+    [
+        pytest.param(SWITCH, "foreign", True, id="one mailbox, set by somebody else"),
+        pytest.param(SWITCH, "already", True, id="taken back by hand"),
+        pytest.param(SWITCH, "refused", False, id="refused"),
+        pytest.param(SWITCH, "unclear", False, id="unclear"),
+        pytest.param(SWITCH, "not reached", False, id="not reached"),
+        pytest.param(APP, "foreign", False, id="what others stand on"),
+    ],
+)
+def test_an_undo_is_over_when_nothing_but_somebody_elses_setting_is_left(
+    step: Step, outcome: Any, settled: bool
+) -> None:
+    back = undone(step)
+    receipt = Receipt(
+        made(undone(replace(SWITCH, id="other")), back), (Entry("other", "done", NOW), Entry(back.id, outcome, NOW))
+    )
+    assert receipt.settled == settled
+    assert not Receipt(made(SWITCH), (Entry("switch", "foreign", NOW),)).settled
+
+
 def test_an_undo_says_which_plan_it_takes_back() -> None:
     receipt = Receipt(made(APP), (Entry("app", "done", NOW),))
     (step,) = plan.undo(receipt, id="back", now=NOW).steps

@@ -359,21 +359,24 @@ def test_a_switch_that_was_on_before_the_policy_comes_back_with_the_passwords(la
 
 def test_an_undo_finds_who_is_called_otherwise_and_leaves_to_others_what_they_have_set(lab: Lab) -> None:
     lab.sign_ins()
-    part, look = lab.run.closing, lab.run.closing.look()
-    pilot = look.wave("pilot")
-    assert part.carry_out(pilot, part.plan(look, pilot), apply=True).whole
+    assert lab.step("pilot")[1].undoable
     with lab.practice.states.changing("woodgrove") as tenant:
         held = {box.primary_smtp: box for box in tenant.exchange.mailboxes}
         user = next(each for each in tenant.directory.users if each.id == held[ADA].user_id)
         held[ADA].primary_smtp = user.user_principal_name = "countess@woodgrove.example"
-        held[CANARY].authentication_policy = tenant.exchange.authentication_policies[0].name
-    [back] = part.undo(part.look(), pilot, apply=True)
+        held[ADA].aliases.append(ADA)
+        sealed = tenant.exchange.authentication_policies[0].model_copy(update={"name": "Sealed"})
+        tenant.exchange.authentication_policies.append(sealed)
+        held[CANARY].authentication_policy = sealed.name
+    lab.pass_time(minutes=3)
+    part, look = lab.run.closing, lab.run.closing.look()
+    [back] = part.undo(look, look.wave("pilot"), apply=True)
     outcomes = {entry.step: entry.outcome for entry in back.entries}
     assert (outcomes[f"policy-of:{ADA}"], outcomes[f"policy-of:{CANARY}"]) == ("done", "foreign")
     with lab.practice.states.reading("woodgrove") as tenant:
         left = {box.primary_smtp: box.authentication_policy for box in tenant.exchange.mailboxes}
     assert (left["countess@woodgrove.example"], bool(left[CANARY])) == ("", True)
-    assert (back.whole, back.settled, part.look().receipts_of(pilot)) == (False, True, ())
+    assert (back.whole, back.settled, part.look().receipts_of(look.wave("pilot"))) == (False, True, ())
 
 
 def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(lab: Lab) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from . import cmdlets
 from .mailscopes import MailScope
 from .organization import SMTP_ROLE, Mailbox, Principal, RoleAssignment
-from .plan import Cmdlet, Look, Ref, Seen, Step, Value
+from .plan import ACCOUNT, Cmdlet, Look, Ref, Seen, Step, Value
 from .wording import called, counted
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "former",
     "full_access",
     "known",
+    "mailbox_look",
     "reading",
     "role",
     "scope",
@@ -300,11 +301,24 @@ def smtp_switch(box: Mailbox, wanted: bool | None, *, id: str, title: str, why: 
     return replace(_switch(box, id, _SMTP, (found, wanted), why, title), leaves=leaves)
 
 
+def mailbox_look(cmdlet: str, box: Mailbox, field: str, *, name: str = "") -> Look:
+    """Return the look at a field of a mailbox or its account, which stays the same whatever that is called by then.
+
+    Args:
+        cmdlet: What shows it.
+        box: The mailbox.
+        field: The field.
+        name: What the cmdlet finds it by where no id of it was read; its address unless given.
+    """
+    where: Mapping[str, Value] = {ACCOUNT: box.object_id} if box.object_id else {}
+    return Look(Cmdlet(cmdlet, {"Identity": box.guid or name or box.address}), where=where, fields=(field,))
+
+
 def _switch(
     box: Mailbox, id: str, parameter: str, states: tuple[bool | None, bool | None], why: str, title: str
 ) -> Step:
     found, wanted = states
-    change = Cmdlet("Set-CASMailbox", {"Identity": box.address, parameter: wanted})
+    change = Cmdlet("Set-CASMailbox", {"Identity": box.guid or box.address, parameter: wanted})
     return Step(
         id=f"{id}:{box.address.lower()}",
         title=title,
@@ -312,10 +326,10 @@ def _switch(
         group="Protocol switch",
         service="exchange",
         do=change,
-        look=Look(Cmdlet("Get-CASMailbox", {"Identity": box.address}), fields=(parameter,)),
+        look=mailbox_look("Get-CASMailbox", box, parameter),
         before={parameter: found},
         after={parameter: wanted},
-        undo=Cmdlet("Set-CASMailbox", {"Identity": box.address, parameter: found}),
+        undo=Cmdlet("Set-CASMailbox", {"Identity": box.guid or box.address, parameter: found}),
         needs=_needs(change),
         lag=_LAG,
     )

@@ -23,6 +23,7 @@ from .secretrefs import SecretRef
 from .tenants import Tenant
 
 __all__ = [
+    "ACCOUNT",
     "Bound",
     "Cmdlet",
     "Entry",
@@ -50,6 +51,9 @@ __all__ = [
     "standing",
     "undo",
 ]
+
+ACCOUNT: Final = "ExternalDirectoryObjectId"
+"""By this field rows of Exchange name an account, whatever its address and its sign-in name are by now."""
 
 Service = Literal["graph", "exchange"]
 Standing = Literal["before", "after", "foreign"]
@@ -166,6 +170,7 @@ class Step:
         watched: Whether to look right before and right after sending. False for one of many alike that others do
             not contend for: their replies count, and the look over all of them that follows proves.
         keeps: What its reply holds once.
+        takes_back: Whether it takes another step back.
     """
 
     id: str
@@ -183,6 +188,15 @@ class Step:
     leaves: str = ""
     watched: bool = True
     keeps: Keep | None = None
+    takes_back: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether it takes back a setting of one mailbox: what somebody else has set there since keeps no other one."""
+        return self.takes_back and isinstance(self.do, Cmdlet) and self.do.name in _OF_ONE
+
+
+_OF_ONE: Final = frozenset({"Set-CASMailbox", "Set-User"})
 
 
 @dataclass(frozen=True)
@@ -289,9 +303,18 @@ class Receipt:
     @property
     def whole(self) -> bool:
         """Whether every step is as wanted now."""
-        return {entry.step for entry in self.entries if entry.outcome in ("done", "already")} >= {
-            step.id for step in self.plan.steps
+        return {entry.step for entry in self.entries if entry.outcome in _GOOD} >= {step.id for step in self.plan.steps}
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of it is left to do: the rest, if any, is what others have set since an undo began."""
+        alone = {step.id for step in self.plan.steps if step.alone}
+        over = {
+            each.step
+            for each in self.entries
+            if each.outcome in _GOOD or (each.outcome == "foreign" and each.step in alone)
         }
+        return over >= {step.id for step in self.plan.steps}
 
     @property
     def changed(self) -> tuple[Step, ...]:
@@ -316,6 +339,7 @@ class Receipt:
 
 
 _CHANGED: Final = frozenset({"done", "unclear"})
+_GOOD: Final = frozenset({"done", "already"})
 
 
 def new_id(now: datetime) -> str:
@@ -371,6 +395,7 @@ def _inverse(step: Step, back: Operation, made_by: str) -> Step:
         after=step.before,
         keeps=None,
         watched=True,
+        takes_back=True,
     )
 
 
@@ -479,7 +504,8 @@ _COMMON_NAME: Final = re.compile(r"cn=((?:\\.|[^,\\])+),", re.IGNORECASE)
 def standing(step: Step, seen: Seen, bound: Bound) -> Standing:
     """Return which side of *step* a look is on.
 
-    What a step was to take out of a thing counts as taken out where the thing itself is gone.
+    What a step was to take out of a thing counts as taken out where the thing itself is gone, and so does any setting
+    that is taken back, if the look names its mailbox by an id that no other name changes.
 
     Raises:
         KeyError: As `resolve`.
@@ -494,7 +520,7 @@ def _is_gone_with_its_holder(step: Step, seen: Seen, bound: Bound) -> bool:
     """Whether all that a step was to take out of something is gone, because the thing itself is."""
     if seen is not None or step.before is None or not step.after:
         return False
-    return same(resolve(step.after, bound), {})
+    return (step.alone and ACCOUNT in step.look.where) or same(resolve(step.after, bound), {})
 
 
 def _shows(seen: Seen, version: Seen, bound: Bound) -> bool:

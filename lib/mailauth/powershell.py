@@ -285,6 +285,7 @@ def _step(step: Step, title: str, margin: str, place: str, *, row: bool = False)
         *(["    Row = $Row"] if row else []),
         f"    Title = {title}",
         f"    Needs = {literal(needs)}",
+        *(["    Alone = $true"] if step.alone else []),
         *_looks(step),
         f"    Before = {_block(literal(step.before, indent=4))}",
         f"    After = {_block(literal(step.after, indent=4))}",

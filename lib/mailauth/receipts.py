@@ -286,6 +286,7 @@ def _step(step: Step) -> Mapping[str, object]:
         "leaves": step.leaves,
         "watched": step.watched,
         "keeps": _keep(step.keeps) if step.keeps else None,
+        "takes_back": step.takes_back,
     }
 
 
@@ -318,6 +319,8 @@ def _step_of(given: Mapping[str, Any], identity: str) -> Step:
         leaves=_field(given, "leaves", str),
         watched=_field(given, "watched", bool),
         keeps=_read_keep(_field(given, "keeps", dict)) if given.get("keeps") else None,
+        # A receipt of an earlier version does not say it.
+        takes_back=_field({"takes_back": False, **given}, "takes_back", bool),
     )
 
 

@@ -71,6 +71,8 @@ function Get-Seen {
         $Seen = @{}
         foreach ($Name in $Step['Fields']) {
             $Seen[$Name] = Get-Field $Candidate $Name
+            # Exchange writes a policy by its name or by its distinguished name.
+            if ($Name -clike '*AuthenticationPolicy') { $Seen[$Name] = Get-CommonName $Seen[$Name] }
             if ($Step['Flags'] -contains $Name -and $null -eq $Seen[$Name]) { $Seen[$Name] = $false }
             if ($Step['Words'] -contains $Name) { $Seen[$Name] = @(([string] $Seen[$Name]).Split(' ') | Where-Object { $_ }) }
         }
@@ -105,8 +107,9 @@ function Get-Standing {
     $Step['Seen'] = Get-Seen $Step
     $After = & $Step['After']
     if (Test-Same $Step['Seen'] $After) { return 'after' }
-    # What was to be taken out of a thing is gone where the thing itself is.
-    if ($null -eq $Step['Seen'] -and $null -ne (& $Step['Before']) -and (Test-Emptied $After)) { return 'after' }
+    # What was to be taken out of a thing is gone where the thing itself is, and so is a setting that is taken back.
+    $Gone = $null -eq $Step['Seen'] -and $null -ne (& $Step['Before'])
+    if ($Gone -and ((Test-Emptied $After) -or ($Step['Alone'] -and (& $Step['Where']).Contains('ExternalDirectoryObjectId')))) { return 'after' }
     if (Test-Same $Step['Seen'] (& $Step['Before'])) { return 'before' }
     return 'foreign'
 }
@@ -119,7 +122,8 @@ function Get-Shown {
 }
 
 function Test-Wanted {
-    # Whether a step is still to be sent. Stops where somebody else has changed what it changes.
+    # Whether a step is still to be sent. Stops where somebody else has changed what it changes, but where a setting of
+    # one mailbox is taken back: that is left to whoever changed it.
     param([hashtable] $Step)
     $Row = $Step['Row']
     $Standing = Get-Standing $Step
@@ -128,7 +132,13 @@ function Test-Wanted {
     $Step['Outcome'] = 'not done'
     if ($Standing -eq 'before' -or ($Standing -eq 'unknown' -and $WhatIfPreference)) { return $true }
     if ($Standing -eq 'unknown') { throw ('Stopped before "' + $Step['Title'] + '": ' + $Step['Seen'] + '. A step before this one makes it.') }
-    throw ('Stopped before "' + $Step['Title'] + '": somebody else was here. Found ' + (Get-Shown $Step['Seen']) + '; when this was planned ' + (Get-Shown (& $Step['Before'])) + '; wanted ' + (Get-Shown (& $Step['After'])) + '. Make a new plan.')
+    $Versions = 'Found ' + (Get-Shown $Step['Seen']) + '; when this was planned ' + (Get-Shown (& $Step['Before'])) + '; wanted ' + (Get-Shown (& $Step['After'])) + '.'
+    if ($Step['Alone']) {
+        $Step['Outcome'] = 'foreign'
+        Write-Warning -Message ('Left as it is: "' + $Step['Title'] + '". Somebody else was here. ' + $Versions)
+        return $false
+    }
+    throw ('Stopped before "' + $Step['Title'] + '": somebody else was here. ' + $Versions + ' Make a new plan.')
 }
 
 function Wait-Done {

@@ -18,6 +18,14 @@ function Get-Field {
     return , (Get-Field $Found $Rest)
 }
 
+function Get-CommonName {
+    # Returns the first name of a distinguished name, and any other text as it is.
+    param($Held)
+    if ($null -eq $Held) { return $null }
+    if ([string] $Held -notmatch '^cn=((?:\\.|[^,\\])+),') { return [string] $Held }
+    return $Matches[1] -replace '\\(.)', '$1'
+}
+
 function Get-ErrorText {
     # Returns all that an error says: the modules differ in where they put the service's own code.
     param($Problem)

@@ -11,7 +11,8 @@ What follows from services that are not of one mind for a while (Entra's replica
 - A secret whose text never came is removed and made anew. Another two minutes are then spent looking for one that came
   late, because nothing refuses a second secret.
 - A refusal that says "not there" is waited out while something that this plan changed is less than two minutes old.
-- A look that shows neither version stops the plan, unless such a change of our own may still be on its way.
+- A look that shows neither version stops the plan, unless such a change of our own may still be on its way. An undo
+  leaves a mailbox's setting that somebody else has changed since, says so, and goes on with the others.
 
 Graph has no conditional writes for these objects. What somebody else changes in the moment between a look and the
 request that follows it can be lost; the look afterwards shows what stands.
@@ -214,11 +215,15 @@ def apply(
         for number, step in enumerate(steps, start=1):
             tell(f"{number:,} of {len(steps):,}: {step.title}{_rate(number, len(steps), now() - began)}")
             entries.append(run.carry(step))
-            if entries[-1].outcome not in ("done", "already"):
+            if entries[-1].outcome not in ("done", "already") and not _is_left(step, entries[-1]):
                 break
     finally:
         tell("")
     return journal.receipt(receipts.complete(plan, entries, at=entries[-1].at) if entries else ())
+
+
+def _is_left(step: Step, entry: Entry) -> bool:
+    return step.alone and entry.outcome == "foreign"
 
 
 def _check(plan: Plan, doers: Doers) -> None:
@@ -497,13 +502,11 @@ class _Run:
 
     def _foreign(self, step: Step, found: _Found) -> Entry:
         when = "while it was being changed" if self._sent else "after the plan was made"
-        return self._entry(
-            step,
-            "foreign",
-            found,
-            said=f"Somebody else changed this {when}.",
-            remedy="Find out who and why, then plan again from what stands there now.",
-        )
+        again = "then plan again from what stands there now"
+        if step.alone:
+            again = "it was left as it is, and what stands after it was taken back"
+        said, remedy = f"Somebody else changed this {when}.", f"Find out who and why: {again}."
+        return self._entry(step, "foreign", found, said=said, remedy=remedy)
 
     def _unclear(self, step: Step, found: _Found, said: str) -> Entry:
         said = f"{said} {found.why}".rstrip()
