@@ -298,7 +298,7 @@ def closed(found: Closed | None) -> Callout:
         return Callout("info", "A password is refused, as it should be", said)
     if found.state == "open":
         steps = [
-            "A policy that was assigned lately may not count yet, which takes up to a day at Microsoft: try again then.",
+            "A policy that was assigned lately may not count yet, which takes a day at most: try again then.",
             "Else close the door in notebook 40 and with an authentication policy.",
         ]
         return Callout("attention", "A password still opens this mailbox", said, steps)
