@@ -17,7 +17,7 @@ ADATUM: Final = World(
     days=30,
     sites=_SITES,
     people=(
-        Person("kim.asante", "Kim Asante", "office", phone=True),
+        Person("kim.asante", "Kim Asante", "office"),
         Person("lou.ferrer", "Lou Ferrer", "office"),
         Person("mona.dahl", "Mona Dahl", "office"),
         Person("omar.aziz", "Omar Aziz", "office"),

@@ -190,14 +190,13 @@ def _person(world: World, person: Person, today: date, seed: int) -> Iterator[Ev
     address = world.address(person.account)
     for ago in range(world.days, 0, -1):
         day = today - timedelta(days=ago)
-        works = day.weekday() < SATURDAY
-        if not (works or person.phone):
+        if day.weekday() >= SATURDAY:
             continue
         random = _random(seed, world.name, address, day)
         at_home = person.home and random.random() < 0.3
         network = world.sites[person.home if at_home else person.office].network
         common = {"key": address, "name": person.name, "population": person.population, "protocol": "oAuth2"}
-        if works and random.random() < _MFA_SHARE:
+        if random.random() < _MFA_SHARE:
             yield _event(
                 world, random, _moment(random, day, (7, 10)), network, address,
                 app=APPS["home"], resource=APPS["graph"], client="Browser", steps="mfa", requirement=_MFA,

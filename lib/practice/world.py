@@ -111,7 +111,6 @@ class Person:
         office: The key of the site where they work.
         home: The key of the site where they sign in from at times; empty for office only.
         population: Whose people they belong to.
-        phone: Whether a phone fetches their mail at weekends too.
     """
 
     account: str
@@ -119,7 +118,6 @@ class Person:
     office: str
     home: str = ""
     population: Population = "member"
-    phone: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From a tenant that has nothing, through 20, 30 and 40, to mailboxes that open by all three protocols, and back."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mailauth.tenants import Admin
 from practice import cloud, credentials
 from practice import tenants as stories
 from practice.cloud import Cloud
+from practice.home import Home
 from tests.practice import mailing, tokens
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -31,12 +33,16 @@ class Road:
         self.folder = folder
 
     def run(self, notebook: str, **parameters: Any) -> None:
-        """Run a notebook with ``apply``."""
+        """Run a notebook."""
         given = {"tenant": "adatum", "config": str(self.folder / "tenants.yaml"), "out": str(self.folder / "reports")}
-        path = str(NOTEBOOKS / f"{notebook}.ipynb")
-        papermill.execute_notebook(
-            path, None, parameters={**given, "apply": True, **parameters}, progress_bar=False, cwd=str(NOTEBOOKS.parent)
-        )
+        path, parameters = str(NOTEBOOKS / f"{notebook}.ipynb"), {**given, **parameters}
+        papermill.execute_notebook(path, None, parameters=parameters, progress_bar=False, cwd=str(NOTEBOOKS.parent))
+
+    def left(self, number: str) -> dict[str, Any]:
+        """Return the evidence that a notebook left."""
+        [path] = (self.folder / "reports" / "adatum" / "evidence").glob(f"{number}-*.json")
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return record
 
     def opened(self) -> Run:
         """Return the tenant as its file has it now."""
@@ -93,9 +99,9 @@ def road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("smtp", ["consent", pytest.param("rbac", marks=pytest.mark.full)])
 def test_an_app_that_acts_as_itself_is_let_in_everywhere_and_the_undo_leaves_nothing(road: Road, smtp: str) -> None:
     before = road.held()
-    road.run("20-register-app", flow="app-only", smtp=smtp)
-    road.run("30-consent")
-    road.run("40-grant-mailboxes", everywhere=True)
+    road.run("20-register-app", apply=True, flow="app-only", smtp=smtp)
+    road.run("30-consent", apply=True)
+    road.run("40-grant-mailboxes", apply=True, everywhere=True)
     token = road.app_token()
     assert [door for door in DOORS if not road.let_in(*door, token)] == []
     for receipt in reversed(road.receipts()):
@@ -107,10 +113,29 @@ def test_an_app_that_acts_as_itself_is_let_in_everywhere_and_the_undo_leaves_not
 
 @pytest.mark.full
 def test_people_are_let_in_everywhere_with_their_own_rights(road: Road) -> None:
-    road.run("20-register-app", flow="delegated", clients="program")
-    road.run("30-consent")
-    road.run("40-grant-mailboxes")
+    road.run("20-register-app", apply=True, flow="delegated", clients="program")
+    road.run("30-consent", apply=True)
+    road.run("40-grant-mailboxes", apply=True)
     program, printer = road.person_token("order.program@adatum.example"), road.person_token(PRINTER)
     assert road.let_in("imap", ORDERS, program)
     assert road.let_in("pop", ORDERS, program)
     assert road.let_in("smtp", PRINTER, printer)
+
+
+def test_a_workshop_that_nobody_enters_at_weekends_is_seen_whole_and_nothing_stands_against_its_pilot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    with cloud.start(home=tmp_path) as practice:
+        home = Home(tmp_path, practice)
+        home.refresh()
+        assert home.move("adatum", "printer") == ""
+        road = Road(practice, tmp_path)
+        road.run("10-find-basic-auth")
+        (people,) = [each for each in road.left("10")["coverage"] if each["what"] == "non-interactive sign-ins"]
+        assert people["reason"] == "No record on Saturdays and Sundays, as in every week held."
+        assert (people["state"], road.left("10")["data"]["missing_days"]) == ("complete", [])
+        road.run("60-close-basic")
+        pilot, tenant = road.left("60")["data"]["waves"]
+        assert (pilot["stage"], pilot["refusals"]) == ("policy", [])
+        assert [each["kind"] for each in tenant["refusals"]] == ["wave"]
