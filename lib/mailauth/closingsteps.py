@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from . import cmdlets
-from .mailsteps import smtp_switch
+from .mailsteps import mailbox_look, smtp_switch
 from .organization import Mailbox
 from .organization import Plan as MailboxPlan
 from .plan import Cmdlet, GraphCall, Look, Ref, Step, Value
@@ -72,7 +72,7 @@ def policy(name: str) -> Step:
     return Step(
         id=f"authentication-policy:{name.lower()}",
         title=f"Make the authentication policy “{name}”, which takes no passwords",
-        why="It refuses passwords before anybody checks them, and lets tokens pass.",
+        why="It refuses passwords before anybody checks them. Whether tokens pass is documented both ways: it is proven.",
         group=POLICY,
         service="exchange",
         do=make,
@@ -111,7 +111,7 @@ def _policy_look(name: str) -> Look:
 
 def assigned(box: Mailbox, name: str, *, settles: timedelta) -> Step:
     """Return the assignment of the policy *name* to a mailbox's account; it counts within *settles*."""
-    who, found = box.upn or box.address, box.authentication_policy or None
+    who, found = box.guid or box.upn or box.address, box.authentication_policy or None
     change = Cmdlet("Set-User", {"Identity": who, "AuthenticationPolicy": name})
     return Step(
         id=f"policy-of:{box.address.lower()}",
@@ -120,11 +120,7 @@ def assigned(box: Mailbox, name: str, *, settles: timedelta) -> Step:
         group=ASSIGNED,
         service="exchange",
         do=change,
-        look=Look(
-            Cmdlet("Get-User", {"Identity": who}),
-            where={"UserPrincipalName": box.upn} if box.upn else {},
-            fields=("AuthenticationPolicy",),
-        ),
+        look=mailbox_look("Get-User", box, "AuthenticationPolicy", name=box.upn),
         before={"AuthenticationPolicy": found},
         after={"AuthenticationPolicy": name},
         undo=Cmdlet("Set-User", {"Identity": who, "AuthenticationPolicy": found}),
