@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from mailauth import cli
 from mailauth.errors import ConfigurationError
-from tests.practice.shutting import BLOCK, Lab, exclude, shutting
+from tests.practice.shutting import ADA, BLOCK, PRINTER, Lab, exclude, shutting
 
 _SETTLES: Final = timedelta(seconds=3)
 
@@ -47,6 +47,29 @@ def test_it_shows_plans_applies_only_when_asked_and_takes_back(tmp_path: Path, m
         assert "No policy refuses passwords yet for 2 of 2 mailboxes." in close(lab)[1]
         with pytest.raises(ConfigurationError, match=r"^wave: found 'x'; expected one of pilot, tenant\.$"):
             close(lab, "--wave", "x")
+
+
+def test_a_script_of_the_policy_is_written_once_a_token_was_taken(tmp_path: Path) -> None:
+    with shutting(tmp_path) as lab:
+        lab.sign_ins()
+        with lab.practice.states.changing("woodgrove") as tenant:
+            rights, tenant.exchange.mailbox_permissions = tenant.exchange.mailbox_permissions, []
+        assert "Set-User" not in close(lab, "--script")[1]
+        with lab.practice.states.changing("woodgrove") as tenant:
+            tenant.exchange.mailbox_permissions = rights
+        assert "Set-User" in close(lab, "--script")[1]
+
+
+def test_a_wave_in_which_everybody_is_left_out_is_passed_over_and_ends_well(tmp_path: Path) -> None:
+    decided = tmp_path / "decisions.yaml"
+    text = f"senders:\n  - {{user: {PRINTER}, protocol: smtp, exception_until: 2099-12-31}}\n"
+    decided.write_text(text, encoding="utf-8")
+    groups = {"pilot": ADA, "groups": {"printers": [PRINTER]}}
+    with shutting(tmp_path, groups, decisions=str(decided)) as lab:
+        lab.sign_ins()
+        status, shown = close(lab, "--wave", "printers")
+        assert (status, "Wave printers: left out" in shown) == (0, True)
+        assert "Wave pilot: " in close(lab)[1]
 
 
 def closed_by_the_command(lab: Lab) -> list[str]:

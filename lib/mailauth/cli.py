@@ -13,6 +13,7 @@ from typing import Any, NoReturn, get_args
 import click
 
 from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, shapes, tenants, watch
+from .closing import OVER
 from .errors import HeldError, MailauthError, StorageError, UnreachableError
 from .fleet import clusters
 from .fleet import sharing as editing
@@ -309,16 +310,18 @@ def close(
 ) -> int:
     """Say how each wave stands in which passwords end, what forbids its next step, and plan that step.
 
-    With --apply the step is carried out; then look again, with this command. A token is tried on what sends with OAuth
-    where the wave is to be proven. Each try of a password counts towards a lockout; only the canary's is ever tried.
+    With --apply the step is carried out; then look again, with this command. A token is tried on what sends with OAuth,
+    before a policy ends its password and where the wave is to be proven. Each try of a password counts towards a
+    lockout: only the canary's is ever tried, when nothing of the wave is left to be set.
 
-    Ends with 0 where the wave is closed, and proven, and 1 where it is not.
+    Ends with 0 where the wave is closed, and proven, or everybody in it is left out, and 1 where it is not.
     """
     run = _opened(config, tenant, out)
     part, look = run.closing, run.closing.look()
     chosen = look.wave(wave)
     if script:
-        made = part.scripts(part.plan(look, chosen))
+        tries = part.prove(look, chosen, tokens=part.is_to_prove(look, chosen))
+        made = part.scripts(part.plan(look.with_proofs(tries.proofs), chosen))
         click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
         return 0
     if undo:
@@ -340,7 +343,7 @@ def close(
     part.keep(after, after.wave(chosen.name), change, receipt, renew=renew)
     if not apply:
         click.echo(f"Nothing was changed{'; --apply does this' if change.steps or undo else ''}.")
-    return int(after.standing(after.wave(chosen.name)).word != "closed")
+    return int(after.standing(after.wave(chosen.name)).word not in OVER)
 
 
 @commands.command("watch")
