@@ -271,6 +271,7 @@ def test_what_was_not_tried_or_did_not_go_as_it_should_is_not_proven(
         pytest.param(
             closingsteps.tenant_switch(), ["ada@w.example", "canary@w.example"], id="the organization's switch"
         ),
+        pytest.param(mailsteps.known("relay", "id-app", "id-object"), ["ada@w.example"], id="an app by Exchange"),
         pytest.param(closingsteps.access_policy(()), [], id="a policy that only reports"),
         pytest.param(closingsteps.new_mailboxes(MailboxPlan("P", imap=True)), [], id="what new ones get"),
     ],

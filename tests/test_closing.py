@@ -187,6 +187,18 @@ def test_what_will_stand_against_a_later_step_is_known_from_the_first_look() -> 
     assert [closing.later(each, done) for each in closings.made(done)] == [(), ()]
 
 
+def test_who_may_send_for_a_shared_mailbox_is_read_before_switches_are_taken_away() -> None:
+    held = closed_organization()
+    left = (*(held.mailboxes or ())[:2], box("bob", smtp="on"))
+    told = known(replace(held, mailboxes=left))
+    everybody = replace(closings.made(told)[-1], unsigned=("desk@w.example",))
+    assert closing.stage(everybody, told) == "rest"
+    [refusal] = closing.readiness(everybody, told)
+    assert (refusal.kind, refusal.about) == ("coverage", "desk@w.example")
+    early = known(organization(), since={}, proofs=())
+    assert [each.about for each in closing.later(everybody, early)] == ["desk@w.example"]
+
+
 def test_the_rest_follows_once_tokens_are_taken_and_not_before() -> None:
     held = closed_organization(plans=(MailboxPlan("P1", imap=True, pop=False),), smtp_off=False, default_policy=POLICY)
     held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", smtp="on", **OWN)))
