@@ -11,7 +11,7 @@ import pytest
 from mailauth import closable, closing, closingsteps, conditions, decisions, mailsteps, plan, waves
 from mailauth.closable import Known, Proof
 from mailauth.closingrecord import Look
-from mailauth.conditions import Conditions
+from mailauth.conditions import AccessPolicy, Conditions
 from mailauth.organization import Plan as MailboxPlan
 from mailauth.plan import Cmdlet, Entry, GraphCall, Receipt
 from tests import closings
@@ -501,6 +501,29 @@ def told_of_access(access: Conditions, **bob: Any) -> list[str]:
     told = known(replace(closed_organization(), mailboxes=boxes), conditions=access)
     change = planned(told, "tenant", tenant(excepting("bob")))
     return [each.found for each in change.checks if each.name.startswith("Conditional Access")]
+
+
+@pytest.mark.parametrize(
+    ("held", "access", "said"),
+    [
+        ({"plans": None}, (), "mailbox plans."),
+        ({}, None, "Conditional Access."),
+        ({"plans": None}, None, "mailbox plans and Conditional Access."),
+        ({}, (), ""),
+    ],
+)
+def test_what_of_the_organization_was_not_read_is_said_where_it_is_called_closed(
+    held: dict[str, Any], access: tuple[AccessPolicy, ...] | None, said: str
+) -> None:
+    told = known(closings.closed_organization(**held), conditions=Conditions(defaults=True, policies=access))
+    pilot, everybody = closings.made(told)
+    found = closing.standing(everybody, told)
+    assert (found.word, found.sentence.rpartition("Not read, and not known to be closed: ")[2] if said else "") == (
+        "closed",
+        said,
+    )
+    assert ("Not read" in found.sentence) is bool(said)
+    assert "Not read" not in closing.standing(pilot, told).sentence
 
 
 def test_who_is_excepted_and_would_be_stopped_by_conditional_access_is_named() -> None:

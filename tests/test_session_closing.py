@@ -250,6 +250,7 @@ def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change_
     second = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (second.closed, second.why[:12]) == (None, "It was tried")
     assert lab.run.closing.look().known.tried(CANARY, "password") == first.proofs[0]
+    assert Noted(noted.folder, noted.tenant_id.upper()).read() == noted.read() != ()
     noted.trying(CANARY, lab.run.now())
     third = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (third.closed, LOST in third.why) == (None, True)
@@ -391,6 +392,23 @@ def test_no_switch_is_turned_on_where_the_policy_was_taken_away_since_the_plan(l
         lab.run.closing.carry_out(wave, change, apply=True)
     with lab.practice.states.reading("woodgrove") as tenant:
         assert next(each for each in tenant.exchange.mailboxes if each.primary_smtp == ADA).smtp_auth_disabled is True
+
+
+def test_a_plan_is_not_carried_out_in_a_freeze_nor_after_10_has_looked_again(lab: Lab) -> None:
+    lab.sign_ins()
+    before, look = lab.exchange(), lab.run.closing.look()
+    look = look.with_proofs(lab.run.closing.prove(look, look.wave(), tokens=True).proofs)
+    change = lab.run.closing.plan(look, look.wave())
+    assert change.steps
+    lab.pass_time(minutes=5)
+    day, run = lab.practice.backend.now().date(), lab.run
+    frozen = replace(run, tenant=replace(run.tenant, defaults=replace(run.tenant.defaults, freeze=(day, day))))
+    with pytest.raises(ConfigurationError, match="Nothing was changed: nothing is to be changed from "):
+        frozen.closing.carry_out(look.wave(), change, apply=True)
+    lab.sign_ins([mail(PRINTER)])
+    with pytest.raises(ConfigurationError, match="Nothing was changed: notebook 10 has looked again since"):
+        lab.run.closing.carry_out(look.wave(), change, apply=True)
+    assert lab.exchange() == before
 
 
 def test_the_same_stage_is_kept_as_powershell(lab: Lab) -> None:

@@ -253,7 +253,7 @@ def standing(wave: Wave, known: Known) -> Standing:
     draft = _Draft(wave, known)
     against = "" if next_one != "rest" or draft.has_rest else _said(_against(wave, known))
     either = _EITHER if next_one in ("rest", "closed") and closable.is_ambiguous(wave, known) else ""
-    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}{draft.uncovered}"
+    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}{draft.uncovered}{draft.dark}"
     until = draft.counts_at if next_one == "waiting" else None
     words: Mapping[Stage, Literal["open", "closed", "left out"]] = {
         "policy": "open",
@@ -444,6 +444,15 @@ class _Draft:
             return ""
         until = max(each.until for each in self._without_policy).isoformat()
         return f" No policy covers new mailboxes: the default is set after {until}."
+
+    @property
+    def dark(self) -> str:
+        """What of the organization was not read beside policies and switches; only the last wave is about it."""
+        named = {"mailbox plans": self.known.organization.plans, "Conditional Access": self.known.conditions.policies}
+        unread = [name for name, held in named.items() if held is None]
+        if self.wave.kind != "tenant" or not unread:
+            return ""
+        return f" Not read, and not known to be closed: {' and '.join(unread)}."
 
     @cached_property
     def _without_policy(self) -> tuple[Excepted, ...]:

@@ -6,6 +6,7 @@ when each policy was seen, by 60 or by a watch, and what was tried on the wire.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -239,7 +240,12 @@ class Closing:
     # What one change would open because somebody else has made another.
 
     def _looked_at(self, wave: Wave, change: Plan) -> Plan:
-        """Return a plan with whose passwords its policies end; raise where none guards what it turns on."""
+        """Return a plan with whose passwords its policies end; raise where none guards what it turns on.
+
+        Raises:
+            ConfigurationError: As said; or a freeze has begun, or 10 has looked again, since it was planned.
+        """
+        self._insist_on_today(change)
         if not (closingguard.switches(change) or closingguard.policies(change)):
             return change
         held = self._organization()
@@ -249,6 +255,18 @@ class Closing:
                 remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
             )
         return closingguard.noted(change, held)
+
+    def _insist_on_today(self, change: Plan) -> None:
+        now, freeze = self.tenancy.now(), self.tenancy.tenant.defaults.freeze
+        bare = closable.Known(Organization(), Conditions(), None, now, freezes=(freeze,) if freeze else ())
+        if frozen := next(closable.frozen_until(bare), None):
+            raise ConfigurationError(f"Nothing was changed: {frozen.found}.", remedy=frozen.remedy)
+        findings = self._read(_FINDS).record
+        if findings and datetime.fromisoformat(findings["made_at"]) > change.made_at:
+            raise ConfigurationError(
+                "Nothing was changed: notebook 10 has looked again since this was planned.",
+                remedy="Look again: who still signs in with a password is asked before the next plan.",
+            )
 
     def insist_on_switches(self, receipt: Receipt) -> None:
         """Insist that Basic is opened on no mailbox when a receipt is taken back; asks nobody where it holds no policy.

@@ -44,11 +44,12 @@ class Noted:
         """
         try:
             record = json.loads(self.path.read_text(encoding="utf-8"))
-            ours = record["tenant_id"] == self.tenant_id
+            # A tenants file may write the same id, or the same domain, in other letters.
+            ours = record["tenant_id"].lower() == self.tenant_id.lower()
             return tuple(_proof(each) for each in record["tries"]) if ours else ()
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise ConfigurationError(
                 f"{self.path.name} cannot be read: which passwords were tried is not known.",
                 remedy=f"Look at {self.path}, and remove it a day after the last try.",
