@@ -549,6 +549,8 @@ def test_what_our_own_try_left_in_the_log_makes_no_sender_of_the_canary() -> Non
     told = known(findings=record(taken))
     told = replace(told, proofs=(*told.proofs, *closable.logged("canary@w.example", told)))
     assert [closing.standing(each, told).word for each in closings.made(told)] == ["closed", "closed"]
+    unnamed = replace(told, findings=record({**taken, "protocol": "Unknown"}))
+    assert [closing.standing(each, unnamed).word for each in closings.made(unnamed)] == ["closing", "closing"]
 
 
 def test_a_canary_whose_sign_in_name_differs_from_its_address_is_known_in_the_log() -> None:

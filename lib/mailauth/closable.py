@@ -460,8 +460,9 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
         account = _account(known, group)
         sends = group["verdict"] in _OPEN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
         # A canary sends nothing: whoever has its password right tries it, which `logged` and `reopened` judge.
-        here = (account in mine or (wave.kind == "tenant" and account not in spared)) and account != wave.canary
-        if sends and here and not group["moved"] and not known.moved & {group["sender_id"], account}:
+        tried = account == wave.canary and group["protocol"] == _SMTP
+        here = account in mine or (wave.kind == "tenant" and account not in spared)
+        if sends and here and not tried and not group["moved"] and not known.moved & {group["sender_id"], account}:
             late = ended.get(account)
             past = f"; its exception ended on {late.until.isoformat()}" if late else ""
             how = f"signs in with a password by {group['protocol']}{_place(group)}"
