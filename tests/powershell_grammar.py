@@ -131,6 +131,17 @@ def changes(root: Node) -> Iterator[Change]:
     yield from _changes(list(_statements(root)), {})
 
 
+def assigned(root: Node) -> dict[str, Any]:
+    """Return the tables and lists that a script gives a name, outside of functions and of steps."""
+    named = [each for each in _statements(root) if each.type == "assignment_expression"]
+    return {
+        _target(each): value(each.named_children[-1], {})
+        for each in named
+        if _only(each.named_children[-1]).type in ("hash_literal_expression", "array_expression")
+        and _target(each) not in ("$Step", "$Rows")
+    }
+
+
 def _changes(statements: list[Node], variables: Variables) -> Iterator[Change]:
     table: dict[str, Node] = {}
     rows: Any = []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailauth import closingguard, closingsteps, mailsteps, plan, receipts
-from mailauth.closingguard import TOOK
+from mailauth.closingguard import GUARDED, TOOK
 from mailauth.organization import Organization
 from mailauth.plan import Plan, Receipt, Step
 from mailauth.waves import Excepted, Wave
@@ -117,10 +117,20 @@ def test_a_switch_is_turned_on_only_where_a_policy_is_seen_to_refuse(fields: Any
     there = box("ada", smtp="off", **fields)
     change = Plan("p", "Wave pilot: x", "w", "w.example", "public", (mailsteps.submission(there),))
     wave = Wave("pilot", "pilot", (ADA,))
-    assert closingguard.unguarded(change, wave, held(there, policies=policies)) == bare
+    noted = closingguard.noted(change, held(there), wave)
+    assert noted.noted == {GUARDED: (ADA,)}
+    assert closingguard.unguarded(noted, held(there, policies=policies)) == bare
     spared = replace(wave, excepted=(Excepted(ADA, "in March", date(2027, 3, 31)),))
-    assert closingguard.unguarded(change, spared, held(there, policies=policies)) == ()
-    assert closingguard.unguarded(change, wave, held(box("bob"))) == (ADA,)
+    assert closingguard.noted(change, held(there), spared).noted == {GUARDED: ()}
+    assert closingguard.unguarded(noted, held(box("bob"))) == (ADA,)
+
+
+def test_a_switch_that_is_turned_on_again_needs_its_policy_again() -> None:
+    change = replace(receipt([mailsteps.submission(box("ada", smtp="off"))], NOW).plan, noted={GUARDED: (ADA,)})
+    back = plan.undo(Receipt(change, (plan.Entry(change.steps[0].id, "done", NOW),)), id="back", now=NOW)
+    again = plan.undo(Receipt(back, (plan.Entry(change.steps[0].id, "done", NOW),)), id="again", now=NOW)
+    assert (closingguard.guarded(back), closingguard.guarded(again)) == ((), (ADA,))
+    assert closingguard.unguarded(again, held(box("ada", smtp="off"))) == (ADA,)
 
 
 def test_a_plan_notes_who_takes_passwords_and_will_not() -> None:
@@ -142,12 +152,36 @@ def test_what_was_not_read_is_not_noted_and_a_plan_without_policies_notes_nothin
     assert noted(mailsteps.submission(box("ada", smtp="off")), by=unread) == ("nobody has looked",)
 
 
-def test_the_receipt_keeps_the_note_an_undo_has_none_and_an_older_receipt_is_read() -> None:
+def test_what_takes_policies_back_notes_anew_whose_passwords_it_ends() -> None:
+    back = plan.undo(done(given(), took=("g-ada",)), id="back", now=NOW)
+    mine = box("ada", smtp="on", authentication_policy=POLICY)
+    assert closingguard.noted(back, held(mine)).noted == {TOOK: ()}
+    again = plan.undo(Receipt(back, (plan.Entry(given().id, "done", NOW),)), id="again", now=NOW)
+    assert closingguard.noted(again, held(box("ada", smtp="on"))).noted == {TOOK: ("id-ada",)}
+
+
+def test_a_script_compares_with_what_was_set_and_says_what_is_left() -> None:
+    default = closingsteps.default_policy("Old", POLICY, settles=DAY)
+    back = plan.undo(done(MAKE, STRICT, given("ada", authentication_policy="Other"), default), id="back", now=NOW)
+    left = closingguard.restored(back)
+    assert left == closingguard.Restored(
+        held={"ada@w.example": POLICY, "": POLICY},
+        given={"ada@w.example": "Other", "": "Old"},
+        altered={"mail": False, POLICY.lower(): False},
+    )
+    again = plan.undo(Receipt(back, tuple(plan.Entry(step.id, "done", NOW) for step in back.steps)), id="2", now=NOW)
+    stood = closingguard.restored(again)
+    assert stood
+    assert (stood.given, stood.altered) == (left.held, {"mail": True, POLICY.lower(): True})
+    assert closingguard.restored(Plan("p", "x", "w", "w.example", "public", (MAKE, given()))) is None
+
+
+def test_the_receipt_keeps_the_note_so_does_its_undo_and_an_older_receipt_is_read() -> None:
     made = done(given(), took=("g-ada",))
     text = receipts.header(made.plan, by="w")
     read = receipts.read(text, where="r", tenant_id="w.example", cloud="public")
     assert read.plan == made.plan
-    assert plan.undo(made, id="back", now=NOW).noted == {}
+    assert plan.undo(made, id="back", now=NOW).noted == made.plan.noted
     old = text.replace(', "noted": {"takes passwords by SMTP AUTH": ["g-ada"]}', "")
     assert old != text
     assert receipts.read(old, where="r", tenant_id="w.example", cloud="public").plan.noted == {}

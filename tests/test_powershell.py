@@ -14,8 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailauth import clouds, cmdlets, conditions, plan, powershell, reference, registration, registrationplan
+from mailauth import (
+    closingsteps,
+    clouds,
+    cmdlets,
+    conditions,
+    mailsteps,
+    plan,
+    powershell,
+    reference,
+    registration,
+    registrationplan,
+)
 from mailauth.checks import Check
+from mailauth.closingguard import GUARDED, TOOK
 from mailauth.plan import Cmdlet, GraphCall, Operation, Plan, Receipt
 from mailauth.secretrefs import SecretRef
 from mailauth.tenants import Tenant
@@ -24,7 +36,15 @@ from tests import mailboxes_invented as boxes
 from tests.powershell_grammar import Change, Command, Node
 
 COMMON = {"ErrorAction", "Confirm", "Verbose", "Debug"}
+ADA = closings.box("ada", guid="g-ada", smtp="off")
 PLANS = {
+    "a switch": planned.plan(mailsteps.submission(ADA), noted={GUARDED: ("g-ada",)}),
+    "policies": planned.plan(
+        closingsteps.policy("Block"),
+        *(closingsteps.assigned(closings.box(name), "Block", settles=closings.DAY) for name in ("ada", "bob", "eve")),
+        closingsteps.default_policy("", "Block", settles=closings.DAY),
+        noted={TOOK: ("id-bob",)},
+    ),
     "each kind": planned.whole(),
     "a thousand": planned.thousand(),
     "nothing": planned.plan(),
@@ -207,6 +227,57 @@ def test_what_leaves_a_file_is_called_only_where_a_secret_is_kept() -> None:
 def test_the_script_declares_that_it_takes_what_if_and_confirm(text: str) -> None:
     lines = [line for line in text.split("\r\n") if line and not line.startswith("#")]
     assert lines[:2] == ["[CmdletBinding(SupportsShouldProcess)]", "param("]
+
+
+def _guards(text: str) -> dict[str, dict[str, Any]]:
+    """Return what a script asserts before the first thing that it sends."""
+    root = powershell_grammar.parse(text)
+    sent = min(each.node.start_byte for each in powershell_grammar.commands(root) if each.asked)
+    asserted = (each for each in powershell_grammar.commands(root) if each.name.startswith("Assert-"))
+    tables = powershell_grammar.assigned(root)
+    return {each.name: each.values(tables) for each in asserted if each.node.start_byte < sent}
+
+
+def test_a_script_that_turns_smtp_auth_on_stops_where_no_policy_keeps_passwords_out() -> None:
+    assert _guards(SCRIPTS["a switch"]) == {"Assert-PolicyRefuses": {"Mailbox": ["g-ada"]}}
+    assert "# Stops:    before anything is sent, where passwords would come in by it." in SCRIPTS["a switch"]
+    assert _guards(SCRIPTS["undo of a switch"]) == {}
+
+
+def test_a_script_that_takes_policies_back_stops_where_a_switch_is_on_that_was_not_before() -> None:
+    addresses = [f"{name}@w.example" for name in ("ada", "bob", "eve")]
+    assert _guards(SCRIPTS["policies"]) == {}
+    assert _guards(SCRIPTS["undo of policies"]) == {
+        "Assert-NothingOpens": {
+            "Held": {"": "Block", **dict.fromkeys(addresses, "Block")},
+            "Given": {"": None, **dict.fromkeys(addresses)},
+            "Altered": {"block": False},
+            "Spared": ["id-bob"],
+        }
+    }
+
+
+@pytest.mark.parametrize("name", ["each kind", "undo of each kind", "a thousand", "undo of a thousand"])
+def test_where_no_password_could_come_in_nothing_is_asserted(name: str) -> None:
+    assert _guards(SCRIPTS[name]) == {}
+    assert "Assert-" not in SCRIPTS[name]
+
+
+def test_a_setting_of_one_mailbox_is_left_to_whoever_changed_it_only_where_it_is_taken_back() -> None:
+    assert SCRIPTS["undo of policies"].count("Alone = $true") == 1
+    assert "Alone = $true" in SCRIPTS["undo of a switch"]
+    assert "Alone = $true" not in SCRIPTS["a switch"] + SCRIPTS["policies"]
+
+
+def test_a_policy_that_exchange_writes_as_a_distinguished_name_is_the_same_in_a_script() -> None:
+    [line] = [each for each in powershell.functions("change") if "Get-CommonName" in each]
+    assert line.strip() == "if ($Name -clike '*AuthenticationPolicy') { $Seen[$Name] = Get-CommonName $Seen[$Name] }"
+    [said] = [each for each in powershell.functions("fields") if "-notmatch" in each]
+    found = re.search(r"-notmatch '(.+)'\)", said)
+    assert found
+    for held in ("CN=Strict,CN=Auth Policies,DC=example", r"cn=A\, B,dc=x", "Strict", "CN=alone"):
+        match = re.match(found[1].removeprefix("^"), held, re.IGNORECASE)
+        assert (re.sub(r"\\(.)", r"\1", match[1]) if match else held) == plan.common_name(held)
 
 
 def test_no_cmdlet_asks_a_second_time_and_each_failure_stops(root: Node) -> None:

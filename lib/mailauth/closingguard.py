@@ -1,23 +1,38 @@
 """Whose password would come in by a change of notebook 60: a policy guards each switch, and each is set alone.
 
 Somebody else may have set the one since the other was planned, so both are looked at right before either is changed.
-Who takes passwords before a policy ends that is noted with its plan: taken back, it gives that back, and to nobody else.
+Who takes passwords before a policy ends that is noted with its plan: taken back, it opens these and nobody else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .closable import closes_passwords
 from .closingsteps import ASSIGNED, POLICY
 from .organization import AuthenticationPolicy, Mailbox, Organization, is_policy
-from .plan import Cmdlet, Operation, Plan, Receipt, Step
+from .plan import Cmdlet, Operation, Plan, Receipt, Seen, Step, Value
 from .waves import Wave, primary
 
-__all__ = ["TOOK", "is_guard", "noted", "opened", "policies", "switches", "unguarded"]
+__all__ = [
+    "GUARDED",
+    "TOOK",
+    "Restored",
+    "guarded",
+    "is_guard",
+    "noted",
+    "opened",
+    "policies",
+    "restored",
+    "switches",
+    "unguarded",
+]
 
 TOOK: Final = "takes passwords by SMTP AUTH"
 """By this name a plan with policies notes the mailboxes whose passwords they end."""
+
+GUARDED: Final = "guarded by a policy"
+"""By this name a plan notes the mailboxes out of which a policy is to keep passwords, as SMTP AUTH is on for them."""
 
 _SMTP: Final = "SmtpClientAuthenticationDisabled"
 _BASIC: Final = "AllowBasicAuthSmtp"
@@ -40,36 +55,44 @@ def switches(change: Plan) -> tuple[str, ...]:
     return tuple(str(each["Identity"]) for each in asked if each.get(_SMTP) is False and "Identity" in each)
 
 
-def unguarded(change: Plan, wave: Wave, organization: Organization) -> tuple[str, ...]:
-    """Return the mailboxes for which a plan turns SMTP AUTH on though no policy is seen to keep passwords out.
+def guarded(change: Plan) -> tuple[str, ...]:
+    """Return for whom a plan turns SMTP AUTH on and a policy is to keep passwords out, as it has noted them."""
+    noted = frozenset(change.noted.get(GUARDED, ()))
+    return tuple(each for each in switches(change) if each in noted)
+
+
+def unguarded(change: Plan, organization: Organization) -> tuple[str, ...]:
+    """Return those that are `guarded`, and no policy is seen to keep passwords out of them.
 
     Args:
-        change: The plan.
-        wave: Its wave; who is excepted by name keeps the password.
+        change: The plan, which has noted them.
         organization: What Exchange holds right now.
     """
-    spared = {each.address for each in wave.excepted}
-    asked = (primary(organization, each) for each in switches(change))
-    found = ((address, organization.mailbox(address)) for address in asked if address not in spared)
+    found = ((primary(organization, each), organization.mailbox(each)) for each in guarded(change))
     return tuple(address for address, box in found if not (box and closes_passwords(organization, box)))
 
 
-def noted(change: Plan, organization: Organization) -> Plan:
-    """Return a plan with the mailboxes whose passwords its policies end; one without policies is as it was.
+def noted(change: Plan, organization: Organization, wave: Wave | None = None) -> Plan:
+    """Return a plan with whose passwords its policies end, and out of whose mailboxes a policy is to keep them.
 
-    A mailbox of which it is not known that it takes passwords is none of them.
+    A mailbox of which it is not known that it takes passwords is none whose passwords end.
 
     Args:
         change: The plan; none of it was carried out.
         organization: What Exchange holds right now.
+        wave: Its wave; who is excepted in it by name keeps the password. None where it takes policies back.
     """
-    steps = policies(change)
-    if not steps:
-        return change
-    after = _changed((step.do for step in steps), organization)
-    pairs = zip(organization.mailboxes or (), after.mailboxes or (), strict=True)
-    ended = (box for box, then in pairs if _takes(organization, box) and closes_passwords(after, then))
-    return replace(change, noted={**change.noted, TOOK: tuple(map(_id, ended))})
+    found = dict[str, tuple[str, ...]]()
+    if steps := policies(change):
+        after = _changed((step.do for step in steps), organization)
+        pairs = zip(organization.mailboxes or (), after.mailboxes or (), strict=True)
+        found[TOOK] = tuple(
+            _id(box) for box, then in pairs if _takes(organization, box) and closes_passwords(after, then)
+        )
+    if wave and switches(change):
+        spared = {each.address for each in wave.excepted}
+        found[GUARDED] = tuple(each for each in switches(change) if primary(organization, each) not in spared)
+    return replace(change, noted=found)
 
 
 def opened(receipt: Receipt, organization: Organization) -> tuple[str, ...]:
@@ -94,6 +117,45 @@ def opened(receipt: Receipt, organization: Organization) -> tuple[str, ...]:
         and not closes_passwords(after, then)
         and before.isdisjoint(box.names)
     )
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a plan that takes policies back leaves, as a script compares it with what stands when it is run.
+
+    Args:
+        held: The policy that each account has, by what it is called in the plan, where nobody else has set one since;
+            ``""`` is the organization's default.
+        given: The one that it gets.
+        altered: Whether a policy that is altered or removed refuses passwords then, by its name.
+    """
+
+    held: Mapping[str, Value]
+    given: Mapping[str, Value]
+    altered: Mapping[str, Value]
+
+
+def restored(back: Plan) -> Restored | None:
+    """Return what a plan that takes policies back leaves; None for any other plan."""
+    steps = [step for step in policies(back) if step.takes_back and isinstance(step.do, Cmdlet)]
+    owned = {_identity(step): step for step in steps if step.group == ASSIGNED}
+    made = [(name, step.do) for step in steps for name in _alters(step)]
+    if not steps:
+        return None
+    return Restored(
+        {name: _owned(step.before) for name, step in owned.items()},
+        {name: _owned(step.after) for name, step in owned.items()},
+        {name: isinstance(do, Cmdlet) and _refuses(do) for name, do in made},
+    )
+
+
+def _owned(seen: Seen) -> Value:
+    held: Value = next(iter((seen or {}).values()), None)
+    return held
+
+
+def _refuses(do: Cmdlet) -> bool:
+    return do.name != "Remove-AuthenticationPolicy" and do.parameters.get(_BASIC) is not True
 
 
 def _taken_back(receipt: Receipt) -> Iterator[Step]:
@@ -134,10 +196,10 @@ def _changed(operations: Iterable[Operation], organization: Organization) -> Org
         given = each.parameters if isinstance(each, Cmdlet) else {}
         name = str(given.get("Name") or given.get("Identity") or "")
         match each:
-            case Cmdlet("New-AuthenticationPolicy" | "Set-AuthenticationPolicy"):
-                held[name.lower()] = AuthenticationPolicy(name, {"Smtp": given.get(_BASIC) is True})
             case Cmdlet("Remove-AuthenticationPolicy"):
                 held.pop(name.lower(), None)
+            case Cmdlet("New-AuthenticationPolicy" | "Set-AuthenticationPolicy") as made:
+                held[name.lower()] = AuthenticationPolicy(name, {"Smtp": not _refuses(made)})
             case Cmdlet("Set-User"):
                 owners[name.lower()] = str(given["AuthenticationPolicy"] or "")
             case Cmdlet("Set-OrganizationConfig"):

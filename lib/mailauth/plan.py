@@ -213,8 +213,9 @@ class Plan:
         checks: What was considered: what is refused and why, what is left to a person.
         bound: What the looks behind the plan have told already, by `Ref` name.
         made_at: When it was made.
-        noted: What stood there beside it, when it was made or else right before it was carried out, and taking it back
-            has to know: ids by what they are; what is not in it was not looked at.
+        noted: What stood there beside it, when it was made or else right before it was carried out, and a script or
+            taking it back has to know: ids by what they are; what is not in it was not looked at. What takes the plan
+            back has the same, until it is carried out.
     """
 
     id: str
@@ -380,7 +381,6 @@ def undo(receipt: Receipt, *, id: str, now: datetime) -> Plan:
         checks=tuple(_lasting(steps)),
         bound=receipt.bound,
         made_at=now,
-        noted={},
     )
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from . import alike, escape, reference
+from . import alike, closingguard, escape, reference
 from .literals import BARE, NEWLINE, Column, comment, encoded, literal, quoted
 from .plan import Cmdlet, Entry, Look, Operation, Plan, Receipt, Ref, Service, Step, Value, undo
 
@@ -69,8 +69,9 @@ def _script(plan: Plan, back: str, then: str = "") -> str:
         f"$Known = {literal(plan.bound, indent=0)}",
         "$Steps = New-Object -TypeName 'System.Collections.ArrayList'",
         "",
-        *functions(*_needed(services, kept=bool(kept))),
+        *functions(*_needed(services, kept=bool(kept), guarded=any(_guards(plan)))),
         *_connections(plan, services),
+        *_guards(plan),
         *_finds(plan),
         *(line for number, part in enumerate(parts, 1) for line in _part(part, f"{number} of {len(parts)}", places)),
         *_proof(),
@@ -108,8 +109,22 @@ def functions(*names: str) -> list[str]:
     return [line for name in names for line in (*_text(name).split("\n"), "")]
 
 
-def _needed(services: Iterable[str], *, kept: bool) -> list[str]:
-    return ["fields", *sorted(services), "change", *(["keep"] if kept else [])]
+def _needed(services: Iterable[str], *, kept: bool, guarded: bool) -> list[str]:
+    return ["fields", *sorted(services), "change", *(["guard"] if guarded else []), *(["keep"] if kept else [])]
+
+
+def _guards(plan: Plan) -> Iterator[str]:
+    """Yield what stops the script, before anything is sent, where passwords would come in by it."""
+    if guarded := closingguard.guarded(plan):
+        yield f"Assert-PolicyRefuses -Mailbox {literal(guarded, indent=0)}"
+    if left := closingguard.restored(plan):
+        tables = {"Held": left.held, "Given": left.given, "Altered": left.altered}
+        for name, table in tables.items():
+            yield f"${name} = {literal(table, indent=0)}"
+        yield f"$Spared = {literal(plan.noted.get(closingguard.TOOK, ()), indent=0)}"
+        yield "Assert-NothingOpens -Held $Held -Given $Given -Altered $Altered -Spared $Spared"
+    if guarded or left:
+        yield ""
 
 
 def _head(plan: Plan, places: Mapping[str, str], back: str, then: str) -> Iterator[str]:
@@ -132,6 +147,8 @@ def _head(plan: Plan, places: Mapping[str, str], back: str, then: str) -> Iterat
         "run it again: what is as wanted is left alone, and what a stop left out is sent.", label="Again:    "
     )
     yield from comment(back, label="Undo:     ")
+    if any(_guards(plan)):
+        yield from comment("before anything is sent, where passwords would come in by it.", label="Stops:    ")
     if then:
         yield from comment(then, label="Then:     ")
     if any(step.service == "exchange" for step in plan.steps):

@@ -218,8 +218,7 @@ class Run(Tenancy):
         return receipt
 
     def _insisted_before_undo(self, done: Receipt, back: Plan) -> Plan:
-        self.closing.insist_on_switches(done)
-        return back
+        return self.closing.insist_on_switches(done, back)
 
     def preflight(self) -> tuple[Check, ...]:
         """Look whether this machine can do what the notebooks ask; changes nothing."""

@@ -130,7 +130,7 @@ class Closing:
     def plan(self, look: Look, wave: Wave) -> Plan:
         """Return the next stage of a wave, and what speaks against it; asks nobody and changes nothing."""
         change = look.plan(wave, tenant=self.tenancy.tenant, id=new_id(look.known.now))
-        return closingguard.noted(change, look.known.organization)
+        return closingguard.noted(change, look.known.organization, wave)
 
     def scripts(self, change: Plan) -> Kept | None:
         """Write *change* as a PowerShell script, and its undo as another; None where nothing is changed."""
@@ -249,12 +249,9 @@ class Closing:
         if not (closingguard.switches(change) or closingguard.policies(change)):
             return change
         held = self._organization()
-        if bare := closingguard.unguarded(change, wave, held):
-            raise ConfigurationError(
-                f"Nothing was changed: no policy keeps passwords out of {_listed(bare)} by now.",
-                remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
-            )
-        return closingguard.noted(change, held)
+        noted = closingguard.noted(change, held, wave)
+        _insist_on_policies(noted, held)
+        return noted
 
     def _insist_on_today(self, change: Plan) -> None:
         now, freeze = self.tenancy.now(), self.tenancy.tenant.defaults.freeze
@@ -268,22 +265,29 @@ class Closing:
                 remedy="Look again: who still signs in with a password is asked before the next plan.",
             )
 
-    def insist_on_switches(self, receipt: Receipt) -> None:
+    def insist_on_switches(self, receipt: Receipt, back: Plan) -> Plan:
         """Insist that Basic is opened on no mailbox when a receipt is taken back; asks nobody where it holds no policy.
+
+        Args:
+            receipt: The receipt.
+            back: What takes it back; it is returned with what its own receipt has to know.
 
         Raises:
             ConfigurationError: SMTP AUTH is on for a mailbox that it would leave without a policy, and was not noted to
                 have been on before.
         """
-        if not closingguard.is_guard(receipt):
-            return
-        if bare := closingguard.opened(receipt, self._organization()):
+        if not (closingguard.is_guard(receipt) or closingguard.guarded(back)):
+            return back
+        held = self._organization()
+        _insist_on_policies(back, held)
+        if bare := closingguard.opened(receipt, held):
             known = closingguard.TOOK in receipt.plan.noted
             since = " since" if known else ", and the receipt does not say whether it was before"
             raise ConfigurationError(
                 f"undo: without its policy Basic would be open on {_listed(bare)}: SMTP AUTH is on there{since}.",
                 remedy="Turn it off first, or take back what turned it on (40, or somebody by hand), then undo again.",
             )
+        return closingguard.noted(back, held) if closingguard.policies(back) else back
 
     def _organization(self) -> Organization:
         held, lost = looking.organization(self.tenancy, ())
@@ -419,6 +423,14 @@ class Closing:
             return conditions.read(self.tenancy.tenant.cloud, self.tenancy.reader())
         except MailauthError as error:
             return conditions.unread(error)
+
+
+def _insist_on_policies(change: Plan, held: Organization) -> None:
+    if bare := closingguard.unguarded(change, held):
+        raise ConfigurationError(
+            f"Nothing was changed: no policy keeps passwords out of {_listed(bare)} by now.",
+            remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
+        )
 
 
 def _unknown(lost: Iterable[Coverage]) -> Iterator[Refusal]:
