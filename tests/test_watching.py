@@ -309,6 +309,8 @@ def test_a_closed_wave_that_60_would_not_call_closed_does_not_hold(
         assert watched(there).word == "held"
         with changed(lab, opening):
             seen = watched(there)
+    ended = [each.mailboxes for each in seen.broken if (each.kind, each.about) == ("mailbox", "exceptions")]
+    assert ended == ([(PRINTER,)] if kept_then is with_an_ended_exception else [])
     found = [each.found for each in seen.broken if (each.kind, each.about) == ("wave", "leeds")]
     assert seen.word == "broken"
     assert [each[: each.index(":")] for each in found] == ["it was closed, and 60 would say open now"]

@@ -407,10 +407,18 @@ class _Told:
     @cached_property
     def spared(self) -> frozenset[str]:
         """Who is left out by name, and whose last day has not passed."""
+        return self._excepted(ended=False)
+
+    @cached_property
+    def ended(self) -> frozenset[str]:
+        """Who was left out by name, and whose last day has passed."""
+        return self._excepted(ended=True) - self.spared
+
+    def _excepted(self, *, ended: bool) -> frozenset[str]:
         named = [each for wave in self.waves for each in wave["excepted"]]
         today = self.known.now.date()
-        spared = (each["address"] for each in named if date.fromisoformat(each["until"]) >= today)
-        return frozenset(primary(self.held, each) for each in spared)
+        found = (each["address"] for each in named if (date.fromisoformat(each["until"]) < today) is ended)
+        return frozenset(primary(self.held, each) for each in found)
 
     @cached_property
     def boxes(self) -> Mapping[str, Record]:
@@ -535,7 +543,7 @@ _SWITCH: Final = {"on": "on", "off": "off", "inherit": "inherited from the tenan
 
 def _of_another(told: _Told, box: Mailbox, address: str) -> Iterator[tuple[Kind, str, str]]:
     """Yield what speaks against a mailbox that no closed wave names: a new one, or one whose exception has ended."""
-    if not told.whole or address in told.spared:
+    if address in told.spared or not (told.whole or address in told.ended):
         return
     closes = closable.closes_passwords(told.held, box)
     if closes or not (told.takes_smtp(box) or box.smtp == "unknown"):
@@ -543,7 +551,7 @@ def _of_another(told: _Told, box: Mailbox, address: str) -> Iterator[tuple[Kind,
     if closes is None or box.smtp == "unknown":
         yield "cannot know", "policies and switches of mailboxes", "not read for"
         return
-    if address in told.boxes:
+    if address in told.boxes or address in told.ended:
         yield "mailbox", "exceptions", "it has ended, and passwords are taken for"
     else:
         yield "mailbox", "new mailboxes", "made since, and passwords are taken for"
