@@ -207,12 +207,18 @@ def _foreign(found: Receipt) -> Iterator[Table]:
 def _entries(found: Receipt) -> Table:
     steps = {step.id: step for step in found.plan.steps}
     order = ("refused", "foreign", "failed", "unclear", "done", "already", "not reached")
-    ranked = sorted(found.entries, key=lambda entry: order.index(entry.outcome))
-    rows = [_entry(entry, steps[entry.step]) for entry in ranked[:_ROWS]]
-    more = len(ranked) - len(rows)
+    alike: dict[tuple[Outcome, str], list[Entry]] = {}
+    for entry in sorted(found.entries, key=lambda each: order.index(each.outcome)):
+        alike.setdefault((entry.outcome, steps[entry.step].group), []).append(entry)
+    rows: list[Sequence[Cell]] = []
+    for (outcome, group), entries in alike.items():
+        # What went wrong is read one by one; of what is as it should be, a handful says enough.
+        most = _ALIKE if outcome in (*_GOOD, "not reached") else _ROWS
+        rows += [_entry(entry, steps[entry.step]) for entry in entries[:most]]
+        if more := len(entries[most:]):
+            rows.append((f"and {more:,} more: {group}", Badge(*_OUTCOMES[outcome]), None, None))
     columns = ("What", "What became of it", "Why", "What to do")
-    last: list[Sequence[Cell]] = [(f"and {more:,} more", None, None, None)] if more else []
-    return Table(*without_empty(columns, [*rows, *last]), "Each change", limit=len(rows) + 1)
+    return Table(*without_empty(columns, rows), "Each change", limit=len(rows))
 
 
 def _entry(entry: Entry, step: Step) -> Sequence[Cell]:
