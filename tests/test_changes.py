@@ -11,7 +11,7 @@ import pytest
 
 from mailauth import plan as plans
 from mailauth.errors import AccessError, ConfigurationError, SourceError, UnclearError, UnreachableError
-from mailauth.plan import GraphCall, Keep, Look, Operation, Plan, Receipt, Ref, Step
+from mailauth.plan import Cmdlet, GraphCall, Keep, Look, Operation, Plan, Receipt, Ref, Step
 from mailauth.secretrefs import SecretRef
 from mailauth.services import changes, journal
 
@@ -333,6 +333,83 @@ def test_what_a_look_after_sending_cannot_tell_is_unclear_and_can_be_taken_back(
         ("unclear", "Nothing tells what never.told is.")
     ]
     assert [step.id for step in plans.undo(receipt, id="back", now=START).steps] == ["make"]
+
+
+@dataclass
+class Accounts:
+    """Exchange as far as `Set-User` and `Get-User` go: policies by account, and what was asked, which takes a second.
+
+    Args:
+        held: The policy of each account.
+        clock: The seconds since the start.
+        looks: The looks, each with what it asks for.
+        meanwhile: What somebody else does after so many changes.
+    """
+
+    held: dict[str, str]
+    clock: float = 0
+    looks: list[Mapping[str, Any]] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    meanwhile: Mapping[int, Callable[[], object]] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.clock)
+
+    def look(self, ask: Operation) -> changes.Rows:
+        assert isinstance(ask, Cmdlet)
+        self.looks.append(ask.parameters)
+        return [{plans.ACCOUNT: f"ID-{name}", "AuthenticationPolicy": held} for name, held in self.held.items()]
+
+    def send(self, do: Operation) -> Mapping[str, Any]:
+        assert isinstance(do, Cmdlet)
+        self.clock += 1
+        name = str(do.parameters["Identity"])
+        self.held[name] = str(do.parameters["AuthenticationPolicy"])
+        self.sent.append(name)
+        self.meanwhile.get(len(self.sent), lambda: None)()
+        return {}
+
+
+def given(name: str) -> Step:
+    do = Cmdlet("Set-User", {"Identity": name, "AuthenticationPolicy": "Block"})
+    look = Look(
+        Cmdlet("Get-User", {"Identity": name}), where={plans.ACCOUNT: f"id-{name}"}, fields=("AuthenticationPolicy",)
+    )
+    before, after = {"AuthenticationPolicy": None}, {"AuthenticationPolicy": "Block"}
+    return Step(name, name, "It is needed.", "Policy", "exchange", do, look, before, after, undo=do, watched=False)
+
+
+def everybody(there: Accounts, folder: Path, *steps: Step) -> Receipt:
+    plan = Plan("many", "Many", "woodgrove", "t", "public", steps, made_at=START)
+    kept = journal.Journal(folder / "many.jsonl", plan, by="Wanda")
+    return changes.apply(
+        plan, {"exchange": there}, kept, tell=lambda _: None, now=there.now, sleep=lambda _: None
+    )
+
+
+def test_many_alike_are_compared_with_a_look_at_all_of_them_that_is_repeated_now_and_then(tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(1, 1001)]
+    there = Accounts(dict.fromkeys(names, ""))
+    assert everybody(there, tmp_path, *map(given, names)).whole
+    assert (len(there.sent), there.looks) == (1000, [{"ResultSize": "Unlimited"}] * 4)
+
+
+def test_of_many_alike_what_is_done_already_is_not_sent_and_not_taken_back(tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(1, 31)]
+    there = Accounts({**dict.fromkeys(names, ""), "user7": "CN=Block,CN=Policies,DC=x"})
+    receipt = everybody(there, tmp_path, *map(given, names))
+    assert [entry.step for entry in receipt.entries if entry.outcome == "already"] == ["user7"]
+    assert "user7" not in there.sent
+    assert "user7" not in {step.id for step in plans.undo(receipt, id="back", now=START).steps}
+
+
+def test_of_many_alike_what_somebody_else_has_set_is_left_and_stops_the_plan(tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(1, 401)]
+    there = Accounts(dict.fromkeys(names, ""))
+    there.meanwhile = {200: lambda: there.held.update(user390="Sealed")}
+    outcomes = [entry.outcome for entry in everybody(there, tmp_path, *map(given, names)).entries]
+    assert (outcomes[:389], outcomes[389:391]) == (["done"] * 389, ["foreign", "not reached"])
+    assert there.held["user390"] == "Sealed"
 
 
 def test_a_file_that_is_no_receipt_by_its_size_is_not_read_whole(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "filled",
     "frozen",
     "new_id",
+    "of_all",
     "read",
     "resolve",
     "same",
@@ -167,8 +168,9 @@ class Step:
         needs: The permissions or management roles that whoever sends it needs, by name.
         lag: How long at most until it counts everywhere.
         leaves: What the undo cannot restore, in a sentence; empty for nothing.
-        watched: Whether to look right before and right after sending. False for one of many alike that others do
-            not contend for: their replies count, and the look over all of them that follows proves.
+        watched: Whether to look right before and right after sending. False for one of many alike: where one look can
+            show all of them, it is made before the first and again while they are sent; their replies count, and the
+            look over all of them that follows proves.
         keeps: What its reply holds once.
         takes_back: Whether it takes another step back.
     """
@@ -463,6 +465,17 @@ def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[S
         bound: What is known so far.
     """
     return next(iter(each(look, rows, bound)), (None, {}))
+
+
+def of_all(look: Look) -> Look | None:
+    """Return the look at a setting of one mailbox as one that asks for those of all; None for any other look."""
+    ask = look.ask
+    if not isinstance(ask, Cmdlet) or ask.name not in _SHOWS_ALL or ACCOUNT not in look.where:
+        return None
+    return replace(look, ask=Cmdlet(ask.name, {"ResultSize": "Unlimited"}))
+
+
+_SHOWS_ALL: Final = frozenset({"Get-CASMailbox", "Get-User"})
 
 
 def each(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> list[tuple[Seen, Bound]]:

@@ -1,14 +1,16 @@
 """services/changes against the practice Exchange: cmdlets that are watched, and many alike that are counted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailauth import closingsteps, mailsteps
 from mailauth import plan as plans
+from mailauth.organization import Mailbox
 from mailauth.plan import Cmdlet, Look, Plan, Receipt, Ref, Step, Value
 from mailauth.services import changes, journal
 from tests.exchanging import Lab, administering
@@ -145,6 +147,45 @@ def test_what_is_not_watched_is_one_call_each(mover: Mover) -> None:
     assert mover.apply(many).whole
     assert mover.calls() - begun == len(BOXES)
     assert mover.told[-2] == f"4 of 4: Let Mover open {BOXES[3]}"
+
+
+def assigned(mover: Mover) -> tuple[Step, ...]:
+    """Return the steps that give every box the policy, as many alike."""
+    held = [mover.lab.made.estate.tenant.exchange.mailbox(address) for address in BOXES]
+    boxes = [
+        Mailbox(each.primary_smtp, guid=each.guid, object_id=each.user_id, authentication_policy="")
+        for each in held
+        if each
+    ]
+    steps = (closingsteps.assigned(each, "Strict", settles=timedelta(hours=24)) for each in boxes)
+    return tuple(Step(**{**vars(step), "watched": False}) for step in steps)
+
+
+def policies(mover: Mover) -> list[str]:
+    held = {each.primary_smtp: each for each in mover.lab.made.estate.tenant.exchange.mailboxes}
+    return [held[address].authentication_policy for address in BOXES]
+
+
+def test_of_many_alike_two_engineers_make_each_once_and_neither_takes_back_the_others(mover: Mover) -> None:
+    mover.apply(plan(mailsteps.customization(), closingsteps.policy("Strict"), closingsteps.policy("Sealed")))
+    many, begun = replace(plan(*assigned(mover)), id="many"), mover.calls()
+    assert outcomes(mover.apply(many)) == ["done"] * 4
+    assert (mover.calls() - begun, policies(mover)) == (5, ["Strict"] * 4)
+    again = mover.apply(replace(many, id="again"))
+    assert (outcomes(again), plans.undo(again, id="x", now=mover.moment).steps) == (["already"] * 4, ())
+
+
+def test_of_many_alike_a_policy_that_somebody_gave_meanwhile_stays(mover: Mover) -> None:
+    mover.apply(plan(mailsteps.customization(), closingsteps.policy("Strict"), closingsteps.policy("Sealed")))
+    many = replace(plan(*assigned(mover)), id="many")
+    box = mover.lab.made.estate.tenant.exchange.mailbox(BOXES[2])
+    assert box is not None
+    box.authentication_policy = "Sealed"
+    done = mover.apply(many)
+    assert outcomes(done) == ["done", "done", "foreign", "not reached"]
+    assert policies(mover) == ["Strict", "Strict", "Sealed", ""]
+    assert mover.undo(done).whole
+    assert policies(mover) == ["", "", "Sealed", ""]
 
 
 @pytest.mark.parametrize("kind", ["drop", "truncate"])

@@ -13,6 +13,7 @@ What follows from services that are not of one mind for a while (Entra's replica
 - A refusal that says "not there" is waited out while something that this plan changed is less than two minutes old.
 - A look that shows neither version stops the plan, unless such a change of our own may still be on its way. An undo
   leaves a mailbox's setting that somebody else has changed since, says so, and goes on with the others.
+- Many alike are compared with one look at all mailboxes, which is repeated every five minutes while they are sent.
 
 Graph has no conditional writes for these objects. What somebody else changes in the moment between a look and the
 request that follows it can be lost; the look afterwards shows what stands.
@@ -40,6 +41,7 @@ from mailauth.plan import (
     Cmdlet,
     Entry,
     GraphCall,
+    Look,
     Operation,
     Outcome,
     Plan,
@@ -58,6 +60,8 @@ __all__ = ["Doer", "Doers", "OnExchange", "OnGraph", "Rows", "apply"]
 Rows = Sequence[Mapping[str, Any]]
 
 _LAG: Final = timedelta(minutes=2)
+# A look at all mailboxes takes a request for each thousand, and sending to so many takes the better part of an hour.
+_FRESH: Final = timedelta(minutes=5)
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 # Each is a request whose reply was lost; whoever loses so many has another problem.
 _TRIES: Final = 4
@@ -277,6 +281,7 @@ class _Run:
         # Until when a replica may not know what this plan, or what it takes back, has changed.
         self._undone_until = changed_at + _LAG if changed_at else None
         self._own_until: datetime | None = None
+        self._all: dict[str, tuple[datetime, Mapping[str, Rows]]] = {}
         self._sent = False
         self._lost = False
 
@@ -308,8 +313,8 @@ class _Run:
             return self._entry(step, "failed", said=said, remedy="Look at the tenant and plan again.")
 
     def _carried(self, step: Step) -> Entry:
-        if step.watched:
-            found = self._steady(step)
+        found = self._steady(step) if step.watched else self._among_all(step)
+        if found is not None:
             if found.standing == "after":
                 return self._entry(step, "already", found)
             if found.standing == "foreign":
@@ -408,6 +413,25 @@ class _Run:
         rows = self._doers[step.service].look(plans.filled(step.look.ask, self._bound))
         seen, told = plans.read(step.look, rows, self._bound)
         return _Found(plans.standing(step, seen, {**self._bound, **told}), seen, told)
+
+    def _among_all(self, step: Step) -> _Found | None:
+        """Return what stands before one of many alike is sent, by a look at all; None where no look shows all."""
+        every = plans.of_all(step.look)
+        if every is None:
+            return None
+        rows = self._rows_of_all(step.service, every)
+        seen, told = plans.read(every, rows.get(_account(every.where), ()), self._bound)
+        return _Found(plans.standing(step, seen, {**self._bound, **told}), seen, told)
+
+    def _rows_of_all(self, service: Service, every: Look) -> Mapping[str, Rows]:
+        """Return the rows of everybody by account, as they are or were a few minutes ago."""
+        assert isinstance(every.ask, Cmdlet)
+        looked_at, rows = self._all.get(every.ask.name, (None, {}))
+        if looked_at is None or self._now() - looked_at > _FRESH:
+            looked_at = self._now()
+            rows = {_account(row): [row] for row in self._doers[service].look(every.ask)}
+            self._all[every.ask.name] = looked_at, rows
+        return rows
 
     def _steady(self, step: Step) -> _Found:
         """Return what stands before anything is sent, once replicas had the time to agree about our own changes."""
@@ -544,6 +568,10 @@ def _is_of(step: Step, reply: Mapping[str, Any], found: _Found) -> bool:
     """Whether a look shows what the reply speaks of, and not what had the same name before."""
     named = ((str(reply.get(place) or ""), found.told.get(name, "")) for name, place in step.look.binds.items())
     return all(said.lower() in ("", told.lower()) for said, told in named)
+
+
+def _account(row: Mapping[str, Any]) -> str:
+    return str(row.get(plans.ACCOUNT) or "").lower()
 
 
 def _creates(do: Operation) -> bool:
