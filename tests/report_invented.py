@@ -174,6 +174,7 @@ ROW = report.SenderRow(
     last_seen=NOON,
     road=words("Own relay that speaks OAuth"),
 )
+LEFT_OUT = (report.LeftOut("copier@fabrikam.example", date(2026, 12, 27)),)
 FABRIKAM = Report(
     tenant="fabrikam",
     cloud="practice",
@@ -219,6 +220,7 @@ FABRIKAM = Report(
         sources=(
             report.Source("10-find-basic-auth", "who signs in", "read", NOON, 60, words("Made a minute before.")),
             report.Source("30-consent", "consent", "not there", None, 0, words("Notebook 30 was not run.")),
+            report.Source("60-close-basic", "what is closed", "read", NOON, 60, words("Made a minute before.")),
         ),
     ),
     endings=(DECEMBER,),
@@ -245,6 +247,11 @@ FABRIKAM = Report(
     letters=(LETTER,),
     engineer=report.Engineer((report.Line("State", (words("exposed"), words("worst: 1"))),), (ROW,)),
     purpose=words("It names people because they are the ones to ask. Kept for 90 days."),
+    waves=(
+        report.Wave(words("the pilot"), "closed", FIRST, 2, 1, 1, ()),
+        report.Wave(phrase("the group {name}", name=Named("free", "copiers")), "left out", None, 0, 0, 0, LEFT_OUT),
+        report.Wave(words("the whole tenant"), "closing", None, 40, 2, 1, LEFT_OUT),
+    ),
 )
 
 

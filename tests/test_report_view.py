@@ -123,6 +123,22 @@ def test_progress_adds_up_and_a_first_run_says_only_that_it_is_the_first() -> No
     assert " ".join(seen(page.progress(world.unseen())).split()) == "Progress No earlier run is known."
 
 
+def test_each_wave_says_how_it_stands_since_when_and_who_is_left_out_until_when() -> None:
+    said = seen(page.waves(FABRIKAM))
+    assert "Where passwords have ended, as notebook 60 saw it on 23 Nov 2026" in said
+    assert "The pilot 2 closed (proven) 24 Oct 2026 1 of 1" in said
+    assert "The group copiers 0 left out" in said
+    assert "The whole tenant 40 closing" in said
+    assert "1 of 2 copier@fabrikam.example until 27 December 2026" in said
+    assert "Notebook 60 has left no evidence here" in seen(page.waves(world.unseen(waves=())))
+
+
+def test_a_wave_that_leaves_many_out_names_some_and_counts_the_others() -> None:
+    many = tuple(replace(world.LEFT_OUT[0], address=f"box{number}@fabrikam.example") for number in range(25))
+    said = seen(page.waves(replace(FABRIKAM, waves=(replace(FABRIKAM.waves[2], left_out=many),))))
+    assert "box19@fabrikam.example until 27 December 2026 5 more" in said
+
+
 def test_a_sender_that_fell_silent_is_quiet_and_not_moved() -> None:
     table = page.senders(FABRIKAM)
     assert isinstance(table, Table)

@@ -120,7 +120,8 @@ def waved(word: str = "closed", *, good: bool = True, ago: timedelta = timedelta
     tried["at"] = (at - timedelta(minutes=30)).isoformat()
     named = [each.split() for each in spared.split(", ") if each]
     excepted = [{"address": f"{name}@woodgrove.example", "until": day} for name, day in named]
-    wave = {"name": "tenant", "word": word, "sentence": f"It is {word}.", "excepted": excepted}
+    wave = {"name": "tenant", "kind": "tenant", "word": word, "sentence": f"It is {word}.", "excepted": excepted}
+    wave |= {"mailboxes": [SCANNER], "senders": [SCANNER]}
     data = {"waves": [wave], "proofs": [tried], "moving": []}
     return {"made_at": at.isoformat(), "coverage": [], "data": data}
 
@@ -133,6 +134,60 @@ def test_who_is_left_out_by_name_stands_in_the_sentence_that_says_closed() -> No
         "woodgrove: Closed, but for erp@woodgrove.example and relay@woodgrove.example, whose password goes on by name "
         "until 31 March 2027 at the latest. No password sender"
     )
+
+
+def in_waves(word: str = "open") -> dict[str, Any]:
+    """Return notebook 60's record of a pilot that is closed, a group that is left out, and a tenant that is not."""
+    record = waved(word, spared="erp 2027-03-31, relay 2026-12-31")
+    (tenant,) = record["data"]["waves"]
+    box, since = "ada@woodgrove.example", "2026-11-20T09:00:00Z"
+    pilot = {**tenant, "name": "pilot", "kind": "pilot", "word": "closed", "closed_at": since, "excepted": []}
+    group = {**tenant, "name": "copiers", "kind": "group", "word": "left out", "mailboxes": [], "senders": []}
+    record["data"]["waves"] = [{**pilot, "mailboxes": [box], "senders": [box]}, group, tenant]
+    token = {
+        "mailbox": "Ada@woodgrove.example",
+        "kind": "oauth",
+        "good": True,
+        "said": "",
+        "at": "2026-11-23T11:00:00Z",
+    }
+    record["data"]["proofs"].append(token)
+    return record
+
+
+def test_a_page_knows_the_waves_that_60_has_closed_and_who_is_left_out_until_when() -> None:
+    found = made(**closed(held={"60": in_waves()}))
+
+    pilot, group, tenant = found.waves
+    assert (pilot.word, pilot.since, pilot.mailboxes) == ("closed", datetime(2026, 11, 20, 9, tzinfo=UTC), 1)
+    assert (pilot.senders, pilot.with_token) == (1, 1)
+    assert (group.word, tenant.word, tenant.since) == ("left out", "open", None)
+    assert [(each.address, each.until) for each in tenant.left_out] == [
+        ("relay@woodgrove.example", date(2026, 12, 31)),
+        ("erp@woodgrove.example", date(2027, 3, 31)),
+    ]
+    done = said(found.answers[9].said)
+    assert done[1:4] == [
+        "Notebook 60 saw closed and proven, when it looked on 23 November 2026: the pilot (1 mailbox, since 20 "
+        "November 2026, a token was taken for 1 of 1 sender).",
+        "Not closed then: the whole tenant.",
+        "2 mailboxes are left out by name, until 31 March 2027 at the latest.",
+    ]
+    assert "No password was tried on the wire" not in " ".join(done)
+
+
+def test_before_60_has_closed_anything_the_page_names_no_wave_as_closed() -> None:
+    assert made(**closed(held={"60": None})).waves == ()
+    done = said(made(**closed(held={"60": waved("open")})).answers[9].said)
+    assert [each for each in done if "Notebook 60 saw closed" in each] == []
+
+
+def test_the_report_of_a_version_that_knew_no_waves_is_still_read() -> None:
+    record = report.record(WITH_APP, made(**closed()))
+    del record["data"]["waves"]
+
+    assert evidence.read("report", json.dumps(record).encode())["data"].keys() == record["data"].keys()
+    assert report.read(record).waves == ()
 
 
 def test_a_door_that_is_open_by_name_is_no_other_door() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "Ending",
     "Engineer",
     "Known",
+    "LeftOut",
     "Letter",
     "Line",
     "Looked",
@@ -51,6 +52,7 @@ __all__ = [
     "TrendDay",
     "Tried",
     "Urgent",
+    "Wave",
     "data_schema",
     "read",
     "record",
@@ -214,6 +216,42 @@ class Progress:
     proven: int
     quiet: int
     known: Annotated[tuple[Known, ...], Order(("-last_password",))]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A mailbox whose password goes on by name.
+
+    Args:
+        address: Its address.
+        until: The last day.
+    """
+
+    address: Address
+    until: date
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Mailboxes that stop taking passwords together, as notebook 60 saw them.
+
+    Args:
+        name: What it is called.
+        word: How it stands.
+        since: Since when it is closed; None where it is not, or an earlier version noted no moment.
+        mailboxes: How many of them there are, without those that are left out.
+        senders: How many of them send with OAuth.
+        with_token: For how many of these a token was taken by SMTP since the last change.
+        left_out: Whose passwords go on by name.
+    """
+
+    name: Phrase
+    word: Literal["open", "closing", "closed", "left out", "cannot know"]
+    since: datetime | None
+    mailboxes: int
+    senders: int
+    with_token: int
+    left_out: Annotated[tuple[LeftOut, ...], Order(("until",))]
 
 
 @dataclass(frozen=True)
@@ -766,6 +804,7 @@ class Report:
         letters: Texts to send.
         engineer: The block for the engineer.
         purpose: Why the page holds personal data, from which sources, and for how long.
+        waves: What takes no password any more, the whole tenant last; none where notebook 60 has not looked.
     """
 
     tenant: TenantName
@@ -796,10 +835,13 @@ class Report:
     letters: Annotated[tuple[Letter, ...], Order(("~kind",))]
     engineer: Engineer
     purpose: Phrase
+    waves: Annotated[tuple[Wave, ...], KEPT] = ()
 
 
 # What every record has outside its data.
 _ENVELOPE: Final = ("tenant", "cloud", "rehearsal", "made_at", "coverage")
+# What the reports of earlier versions do not hold.
+_LATER: Final[Mapping[str, Any]] = {"waves": []}
 # An edition for others drops reasons, and nothing that is incomplete may stand without one.
 _LEFT_OUT: Final = "The reason is left out of this edition."
 
@@ -826,7 +868,7 @@ def read(record: Mapping[str, Any]) -> Report:
         # Whoever maps a record says so outside its data.
         top["edition"] = record.get("edition", record["data"]["edition"])
         held = [_coverage(each) for each in record["coverage"]]
-        found: Report = shapes.read(Report, {**record["data"], **top, "coverage": held})
+        found: Report = shapes.read(Report, {**_LATER, **record["data"], **top, "coverage": held})
     except (KeyError, TypeError, ValueError) as error:
         raise EvidenceError(f"evidence report: {error}") from None
     return found
@@ -834,7 +876,8 @@ def read(record: Mapping[str, Any]) -> Report:
 
 def data_schema() -> dict[str, Any]:
     """Return the schema of a record's data, as the classes of this module say it."""
-    return shapes.schema(Report, leave_out=_ENVELOPE)
+    made = shapes.schema(Report, leave_out=_ENVELOPE)
+    return {**made, "required": [each for each in made["required"] if each not in _LATER]}
 
 
 def _coverage(held: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from . import advice, deadlines, reference
+from . import advice, deadlines, reference, reportwaves
 from .decisions import Vendor
 from .phrases import Named, Phrase, joined, phrase, words
-from .report import Answer, Changes, Credential, Looked, Opening, Stop
+from .report import Answer, Changes, Credential, Looked, Opening, Stop, Wave
 from .reportactions import Made
 from .reportevidence import Held, at
 from .reportsenders import account, asks_maker, product, where
@@ -34,9 +34,18 @@ class _Asked:
     looked: Looked
     openings: Sequence[Opening]
     changes: Changes
+    waves: Sequence[Wave]
 
 
-def of(held: Held, made: Made, *, looked: Looked, openings: Sequence[Opening], changes: Changes) -> tuple[Answer, ...]:
+def of(
+    held: Held,
+    made: Made,
+    *,
+    looked: Looked,
+    openings: Sequence[Opening],
+    changes: Changes,
+    waves: Sequence[Wave],
+) -> tuple[Answer, ...]:
     """Return the ten questions with their answers.
 
     Args:
@@ -45,8 +54,9 @@ def of(held: Held, made: Made, *, looked: Looked, openings: Sequence[Opening], c
         looked: How far the eye reached.
         openings: What the apps can open.
         changes: What changed since the run before.
+        waves: What takes no password any more.
     """
-    asked = _Asked(held, made, looked, openings, changes)
+    asked = _Asked(held, made, looked, openings, changes, waves)
     return tuple(_answer(number, asked) for number in range(1, len(_QUESTIONS) + 1))
 
 
@@ -280,6 +290,7 @@ def _done(asked: _Asked) -> Said:
             "seen or another road that a person confirmed, and mail still arriving; and when a door test shows that "
             f"passwords are refused, after {_TENANT_DAYS} whole days of records without a password of anybody."
         ),
+        *reportwaves.said(asked.held, asked.waves),
         *asked.made.state.proofs[:_MOST],
         *asked.made.state.missing,
     ]

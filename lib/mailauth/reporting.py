@@ -14,6 +14,7 @@ from . import (
     reportsenders,
     reportstate,
     reporttime,
+    reportwaves,
     roads,
 )
 from .calendar import spoken
@@ -39,7 +40,7 @@ def report(reading: Reading) -> Report:
     made = Made(state, urgent, stops, apps, mailboxes, credentials, progress)
     changes, actions = reporttime.changes(held, state), reportactions.actions(held, made)
     summary = _summary(held, made, progress, looked)
-    tenant = held.tenant
+    tenant, waves = held.tenant, reportwaves.of(held)
     return Report(
         tenant=tenant.name,
         cloud=tenant.cloud.name,
@@ -63,10 +64,11 @@ def report(reading: Reading) -> Report:
         openings=openings,
         changes=changes,
         trend=reporttime.trend(held, state),
-        answers=reportanswers.of(held, made, looked=looked, openings=openings, changes=changes),
+        answers=reportanswers.of(held, made, looked=looked, openings=openings, changes=changes, waves=waves),
         letters=reportletters.of(held, made),
         engineer=reportengineer.of(held, made, actions=actions, changes=changes),
         purpose=_purpose(held),
+        waves=waves,
     )
 
 

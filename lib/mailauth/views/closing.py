@@ -30,13 +30,6 @@ __all__ = [
     "waves",
 ]
 
-_WORDS: Final[Mapping[str, Badge]] = {
-    "closed": Badge("closed (proven)", "ok"),
-    "closing": Badge("closing", "warn"),
-    "open": Badge("open", "bad"),
-    "left out": Badge("left out", "quiet"),
-    "cannot know": Badge("cannot know", "know"),
-}
 _KINDS: Final = {
     "sender": "still sends with a password",
     "coverage": "cannot be known",
@@ -88,7 +81,7 @@ def _wave(look: Look, wave: Wave) -> Sequence[Cell]:
         size,
         len(wave.senders),
         len(wave.excepted),
-        _WORDS[held.word],
+        listings.wave_badge(held.word),
         held.sentence,
         forbids,
     )
@@ -185,7 +178,7 @@ def standing(look: Look, wave: Wave) -> Callout:
         said.append(f"{counted(len(wave.excepted), 'mailbox is', 'mailboxes are')} left out by name.")
     # Only what was shut before is somebody's to look at today; what is not begun stands in the plan.
     weight: _Weight = "cannot know" if held.word == "cannot know" else "attention" if held.reopened else "info"
-    return Callout(weight, f"Wave {wave.name}: {_WORDS[held.word].text}", said)
+    return Callout(weight, f"Wave {wave.name}: {listings.wave_badge(held.word).text}", said)
 
 
 _Weight: TypeAlias = Literal["attention", "cannot know", "info"]

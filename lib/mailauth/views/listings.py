@@ -21,6 +21,7 @@ __all__ = [
     "place",
     "users",
     "verdict_badge",
+    "wave_badge",
 ]
 
 
@@ -182,6 +183,20 @@ _COVERAGE: dict[str, Badge] = {
     "absent": Badge("absent", "bad"),
     "partial": Badge("partial", "warn"),
     "complete": Badge("complete", "ok"),
+}
+
+
+def wave_badge(word: str) -> Badge:
+    """Return how a wave of notebook 60 stands."""
+    return _WAVES[word]
+
+
+_WAVES: dict[str, Badge] = {
+    "closed": Badge("closed (proven)", "ok"),
+    "closing": Badge("closing", "warn"),
+    "open": Badge("open", "bad"),
+    "left out": Badge("left out", "quiet"),
+    "cannot know": Badge("cannot know", "know"),
 }
 
 

@@ -9,8 +9,9 @@ from datetime import date
 from typing import Final
 
 from ..phrases import Kind, Named, Phrase, joined, phrase, words
-from ..report import Action, Change, Ending, Known, Report, Stop, Urgent
+from ..report import Action, Change, Ending, Known, Report, Stop, Urgent, Wave
 from ..wording import capital, counted
+from . import listings
 from .drawn import SenderDays
 from .markup import Badge, Cell, Said, Tone, sentences, text
 from .tables import Callout, Facts, Headline, Step, Table, state_badge, without_empty
@@ -28,6 +29,7 @@ __all__ = [
     "senders",
     "stops",
     "trend",
+    "waves",
     "window",
 ]
 
@@ -328,6 +330,34 @@ def progress(report: Report) -> Facts:
         ("of these not proven", held.quiet),
     ]
     return Facts(items, caption=f"Since {day}; now: {window(report)}")
+
+
+def waves(report: Report) -> Table:
+    """Return what takes no password any more, as notebook 60 saw it, and who is left out until when."""
+    looked = (each.made_at for each in report.looked.sources if each.notebook == "60-close-basic" and each.made_at)
+    day = next((f", as notebook 60 saw it on {text(made.date())}" for made in looked), "")
+    columns = ("Wave", "Mailboxes", "How it stands", "Since", "Senders with a token", "Left out by name")
+    note = "“Closed (proven)” is each wave's own; the tenant is closed when the last one is."
+    return Table(
+        columns, [_wave(each) for each in report.waves], f"Where passwords have ended{day}", note, limit=100,
+        empty="Notebook 60 has left no evidence here: nobody has closed anything with it.",
+    )  # fmt: skip
+
+
+def _wave(wave: Wave) -> Sequence[Cell]:
+    named = [phrase("{who} until {day}", who=name("address", each.address), day=each.until) for each in wave.left_out]
+    more = [f"{len(named) - _LEFT_OUT:,} more"] if len(named) > _LEFT_OUT else []
+    return (
+        wave.name.capital(),
+        wave.mailboxes,
+        listings.wave_badge(wave.word),
+        wave.since and wave.since.date(),
+        f"{wave.with_token:,} of {wave.senders:,}" if wave.senders else None,
+        [*named[:_LEFT_OUT], *more],
+    )
+
+
+_LEFT_OUT: Final = 20
 
 
 def senders(report: Report) -> Table | Callout:
