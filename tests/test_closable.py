@@ -158,6 +158,16 @@ def test_coverage_that_cannot_know_forbids_it_and_names_the_source(
     assert refused(begun(findings=findings)) == expected
 
 
+def test_a_table_with_a_lost_day_says_which_and_what_can_be_done_about_it() -> None:
+    lost = {"state": "partial", "reason": "1 day in between holds no record: 20 November 2026.", "remedy": "Add graph."}
+    told = known(findings=record(coverage=[WHOLE[0], {**WHOLE[1], **lost}]))
+    [refusal] = closing.readiness(closings.made(told)[0], told)
+    assert refusal.found.endswith(
+        "the non-interactive sign-ins are partial. 1 day in between holds no record: 20 November 2026."
+    )
+    assert refusal.remedy == "Add graph. Then run 10, and look again."
+
+
 @pytest.mark.parametrize(
     ("fields", "found"),
     [

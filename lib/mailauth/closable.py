@@ -19,6 +19,7 @@ from .conditions import Conditions
 from .organization import AuthenticationPolicy, Mailbox, Organization, is_policy
 from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
+from .reach import USER_TABLES
 from .verdicts import Thresholds
 from .waves import Record, Wave, primary
 from .wording import counted, moment_by, span
@@ -426,7 +427,16 @@ def unseen(known: Known) -> Iterator[Refusal]:
             yield Refusal("coverage", each["what"], each["reason"] or each["state"], each["remedy"] or remedy)
         return
     if found := _hole(record, known.now):
-        yield Refusal("coverage", "sign-ins", found, "Add the records of these days, then run 10 and look again.")
+        lacking = _lacking(record)
+        said = f"{found}. {lacking['reason']}" if lacking.get("reason") else found
+        mend = lacking.get("remedy") or "Add the records of these days."
+        yield Refusal("coverage", "sign-ins", said, f"{mend} Then run 10, and look again.")
+
+
+def _lacking(record: Record) -> Record:
+    """Return the first row about people's sign-ins that are not whole; an empty one where all are."""
+    tables = (each for each in record["coverage"] if each["what"] in USER_TABLES.values())
+    return next((each for each in tables if each["state"] != "complete"), {})
 
 
 def _hole(record: Record, now: datetime) -> str:
