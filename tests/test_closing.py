@@ -180,6 +180,11 @@ def test_what_will_stand_against_a_later_step_is_known_from_the_first_look() -> 
     pilot, everybody = closings.made(told, tenant("pilot: ada@w.example"))
     assert [each.kind for each in closing.later(pilot, told)] == ["canary"]
     assert closing.readiness(pilot, told) == ()
+    held = closed_organization()
+    done = known(replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", **OWN))), findings=found)
+    [once] = closing.readiness(closings.made(done)[-1], done)
+    assert (once.about, closing.later(closings.made(done)[-1], done)) == ("bob@w.example", ())
+    assert "SMTP AUTH is off for it" in once.found
     [_, sender] = closing.later(everybody, told)
     assert (sender.kind, sender.about) == ("proof", "bob@w.example")
     assert "These records are files" in sender.found

@@ -554,8 +554,9 @@ def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
         tried = proof and proof.good and proof.at >= counts
         # A record of that day may be older than the change.
         if not tried and seen_last.get(address, "") <= counts.date().isoformat():
+            off = "" if may_send(known, address) else ". SMTP AUTH is off for it: where it is to send, 40 turns it on"
             found = f"not proven: it sends with OAuth, and was not seen to since the last change ({_moment(counts)})"
-            yield Refusal("proof", address, found, UNPROVEN)
+            yield Refusal("proof", address, f"{found}{off}", UNPROVEN)
 
 
 UNPROVEN: Final = (

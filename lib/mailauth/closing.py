@@ -205,9 +205,9 @@ def later(wave: Wave, known: Known) -> tuple[Refusal, ...]:
     next_one = stage(wave, known)
     if next_one in OVER or next_one == "unknown":
         return ()
-    now = frozenset(_of_stage(wave, known, next_one))
+    now = frozenset((each.kind, each.about) for each in _of_stage(wave, known, next_one))
     found = (*closable.has_canary(wave), *closable.unnamed(wave, known), *_unsigned(wave), *_untriable(wave, known))
-    return tuple(each for each in found if each not in now)
+    return tuple(each for each in found if (each.kind, each.about) not in now)
 
 
 def _unsigned(wave: Wave) -> Iterator[Refusal]:
