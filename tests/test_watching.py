@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from mailauth import cli, evidence, shapes, watch
+from mailauth import cli, closable, evidence, shapes, watch
 from mailauth.conditions import Change, Conditions, People
-from mailauth.errors import HeldError, MailauthError
+from mailauth.errors import HeldError
 from mailauth.fleet import outcomes
 from mailauth.fleet.jobs import Job
 from mailauth.organization import Organization
-from mailauth.registration import Credential
+from mailauth.registration import Credential, CredentialKind
 from mailauth.views import watching
 from mailauth.watch import Watched
 from practice.state import AuthenticationPolicy, Mailbox, Tenant
@@ -460,6 +461,29 @@ def test_a_credential_that_ends_and_a_proof_that_is_old_are_told_by_the_days_tha
     assert broken(lab, proven_days=0) == [("proof", ADA)]
 
 
+def test_what_opens_no_door_wants_attention_and_what_was_closed_still_holds(lab: Lab) -> None:
+    first = watched(lab)
+    lab.pass_time(minutes=1)
+    for asked in ({"expires_days": 3650}, {"proven_days": 0}):
+        seen = watched(lab, **asked)
+        assert (seen.word, seen.since) == ("attention", first.since)
+    state = lab.run.reports.gather().state
+    told = [each.plain() for each in (*state.also, *state.missing)]
+    assert any(each.startswith(f"What sends with OAuth needs attention: {ADA}, last proven at") for each in told)
+    assert any(each.startswith("What was closed has held since") for each in told)
+    assert not any("does not hold" in each for each in (*told, state.sentence.plain()))
+    told_now = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--proven", "0"]
+    assert CliRunner().invoke(cli.commands, told_now, standalone_mode=False).return_value == 3
+
+
+def test_a_password_of_the_canary_that_was_not_refused_is_a_door_and_no_matter_of_oauth(lab: Lab) -> None:
+    known = lab.run.closing.look().known
+    taken = closable.Proof(CANARY, "password", False, known.now, "235 2.7.0 Authentication successful")
+    found = watch.compare(closed(lab), replace(known, proofs=(*known.proofs, taken)), ())
+    assert [(each.kind, each.about) for each in found] == [("basic", CANARY)]
+    assert watch.word(found) == "broken"
+
+
 def secret(name: str, **span: float) -> Credential:
     return Credential("secret", f"id-{name}", name, ends=NOON + timedelta(**span) if span else None)
 
@@ -485,6 +509,14 @@ def test_each_live_credential_that_ends_is_told_and_an_app_that_has_none_of_its_
     known = replace(lab.run.closing.look().known, now=NOON)
     told = watch.compare(closed(lab), known, (watch.Lasting("mail", frozenset({"secret"}), held),))
     assert [(each.about, each.found) for each in told if each.kind == "credential"] == found
+
+
+def test_an_app_with_another_credential_that_works_is_told_what_to_do_about_the_flow_that_has_none(lab: Lab) -> None:
+    needs: frozenset[CredentialKind] = frozenset({"secret", "certificate"})
+    (told,) = watch.credentials((watch.Lasting("mail", needs, (secret("a", days=-1), LASTS)),), NOON)
+    assert told.found == "its last secret ended at 2026-11-30 12:00 UTC; its certificate still lets it sign in"
+    assert told.remedy == "Make a new one with 20, or take the flow secret of this app out of the tenants file."
+    assert watch.word((told,)) == "attention"
 
 
 def test_an_app_whose_last_secret_was_deleted_does_not_hold(lab: Lab) -> None:
@@ -565,10 +597,21 @@ def test_while_another_run_is_under_way_a_watch_writes_nothing_and_says_who_hold
         with lab.run.alone():
             with pytest.raises(HeldError, match=r"^woodgrove is being run already by process \d+ since "):
                 lab.run.watching.look()
-            told = CliRunner().invoke(cli.commands, asked, standalone_mode=False)
+            told = CliRunner().invoke(cli.commands, [*asked, "--wait", "0", "--json"], standalone_mode=False)
         assert path.read_bytes() == before
-    assert told.return_value == 1
-    assert "woodgrove is being run already by process" in " ".join(told.stdout.split())
+    (tenant,) = json.loads(told.stdout)["tenants"]
+    assert (told.return_value, tenant["word"], tenant["broken"], tenant["since"]) == (3, "busy", [], None)
+    assert "woodgrove is being run already by process" in tenant["why"]
+
+
+def test_a_watch_waits_for_another_run_of_the_tenant_to_end(lab: Lab) -> None:
+    asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--tenant", "woodgrove"]
+    with ThreadPoolExecutor(1) as beside:
+        with lab.run.alone():
+            told = beside.submit(CliRunner().invoke, cli.commands, asked, standalone_mode=False)
+            with pytest.raises(TimeoutError):
+                told.result(timeout=3)
+        assert told.result().return_value == 0
 
 
 def test_what_may_be_meant_and_leaves_a_wave_closed_is_said_to_be_taken_over_by_renew(lab: Lab) -> None:
@@ -593,9 +636,13 @@ def test_a_tenant_in_which_nothing_is_closed_is_no_tenant_that_holds(lab: Lab, t
     asked = ["watch", "--config", str(lab.config), "--out", str(tmp_path)]
     named = CliRunner().invoke(cli.commands, [*asked, "--tenant", "woodgrove"], standalone_mode=False)
     assert named.return_value == 1
-    assert "Nothing is closed here yet." in " ".join(named.stdout.split())
-    with pytest.raises(MailauthError, match="Nothing is closed in any"):
-        CliRunner().invoke(cli.commands, asked, standalone_mode=False, catch_exceptions=False)
+    assert "Nothing was closed here yet, by what lies in" in " ".join(named.stdout.split())
+    for more in ([], ["--tenant", "woodgrove"]):
+        told = CliRunner().invoke(cli.commands, [*asked, "--json", *more], standalone_mode=False)
+        (tenant,) = json.loads(told.stdout)["tenants"]
+        assert (told.return_value, tenant["word"], tenant["broken"], tenant["since"]) == (1, "not closed", [], None)
+    told = CliRunner().invoke(cli.commands, [*asked[:-1], str(lab.folder), "--json"], standalone_mode=False)
+    assert json.loads(told.stdout)["tenants"][0].keys() == tenant.keys()
 
 
 def test_the_headless_report_watches_and_says_since_when_it_has_held_or_what_broke(
@@ -629,9 +676,22 @@ def test_a_watch_that_could_not_be_made_leaves_no_older_one_in_its_place(lab: La
     assert (kept(lab)["word"], kept(lab)["since"]) == ("cannot know", None)
 
 
+def test_a_command_that_could_not_watch_leaves_no_older_watch_in_its_place(lab: Lab, tmp_path: Path) -> None:
+    assert watched(lab).word == "held"
+    (tmp_path / "woodgrove.yaml").write_text("senders: 3\n", encoding="utf-8")
+    entry = json.loads(lab.config.read_text(encoding="utf-8"))
+    entry["tenants"][0]["decisions"] = str(tmp_path / "woodgrove.yaml")
+    config = tmp_path / "tenants.yaml"
+    config.write_text(json.dumps(entry), encoding="utf-8")
+    asked = ["watch", "--config", str(config), "--out", str(lab.folder), "--tenant", "woodgrove"]
+    assert CliRunner().invoke(cli.commands, asked, standalone_mode=False).return_value == 1
+    assert (kept(lab)["word"], kept(lab)["since"]) == ("cannot know", None)
+
+
 def test_the_schema_is_what_the_classes_say_and_what_an_earlier_version_kept_fits_it() -> None:
     made = shapes.schema(Watched)
-    made["required"].remove("reopened")
+    for name in ("reopened", "record_at"):
+        made["required"].remove(name)
     assert evidence.schema("watch")["properties"]["data"] == made
 
 
@@ -656,3 +716,43 @@ def test_what_a_watch_saw_open_and_was_given_back_by_hand_is_not_held_before_it_
     after, _ = lab.step("tenant")
     assert lab.words(after) == {"pilot": "closed", "tenant": "closed"}
     assert (watched(lab).word, kept(lab)["reopened"]) == ("held", [])
+
+
+def closed_again(lab: Lab) -> None:
+    for _ in range(14):
+        lab.sign_ins()
+        after, _ = lab.step()
+        if set(lab.words(after).values()) == {"closed"}:
+            return
+        lab.pass_time(hours=25)
+    raise AssertionError(lab.words(after))
+
+
+def test_what_an_undo_from_here_opened_is_told_as_that_until_60_has_closed_it_again(lab: Lab) -> None:
+    closed_again(lab)
+    first = watched(lab)
+    look = lab.run.closing.look()
+    lab.run.closing.keep(look, look.waves[-1])
+    again = watched(lab)
+    assert (again.closed_at, again.record_at == first.record_at) == (first.closed_at, False)
+    (*_, last) = lab.run.closing.undo(look, look.waves[-1], apply=True)
+    seen = watched(lab)  # 60 has not looked since: its evidence calls the wave closed
+    assert (seen.word, seen.since, seen.closed_at) == ("undone", None, first.closed_at)
+    # The organization's switch is everybody's: the pilot is to be proven again.
+    told = [("undone", "tenant"), ("proof", ADA), ("proof", CANARY)]
+    assert [(each.kind, each.about) for each in seen.broken] == told
+    assert seen.broken[0].by == last.by
+    assert seen.broken[0].found.startswith("opened by an undo at 20")
+    look = lab.run.closing.look()
+    lab.run.closing.keep(look, look.waves[-1])
+    again = watched(lab)
+    assert [(each.kind, each.about) for each in again.broken] == told
+    assert (again.word, again.waves, again.closed_at) == ("undone", ("pilot", "tenant"), first.closed_at)
+    asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--json"]
+    assert CliRunner().invoke(cli.commands, asked, standalone_mode=False).return_value == 3
+    with changed(lab, unassign):
+        assert watched(lab).word == "broken"
+    lab.pass_time(hours=25)
+    closed_again(lab)
+    last_one = watched(lab)
+    assert (last_one.word, last_one.closed_at > first.closed_at) == ("held", True)

@@ -3,8 +3,9 @@
 import json
 import os
 import sys
+import time
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,20 @@ from typing import Any, NoReturn, get_args
 
 import click
 
-from . import checks, escape, fleet, parameters, powershell, roads, runbookapps, session, shapes, tenants, watch
+from . import (
+    checks,
+    escape,
+    evidence,
+    fleet,
+    parameters,
+    powershell,
+    roads,
+    runbookapps,
+    session,
+    shapes,
+    tenants,
+    watch,
+)
 from .closing import OVER
 from .errors import HeldError, MailauthError, StorageError, UnreachableError
 from .fleet import clusters
@@ -356,47 +370,81 @@ def close(
 @click.option(
     "--proven", default=watch.PROVEN_DAYS, show_default=True, type=click.IntRange(0), help="Most days since a proof."
 )
+@click.option(
+    "--wait",
+    default=15,
+    show_default=True,
+    metavar="MIN",
+    type=click.IntRange(0),
+    help="Minutes for other runs to end.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON, for monitoring.")
 @click.option("--out", default="reports", show_default=True, type=click.Path(file_okay=False), help="Where pages are.")
 def watch_closed(
-    config: str, names: tuple[str, ...], tokens: bool, expiring: int, proven: int, as_json: bool, out: str
+    config: str, names: tuple[str, ...], tokens: bool, expiring: int, proven: int, wait: int, as_json: bool, out: str
 ) -> int:
     """Say whether what notebook 60 has closed still is, since when, and what broke. Changes nothing.
 
     It reads settings, Conditional Access, sign-ins, credentials and proofs, and compares them with what was kept. It
-    never tries a password. Without --tenant, tenants in which nothing is closed yet are left out.
+    never tries a password. Each tenant gets one word: held; attention (it holds, and a credential ends or a token is
+    not proven); undone (open, by an undo from here); broken; cannot know; busy (another run had it, longer than
+    --wait); or not closed (nothing was closed in it yet).
 
-    Ends with 0 where all of it held, 1 where something broke or cannot be known, 2 where something asked for is wrong.
+    Ends with 0 where all of it held, with 1 where something is broken or cannot be known, or nothing was closed in any
+    of the tenants, with 2 where something asked for is wrong, and with 3 where the worst is attention, undone or busy.
+    A tenant that is not closed counts for nothing beside one that is.
     """
     configuration = tenants.load(tenants.locate(config, Path.cwd()))
     chosen = [configuration.tenant(name) for name in dict.fromkeys(names or configuration.names)]
     runs = [session.Run(configuration, each, Path(out).resolve() / each.name) for each in chosen]
     asked = {"search": True, "prove": tokens, "expires_days": expiring, "proven_days": proven}
-    seen = [each for run in runs if (each := _seen(run, **asked)).watched or names or each.why != _NOT_CLOSED]
-    if not seen:
-        raise MailauthError("Nothing is closed in any of these tenants.", remedy="Close a wave with notebook 60.")
+    seen = _all_seen(runs, wait * 60, **asked)
     if as_json:
-        told = [{"tenant": each.tenant, "word": each.word, "why": each.why} | _watched(each) for each in seen]
-        click.echo(json.dumps({"tenants": told}, indent=1))
+        click.echo(json.dumps({"tenants": [_told(run, each) for run, each in zip(runs, seen, strict=True)]}, indent=1))
     else:
         _show(*watching.result(seen).views)
-    return int(any(each.word != "held" for each in seen))
+    return _watch_status({each.word for each in seen})
 
 
-_NOT_CLOSED = "Nothing is closed here yet."
+def _all_seen(runs: Sequence[session.Run], wait_s: float, **asked: Any) -> list[watching.Seen]:
+    """Return what came of each tenant; those that another run has are come back to, and waited for in all so long."""
+    until = time.monotonic() + wait_s
+    seen = [_seen(run, **asked) for run in runs]
+    for place, run in enumerate(runs):
+        if seen[place].word == "busy":
+            seen[place] = _seen(run, **asked, wait_s=max(0.0, until - time.monotonic()))
+    return seen
 
 
 def _seen(run: session.Run, **asked: Any) -> watching.Seen:
     """Return what came of watching a tenant; one that cannot be reached does not keep the others from being watched."""
     try:
         found = run.watching.look(**asked)
+    except HeldError as error:
+        return watching.Seen(run.tenant.name, None, str(error), "busy")
     except MailauthError as error:
+        run.watching.lose(error)
         return watching.Seen(run.tenant.name, None, str(error))
-    return watching.Seen(run.tenant.name, found, "" if found else _NOT_CLOSED)
+    if found is None:
+        return watching.Seen(
+            run.tenant.name, None, f"Nothing was closed here yet, by what lies in {run.folder}.", "not closed"
+        )
+    return watching.Seen(run.tenant.name, found)
 
 
-def _watched(each: watching.Seen) -> dict[str, Any]:
-    return shapes.record(each.watched) if each.watched else {}
+def _told(run: session.Run, each: watching.Seen) -> dict[str, Any]:
+    """Return what is told of a tenant, with the same fields whether it could be watched or not."""
+    empty = dict.fromkeys(("waves", "broken", "proofs", "reopened"), ())
+    unknown = dict.fromkeys(("since", "closed_at", "record_at"))
+    blank = {"tenant_id": run.tenant.tenant_id, "at": evidence.plain(run.now()), "why_since": "", **empty, **unknown}
+    made = shapes.record(each.watched) if each.watched else blank
+    return {"tenant": each.tenant, "word": each.word, "why": each.why} | made
+
+
+def _watch_status(words: Set[watching.Told]) -> int:
+    if words & {"broken", "cannot know"} or words == {"not closed"}:
+        return 1
+    return 3 if words & {"attention", "undone", "busy"} else 0
 
 
 @commands.command()
@@ -811,7 +859,7 @@ def _status(outcomes: Sequence[fleet.Outcome], wanted: tuple[str, ...]) -> int:
         "expiring": any(outcome.expiring != 0 for outcome in outcomes),
         "unproven": any(outcome.unproven != 0 for outcome in outcomes),
         "unknown": any(outcome.state == "cannot know" for outcome in outcomes),
-        "broken": any(outcome.watched not in ("", "held") for outcome in outcomes),
+        "broken": any(outcome.watched in ("broken", "cannot know") for outcome in outcomes),
     }
     for line in _unseen(outcomes, wanted):
         _say(line)

@@ -47,6 +47,7 @@ __all__ = [
     "receipts_of",
     "stage",
     "standing",
+    "undos_of",
 ]
 
 Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed", "left out"]
@@ -334,7 +335,7 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
     return Plan.of(
         tenant,
         id=id,
-        title=f"{_of(wave)}{_TITLES[next_one]}",
+        title=f"{_of(wave.name)}{_TITLES[next_one]}",
         now=known.now,
         steps=_paced(steps),
         checks=(
@@ -347,8 +348,8 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
     )
 
 
-def _of(wave: Wave) -> str:
-    return f"Wave {wave.name}: "
+def _of(name: str) -> str:
+    return f"Wave {name}: "
 
 
 def _left_out(excepted: Sequence[Excepted]) -> Iterator[Check]:
@@ -647,5 +648,13 @@ def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
     """
     every = list(receipts)
     gone = {each.undoes for each in every if each.undoes and each.settled}
-    mine = [each for each in every if each.plan.title.startswith(_of(wave)) and each.undoable and not each.undoes]
+    mine = [each for each in every if each.plan.title.startswith(_of(wave.name)) and each.undoable and not each.undoes]
     return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))
+
+
+def undos_of(receipts: Iterable[Receipt], name: str) -> tuple[Receipt, ...]:
+    """Return the receipts by which anything of the wave of that name was taken back, the first one first."""
+    every = {each.plan.id: each for each in receipts}
+    mine = (each for each in every.values() if each.undoes in every)
+    found = (each for each in mine if every[each.undoes].plan.title.startswith(_of(name)))
+    return tuple(sorted(found, key=lambda one: one.plan.id))

@@ -146,6 +146,7 @@ def record(
     known = look.known
     stand, settings = [_wave(look, each) for each in look.waves], _settings(known.organization, known.conditions)
     closed = _closed(stand, before)
+    stand = [{**each, "closed_at": _closed_at(look, each["name"], closed, before)} for each in stand]
     data = {
         "tenant_id": tenant.tenant_id,
         "wave": wave.name,
@@ -184,6 +185,19 @@ def _closed(stand: Iterable[Mapping[str, Any]], before: Record | None) -> frozen
     words = {each["name"]: each["word"] for each in stand}
     dark = frozenset(name for name, word in words.items() if word == "cannot know")
     return frozenset(name for name, word in words.items() if word == "closed") | (dark & _known_closed(before))
+
+
+def _closed_at(look: Look, name: str, closed: frozenset[str], before: Record | None) -> datetime | None:
+    """Return since when a wave was seen closed, with nothing of it taken back since; None where it is not closed."""
+    if name not in closed:
+        return None
+    if before is None or name not in _known_closed(before):
+        return look.known.now
+    made = datetime.fromisoformat(before["made_at"])
+    if any(entry.at > made for each in closing.undos_of(look.known.receipts, name) for entry in each.entries):
+        return look.known.now
+    then: Record = next((each for each in before["data"]["waves"] if each["name"] == name), {})
+    return datetime.fromisoformat(then.get("closed_at") or before["made_at"])
 
 
 def _known_closed(record: Record | None) -> frozenset[str]:

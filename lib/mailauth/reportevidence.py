@@ -132,6 +132,11 @@ class Held:
         return moving.Evidence(record, self.now, self.reading.decided, self.proven, arrived)
 
     @cached_property
+    def settled(self) -> frozenset[str]:
+        """The ids of strangers' sign-ins that a person has settled since."""
+        return moving.settled(self.moving)
+
+    @cached_property
     def proven(self) -> frozenset[tuple[str, str]]:
         """The names of mailboxes, in lower case, that a token opened since the last change, each with its protocol.
 
@@ -184,7 +189,8 @@ class Held:
         made, closed = self.data(WATCH), self.made_at(_CLOSES)
         if made is None or (closed is None and made["word"] != "cannot know"):
             return None
-        return made if closed in (None, at(made["closed_at"])) else None
+        # An earlier version called that the time of the closing itself.
+        return made if closed in (None, at(made.get("record_at") or made["closed_at"])) else None
 
     @property
     def settings(self) -> Record | None:

@@ -6,18 +6,19 @@ outranks everything but a compromise, and evidence that is old is no look at tod
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from . import findings, reference, standing
 from .calendar import spoken
-from .findings import Headline
+from .findings import ATTENTION, Headline
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Known, Progress, State, Stop, Urgent
 from .reportevidence import WATCH, Held, at
 from .reportsenders import account
 from .verdicts import Thresholds
+from .watch import OPENS_NONE
 from .wording import counted
 
 __all__ = ["door", "headline", "nameless", "of", "open_doors"]
@@ -52,7 +53,7 @@ def of(held: Held, urgent: Sequence[Urgent], stops: Sequence[Stop], progress: Pr
     hurt = any(each.verdict == "suspected_compromise" for each in urgent)
     if held.found is None or (blind and not hurt):
         return State("cannot know", _sentence(held, blind, _last_good(held), _today(held)), also=tuple(_also(told)))
-    word: findings.State = held.found["state"]["word"]
+    word: findings.State = _word(held)
     if word == "cannot know":
         word = "exposed"
     if stops and word == "quiet":
@@ -70,10 +71,29 @@ def of(held: Held, urgent: Sequence[Urgent], stops: Sequence[Stop], progress: Pr
     )
 
 
+def _word(held: Held) -> findings.State:
+    """Return the state that notebook 10 found, but for what was settled since."""
+    assert held.found is not None
+    word: findings.State = held.found["state"]["word"]
+    if word != "exposed" or not held.settled or (numbers := headline(held)).attention:
+        return word
+    return standing.state(numbers, begun=_begun(held))
+
+
+def _begun(held: Held) -> bool:
+    users = held.found["adoption"]["users"] if held.found else ()
+    going = (each for each in held.groups if each["ends_in_2026"] or each["moved"])
+    return any(each["oauth_days"] for each in going) or any(each["registered"] for each in users)
+
+
 def headline(held: Held) -> Headline:
-    """Return the numbers of notebook 10's first sentence; zeros where nobody has looked."""
+    """Return the numbers of notebook 10's first sentence, without what was settled since; zeros where nobody looked."""
     numbers = held.found["headline"] if held.found else {}
-    return Headline(**{each.name: numbers.get(each.name, 0) for each in fields(Headline)})
+    found = Headline(**{each.name: numbers.get(each.name, 0) for each in fields(Headline)})
+    if not held.settled:
+        return found
+    left = {each["user"] for each in held.groups if each["verdict"] in ATTENTION and each["sender_id"] not in held.settled}
+    return replace(found, attention=len(left))
 
 
 def nameless(state: State) -> Phrase:
@@ -226,24 +246,29 @@ def _watched(held: Held) -> Iterator[Phrase]:
         if made["why_since"]:
             yield phrase("Not for longer: {why}.", why=Named("free", made["why_since"]))
     for each in made["broken"][:_NAMES]:
-        unknown = each["kind"] == "cannot know"
-        lead = "Whether what was closed still is cannot be known" if unknown else "What was closed does not hold"
-        said = f"{lead}: {{about}}, {{found}} ({{day}})."
+        said = f"{_LEADS.get(each['kind'], 'What was closed does not hold')}: {{about}}, {{found}} ({{day}})."
         yield phrase(said, about=Named("free", each["about"]), found=Named("free", each["found"]), day=seen_at.date())
     if len(made["broken"]) > _NAMES:
-        yield words(f"{len(made['broken']) - _NAMES:,} more of what was closed does not hold, or cannot be known.")
+        yield words(f"{len(made['broken']) - _NAMES:,} more is told by mailauth watch.")
+
+
+# A credential that ends, or a token that is not taken, opens no door.
+_LEADS: Final[Mapping[str, str]] = {
+    "cannot know": "Whether what was closed still is cannot be known",
+    "undone": "What was closed was taken back on purpose",
+    **dict.fromkeys(OPENS_NONE, "What sends with OAuth needs attention"),
+}
 
 
 def _missing_watch(held: Held) -> Iterator[Phrase]:
-    """Yield that a door may be open again; a credential that ends, or a proof that is old, opens none."""
+    """Yield that a door may be open again."""
     kinds = {each["kind"] for each in held.watched["broken"]} if held.watched else set()
-    if kinds - _OPENS_NONE - {"cannot know"}:
+    if kinds - OPENS_NONE - {"plan", "undone", "cannot know"}:
         yield words("What was closed does not hold: mailauth watch says what to do about each.")
     elif "cannot know" in kinds:
         yield words("Whether what was closed still is cannot be known.")
-
-
-_OPENS_NONE: Final = frozenset({"credential", "proof", "plan"})
+    elif "undone" in kinds:
+        yield words("What was closed was taken back: close it again with 60, or leave it open.")
 
 
 def _trying(held: Held) -> tuple[str, ...]:

@@ -1,29 +1,33 @@
 """Whether what was closed still is: a tenant's settings, sign-ins, credentials and proofs now, beside the last closing.
 
 Settings are judged by what they do: another policy that refuses passwords as well breaks nothing. What was not read is
-never taken for closed; it stands among what broke, as something that cannot be known.
+never taken for closed; it stands among what broke, as something that cannot be known. A credential that ends, or a
+token that is not taken, opens no door: somebody is to see to it, and what was closed holds. What an undo from here
+opened is told as that, for as long as notebook 60 has not closed it again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
-from . import catalogue, closable, closingrecord, evidence, reference, shapes, waves
+from . import catalogue, closable, closing, closingrecord, evidence, reference, shapes, waves
 from .closable import Known
 from .closingrecord import Look
 from .conditions import AccessPolicy
 from .coverage import Coverage
 from .organization import Mailbox, Organization
+from .plan import Receipt
 from .registration import Credential, CredentialKind
 from .shapes import Address, Free, Id, Order
 from .tenants import Tenant
-from .waves import Record, primary
+from .waves import Record, Wave, primary
 from .wording import counted
 
 __all__ = [
     "EXPIRES_DAYS",
+    "OPENS_NONE",
     "PROVEN_DAYS",
     "Broken",
     "Kind",
@@ -34,18 +38,36 @@ __all__ = [
     "Word",
     "closed_waves",
     "compare",
+    "credentials",
     "opened",
     "record",
     "taken_back",
+    "undone",
     "unknown",
+    "waiting",
     "watched",
+    "without",
     "word",
 ]
 
 Kind = Literal[
-    "switch", "mailbox", "policy", "plan", "access", "exclusion", "basic", "credential", "proof", "wave", "cannot know"
+    "switch",
+    "mailbox",
+    "policy",
+    "plan",
+    "access",
+    "exclusion",
+    "basic",
+    "credential",
+    "proof",
+    "wave",
+    "undone",
+    "cannot know",
 ]
-Word = Literal["held", "broken", "cannot know"]
+Word = Literal["held", "attention", "undone", "broken", "cannot know"]
+
+OPENS_NONE: Final[frozenset[Kind]] = frozenset({"credential", "proof"})
+"""What wants somebody's attention and lets no password in."""
 
 EXPIRES_DAYS: Final = 30
 """A credential that ends within so many days is told, unless somebody asks for others."""
@@ -113,8 +135,8 @@ class Broken:
 
     Args:
         kind: What: the tenant's switch, a mailbox's, an authentication policy, a mailbox plan, a Conditional Access
-            policy, an exclusion in one, a password that was taken, a credential, a proof, a wave that was opened; or
-            ``cannot know``.
+            policy, an exclusion in one, a password that was taken or not refused as such, a credential, a token that
+            was not taken or not for long, a wave that was opened, one that an undo opened; or ``cannot know``.
         about: Which one; text from outside.
         found: What was found, beside what had been.
         remedy: What to do.
@@ -168,16 +190,18 @@ class Watched:
 
     Args:
         tenant_id: The directory.
-        word: Whether it held.
+        word: Whether it held; ``attention`` where it did and something else wants somebody, ``undone`` where all that
+            is open was opened by an undo.
         since: The first watch of those without a break between that held, and never before anything that closes was
             last changed, or a password last refused; None where this one did not.
         at: When it was made.
-        closed_at: When the closing was kept that this is compared with.
+        closed_at: When notebook 60 last saw a wave become closed.
         waves: The names of the waves that were closed.
         broken: What did not hold.
         proofs: What was tried on the wire, here or in a watch before.
         why_since: Why it does not count from an earlier watch that held as well; empty where none did.
         reopened: Who was seen open since notebook 60 last looked, as far as it has not seen the same.
+        record_at: When the evidence of notebook 60 was made that this is compared with; None of an earlier version.
     """
 
     tenant_id: Id
@@ -190,6 +214,7 @@ class Watched:
     proofs: Annotated[tuple[Tried, ...], Order(("at",))] = ()
     why_since: Free = ""
     reopened: Annotated[tuple[Reopened, ...], Order(("at",))] = ()
+    record_at: datetime | None = None
 
 
 def closed_waves(closed: Record) -> tuple[str, ...]:
@@ -197,10 +222,39 @@ def closed_waves(closed: Record) -> tuple[str, ...]:
     return tuple(each["name"] for each in closed["data"]["waves"] if each["word"] == "closed")
 
 
+def undone(closed: Record, before: Watched | None, look: Look) -> Mapping[str, Receipt]:
+    """Return the undo by which each wave was opened that was closed and is not since; none for any other.
+
+    Args:
+        closed: The evidence of notebook 60.
+        before: The watch before; None for the first.
+        look: Today's look, with what this machine's receipts say.
+    """
+    names, found = closed_waves(closed), dict[str, Receipt]()
+    for name in dict.fromkeys((*names, *_names(before))):
+        # What 60 has called closed after an undo, is.
+        last = _at(closed["made_at"]) if name in names else before.closed_at if before else look.known.now
+        for each in closing.undos_of(look.known.receipts, name):
+            if each.changed and _moment_of(each) > last:
+                found[name] = each
+    return found
+
+
+def _moment_of(receipt: Receipt) -> datetime:
+    return max(each.at for each in receipt.entries)
+
+
+def without(closed: Record, names: Iterable[str]) -> Record:
+    """Return the evidence of notebook 60 as if it called none of these waves closed."""
+    gone = {*names}
+    stand = [{**each, "word": "open"} if each["name"] in gone else each for each in closed["data"]["waves"]]
+    return {**closed, "data": {**closed["data"], "waves": stand}}
+
+
 def compare(
     closed: Record,
     known: Known,
-    credentials: Sequence[Lasting] | None,
+    held: Sequence[Lasting] | None,
     *,
     expires_days: int = EXPIRES_DAYS,
     proven_days: int = PROVEN_DAYS,
@@ -210,7 +264,7 @@ def compare(
     Args:
         closed: The evidence of notebook 60, with at least one wave that is closed.
         known: What is known now; `Known.now` is the moment of the watch.
-        credentials: What each app proves itself by; None where that was not read.
+        held: What each app proves itself by; None where that was not read.
         expires_days: Within how many days a credential's end is told.
         proven_days: How many days old a proof may be.
     """
@@ -222,56 +276,132 @@ def compare(
         *_plans(told),
         *_access(told),
         *_sign_ins(told),
-        *_credentials(credentials, known.now, timedelta(days=expires_days)),
+        *credentials(held, known.now, expires_days=expires_days),
         *_proofs(told, timedelta(days=proven_days)),
     )
 
 
-def taken_back(closed: Record, before: Watched | None) -> tuple[Broken, ...]:
-    """Return the waves that an earlier watch knew as closed, and of which notebook 60 says something else now."""
+def taken_back(
+    closed: Record,
+    before: Watched | None,
+    back: Mapping[str, Receipt] | None = None,
+    late: Collection[str] = (),
+) -> tuple[Broken, ...]:
+    """Return the waves that an earlier watch knew as closed, and of which notebook 60 says something else now.
+
+    Args:
+        closed: The evidence of notebook 60.
+        before: The watch before; None for the first.
+        back: The undo by which each wave was opened of which that is so.
+        late: The waves that are only to be proven again.
+    """
+    back = back or {}
     now = {each["name"]: each for each in closed["data"]["waves"]}
-    # A wave that the tenants file names no more is part of the last one, which holds every mailbox.
-    whole = any(each["kind"] == "tenant" and each["word"] == "closed" for each in now.values())
-    gone = [
-        name
-        for name in (before.waves if before else ())
-        if name not in closed_waves(closed) and (name in now or not whole)
-    ]
-    return tuple(
-        Broken("wave", name, f"notebook 60 says {now[name]['word']}: {now[name]['sentence']}", _CLOSE)
-        if name in now
-        else Broken("wave", name, "the tenants file names no such wave any more", _CLOSE)
-        for name in gone
+    gone = [name for name in _known_waves(closed, before) if name not in {*closed_waves(closed), *back, *late}]
+    return (
+        *(
+            Broken("wave", name, f"notebook 60 says {now[name]['word']}: {now[name]['sentence']}", _CLOSE)
+            if name in now
+            else Broken("wave", name, "the tenants file names no such wave any more", _CLOSE)
+            for name in gone
+        ),
+        *(_undone(name, each) for name, each in back.items()),
     )
 
 
-def opened(closed: Record, look: Look, broken: Sequence[Broken]) -> tuple[Broken, ...]:
+def _known_waves(closed: Record, before: Watched | None) -> tuple[str, ...]:
+    """Return the waves that were closed once, as far as there still are such."""
+    stand = {each["name"]: each for each in closed["data"]["waves"]}
+    # A wave that the tenants file names no more is part of the last one, which holds every mailbox.
+    whole = any(each["kind"] == "tenant" and each["word"] == "closed" for each in stand.values())
+    known = (name for name in _names(before) if name in stand or not whole)
+    return tuple(dict.fromkeys((*closed_waves(closed), *known)))
+
+
+def _undone(name: str, back: Receipt) -> Broken:
+    at = _moment_of(back)
+    found = f"opened by an undo at {_moment(at)} (plan {back.plan.id}, which took back {back.undoes})"
+    return Broken("undone", name, found, _AGAIN, at=at, by=back.by)
+
+
+_AGAIN: Final = (
+    "Where it is to stay open, nothing is to be done: a watch goes on to say so. Else close it again with 60. Until "
+    "then passwords may be taken there."
+)
+
+
+def opened(closed: Record, look: Look, broken: Sequence[Broken], before: Watched | None) -> tuple[Broken, ...]:
     """Return the waves that notebook 60 has closed, and of which a look of its own says something else by now.
 
     Settings may stand as they were and passwords be taken all the same: by a mailbox that is called otherwise, of an
-    exception that has ended, or by a policy that was given back and does not count yet.
+    exception that has ended, or by a policy that was given back and does not count yet. What a wave lacks that is only
+    to be proven again is told by whom it is about.
 
     Args:
         closed: The evidence of notebook 60.
         look: Today's.
-        broken: What else was found: what cannot be known is told once.
+        broken: What else was found: what cannot be known is told once, and so is a token that was not taken.
+        before: The watch before; None for the first.
     """
-    names, dark = closed_waves(closed), any(each.kind == "cannot know" for each in broken)
-    now = [(each.name, look.standing(each)) for each in look.waves if each.name in names]
-    found = (
-        Broken("wave", name, f"it was closed, and 60 would say {held.word} now: {held.sentence}", _CLOSE)
-        if held.word != "cannot know"
-        else Broken("cannot know", f"wave {name}", held.sentence, _CLOSE)
-        for name, held in now
-        if held.word != "closed"
+    names, doors = closed_waves(closed), {each.kind for each in broken} - OPENS_NONE - {"undone", "cannot know"}
+    # Beside a door that stands open, each wave behind it is told as open.
+    late = {} if doors else waiting(look, before)
+    told = {each.about for each in broken if each.kind == "proof"}
+    dark = any(each.kind == "cannot know" for each in broken)
+    found = (_opened(each, look) for each in look.waves if each.name in names and each.name not in late)
+    unproven = dict.fromkeys(one for name, each in late.items() if name in {*names, *_names(before)} for one in each)
+    return (
+        *(each for each in found if each and not (each.kind == "cannot know" and dark)),
+        *(each for each in unproven if each.about not in told),
     )
-    return tuple(each for each in found if each.kind == "wave" or not dark)
+
+
+def _opened(wave: Wave, look: Look) -> Broken | None:
+    held = look.standing(wave)
+    if held.word == "closed":
+        return None
+    if held.word == "cannot know":
+        return Broken("cannot know", f"wave {wave.name}", held.sentence, _CLOSE)
+    return Broken("wave", wave.name, f"it was closed, and 60 would say {held.word} now: {held.sentence}", _CLOSE)
+
+
+def waiting(look: Look, before: Watched | None) -> Mapping[str, tuple[Broken, ...]]:
+    """Return what each wave waits for whose policy counts, and which is only to be proven again; none for any other.
+
+    After a change from here the proofs are older than the change: that lets no password in. What was seen open may.
+
+    Args:
+        look: Today's look.
+        before: The watch before; None for the first.
+    """
+    late = [each for each in look.waves if look.standing(each).stage == "prove" and not _was_open(each, look, before)]
+    lacking = {each.name: tuple(closable.lacking(each, look.known)) for each in late}
+    return {
+        name: tuple(Broken("proof", each.about, each.found, each.remedy, (each.about,)) for each in found)
+        for name, found in lacking.items()
+        if found and all(each.kind == "proof" for each in found)
+    }
+
+
+def _was_open(wave: Wave, look: Look, before: Watched | None) -> bool:
+    """Whether a watch saw a mailbox of a wave without a policy that refuses passwords, and 60 has not looked since."""
+    seen, held = {each.address for each in before.reopened} if before else set(), look.known.organization
+    boxes = [held.mailbox(each) for each in wave.mailboxes] if "" in seen else []
+    return bool(seen & {*wave.mailboxes}) or any(box and not box.authentication_policy for box in boxes)
+
+
+def _names(before: Watched | None) -> tuple[str, ...]:
+    return before.waves if before else ()
 
 
 def word(broken: Iterable[Broken]) -> Word:
     """Return what all of it comes to."""
     kinds = {each.kind for each in broken}
-    return "broken" if kinds - {"cannot know"} else "cannot know" if kinds else "held"
+    if kinds - OPENS_NONE - {"undone", "cannot know"}:
+        return "broken"
+    if "cannot know" in kinds:
+        return "cannot know"
+    return "undone" if "undone" in kinds else "attention" if kinds else "held"
 
 
 def watched(
@@ -287,20 +417,30 @@ def watched(
         known: What is known now; `Known.now` is the moment of the watch.
     """
     data, held = closed["data"], word(broken)
-    names = (*closed_waves(closed), *(each.about for each in broken if each.kind == "wave"))
-    since, why = _since(closed, before, known) if held == "held" else (None, "")
+    names = (*_known_waves(closed, before), *(each.about for each in broken if each.kind in ("wave", "undone")))
+    since, why = _since(closed, before, known) if held in ("held", "attention") else (None, "")
     return Watched(
         tenant_id=data["tenant_id"],
         word=held,
         since=since,
         at=known.now,
-        closed_at=_at(closed["made_at"]),
+        closed_at=_closed_at(closed, before),
         waves=tuple(dict.fromkeys(names)),
         broken=_first_seen(broken, before, known.now),
         proofs=tuple(proofs),
         why_since=why,
         reopened=tuple(_reopened(closed, before, known)),
+        record_at=_at(closed["made_at"]),
     )
+
+
+def _closed_at(closed: Record, before: Watched | None) -> datetime:
+    """Return when a wave was last seen to become closed; a record of before that was noted counts as of when it was."""
+    made = closed["made_at"]
+    seen = [_at(each.get("closed_at") or made) for each in closed["data"]["waves"] if each["word"] == "closed"]
+    # An earlier version of the watch knew only when 60 had run.
+    was = [before.closed_at] if before and before.record_at else []
+    return max((*seen, *was), default=before.closed_at if before else _at(made))
 
 
 def _reopened(closed: Record, before: Watched | None, known: Known) -> Iterator[Reopened]:
@@ -533,7 +673,7 @@ def _of_mailbox(told: _Told, box: Mailbox) -> Iterator[tuple[Kind, str, str]]:
     told_already = told.whole and not (box.authentication_policy or (before and before["policy"]))
     if not (closes or told_already) and now.lower() not in told.opened and was != now:
         yield "policy", was, f"the policy was taken off, so that {now or 'no policy'} counts, for"
-    if before and before["smtp"] != box.smtp and told.takes_smtp(box):
+    if before and before["smtp"] not in ("on", box.smtp) and told.takes_smtp(box):
         yield "mailbox", _OWN_SWITCH, f"it was {_SWITCH[before['smtp']]}, and is on for"
 
 
@@ -675,13 +815,21 @@ def _sign_ins(told: _Told) -> Iterator[Broken]:
             yield Broken("basic", group["user"], found, _CAME_BACK, (account,), _at(last))
 
 
-def _credentials(held: Sequence[Lasting] | None, now: datetime, within: timedelta) -> Iterator[Broken]:
+def credentials(held: Sequence[Lasting] | None, now: datetime, *, expires_days: int = EXPIRES_DAYS) -> Iterator[Broken]:
+    """Yield which credentials of the apps end soon, and which app has none of a kind that it needs.
+
+    Args:
+        held: What each app proves itself by; None where that was not read.
+        now: The moment, aware.
+        expires_days: Within how many days an end is told.
+    """
+    within = timedelta(days=expires_days)
     if held is None:
         yield _unread("credentials of the apps")
     for each in held or ():
         live = [one for one in each.credentials if one.is_valid(now)]
         for kind in sorted(each.needs - {one.kind for one in live}):
-            yield _no_credential(each, kind, now)
+            yield _no_credential(each, kind, live, now)
         # Entra does not tell which of several is used, so one that lasts says nothing of another that ends.
         for one in live:
             if one.ends and one.ends <= now + within:
@@ -689,11 +837,15 @@ def _credentials(held: Sequence[Lasting] | None, now: datetime, within: timedelt
                 yield Broken("credential", about, f"it ends at {_moment(one.ends)}", _RENEW, at=one.ends)
 
 
-def _no_credential(held: Lasting, kind: CredentialKind, now: datetime) -> Broken:
+def _no_credential(held: Lasting, kind: CredentialKind, live: Sequence[Credential], now: datetime) -> Broken:
     past = [one.ends for one in held.credentials if one.kind == kind and one.ends and one.ends <= now]
     last = max(past, default=None)
     found = f"its last {kind} ended at {_moment(last)}" if last else f"it has no {kind}"
-    return Broken("credential", held.app, found, "Make a new one with 20, and prove it.", at=last)
+    other = next((each for each in live if each.kind in held.needs), None)
+    if other is None:
+        return Broken("credential", held.app, found, "Make a new one with 20, and prove it.", at=last)
+    remedy = f"Make a new one with 20, or take the flow {kind} of this app out of the tenants file."
+    return Broken("credential", held.app, f"{found}; its {other.kind} still lets it sign in", remedy, at=last)
 
 
 _RENEW: Final = "Make a new one with 20 and prove it; then take this one away there, or where nothing uses it any more."
@@ -715,7 +867,7 @@ def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:
         proof = told.known.tried(address, "password")
         if proof and not proof.good:
             found = f"a password was not refused as such at {_moment(proof.at)}: {proof.said}"
-            yield Broken("proof", address, found, _CLOSE, (address,), proof.at)
+            yield Broken("basic", address, found, _CLOSE, (address,), proof.at)
 
 
 _PROVE: Final = "Watch again with --prove, or prove it with 50."

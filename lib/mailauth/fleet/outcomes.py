@@ -64,7 +64,7 @@ class Outcome:
         expiring: Credentials that have ended or end within 30 days; None where nobody looked at them.
         unproven: Mailboxes of the tenants file that OAuth has not opened by each of their protocols, and accounts that
             no longer send without a proof that they moved; None where nobody looked.
-        watched: Whether what was closed still is: ``held``, ``broken`` or ``cannot know``; empty where nothing is.
+        watched: Whether what was closed still is: the word of a watch (`watch.Word`); empty where nothing is.
         held_since: The first watch without a break since that found it so, RFC 3339; empty where it does not hold.
         pages: The notebooks whose pages lie in the tenant's folder, in order.
         attempts: How often it was tried.

@@ -57,6 +57,7 @@ class Watching:
         prove: bool = False,
         expires_days: int = watch.EXPIRES_DAYS,
         proven_days: int = watch.PROVEN_DAYS,
+        wait_s: float = 0,
     ) -> Watched | None:
         """Compare the tenant with what was closed, keep what came of it, and return that; changes nothing in it.
 
@@ -68,16 +69,19 @@ class Watching:
             prove: Whether to try a token on each mailbox that sends with one.
             expires_days: Within how many days a credential's end is told.
             proven_days: How many days old a proof may be.
+            wait_s: How long another run of the tenant is waited for, before the search and again before the look.
 
         Raises:
             ConfigurationError: The decisions file is wrong: who is left out cannot be known then.
             EvidenceError: The evidence of notebook 60 is broken, or another tenant's.
             HeldError: Another run is at work on the tenant: what it is changing is neither held nor broken.
         """
-        # A search takes the tenant for itself.
         if search and self._is_old() and self._is_watched():
+            # A search takes the tenant for itself.
+            with self.tenancy.alone(wait_s=wait_s):
+                pass
             self.search(0)
-        with self.tenancy.alone():
+        with self.tenancy.alone(wait_s=wait_s):
             return self._looked(prove=prove, expires_days=expires_days, proven_days=proven_days)
 
     def _is_watched(self) -> bool:
@@ -94,17 +98,29 @@ class Watching:
         proofs = tuple(Proof(each.mailbox, each.kind, each.good, each.at, each.said) for each in _tried(before))
         tried = tuple(self._tokens(look, closed)) if prove else ()
         look = look.with_proofs((*proofs, *tried))
-        credentials, lost = self._credentials()
+        back = watch.undone(closed, before, look)
+        closed = watch.without(closed, back)
+        held, lost = self._credentials()
+        days = {"expires_days": expires_days, "proven_days": proven_days}
         broken = (
             *(Broken("cannot know", each.about, each.found, each.remedy) for each in look.against),
-            *watch.taken_back(closed, before),
-            *watch.compare(closed, look.known, credentials, expires_days=expires_days, proven_days=proven_days),
+            *watch.taken_back(closed, before, back, watch.waiting(look, before)),
+            *(watch.compare(closed, look.known, held, **days) if watch.closed_waves(closed) else ()),
         )
         kept = [Tried(each.mailbox, each.kind, each.good, each.at, each.said) for each in (*proofs, *tried)]
-        broken = (*broken, *watch.opened(closed, look, broken))
+        broken = (*broken, *watch.opened(closed, look, broken, before))
         made = watch.watched(closed, broken, before, _latest(kept), look.known)
         self._keep(made, before, (*look.coverage, *lost))
         return made
+
+    def ending(self, *, expires_days: int = watch.EXPIRES_DAYS) -> tuple[Broken, ...]:
+        """Return which credentials of the mail apps end soon or have ended, as a watch would tell it; changes nothing.
+
+        Args:
+            expires_days: Within how many days an end is told.
+        """
+        held, _ = self._credentials()
+        return tuple(watch.credentials(held, self.tenancy.now(), expires_days=expires_days))
 
     def headless(self) -> tuple[Coverage, ...]:
         """Look, for a report; return why that could not be, which is kept as well: an old watch says nothing of today.
@@ -114,12 +130,13 @@ class Watching:
         try:
             self.look()
         except MailauthError as error:
-            self._lose(error)
+            self.lose(error)
             reason, remedy = error.message, error.remedy
             return (Coverage("whether what was closed still is", "unknown", "tenant", reason=reason, remedy=remedy),)
         return ()
 
-    def _lose(self, error: MailauthError) -> None:
+    def lose(self, error: MailauthError) -> None:
+        """Keep that a look could not be made, and why: what an older one said is not of today."""
         broken, now = Broken("cannot know", "the watch", error.message, error.remedy), self.tenancy.now()
         with suppress(EvidenceError):
             before, closed = self._before(), self._closed_or_none()

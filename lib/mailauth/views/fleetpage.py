@@ -292,7 +292,13 @@ _COLUMNS = (
     _figure("Unproven", "unproven"),
     _Column("Coverage", _coverage),
 )
-_WATCH: dict[str, tuple[str, Tone]] = {"broken": ("0", "bad"), "cannot know": ("1", "know"), "held": ("2", "ok")}
+_WATCH: dict[str, tuple[str, Tone]] = {
+    "broken": ("0", "bad"),
+    "cannot know": ("1", "know"),
+    "undone": ("2", "warn"),
+    "attention": ("3", "warn"),
+    "held": ("4", "ok"),
+}
 
 
 def _watched(row: Row) -> str:
