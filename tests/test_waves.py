@@ -46,6 +46,10 @@ def test_groups_follow_in_the_order_of_the_file_by_primary_address_and_what_is_n
     assert of_desk.mailboxes == ("desk@w.example",)
 
 
+def test_while_no_mailbox_was_read_none_is_said_to_be_missing() -> None:
+    assert [wave.unknown for wave in of(GROUPS, Organization())] == [(), (), (), ()]
+
+
 def test_mailboxes_that_are_elsewhere_removed_or_exchanges_own_are_in_no_wave() -> None:
     others = (box("far", kind="MailUser"), box("old", soft_deleted=True), box("find", kind="DiscoveryMailbox"))
     held = organization(box("ada"), box("canary"), *others)

@@ -172,7 +172,8 @@ class _Making:
         return list(dict.fromkeys(box.address.lower() for box in boxes if _is_here(box)))
 
     def _missing(self, named: Iterable[str]) -> tuple[str, ...]:
-        return tuple(name for name in named if not self._here([name]))
+        # Before mailboxes are read, nobody knows which are missing.
+        return tuple(name for name in named if self.organization.mailboxes is not None and not self._here([name]))
 
     def _canary(self) -> str:
         canary = self.tenant.closing.canary
