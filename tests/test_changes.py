@@ -364,7 +364,7 @@ class Accounts:
         assert isinstance(do, Cmdlet)
         self.clock += 1
         name = str(do.parameters["Identity"])
-        self.held[name] = str(do.parameters["AuthenticationPolicy"])
+        self.held[name] = str(do.parameters["AuthenticationPolicy"] or "")
         self.sent.append(name)
         self.meanwhile.get(len(self.sent), lambda: None)()
         return {}
@@ -376,15 +376,17 @@ def given(name: str) -> Step:
         Cmdlet("Get-User", {"Identity": name}), where={plans.ACCOUNT: f"id-{name}"}, fields=("AuthenticationPolicy",)
     )
     before, after = {"AuthenticationPolicy": None}, {"AuthenticationPolicy": "Block"}
-    return Step(name, name, "It is needed.", "Policy", "exchange", do, look, before, after, undo=do, watched=False)
+    undo = Cmdlet("Set-User", {"Identity": name, "AuthenticationPolicy": None})
+    return Step(name, name, "It is needed.", "Policy", "exchange", do, look, before, after, undo=undo, watched=False)
 
 
 def everybody(there: Accounts, folder: Path, *steps: Step) -> Receipt:
-    plan = Plan("many", "Many", "woodgrove", "t", "public", steps, made_at=START)
-    kept = journal.Journal(folder / "many.jsonl", plan, by="Wanda")
-    return changes.apply(
-        plan, {"exchange": there}, kept, tell=lambda _: None, now=there.now, sleep=lambda _: None
-    )
+    return carried(there, folder, Plan("many", "Many", "woodgrove", "t", "public", steps, made_at=START))
+
+
+def carried(there: Accounts, folder: Path, plan: Plan) -> Receipt:
+    kept = journal.Journal(folder / f"{plan.id}.jsonl", plan, by="Wanda")
+    return changes.apply(plan, {"exchange": there}, kept, tell=lambda _: None, now=there.now, sleep=lambda _: None)
 
 
 def test_many_alike_are_compared_with_a_look_at_all_of_them_that_is_repeated_now_and_then(tmp_path: Path) -> None:
@@ -410,6 +412,17 @@ def test_of_many_alike_what_somebody_else_has_set_is_left_and_stops_the_plan(tmp
     outcomes = [entry.outcome for entry in everybody(there, tmp_path, *map(given, names)).entries]
     assert (outcomes[:389], outcomes[389:391]) == (["done"] * 389, ["foreign", "not reached"])
     assert there.held["user390"] == "Sealed"
+
+
+def test_an_undo_leaves_what_somebody_else_has_set_and_goes_on_with_the_others(tmp_path: Path) -> None:
+    names = ["ada", "bob", "eve"]
+    there = Accounts(dict.fromkeys(names, ""))
+    done = everybody(there, tmp_path, *map(given, names))
+    there.held["bob"] = "Sealed"
+    del there.held["eve"]
+    back = carried(there, tmp_path, plans.undo(done, id="back", now=there.now()))
+    assert {entry.step: entry.outcome for entry in back.entries} == {"eve": "already", "bob": "foreign", "ada": "done"}
+    assert (there.held, back.whole, back.settled) == ({"ada": "", "bob": "Sealed"}, False, True)
 
 
 def test_a_file_that_is_no_receipt_by_its_size_is_not_read_whole(tmp_path: Path) -> None:
