@@ -20,11 +20,12 @@ def parsed(text: str) -> Decisions:
 
 def test_the_example_loads_with_every_field_filled() -> None:
     example = decisions.load(EXAMPLE)
-    (sender,) = example.senders
+    sender, stranger = example.senders
     assert (sender.protocol, sender.networks) == ("SMTP AUTH", ("203.0.113.10", "2001:db8:0:1::/64"))
     assert sender.answers == {"outside": True, "oauth": False, "fixed_address": True, "azure": False}
     assert (sender.due, sender.exception_until) == (date(2026, 12, 11), date(2027, 3, 31))
     assert all((sender.what, sender.action, sender.owner, sender.note))
+    assert stranger.done == decisions.Done(date(2026, 12, 10), "J. Ward", decisions.RESET)
     assert example.vendors[sender.vendor].oauth is False
     assert {network.kind for network in example.networks} == {"site", "hosted"}
 
@@ -202,6 +203,18 @@ def test_the_road_of_a_confirmation_is_one_of_those_that_there_are() -> None:
     text = "senders: [{user: a, done: {on: 2026-12-09, by: Mei, road: realy}}]"
     with pytest.raises(ConfigurationError, match=r"senders\[0\]\.done\.road: found 'realy'; did you mean 'relay'\?"):
         decisions.parse(text, WHERE, actions=("relay", "retire"))
+
+
+def test_a_strangers_sign_in_ends_with_a_reset_which_is_no_road_to_decide_on() -> None:
+    text = "senders: [{user: a, done: {on: 2026-12-09, by: Mei, road: reset}}]"
+    (sender,) = decisions.parse(text, WHERE, actions=("relay", "retire")).senders
+    assert sender.done == decisions.Done(date(2026, 12, 9), "Mei", decisions.RESET)
+    with pytest.raises(
+        ConfigurationError, match=r"done\.road: found 'rest'; did you mean 'reset'\? expected one of relay"
+    ):
+        decisions.parse(text.replace("reset", "rest"), WHERE, actions=("relay", "retire"))
+    with pytest.raises(ConfigurationError, match=r"action: found 'reset'"):
+        decisions.parse("senders: [{user: a, action: reset}]", WHERE, actions=("relay", "retire"))
 
 
 def test_a_missing_file_is_named_with_the_field_that_asks_for_it(tmp_path: Path) -> None:

@@ -205,8 +205,25 @@ def test_a_strangers_sign_in_is_settled_by_a_persons_word_that_came_after_it(on:
     record = quiet()
     group = record["data"]["groups"][0]
     group |= {"verdict": "suspected_compromise", "last_success": "2026-11-20T08:00:00Z", "moved": False}
-    found = moving.settled(Evidence(record, NOW, decided=confirmed(on)))
+    found = moving.settled(Evidence(record, NOW, decided=confirmed(on, "reset")))
     assert (group["sender_id"] in found) is settled
     assert moving.settled(Evidence(record, NOW)) == frozenset()
     group["verdict"] = "basic_sender"
-    assert moving.settled(Evidence(record, NOW, decided=confirmed(on))) == frozenset()
+    assert moving.settled(Evidence(record, NOW, decided=confirmed(on, "reset"))) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "settled"), [("suspected_compromise", False), ("password_known", False), ("confirm_today", True)]
+)
+def test_once_a_stranger_had_the_password_nothing_but_its_reset_settles_that(verdict: str, settled: bool) -> None:
+    record = quiet()
+    group = record["data"]["groups"][0]
+    group |= {"verdict": verdict, "last_success": "2026-11-20T08:00:00Z", "moved": False}
+    moved, reset = (Evidence(record, NOW, decided=confirmed("2026-11-21", road)) for road in ("client", "reset"))
+    assert bool(moving.settled(moved)) is settled
+    assert moving.settled(reset) == {group["sender_id"]}
+
+
+def test_a_password_that_was_reset_is_no_road_that_its_sender_took() -> None:
+    one = only(quiet(), decided=confirmed("2026-11-21", "reset"))
+    assert [each.state for each in one.witnesses] == [each.state for each in only(quiet()).witnesses]

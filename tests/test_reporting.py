@@ -11,6 +11,7 @@ import pytest
 from mailauth import evidence, report, reporting
 from mailauth.calendar import spoken
 from mailauth.checks import Check
+from mailauth.decisions import Decisions
 from mailauth.errors import EvidenceError
 from mailauth.phrases import Named
 from mailauth.plan import Entry, Receipt
@@ -134,6 +135,35 @@ def test_who_is_left_out_by_name_stands_in_the_sentence_that_says_closed() -> No
         "woodgrove: Closed, but for erp@woodgrove.example and relay@woodgrove.example, whose password goes on by name "
         "until 31 March 2027 at the latest. No password sender"
     )
+
+
+def settling(road: str) -> Decisions:
+    """Return a person's word of yesterday about the stranger who signed in as Dora two days ago."""
+    done = f"{{on: 2026-11-22, by: Mei, road: {road}}}"
+    return decided(f"senders: [{{user: dora@woodgrove.example, network: 192.0.2.66, done: {done}}}]")
+
+
+def test_a_strangers_sign_in_that_a_person_settled_needs_nobody_today() -> None:
+    found = made(case([*DAILY, DORA]), decided=settling("reset"))
+
+    assert (found.urgent, found.summary.attention, found.state.word) == ((), 0, "exposed")
+    assert "needs attention" not in found.state.sentence.plain()
+    assert [each.kind for each in found.actions if each.kind == "security"] == []
+    hacked = " ".join(said(found.answers[3].said))
+    assert "dora@woodgrove.example by SMTP AUTH from 192.0.2.66" in hacked
+    assert "Mei settled it on 22 November 2026, the password was reset and the sessions were revoked." in hacked
+    assert "no stranger used a right password" not in hacked
+
+
+def test_no_road_settles_that_a_stranger_had_the_password() -> None:
+    found = made(case([*DAILY, DORA]), decided=settling("client"))
+
+    assert ([each.account for each in found.urgent], found.summary.attention) == (["dora@woodgrove.example"], 1)
+
+
+def test_a_tenant_where_only_a_stranger_signed_in_is_quiet_once_that_is_settled() -> None:
+    assert made(case([DORA])).state.word == "exposed"
+    assert made(case([DORA]), decided=settling("reset")).state.word == "quiet"
 
 
 def in_waves(word: str = "open") -> dict[str, Any]:

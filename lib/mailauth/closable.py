@@ -494,7 +494,8 @@ _MOVE: Final = (
 
 _CONFIRM: Final = (
     "Settle it first (10, attention). Whoever has writes it under done of this sender in the decisions file, with a "
-    "day after the last of its sign-ins; then look again with 10."
+    "day after the last of its sign-ins, and of a suspected compromise with road: reset, once its password was reset "
+    "and its sessions were revoked; then look again with 10."
 )
 
 

@@ -5,23 +5,25 @@ theirs, and is named when it matches nothing any more.
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from . import documents, reference
 from .documents import Document, Mark, Place, Problem, complain, wrong
 
-__all__ = ["Decisions", "Done", "Network", "Sender", "Vendor", "load", "parse"]
+__all__ = ["RESET", "Decisions", "Done", "Network", "Sender", "Vendor", "load", "parse"]
 
 _FORBID = ConfigDict(extra="forbid", str_strip_whitespace=True)
 _IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Kind = Literal["site", "hosted"]
+RESET: Final = "reset"
+"""In place of a road: a stranger had the password, which was reset, and the sessions were revoked."""
 # Wider than this is no office and no service: it would make a stranger's address a known one.
 _WIDEST = {4: 8, 6: 19}
 
@@ -51,12 +53,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Done:
-    """A person's word that a sender has left its password behind, and that its mail arrives.
+    """A person's word that a sender has left its password behind, and its mail arrives; or that no stranger has it.
 
     Args:
         on: The day on which they saw it.
         by: Who saw it.
-        road: The road that it took.
+        road: The road that it took, or `RESET`.
     """
 
     on: date
@@ -246,7 +248,15 @@ def _filled(text: str) -> str:
 
 
 def _road(text: str, info: _Info) -> str:
-    known = info.context["actions"]
+    return _one_of(text, info.context["actions"])
+
+
+def _end(text: str, info: _Info) -> str:
+    roads = info.context["actions"]
+    return _one_of(text, [*roads, RESET] if roads else [])
+
+
+def _one_of(text: str, known: Sequence[str]) -> str:
     if known and text not in known:
         raise complain(f"found {documents.show(text)}; {documents.nearest(text, known)}")
     return text
@@ -288,7 +298,7 @@ class _DoneEntry:
 
     on: Annotated[date, BeforeValidator(_day), Field(description="the day it was seen, such as 2026-12-09")]
     by: Annotated[str, AfterValidator(_filled), Field(description="who saw it, as text")]
-    road: Annotated[str, AfterValidator(_filled), AfterValidator(_road), Field(description="a road, as text")]
+    road: Annotated[str, AfterValidator(_filled), AfterValidator(_end), Field(description="a road or reset, as text")]
 
 
 @dataclass(frozen=True, kw_only=True)

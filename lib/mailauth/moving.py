@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final, Literal
 from . import advice, deadlines, letters, mailsettings
 from .calendar import spoken
 from .cases import SENDERS
-from .decisions import Decisions, Done, Sender
+from .decisions import RESET, Decisions, Done, Sender
+from .findings import ATTENTION
 from .mailsettings import Setting
 from .phrases import Named, Phrase, joined, phrase, words
 from .shapes import KEPT, Address, Id, Person, Word
@@ -216,7 +217,8 @@ class Evidence:
         oauth = self.oauth(group)
         proven = (group["user"].lower(), "smtp") in self.proven
         own = self.decision(group)
-        done = own.done if own else None
+        # A password that was reset is a password still.
+        done = own.done if own and own.done and own.done.road != RESET else None
         three = (
             self._no_password(last_password),
             _road_taken(oauth, proven, done, last_password, self.now),
@@ -271,15 +273,20 @@ def of(
 
 
 def settled(evidence: Evidence) -> frozenset[str]:
-    """Return the ids of strangers' sign-ins of which a person has said, on a day after the last, that all is well."""
+    """Return the ids of strangers' sign-ins of which a person has said, on a day after the last, that all is well.
+
+    Whether a sign-in was theirs, its owner can say; once a stranger had the password, only that it was reset counts.
+    """
     groups = evidence.found["groups"] if evidence.found else ()
-    return frozenset(each["sender_id"] for each in groups if each["verdict"] in STRANGERS and _vouched(evidence, each))
+    return frozenset(each["sender_id"] for each in groups if each["verdict"] in ATTENTION and _vouched(evidence, each))
 
 
 def _vouched(evidence: Evidence, group: Record) -> bool:
     own, last = evidence.decision(group), datetime.fromisoformat(group["last_success"] or group["last_seen"])
     # A word has no hour: of the day of a sign-in, it may have come before it.
-    return bool(own and own.done and last.date() < own.done.on and _counts(own.done, last, evidence.now))
+    if not own or not own.done or (group["verdict"] != "confirm_today" and own.done.road != RESET):
+        return False
+    return last.date() < own.done.on and _counts(own.done, last, evidence.now)
 
 
 _ORDER: Final[tuple[Where, ...]] = ("not begun", "moving", "quiet", "cannot know", "closed")

@@ -1,12 +1,12 @@
 """The ten questions that people ask about such a page, answered from the evidence; what nobody can know is said so."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from . import advice, deadlines, reference, reportwaves
-from .decisions import Vendor
+from .decisions import RESET, Vendor
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop, Wave
 from .reportactions import Made
@@ -143,12 +143,14 @@ def _hacked(asked: _Asked) -> Said:
     for name in dict.fromkeys(each.account for each in asked.made.urgent):
         about = [each for each in asked.made.urgent if each.account == name]
         said += [joined([each.evidence for each in about], " "), joined(about[0].steps, " ")]
+    settled = [each for each in asked.held.groups if each["sender_id"] in asked.held.settled]
+    said += _cut([_settled(asked.held, each) for each in settled], "settled sign-ins")
     if not said:
         said.append(words("In these records no stranger used a right password."))
     noise = asked.held.found["attacks"]
     if noise["sign_ins"]:
         # Whether such a stranger is one of those above, no record says.
-        none = "" if asked.made.urgent else "; they had none that was right"
+        none = "" if asked.made.urgent or settled else "; they had none that was right"
         said.append(
             words(
                 f"Beside that {counted(noise['sign_ins'], 'sign-in')} from at least "
@@ -157,6 +159,17 @@ def _hacked(asked: _Asked) -> Said:
         )
     said.append(words("What happened before the first record, nobody can say from them."))
     return ("in part" if asked.made.state.word == "cannot know" else "yes"), said
+
+
+def _settled(held: Held, group: Mapping[str, Any]) -> Phrase:
+    own = held.moving.decision(group)
+    assert own is not None
+    assert own.done is not None
+    reset = own.done.road == RESET
+    how = "the password was reset and the sessions were revoked" if reset else "it was no stranger"
+    said = f"{{who}} by {group['protocol']} from {{place}}: {{by}} settled it on {{day}}, {how}."
+    named = {"who": account(group["user"]), "place": where(group), "by": Named("person", own.done.by)}
+    return phrase(said, day=own.done.on, **named)
 
 
 def _on_again(asked: _Asked) -> Said:

@@ -65,8 +65,8 @@ def where(group: Group) -> Phrase:
 
 
 def urgent(held: Held) -> tuple[Urgent, ...]:
-    """Return what cannot wait, in the order of the findings: the worst first."""
-    groups = {each["sender_id"]: each for each in held.groups}
+    """Return what cannot wait and nobody has settled, in the order of the findings: the worst first."""
+    groups = {each["sender_id"]: each for each in held.groups if each["sender_id"] not in held.settled}
     found = held.found["attention"] if held.found else ()
     return tuple(_urgent(groups[each["sender_id"]], each["title"]) for each in found if each["sender_id"] in groups)
 

@@ -92,8 +92,8 @@ def headline(held: Held) -> Headline:
     found = Headline(**{each.name: numbers.get(each.name, 0) for each in fields(Headline)})
     if not held.settled:
         return found
-    left = {each["user"] for each in held.groups if each["verdict"] in ATTENTION and each["sender_id"] not in held.settled}
-    return replace(found, attention=len(left))
+    open_ones = (each for each in held.groups if each["sender_id"] not in held.settled)
+    return replace(found, attention=len({each["user"] for each in open_ones if each["verdict"] in ATTENTION}))
 
 
 def nameless(state: State) -> Phrase:

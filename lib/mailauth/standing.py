@@ -17,7 +17,7 @@ from .findings import ACTIVE_SENDER, ATTENTION, Adoption, Attention, Group, Head
 from .protocols import UNNAMED
 from .verdicts import Thresholds
 
-__all__ = ["Standing", "attention", "needs_today", "of", "what_ends"]
+__all__ = ["Standing", "attention", "needs_today", "of", "state", "what_ends"]
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -75,7 +75,7 @@ def of(
     hurt = any(group.verdict == "suspected_compromise" for group in groups)
     if blind and not hurt:
         return Standing("cannot know", " ".join(filter(None, (blind, needs_today(headline)))), headline, last_look)
-    state = _state(groups, oauth, headline)
+    word = state(headline, begun=_begun(groups, oauth))
     said = (
         what_ends(headline, moment.date(), dates),
         _else(groups, coverage, held, headline),
@@ -83,7 +83,7 @@ def of(
         needs_today(headline),
         blind,
     )
-    return Standing(state, " ".join(filter(None, said)), headline, last_look)
+    return Standing(word, " ".join(filter(None, said)), headline, last_look)
 
 
 def attention(groups: Sequence[Group]) -> tuple[Attention, ...]:
@@ -126,13 +126,23 @@ def _found(headline: Headline) -> bool:
     return bool(headline.senders or headline.certificate_users or headline.unnamed)
 
 
-def _state(groups: Sequence[Group], oauth: Adoption, headline: Headline) -> State:
+def state(headline: Headline, *, begun: bool) -> State:
+    """Return the word for numbers.
+
+    Args:
+        headline: The numbers.
+        begun: Whether anybody who is to move sends with OAuth, or a mail app of the tenant's own is in use.
+    """
     if headline.attention:
         return "exposed"
     if not _found(headline):
         return "quiet"
-    begun = any(group.oauth_days for group in groups if group.ends_in_2026 or group.moved)
-    return "moving" if begun or any(user.registered for user in oauth.users) else "exposed"
+    return "moving" if begun else "exposed"
+
+
+def _begun(groups: Sequence[Group], oauth: Adoption) -> bool:
+    going = (group for group in groups if group.ends_in_2026 or group.moved)
+    return any(group.oauth_days for group in going) or any(user.registered for user in oauth.users)
 
 
 def _last_look(held: Window | None, moment: datetime, limits: Thresholds) -> date | None:
