@@ -7,13 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 from ruamel.yaml import YAML
 
-from mailauth.cli import commands
+from mailauth.cli import commands, watch_status
+from mailauth.views import watching
 from tests import powershell_grammar
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,12 @@ def test_the_exit_statuses_are_those_of_the_front_door() -> None:
     assert re.findall(r"^\| (\d+) \|", RECIPES, flags=re.MULTILINE) == ["0", "1", "2", "130"]
 
 
+def test_the_table_of_a_watch_has_each_word_with_the_status_that_the_command_gives_it() -> None:
+    rows = re.findall(r"^\| `([a-z ]+)` \|.*\| ([0-9, ]+) \|$", RECIPES, flags=re.MULTILINE)
+    given = {word: {watch_status({word}), watch_status({word, "held"})} for word in get_args(watching.Told)}
+    assert {word: {*map(int, statuses.split(", "))} for word, statuses in rows} == given
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_the_units_are_such_that_systemd_takes_them(tmp_path: Path) -> None:
     service, timer = blocks("ini")
@@ -76,8 +83,16 @@ def test_the_units_name_the_folders_that_the_run_writes_to() -> None:
 
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="no POSIX shell here")
-@pytest.mark.parametrize(("status", "said"), [(0, ""), (1, " ended with 1; see "), (130, " ended with 130")])
-@pytest.mark.parametrize(("which", "name", "when"), [(0, "mailauth", ("15", "2")), (1, "mailauth watch", ("47", "*"))])
+@pytest.mark.parametrize(
+    ("which", "name", "when", "status", "said"),
+    [
+        (which, name, when, status, said)
+        for which, name, when in ((0, "mailauth", ("15", "2")), (1, "mailauth watch", ("47", "*")))
+        for status, said in ((0, ""), (1, " ended with 1; see "), (130, " ended with 130"))
+    ]
+    # What a watch only wants to be looked at wakes nobody each hour.
+    + [(1, "mailauth watch", ("47", "*"), 3, "")],
+)
 def test_a_line_for_cron_says_something_only_when_something_is_wrong(
     tmp_path: Path, which: int, name: str, when: tuple[str, str], status: int, said: str
 ) -> None:

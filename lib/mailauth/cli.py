@@ -41,7 +41,7 @@ from .views import changing, closing, consenting, diagnosing, proving, registeri
 from .views import roads as road_views
 from .views import scripts as script_views
 
-__all__ = ["main"]
+__all__ = ["main", "watch_status"]
 
 _FAIL_ON = ("basic", "attention", "expiring", "unproven", "unknown", "broken")
 
@@ -403,7 +403,7 @@ def watch_closed(
         click.echo(json.dumps({"tenants": [_told(run, each) for run, each in zip(runs, seen, strict=True)]}, indent=1))
     else:
         _show(*watching.result(seen).views)
-    return _watch_status({each.word for each in seen})
+    return watch_status({each.word for each in seen})
 
 
 def _all_seen(runs: Sequence[session.Run], wait_s: float, **asked: Any) -> list[watching.Seen]:
@@ -441,7 +441,8 @@ def _told(run: session.Run, each: watching.Seen) -> dict[str, Any]:
     return {"tenant": each.tenant, "word": each.word, "why": each.why} | made
 
 
-def _watch_status(words: Set[watching.Told]) -> int:
+def watch_status(words: Set[watching.Told]) -> int:
+    """Return with what a watch ends that said these words of its tenants."""
     if words & {"broken", "cannot know"} or words == {"not closed"}:
         return 1
     return 3 if words & {"attention", "undone", "busy"} else 0
