@@ -55,6 +55,20 @@ def test_a_thousand_changes_are_read_in_a_handful_of_rows_for_each_group() -> No
     assert len(said.splitlines()) < 40
 
 
+def test_an_undo_that_left_what_others_have_set_is_no_stop() -> None:
+    switches = [
+        replace(step(number), do=Cmdlet("Set-CASMailbox", {"Identity": f"g-{number}"}), takes_back=True)
+        for number in (1, 2)
+    ]
+    entries = (entry(switches[0], "foreign", said="Somebody else changed this."), entry(switches[1]))
+    said = text(changing.receipt(Receipt(plan(*switches), entries)))
+    assert "done but for others' settings" in said.replace("\u2019", "'")
+    assert "1 of 2 changes were left: somebody else has set them since." in said
+    assert "stopped" not in said
+    refused = (entries[0], entry(switches[1], "refused"))
+    assert "stopped" in text(changing.receipt(Receipt(plan(*switches), refused)))
+
+
 def test_changes_stand_in_the_order_in_which_they_are_carried_out() -> None:
     said = text(changing.plan(plan(step(1), step(2, "Exchange service principal"), step(3))))
     assert said.index("Open box1@") < said.index("Open box2@") < said.index("Open box3@")

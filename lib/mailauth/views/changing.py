@@ -165,6 +165,10 @@ def _headline(found: Receipt) -> Callout:
         said = "The change stands as wanted." if total == 1 else f"All of {counted(total, 'change')} stand as wanted."
         return Callout("info", f"{found.plan.title}: done", [said])
     stop = next((entry for entry in found.entries if entry.outcome not in (*_GOOD, "not reached")), None)
+    if found.settled:
+        left = sum(entry.outcome == "foreign" for entry in found.entries)
+        theirs = f"{left:,} of {counted(total, 'change')} were left: somebody else has set them since."
+        return Callout("attention", f"{found.plan.title}: done but for others' settings", [theirs])
     unclear = stop is not None and stop.outcome == "unclear"
     good = sum(entry.outcome in _GOOD for entry in found.entries)
     said = f"{good:,} of {counted(total, 'change')} stand as wanted; the rest was left alone."
