@@ -5,7 +5,7 @@ from typing import Final
 
 from .checks import Check
 from .closable import NO_CANARY, Known, Refusal
-from .waves import Wave
+from .waves import Record, Wave
 
 __all__ = ["judged", "unfit", "used"]
 
@@ -22,16 +22,25 @@ def used(wave: Wave, known: Known) -> str:
     """
     if wave.canary_is or known.findings is None:
         return wave.canary_is
-    box, data = known.organization.mailbox(wave.canary), known.findings["data"]
-    names = {wave.canary, *(box.names if box else ())}
+    data, names = known.findings["data"], _names(wave, known)
     people = (each for each in data["adoption"].get("users", ()) if each["user"].lower() in names)
     if person := next(people, None):
         return ", ".join(person["protocols"])
-    often = (each for each in data["groups"] if each["user"].lower() in names and each["successes"] > _OURS)
+    often = (each for each in data["groups"] if _is_of(names, each) and each["successes"] > _OURS)
     if group := next(often, None):
         return str(group["protocol"])
     sent = (each for each in data["reported"] if {str(each[key]).lower() for key in ("account", "address")} & names)
     return "the mail report shows that it sends" if next(sent, None) else ""
+
+
+def _names(wave: Wave, known: Known) -> frozenset[str]:
+    """Return every name of the canary, its account's id too: that stays when it is renamed."""
+    box = known.organization.mailbox(wave.canary)
+    return frozenset({wave.canary, *((*box.names, box.object_id.lower()) if box else ())} - {""})
+
+
+def _is_of(names: frozenset[str], group: Record) -> bool:
+    return not names.isdisjoint((group["user"].lower(), group.get("user_id", "").lower()))
 
 
 def unfit(wave: Wave, known: Known) -> Iterator[Refusal]:
