@@ -632,6 +632,12 @@ def test_a_wave_that_is_named_no_more_is_part_of_the_last_one(lab: Lab) -> None:
     assert [each.about for each in watch.taken_back(record, before)] == ["pilot", "tenant"]
 
 
+def test_a_wave_of_which_all_are_left_out_by_name_was_opened_by_nobody(lab: Lab) -> None:
+    before, record = watched(lab), closed(lab)
+    record["data"]["waves"][0]["word"] = "left out"
+    assert watch.taken_back(record, before) == ()
+
+
 def test_a_tenant_in_which_nothing_is_closed_is_no_tenant_that_holds(lab: Lab, tmp_path: Path) -> None:
     asked = ["watch", "--config", str(lab.config), "--out", str(tmp_path)]
     named = CliRunner().invoke(cli.commands, [*asked, "--tenant", "woodgrove"], standalone_mode=False)

@@ -310,11 +310,12 @@ def taken_back(
 
 
 def _known_waves(closed: Record, before: Watched | None) -> tuple[str, ...]:
-    """Return the waves that were closed once, as far as there still are such."""
+    """Return the waves that were closed once, as far as there still are such, and not all of theirs are left out."""
     stand = {each["name"]: each for each in closed["data"]["waves"]}
+    by_name = {name for name, each in stand.items() if each["word"] == "left out"}
     # A wave that the tenants file names no more is part of the last one, which holds every mailbox.
     whole = any(each["kind"] == "tenant" and each["word"] == "closed" for each in stand.values())
-    known = (name for name in _names(before) if name in stand or not whole)
+    known = (name for name in _names(before) if name not in by_name and (name in stand or not whole))
     return tuple(dict.fromkeys((*closed_waves(closed), *known)))
 
 
