@@ -72,7 +72,7 @@ def policy(name: str) -> Step:
     return Step(
         id=f"authentication-policy:{name.lower()}",
         title=f"Make the authentication policy “{name}”, which takes no passwords",
-        why="It refuses passwords before anybody checks them. Whether tokens pass is documented both ways: it is proven.",
+        why="It refuses passwords before anybody checks them. Whether tokens pass is documented both ways: prove it.",
         group=POLICY,
         service="exchange",
         do=make,

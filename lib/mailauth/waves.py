@@ -251,7 +251,7 @@ def primary(organization: Organization, name: str) -> str:
 
 
 def account(organization: Organization, name: str, object_id: str = "") -> str:
-    """Return the primary address in lower case of whoever signs in, as `Organization.signing_in` finds it, or *name*."""
+    """Return the primary address in lower case of whoever signs in, found by `Organization.signing_in`, or *name*."""
     found = organization.signing_in(name, object_id)
     return (found.address if found else name).lower()
 
