@@ -422,6 +422,10 @@ def test_the_same_stage_is_kept_as_powershell(lab: Lab) -> None:
     assert "Remove-AuthenticationPolicy" in made.undo_text
 
 
+def test_a_look_knows_the_day_of_microsofts_own_default(lab: Lab) -> None:
+    assert lab.run.closing.look().known.default_off == lab.run.tenant.calendar.ends("smtp-auth-default-off")
+
+
 def test_another_tenants_evidence_counts_for_nothing(lab: Lab) -> None:
     lab.sign_ins()
     path = lab.folder / "woodgrove" / "evidence" / "10-find-basic-auth.json"
