@@ -2,8 +2,8 @@
 
 Nothing here takes what was not read for closed, and no proof that is older than the last change for a proof. What was
 changed from this machine stands in the receipts, with the moment until which the old state may still act; what somebody
-else changed counts once the cloud had time for it (`Known.settles`, a day) since 60 or a watch first saw it: a policy of
-its own, or the default for whoever comes to follow it.
+else changed counts once the cloud had time for it (`Known.settles`, a day) since 60 or a watch first saw it: a policy
+of its own, or the default for whoever comes to follow it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
