@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailauth import recently
+from mailauth import closingsteps, mailsteps, recently
 from mailauth.catalogue import lags
 from mailauth.plan import Cmdlet, Entry, GraphCall, Look, Operation, Outcome, Plan, Receipt, Step
+from tests import closings
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 APP = "11111111-1111-1111-1111-111111111111"
@@ -41,6 +42,15 @@ def test_a_step_that_was_done_is_a_change(group: str, kind: str) -> None:
     [found] = recently.changes([receipt(Cmdlet("Set-CASMailbox", {}), group)])
     assert (found.change.kind, found.change.at, found.change.what) == (kind, NOW, "A step")
     assert kind in lags()
+
+
+@pytest.mark.parametrize("id", ["", "g-ada"], ids=["by its address", "by its id"])
+def test_a_change_of_a_mailbox_is_known_by_the_address_however_the_step_names_it(id: str) -> None:
+    ada = closings.box("ada", guid=id, smtp="off")
+    steps = [mailsteps.submission(ada), closingsteps.assigned(ada, "Block", settles=closings.DAY)]
+    found = recently.changes([closings.receipt(steps, NOW)])
+    assert [each.mailbox for each in found] == ["ada@w.example"] * 2
+    assert not any(each.concerns(["bob@w.example"], APP) for each in found)
 
 
 @pytest.mark.parametrize("outcome", ["already", "refused", "failed", "foreign", "not reached"])

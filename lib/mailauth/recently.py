@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from . import catalogue
-from .plan import Cmdlet, Operation, Receipt
+from .plan import Cmdlet, Operation, Receipt, Step
 from .signs import Change
 
 __all__ = ["Recent", "changes"]
@@ -47,7 +47,14 @@ def _of(receipt: Receipt, kinds: Mapping[str, str]) -> Iterator[Recent]:
         step = steps.get(entry.step)
         if step and entry.outcome in ("done", "unclear") and step.group in kinds and not _removes(step.do):
             change = Change(kinds[step.group], entry.at, step.title, entry.settles_at)
-            yield Recent(change, _parameter(step.do, "Identity"), _parameter(step.do, "AppId"))
+            yield Recent(change, _mailbox(step), _parameter(step.do, "AppId"))
+
+
+def _mailbox(step: Step) -> str:
+    """Return the address of the mailbox that a step is about; steps that name it by an id hold it in their own."""
+    identity = _parameter(step.do, "Identity")
+    address = next((part for part in step.id.split(":") if "@" in part), "")
+    return identity if "@" in identity or not address else address
 
 
 def _removes(do: Operation) -> bool:
