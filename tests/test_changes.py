@@ -414,6 +414,21 @@ def test_of_many_alike_what_somebody_else_has_set_is_left_and_stops_the_plan(tmp
     assert there.held["user390"] == "Sealed"
 
 
+def test_of_many_alike_what_is_named_by_no_id_is_looked_at_by_itself(tmp_path: Path) -> None:
+    there = Accounts({"bob": "Block"})
+    receipt = everybody(there, tmp_path, replace(given("bob"), look=replace(given("bob").look, where={})))
+    assert ([entry.outcome for entry in receipt.entries], there.looks) == (["already"], [{"Identity": "bob"}])
+
+
+def test_an_undo_of_what_was_named_by_an_address_says_where_nothing_is_called_so_any_more(tmp_path: Path) -> None:
+    there = Accounts({"ada": ""})
+    step = replace(given("ada"), look=replace(given("ada").look, where={}))
+    done = everybody(there, tmp_path, step)
+    there.held.clear()
+    [entry] = carried(there, tmp_path, plans.undo(done, id="back", now=there.now())).entries
+    assert (entry.outcome, entry.said[:33]) == ("foreign", "Nothing is called so any more: it")
+
+
 def test_an_undo_leaves_what_somebody_else_has_set_and_goes_on_with_the_others(tmp_path: Path) -> None:
     names = ["ada", "bob", "eve"]
     there = Accounts(dict.fromkeys(names, ""))

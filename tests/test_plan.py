@@ -88,6 +88,7 @@ def test_a_setting_is_taken_back_where_its_mailbox_is_gone_and_not_where_it_may_
     assert plan.standing(SWITCH, None, {}) == "foreign"
     assert plan.standing(undone(SWITCH), None, {}) == "after"
     assert plan.standing(undone(by_address), None, {}) == "foreign"
+    assert plan.standing(replace(undone(by_address), after={"Off": None}), None, {}) == "foreign"
     assert plan.standing(undone(SWITCH), {"Off": None}, {}) == "foreign"
 
 

@@ -49,6 +49,7 @@ __all__ = [
     "read",
     "resolve",
     "same",
+    "shows_settings",
     "standing",
     "undo",
 ]
@@ -467,12 +468,16 @@ def read(look: Look, rows: Sequence[Mapping[str, Any]], bound: Bound) -> tuple[S
     return next(iter(each(look, rows, bound)), (None, {}))
 
 
+def shows_settings(look: Look) -> bool:
+    """Whether a look shows settings of one mailbox, by a cmdlet that can show those of all."""
+    return isinstance(look.ask, Cmdlet) and look.ask.name in _SHOWS_ALL
+
+
 def of_all(look: Look) -> Look | None:
-    """Return the look at a setting of one mailbox as one that asks for those of all; None for any other look."""
-    ask = look.ask
-    if not isinstance(ask, Cmdlet) or ask.name not in _SHOWS_ALL or ACCOUNT not in look.where:
+    """Return a look that `shows_settings` as one at all mailboxes; None where it names its own by no id."""
+    if not isinstance(look.ask, Cmdlet) or ACCOUNT not in look.where:
         return None
-    return replace(look, ask=Cmdlet(ask.name, {"ResultSize": "Unlimited"}))
+    return replace(look, ask=Cmdlet(look.ask.name, {"ResultSize": "Unlimited"}))
 
 
 _SHOWS_ALL: Final = frozenset({"Get-CASMailbox", "Get-User"})
@@ -533,7 +538,8 @@ def _is_gone_with_its_holder(step: Step, seen: Seen, bound: Bound) -> bool:
     """Whether all that a step was to take out of something is gone, because the thing itself is."""
     if seen is not None or step.before is None or not step.after:
         return False
-    return (step.alone and ACCOUNT in step.look.where) or same(resolve(step.after, bound), {})
+    # What is found by an address or a sign-in name may be called otherwise by now, and still be as it was set.
+    return ACCOUNT in step.look.where if step.alone else same(resolve(step.after, bound), {})
 
 
 def _shows(seen: Seen, version: Seen, bound: Bound) -> bool:

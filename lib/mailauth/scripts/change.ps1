@@ -107,9 +107,10 @@ function Get-Standing {
     $Step['Seen'] = Get-Seen $Step
     $After = & $Step['After']
     if (Test-Same $Step['Seen'] $After) { return 'after' }
-    # What was to be taken out of a thing is gone where the thing itself is, and so is a setting that is taken back.
-    $Gone = $null -eq $Step['Seen'] -and $null -ne (& $Step['Before'])
-    if ($Gone -and ((Test-Emptied $After) -or ($Step['Alone'] -and (& $Step['Where']).Contains('ExternalDirectoryObjectId')))) { return 'after' }
+    # What was to be taken out of a thing is gone where the thing itself is. A mailbox that is not found by an address may
+    # be called otherwise by now; by its id it is gone.
+    if ($Step['Alone']) { $Gone = (& $Step['Where']).Contains('ExternalDirectoryObjectId') } else { $Gone = Test-Emptied $After }
+    if ($Gone -and $null -eq $Step['Seen'] -and $null -ne (& $Step['Before'])) { return 'after' }
     if (Test-Same $Step['Seen'] (& $Step['Before'])) { return 'before' }
     return 'foreign'
 }

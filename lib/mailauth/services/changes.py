@@ -415,10 +415,12 @@ class _Run:
         return _Found(plans.standing(step, seen, {**self._bound, **told}), seen, told)
 
     def _among_all(self, step: Step) -> _Found | None:
-        """Return what stands before one of many alike is sent, by a look at all; None where no look shows all."""
+        """Return what stands before one of many alike is sent, by a look at all; None where nothing shows all."""
+        if not plans.shows_settings(step.look):
+            return None
         every = plans.of_all(step.look)
         if every is None:
-            return None
+            return self._steady(step)
         rows = self._rows_of_all(step.service, every)
         seen, told = plans.read(every, rows.get(_account(every.where), ()), self._bound)
         return _Found(plans.standing(step, seen, {**self._bound, **told}), seen, told)
@@ -530,6 +532,8 @@ class _Run:
         if step.alone:
             again = "it was left as it is, and what stands after it was taken back"
         said, remedy = f"Somebody else changed this {when}.", f"Find out who and why: {again}."
+        if step.alone and found.seen is None:
+            said = "Nothing is called so any more: it is gone, or it has another name and is as it was set."
         return self._entry(step, "foreign", found, said=said, remedy=remedy)
 
     def _unclear(self, step: Step, found: _Found, said: str) -> Entry:
