@@ -1,8 +1,8 @@
 """A plan as a PowerShell script, for a person to review and run where nothing of ours may sign in.
 
 The script is drawn from the same steps that are sent over HTTPS: it looks, sends what is missing, waits until it shows,
-and stops where somebody else was there. It runs in Windows PowerShell 5.1 and PowerShell 7, and takes -WhatIf and
--Confirm.
+and stops where somebody else was there. Before it sends anything it stops where passwords would come in by it. It runs
+in Windows PowerShell 5.1 and PowerShell 7, and takes -WhatIf and -Confirm.
 
 Nothing here has been run in PowerShell: the tests read each script with a PowerShell grammar, and compare what they
 find with the plan and with the cmdlets' documented parameters.

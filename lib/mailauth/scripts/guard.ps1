@@ -2,7 +2,7 @@ function Get-PolicyStates {
     # Returns by name whether each authentication policy is seen to refuse passwords for SMTP AUTH.
     $States = @{}
     foreach ($Policy in @(Get-AuthenticationPolicy -ErrorAction Stop)) {
-        $States[[string] (Get-Field $Policy 'Name')] = $false -eq (Get-Field $Policy 'AllowBasicAuthSmtp')
+        $States[[string] (Get-Field $Policy 'Name')] = [string] (Get-Field $Policy 'AllowBasicAuthSmtp') -eq 'False'
     }
     return $States
 }
