@@ -183,5 +183,6 @@ def test_the_receipt_keeps_the_note_so_does_its_undo_and_an_older_receipt_is_rea
     assert read.plan == made.plan
     assert plan.undo(made, id="back", now=NOW).noted == made.plan.noted
     old = text.replace(', "noted": {"takes passwords by SMTP AUTH": ["g-ada"]}', "")
-    assert old != text
+    old = old.replace(', "takes_back": false', "")
+    assert len(text) - len(old) > 60
     assert receipts.read(old, where="r", tenant_id="w.example", cloud="public").plan.noted == {}

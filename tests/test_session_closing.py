@@ -358,6 +358,23 @@ def test_a_switch_that_was_on_before_the_policy_comes_back_with_the_passwords(la
     assert [each.whole for each in part.undo(after, after.wave("pilot"), apply=True)] == [True]
 
 
+def test_an_older_receipt_is_taken_back_where_no_switch_is_on_as_it_does_not_say_who_took_passwords(lab: Lab) -> None:
+    lab.sign_ins()
+    _, done = lab.step("pilot")
+    path = lab.folder / "woodgrove" / "receipts" / f"{done.plan.id}.jsonl"
+    first, *rest = path.read_text(encoding="utf-8").splitlines()
+    header = json.loads(first)
+    assert header["plan"].pop("noted")
+    header["plan"]["steps"] = [{k: v for k, v in step.items() if k != "takes_back"} for step in header["plan"]["steps"]]
+    path.write_text("\n".join([json.dumps(header), *rest, ""]), encoding="utf-8")
+    part, look = lab.run.closing, lab.run.closing.look()
+    with pytest.raises(ConfigurationError, match=r"is on there, and the receipt does not say whether it was before\."):
+        part.undo(look, look.wave("pilot"), apply=True)
+    for address in (ADA, CANARY):
+        switched(lab, address, off=True)
+    assert [each.whole for each in part.undo(look, look.wave("pilot"), apply=True)] == [True]
+
+
 def test_an_undo_finds_who_is_called_otherwise_and_leaves_to_others_what_they_have_set(lab: Lab) -> None:
     lab.sign_ins()
     assert lab.step("pilot")[1].undoable
