@@ -1,6 +1,11 @@
 """`mailauth close`: the same waves in a terminal, with an exit status that says whether they are closed."""
 
+import re
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailauth import cli
-from mailauth.errors import ConfigurationError
+from mailauth.errors import ConfigurationError, HeldError, MailauthError
 from tests.practice.shutting import ADA, BLOCK, PRINTER, Lab, exclude, shutting
 
 _SETTLES: Final = timedelta(seconds=3)
@@ -45,31 +50,71 @@ def test_it_shows_plans_applies_only_when_asked_and_takes_back(tmp_path: Path, m
         status, shown = close(lab, "--wave", "pilot", "--undo", "--apply")
         assert status == 1
         assert "No policy refuses passwords yet for 2 of 2 mailboxes." in close(lab)[1]
+        status, shown = close(lab, "--wave", "tenant", "--undo", "--apply")
+        assert "Wave tenant was never begun from here" in shown
+        assert shown.endswith("\nNothing was changed.\n")
         with pytest.raises(ConfigurationError, match=r"^wave: found 'x'; expected one of pilot, tenant\.$"):
             close(lab, "--wave", "x")
 
 
-def test_a_script_of_the_policy_is_written_once_a_token_was_taken(tmp_path: Path) -> None:
+def test_what_would_stop_it_at_the_end_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    with shutting(tmp_path) as lab:
+        with lab.run.alone(), pytest.raises(HeldError, match=r"Then run this again: it looks first\.$"):
+            close(lab, "--apply")
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "woodgrove").write_text("in the way", encoding="utf-8")
+        with pytest.raises(MailauthError, match="woodgrove is a file; expected a folder"):
+            close(lab, "--out", str(other))
+
+
+def test_exceptions_are_shown_in_the_terminal_those_that_have_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
+    left_out = [
+        {"address": PRINTER, "reason": "goes in spring", "until": "2030-01-01"},
+        {"address": "invoices@woodgrove.example", "reason": "went", "until": "2020-01-01"},
+    ]
+    with shutting(tmp_path, {"pilot": ADA, "exceptions": left_out}) as lab:
+        shown = close(lab)[1]
+    assert shown.index("invoices@woodgrove.example") < shown.index("has ended") < shown.index(PRINTER)
+    assert shown.index("Left out by name") < shown.index("In which waves passwords end")
+
+
+def test_a_change_that_is_broken_off_says_what_was_done_and_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILAUTH_HOME", str(tmp_path / "home"))
     with shutting(tmp_path) as lab:
         lab.sign_ins()
-        with lab.practice.states.changing("woodgrove") as tenant:
-            rights, tenant.exchange.mailbox_permissions = tenant.exchange.mailbox_permissions, []
-        assert "Set-User" not in close(lab, "--script")[1]
-        with lab.practice.states.changing("woodgrove") as tenant:
-            tenant.exchange.mailbox_permissions = rights
-        assert "Set-User" in close(lab, "--script")[1]
+        close(lab, "--apply")
+        asked = ["close", "--config", str(lab.config), "--tenant", "woodgrove", "--out", str(lab.folder)]
+        status, said = interrupted_after_one(lab, [*asked, "--wave", "pilot", "--undo", "--apply"])
+        title = "Undo: Wave pilot: a policy that takes no passwords"
+        assert status == 130
+        assert re.search(rf"{title}: 1 of 3 changes stand as wanted(, and of 1 nobody knows)?\.", said)
+        assert "Run the same command again: it looks first, and does what is left." in said
 
 
-def test_a_wave_in_which_everybody_is_left_out_is_passed_over_and_ends_well(tmp_path: Path) -> None:
-    decided = tmp_path / "decisions.yaml"
-    text = f"senders:\n  - {{user: {PRINTER}, protocol: smtp, exception_until: 2099-12-31}}\n"
-    decided.write_text(text, encoding="utf-8")
-    groups = {"pilot": ADA, "groups": {"printers": [PRINTER]}}
-    with shutting(tmp_path, groups, decisions=str(decided)) as lab:
-        lab.sign_ins()
-        status, shown = close(lab, "--wave", "printers")
-        assert (status, "Wave printers: left out" in shown) == (0, True)
-        assert "Wave pilot: " in close(lab)[1]
+def interrupted_after_one(lab: Lab, asked: Sequence[str]) -> tuple[int, str]:
+    """Press Ctrl-C once the first change of the next receipt is done; return the exit status and what was said."""
+    receipts = lab.folder / "woodgrove" / "receipts"
+    before = {*receipts.iterdir()}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mailauth", *asked], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 120
+    while running.poll() is None and time.monotonic() < until:
+        if any('"outcome"' in path.read_text(encoding="utf-8") for path in {*receipts.iterdir()} - before):
+            running.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.002)
+    _, said = running.communicate(timeout=120)
+    return running.returncode, said
 
 
 def closed_by_the_command(lab: Lab) -> list[str]:

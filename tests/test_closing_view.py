@@ -177,7 +177,15 @@ def test_a_token_that_was_not_taken_comes_first() -> None:
 def test_nobody_has_looked_is_not_nobody() -> None:
     assert "Cannot know" in str(closing.moving(look(), look().waves[1]))
     assert "Nobody asked for it." in str(closing.tried(None, "Nobody asked for it."))
-    assert "No receipt of this wave is left." in str(closing.undo(()).views[0])
+
+
+def test_a_wave_that_was_never_begun_is_not_one_that_was_taken_back() -> None:
+    step = closingsteps.assigned(box("ada", authentication_policy=""), "No Basic", settles=closings.DAY)
+    seen = look()
+    assert "Wave pilot was never begun from here" in str(closing.undo((), seen, seen.waves[0]).views[0])
+    begun = replace(seen, known=replace(seen.known, receipts=(closings.receipt([step], NOW),)))
+    assert "No receipt of this wave is left." in str(closing.undo((), begun, begun.waves[0]).views[0])
+    assert "Wave tenant was never begun from here" in str(closing.undo((), begun, begun.waves[1]).views[0])
 
 
 def test_a_password_that_another_door_stopped_is_not_called_refused_by_the_policy() -> None:

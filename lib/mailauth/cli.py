@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -28,6 +29,7 @@ from . import (
     watch,
 )
 from .closing import OVER
+from .closingrecord import Look
 from .errors import HeldError, MailauthError, StorageError, UnreachableError
 from .fleet import clusters
 from .fleet import sharing as editing
@@ -35,11 +37,14 @@ from .guids import is_guid
 from .plan import Plan, Receipt
 from .pseudonyms import Pseudonyms
 from .services import children, pasting, sharing, store
+from .session import looking
 from .session import roads as leading
 from .tenants import PersonKind
 from .views import changing, closing, consenting, diagnosing, proving, registering, watching
 from .views import roads as road_views
 from .views import scripts as script_views
+from .waves import Wave
+from .wording import counted
 
 __all__ = ["main", "watch_status"]
 
@@ -240,10 +245,10 @@ def consent(
     run = _opened(config, tenant, out)
     if app:
         run = replace(run, tenant=replace(run.tenant, mail_apps=(_mail_app(run.tenant, app),)))
-    state = run.consents.look()
     if grant:
-        change = run.consents.plan(state, people=people, clients=clients, remove=remove)
-        return _changed(run, change, config, apply=apply)
+        asked = {"people": people, "clients": clients, "remove": remove}
+        return _changed(run, lambda: run.consents.plan(run.consents.look(), **asked), config, apply=apply)
+    state = run.consents.look()
     for each in run.consents.links(state):
         click.echo("".join(f"{each.app}: {link.title}\n  {link.url}\n" for link in each.links))
     _show(consenting.held(state))
@@ -291,14 +296,19 @@ def grant(
     if collector:
         click.echo(run.mailboxes.collecting(signs_in=signs_in).text.replace(powershell.NEWLINE, "\n"))
         return 0
-    path = str(Path(collected).resolve()) if collected else ""
-    found = run.mailboxes.look(app, signs_in=signs_in, collected=path, everywhere=everywhere)
-    change = run.mailboxes.plan(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
+    # What a file of the collector held is over once something was changed.
+    files = [str(Path(collected).resolve())] if collected else []
+
+    def plan() -> Plan:
+        file = files.pop() if files else ""
+        found = run.mailboxes.look(app, signs_in=signs_in, collected=file, everywhere=everywhere)
+        return run.mailboxes.plan(found, let_passwords_in=let_passwords_in, remove_extra=remove_extra)
+
     if script:
-        made = run.mailboxes.scripts(change)
+        made = run.mailboxes.scripts(plan())
         click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
         return 0
-    return _changed(run, change, config, apply=apply)
+    return _changed(run, plan, config, apply=apply)
 
 
 @commands.command()
@@ -324,13 +334,16 @@ def close(
 ) -> int:
     """Say how each wave stands in which passwords end, what forbids its next step, and plan that step.
 
-    With --apply the step is carried out; then look again, with this command. A token is tried on what sends with OAuth,
+    With --apply the step is carried out, and it is said how the wave stands then and when to look again, with this
+    command. With --undo nothing is planned but what takes the wave back. A token is tried on what sends with OAuth,
     before a policy ends its password and where the wave is to be proven. Each try of a password counts towards a
     lockout: only the canary's is ever tried, when nothing of the wave is left to be set.
 
     Ends with 0 where the wave is closed, and proven, or everybody in it is left out, and 1 where it is not.
     """
     run = _opened(config, tenant, out)
+    run.closing.insist_on(wave=wave)
+    _insist_on_room(run, apply=apply)
     part, look = run.closing, run.closing.look()
     chosen = look.wave(wave)
     if script:
@@ -338,26 +351,83 @@ def close(
         made = part.scripts(part.plan(look.with_proofs(tries.proofs), chosen))
         click.echo(made.text.replace(powershell.NEWLINE, "\n") if made else str(script_views.nothing()))
         return 0
-    if undo:
-        _show(*closing.undo(part.undo(look, chosen, apply=apply), config=config).views)
-        # What is said of the waves below is said of what stands by now.
-        look = part.look() if apply else look
-        chosen = look.wave(chosen.name)
-    asked = {"tokens": part.is_to_prove(look, chosen) and not undo, "password": try_password and not undo}
-    tries = part.prove(look, chosen, **asked)
+    with _accounted(run):
+        step = _taken_back if undo else partial(_carried_on, try_password=try_password)
+        after, change, receipt = step(run, look, chosen, config, apply=apply)
+    part.keep(after, after.wave(chosen.name), change, receipt, renew=renew)
+    return int(after.standing(after.wave(chosen.name)).word not in OVER)
+
+
+def _taken_back(
+    run: session.Run, look: Look, wave: Wave, config: str, *, apply: bool
+) -> tuple[Look, Plan | None, Receipt | None]:
+    """Take a wave back, or show how, and return how everything stands by then."""
+    found = run.closing.undo(look, wave, apply=apply)
+    _show(*closing.undo(found, look, wave, config=config).views)
+    after = run.closing.look() if apply and found else look
+    _show(closing.waves(after))
+    if not (apply and found):
+        click.echo(f"Nothing was changed{'; --apply does this' if found else ''}.")
+    return after, None, None
+
+
+def _carried_on(
+    run: session.Run, look: Look, wave: Wave, config: str, *, apply: bool, try_password: bool
+) -> tuple[Look, Plan, Receipt]:
+    """Prove a wave, plan its next stage and carry it out, and return how everything stands by then."""
+    part = run.closing
+    tries = part.prove(look, wave, tokens=part.is_to_prove(look, wave), password=try_password)
     look = look.with_proofs(tries.proofs)
-    _show(closing.waves(look), closing.against(look))
+    _show(closing.exceptions(look), closing.waves(look), closing.against(look))
+    if ending := run.watching.ending():
+        _show(watching.ending(ending))
     if tries.proofs or try_password:
         _show(closing.tokens(tries.proofs), closing.tried(tries.closed, tries.why))
-    change = part.plan(look, chosen)
-    receipt = part.carry_out(chosen, change, apply=apply and not undo)
-    shown = changing.receipt(receipt, config=config) if receipt.applied else closing.planned(look, chosen, change)
+    change = part.plan(look, wave)
+    receipt = part.carry_out(wave, change, apply=apply)
+    shown = changing.receipt(receipt, config=config) if receipt.applied else closing.planned(look, wave, change)
     _show(*shown.views)
     after = part.look().with_proofs(tries.proofs) if apply else look
-    part.keep(after, after.wave(chosen.name), change, receipt, renew=renew)
-    if not apply:
-        click.echo(f"Nothing was changed{'; --apply does this' if change.steps or undo else ''}.")
-    return int(after.standing(after.wave(chosen.name)).word not in OVER)
+    if receipt.applied:
+        _show(closing.standing(after, after.wave(wave.name)))
+    else:
+        click.echo(f"Nothing was changed{'; --apply does this' if change.steps else ''}.")
+    return after, change, receipt
+
+
+def _insist_on_room(run: session.Run, *, apply: bool) -> None:
+    """Insist that what is found out can be kept and, to apply, that no other run has the tenant, before long work."""
+    store.check_writable(run.folder)
+    if apply:
+        try:
+            with run.alone():
+                pass
+        except HeldError as error:
+            raise HeldError(error.message, remedy=f"{error.remedy} Then run this again: it looks first.") from None
+
+
+@contextmanager
+def _accounted(run: session.Run) -> Iterator[None]:
+    """Say what was done where a change ends before its receipt is shown, and what to do then."""
+    before = {each.where for each in looking.receipts(run)[0]}
+    try:
+        yield
+    except (KeyboardInterrupt, MailauthError):
+        made = [each for each in looking.receipts(run)[0] if each.where not in before]
+        for each in made:
+            _say(f"{escape.line(each.plan.title)}: {_counts(each)}. Its receipt: {each.where}")
+        if made:
+            _say(
+                "That much was done before it ended. Run the same command again: it looks first, and does what is left."
+            )
+        raise
+
+
+def _counts(receipt: Receipt) -> str:
+    done = len({each.step for each in receipt.entries if each.outcome in ("done", "already")})
+    unclear = sum(each.outcome == "unclear" for each in receipt.entries)
+    more = f", and of {unclear:,} nobody knows" if unclear else ""
+    return f"{done:,} of {counted(len(receipt.plan.steps), 'change')} stand as wanted{more}"
 
 
 @commands.command("watch")
@@ -582,12 +652,26 @@ def _show_receipt(receipt: Receipt, config: str) -> None:
     _show(*shown.views)
 
 
-def _changed(run: session.Run, change: Plan, config: str, *, apply: bool) -> int:
-    """Show a plan, carry it out where it is to be, and return 0 where nothing is left to do."""
-    receipt = run.carry_out(change, apply=apply)
+def _changed(run: session.Run, plan: Callable[[], Plan], config: str, *, apply: bool) -> int:
+    """Show a plan, carry it out where it is to be, and return 0 where another one finds nothing left to do.
+
+    Args:
+        run: The run.
+        plan: Looks, and plans over what is there.
+        config: The tenants file, for the command line.
+        apply: Whether to do it.
+    """
+    if apply:
+        _insist_on_room(run, apply=apply)
+    with _accounted(run):
+        receipt = run.carry_out(plan(), apply=apply)
     _show_receipt(receipt, config)
-    refused = checks.worst(change.checks) in ("wrong", "cannot know")
-    return int(refused or not receipt.whole)
+    left = plan() if receipt.applied and receipt.whole else receipt.plan
+    refused = checks.worst(left.checks) in ("wrong", "cannot know")
+    if receipt.applied and refused:
+        _show(*changing.plan(left).views)
+    done = not left.steps if receipt.applied else receipt.whole
+    return int(refused or not (receipt.whole and done))
 
 
 @commands.command()
@@ -627,7 +711,10 @@ def register(
     Ends with 0 where nothing is left to do. The app's id and where its credential is kept go into state/TENANT.yaml
     beside the tenants file; the receipt is taken back by `mailauth undo`.
     """
-    part = _opened(config, tenant, out).registrations
+    run = _opened(config, tenant, out)
+    if apply:
+        _insist_on_room(run, apply=apply)
+    part = run.registrations
     wanted = part.wanted(app, **asked)
     look = part.look(wanted)
     place = part.place(look, wanted, keep_in=keep_in, make=make_key)
@@ -643,7 +730,8 @@ def register(
         kept = part.scripts(change)
         click.echo(kept.text if kept else str(registering.no_script(change)))
         return 0
-    receipt = part.apply(change, look, wanted, place, apply=apply)
+    with _accounted(run):
+        receipt = part.apply(change, look, wanted, place, apply=apply)
     _show_receipt(receipt, config)
     if rotate and receipt.applied and receipt.whole:
         proof = part.prove(look, wanted, place, note=True)
@@ -664,7 +752,10 @@ def undo(receipt: Path, config: str, tenant: str, apply: bool) -> int:
     """
     path = receipt.resolve()
     run = replace(_opened(config, tenant), folder=_folder_of(path))
-    done = run.take_back(path, apply=apply)
+    if apply:
+        _insist_on_room(run, apply=apply)
+    with _accounted(run):
+        done = run.take_back(path, apply=apply)
     _show(*changing.plan(done.plan).views, *(changing.receipt(done, config=config).views if apply else ()))
     if not apply and done.plan.steps:
         click.echo(powershell.script(done.plan).replace(powershell.NEWLINE, "\n"))

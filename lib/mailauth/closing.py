@@ -41,6 +41,7 @@ __all__ = [
     "Standing",
     "groups",
     "has_rest",
+    "is_begun",
     "later",
     "plan",
     "readiness",
@@ -650,6 +651,12 @@ def receipts_of(receipts: Iterable[Receipt], wave: Wave) -> tuple[Receipt, ...]:
     gone = {each.undoes for each in every if each.undoes and each.settled}
     mine = [each for each in every if each.plan.title.startswith(_of(wave.name)) and each.undoable and not each.undoes]
     return tuple(sorted((one for one in mine if one.plan.id not in gone), key=lambda one: one.plan.id, reverse=True))
+
+
+def is_begun(receipts: Iterable[Receipt], wave: Wave) -> bool:
+    """Whether anything was changed for a wave, however much of it was taken back since."""
+    mine = (each for each in receipts if each.plan.title.startswith(_of(wave.name)) and not each.undoes)
+    return any(each.changed for each in mine)
 
 
 def undos_of(receipts: Iterable[Receipt], name: str) -> tuple[Receipt, ...]:

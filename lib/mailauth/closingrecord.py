@@ -98,6 +98,10 @@ class Look:
         """Return what is still to be taken back of *wave*, in the order in which it may be."""
         return closing.receipts_of(self.known.receipts, wave)
 
+    def is_begun(self, wave: Wave) -> bool:
+        """Whether anything was changed for *wave* from here, however much of it was taken back since."""
+        return closing.is_begun(self.known.receipts, wave)
+
     def senders(self, wave: Wave) -> tuple[Moving, ...]:
         """Return the senders of *wave* that have to leave a password, those included that are left out by name."""
         mine = {*wave.mailboxes, *(each.address for each in wave.excepted)}

@@ -114,6 +114,11 @@ def of(
     )
 
 
+def names(tenant: Tenant) -> tuple[str, ...]:
+    """Return what the waves of a tenant are called, in their order."""
+    return (*dict(_named(tenant)), "tenant")
+
+
 def lent(tenant: Tenant) -> tuple[str, ...]:
     """Return the shared mailboxes of the tenants file for which somebody signs in to send, by address."""
     people = any("scope" in grants.needs(app) for app in tenant.mail_apps)

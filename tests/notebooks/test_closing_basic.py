@@ -88,6 +88,29 @@ def test_headless_it_shows_the_plan_and_changes_nothing(tmp_path: Path) -> None:
         assert (lab.folder / "woodgrove" / "evidence" / "60-close-basic.json").is_file()
 
 
+@pytest.mark.parametrize("parameter", ["wave", "undo"])
+def test_a_wave_that_does_not_exist_is_refused_by_its_parameter_before_anything_is_read(
+    tmp_path: Path, parameter: str
+) -> None:
+    with shutting(tmp_path) as lab:
+        told: list[str] = []
+        with pytest.raises(
+            ConfigurationError, match=rf"^{parameter}: found 'nosuch'; expected one of pilot, tenant\.$"
+        ):
+            walked(replace(lab.run, tell=told.append), **{parameter: "nosuch"})
+    assert not any("reading" in each for each in told)
+
+
+def test_a_credential_that_has_ended_stands_in_the_notebook_that_calls_a_wave_closed(tmp_path: Path) -> None:
+    with shutting(tmp_path) as lab:
+        assert "No credential of the mail apps has ended" in walked(lab.run)
+        with lab.practice.states.changing("woodgrove") as tenant:
+            for each in tenant.directory.applications:
+                if each.app_id == lab.made.daemon.app_id:
+                    each.password_credentials.clear()
+        assert "it has no secret" in walked(lab.run)
+
+
 def excepting(name: str, address: str) -> Mapping[str, Any]:
     """Return what the tenants file says of closing a practice tenant, with one mailbox left out by name."""
     closing = stories.entry(name, ".")["closing"]

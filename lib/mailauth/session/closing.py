@@ -78,6 +78,20 @@ class Closing:
 
     tenancy: Tenancy
 
+    def insist_on(self, **named: str) -> None:
+        """Insist that each wave is one of the tenants file's, before anything is read; an empty name is none.
+
+        Args:
+            named: The names of waves, by the parameters that hold them.
+
+        Raises:
+            ConfigurationError: There is none of that name; the text names the parameter.
+        """
+        known = waves.names(self.tenancy.tenant)
+        for parameter, name in named.items():
+            if name and name not in known:
+                raise ConfigurationError(f"{parameter}: found {name!r}; expected one of {', '.join(known)}.")
+
     def look(self) -> Look:
         """Return how every wave stands; changes nothing. What cannot be read is never taken for closed.
 

@@ -244,13 +244,18 @@ def tried(found: Closed | None, why: str) -> Callout:
     return proving.closed(found)
 
 
-def undo(found: Sequence[Receipt], *, config: str = "") -> Stack:
+def undo(found: Sequence[Receipt], look: Look, wave: Wave, *, config: str = "") -> Stack:
     """Return what takes a wave back, or what became of that, the last change first.
 
     Args:
         found: What taking back returned, one for each receipt.
+        look: The look that it stands on.
+        wave: The wave.
         config: The tenants file, for the command line.
     """
+    if not found and not look.is_begun(wave):
+        said = ["No receipt here says that anything was changed for it, so there is nothing to take back."]
+        return Stack([Callout("info", f"Wave {wave.name} was never begun from here", said)])
     if not found:
         return Stack([Callout("info", "Nothing is to be taken back", ["No receipt of this wave is left."])])
     views = (changing.receipt(each, config=config) if each.applied else changing.plan(each.plan) for each in found)
