@@ -81,6 +81,7 @@ def _mailboxes(firm: Firm) -> None:
     firm.account("copier.norwich", "Copier, Norwich")
     firm.account("tickets", "Ticket system")
     firm.account("display", "Meeting room display", kind="RoomMailbox")
+    firm.canary()
     for account, name in (
         ("invoices", "Invoices"),
         ("billing", "Billing"),

@@ -59,6 +59,7 @@ class _Told:
         decided: Makes the decisions file; None where nobody has decided anything.
         pilot: The account with which passwords begin to end; empty where nobody has planned that, or it is done.
         groups: The accounts that follow it, by the name of each group.
+        canary: Whether a mailbox is there on which it may be tried whether passwords are taken.
     """
 
     world: World
@@ -69,6 +70,7 @@ class _Told:
     decided: Decided | None = None
     pilot: str = ""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    canary: bool = True
 
 
 _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
@@ -86,7 +88,7 @@ _TOLD: Final[Mapping[str, _Told]] = MappingProxyType(
                 pilot="sara.vogel",
                 groups={"copiers": ("scanner", "copier.bristol")},
             ),
-            _Told(NORTHWIND, northwind, NORTHWIND_APPS, NORTHWIND_PROOFS, files.NORTHWIND_SIGNINS),
+            _Told(NORTHWIND, northwind, NORTHWIND_APPS, NORTHWIND_PROOFS, files.NORTHWIND_SIGNINS, canary=False),
             _Told(ADATUM, adatum, ADATUM_APPS, ADATUM_PROOFS, pilot="mona.dahl"),
         )
     }
@@ -203,14 +205,14 @@ def entry(name: str, where: str) -> dict[str, Any]:
         "mailboxes": [_proof(world, proof) for proof in told.proofs],
         "decisions": f"decisions/{name}.yaml",
         "members_hint": sum(person.population == "member" for person in world.people),
-        **({"closing": _closing(told)} if told.pilot else {}),
+        **({"closing": _closing(told)} if told.canary else {}),
     }
 
 
 def _closing(told: _Told) -> dict[str, Any]:
     world = told.world
     return {
-        "pilot": world.address(told.pilot),
+        **({"pilot": world.address(told.pilot)} if told.pilot else {}),
         "canary": {"address": world.address("canary"), "password": f"file:keys/{world.name}-canary.secret"},
         "groups": {name: [world.address(one) for one in accounts] for name, accounts in told.groups.items()},
     }

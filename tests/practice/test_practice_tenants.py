@@ -240,6 +240,19 @@ def test_sent_messages_came_from_where_the_story_sends_and_from_an_address_that_
 
 
 @each
+def test_a_canary_in_the_tenants_file_is_a_mailbox_of_its_own_with_the_password_that_is_kept(
+    name: str, states: Mapping[str, Tenant], given: Credentials
+) -> None:
+    entry = tenants.entry(name, ".")
+    assert ("closing" in entry) is (name != "northwind")
+    if "closing" in entry:
+        canary = entry["closing"]["canary"]["address"]
+        owner = states[name].directory.user(canary)
+        assert owner is not None
+        assert (owner.password, states[name].exchange.mailbox(canary) is not None) == (given.canary, True)
+
+
+@each
 def test_each_phone_of_the_story_has_a_partnership(name: str, states: Mapping[str, Tenant]) -> None:
     tenant, world = states[name], tenants.world_of(name)
     guids = {box.guid for box in tenant.exchange.mailboxes}
