@@ -237,8 +237,8 @@ def consent(
 ) -> int:
     """Show the links that ask for consent, and the consent that the tenant holds.
 
-    Ends with 0 where nothing is missing. Changes nothing without --grant --apply; then it leaves a receipt, which
-    `mailauth undo` takes back.
+    Ends with 0 where nothing is missing, by hand neither. Changes nothing without --grant --apply; then it looks again,
+    shows what is still wrong, and leaves a receipt, which `mailauth undo` takes back.
     """
     if not grant and (apply or people or clients or remove):
         raise click.UsageError("--apply, --people, --client and --remove go with --grant.")
@@ -290,7 +290,8 @@ def grant(
 ) -> int:
     """Plan what lets a mail app open the mailboxes of the tenants file, and carry it out with --apply.
 
-    Ends with 0 where nothing is left to do. Applying leaves a receipt, which `mailauth undo` takes back.
+    Ends with 0 where nothing is left to do, by hand neither: after --apply it looks again, and shows what is still
+    wrong. Applying leaves a receipt, which `mailauth undo` takes back.
     """
     run = _opened(config, tenant, out)
     if collector:

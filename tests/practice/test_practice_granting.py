@@ -410,6 +410,22 @@ def test_the_command_plans_grants_and_prints_the_script(tmp_path: Path) -> None:
         assert opened(lab, "imap", mailing.ADA, mailing.app_only(lab.practice, lab.made))
 
 
+@pytest.mark.parametrize("more_than_wanted", [False, True])
+def test_the_command_ends_by_what_is_left_after_it_and_not_by_what_was_wrong_before(
+    tmp_path: Path, more_than_wanted: bool
+) -> None:
+    made = bare()
+    exchange = made.estate.tenant.exchange
+    wrong = ExchangePrincipal(object_id=made.daemon.id, app_id=made.daemon.app_id, display_name="Old", sid="S-1-5-21-7")
+    exchange.principals = [wrong]
+    boxes = (made.ada_box, made.invoices) if more_than_wanted else (made.ada_box,)
+    exchange.mailbox_permissions = [MailboxPermission(mailbox=box.guid, trustee=wrong.sid) for box in boxes]
+    with granting(tmp_path, made, {**ADA, "protocols": ["imap"]}):
+        done = command(tmp_path, "grant", "--apply")
+    assert done.returncode == int(more_than_wanted), done.stdout + done.stderr
+    assert (f"more than is wanted: {mailing.INVOICES}" in done.stdout) == more_than_wanted
+
+
 def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line on the tenant."""
     asked = [
