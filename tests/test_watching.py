@@ -753,6 +753,12 @@ def test_what_an_undo_from_here_opened_is_told_as_that_until_60_has_closed_it_ag
     lab.run.closing.keep(look, look.waves[-1])
     again = watched(lab)
     assert [(each.kind, each.about) for each in again.broken] == told
+    state = lab.run.reports.gather().state
+    said = "What was closed was taken back on purpose: tenant, opened by an undo at 20"
+    assert any(each.plain().startswith(said) for each in state.also)
+    assert "What was closed was taken back: close it again with 60, or leave it open." in [
+        each.plain() for each in state.missing
+    ]
     assert (again.word, again.waves, again.closed_at) == ("undone", ("pilot", "tenant"), first.closed_at)
     asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--json"]
     assert CliRunner().invoke(cli.commands, asked, standalone_mode=False).return_value == 3
