@@ -30,6 +30,14 @@ def test_a_page_of_two_names_counts_once_among_what_is_left(tmp_path: Path) -> N
     assert benchfleet.left_mb(tmp_path) == 0.5
 
 
+def test_what_a_night_leaves_is_the_mean_of_the_tenants_that_left_evidence(tmp_path: Path) -> None:
+    for name, size in (("a", 100_000), ("b", 300_000)):
+        (tmp_path / name / "evidence").mkdir(parents=True)
+        (tmp_path / name / "evidence" / "10.json").write_bytes(b"x" * size)
+    (tmp_path / "index.html").write_bytes(b"x" * 900_000)
+    assert benchfleet.mean_left_mb(tmp_path) == 0.2
+
+
 @pytest.mark.parametrize(
     ("found", "judged", "verdict"),
     [(1.5, True, "ok"), (2.5, True, "MISSED"), (2.5, False, "")],
