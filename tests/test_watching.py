@@ -577,6 +577,14 @@ def test_a_wave_that_60_calls_open_is_told_until_it_is_closed_again(lab: Lab) ->
     assert watched(lab).broken == ()
 
 
+def test_a_wave_of_which_everybody_is_left_out_by_name_since_is_no_wave_that_was_opened(lab: Lab) -> None:
+    watched(lab)
+    path = lab.folder / EVIDENCE / "60-close-basic.json"
+    said = "Nothing is to be done in it: everybody in it is left out."
+    with rewritten(path, lambda record: record["data"]["waves"][0].update(word="left out", sentence=said)):
+        assert watched(lab).broken == ()
+
+
 def test_the_command_ends_with_what_came_of_it_and_tells_machines(lab: Lab) -> None:
     asked = ["watch", "--config", str(lab.config), "--out", str(lab.folder), "--tenant", "woodgrove"]
     told = CliRunner().invoke(cli.commands, [*asked, "--json"], standalone_mode=False)

@@ -297,7 +297,9 @@ def taken_back(
     """
     back = back or {}
     now = {each["name"]: each for each in closed["data"]["waves"]}
-    gone = [name for name in _known_waves(closed, before) if name not in {*closed_waves(closed), *back, *late}]
+    # Whoever is left out is so by name and with a last day, which a watch looks at.
+    over = {name for name, each in now.items() if each["word"] in closing.OVER}
+    gone = [name for name in _known_waves(closed, before) if name not in {*over, *back, *late}]
     return (
         *(
             Broken("wave", name, f"notebook 60 says {now[name]['word']}: {now[name]['sentence']}", _CLOSE)
@@ -359,7 +361,7 @@ def opened(closed: Record, look: Look, broken: Sequence[Broken], before: Watched
 
 def _opened(wave: Wave, look: Look) -> Broken | None:
     held = look.standing(wave)
-    if held.word == "closed":
+    if held.word in closing.OVER:
         return None
     if held.word == "cannot know":
         return Broken("cannot know", f"wave {wave.name}", held.sentence, _CLOSE)
