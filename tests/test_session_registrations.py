@@ -548,6 +548,19 @@ def test_a_reference_in_the_tenants_file_itself_stops_a_rotation_and_not_whoever
         assert "state/" not in told.found
 
 
+def test_a_reference_that_the_tenants_file_names_by_its_whole_path_contradicts_nothing(
+    opened: Opened, tmp_path: Path
+) -> None:
+    key = tmp_path / "keys" / "own.pem"
+    at = opened(mail_apps=[{"name": "Mail", "flows": [{"kind": "certificate", "certificate": f"file:{key}"}]}])
+    assert planned(at, **ALONE)[0].steps
+    assert applied(at, **ALONE).whole
+    (app,) = at.run.tenant.mail_apps
+    assert app.client_id == at.app().app_id
+    assert [flow.certificate and flow.certificate.name for flow in app.flows] == [str(key)]
+    assert planned(at, **ALONE)[0].steps == ()
+
+
 def test_undoing_a_rotation_brings_the_old_reference_back(opened: Opened) -> None:
     at = opened()
     applied(at, **ALONE)

@@ -200,7 +200,7 @@ class Registering:
         unknown = client_id not in {each.client_id for each in self.tenancy.tenant.mail_apps}
         if client_id and (apply or (right and unknown)):
             # Whoever has no credential yet is noted by its id alone: a reference to nothing would stop every run.
-            kept = registrationplan.state(wanted, client_id, place.ref if place else None)
+            kept = self._state(wanted, client_id, place.ref if place else None)
             rotated = bool(change.bound.get(_BEFORE))
             self._note(kept if receipt.whole and not rotated else _without_flows(kept))
         return receipt
@@ -274,7 +274,7 @@ class Registering:
         proof = registrations.prove(who, scope, name=name, sleep=self.tenancy.sleep)
         self.tenancy.tell("")
         if note and place and proof.outcome == "ok":
-            self._note(registrationplan.state(wanted, found.app.client_id, place.ref))
+            self._note(self._state(wanted, found.app.client_id, place.ref))
         return proof
 
     def retire(self, found: Found, wanted: Wanted, place: Place | None, proof: Check, *, key_ids: str = "") -> Plan:
@@ -404,8 +404,12 @@ class Registering:
     def _note(self, content: statefile.Content) -> None:
         statefile.merge(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
 
+    def _state(self, wanted: Wanted, client_id: str, ref: SecretRef | None) -> dict[str, Any]:
+        """Return what is to be noted of the app; a place that is named already is not named again in other words."""
+        return registrationplan.state(wanted, client_id, None if ref == self._noted_ref(wanted) else ref)
+
     def _check_state(self, wanted: Wanted, client_id: str, ref: SecretRef | None) -> None:
-        content = registrationplan.state(wanted, client_id, ref)
+        content = self._state(wanted, client_id, ref)
         if not client_id:
             del content["mail_apps"][0]["client_id"]
         statefile.check(self.tenancy.configuration.path, self.tenancy.tenant.name, content)
