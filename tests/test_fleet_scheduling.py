@@ -102,6 +102,48 @@ def test_a_whole_run_whose_source_throttled_is_tried_again_after_the_others_and_
     assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<p>throttled") == 1
 
 
+@posix
+@pytest.mark.parametrize(
+    "worse",
+    [["killed", "killed"], ["reached, then killed", "worse"], ["worse"], ["defect"], ["out of memory", "throttled"]],
+    ids=" then ".join,
+)
+def test_a_further_attempt_that_ends_worse_costs_nothing_of_the_whole_one(tmp_path: Path, worse: list[str]) -> None:
+    last_night = tmp_path / "busy" / "evidence" / "20-register-app.json"
+    store.write_text(last_night, '"last night"')
+    found, said = ran(tmp_path, {"busy": ["whole but throttled", *worse], "fine": ["whole"]})
+    one = found["busy"]
+    assert (one.assessed, one.ended, one.coverage, one.throttled) == (True, "whole", "partial", True), said
+    assert (one.page, one.attempts) == ("busy/index.html", len(worse) + 1)
+    files = {path.relative_to(tmp_path / "busy").as_posix() for path in (tmp_path / "busy").rglob("*.*")}
+    assert files == {"index.html", "evidence/20-register-app.json"}
+    assert (tmp_path / "busy" / "index.html").read_text(encoding="utf-8").startswith("<title>busy</title>")
+    assert last_night.read_text(encoding="utf-8") == '"last night"'
+    assert not [name for name, killed, *_ in asked(tmp_path) if killed]
+    assert not list((tmp_path / "home").rglob(".aside"))
+
+
+def test_a_whole_run_stays_where_the_next_attempt_is_held(tmp_path: Path) -> None:
+    asked_for = list[str]()
+
+    def ready(tenant: str) -> None:
+        asked_for.append(tenant)
+        if len(asked_for) > 1:
+            raise UnreachableError("s3://bucket: 503")
+
+    (job,) = jobs_of(tmp_path, {"busy": ["whole but throttled"]})
+    (found,) = fleet.run([job], workers=1, say=print, patience=AT_ONCE, command=WORKER, ready=ready)
+    assert (found.ended, found.assessed, found.page, len(asked_for)) == ("whole", True, "busy/index.html", 3)
+
+
+@pytest.mark.parametrize(("limit_s", "attempts"), [(0.9, 1), (600, 2)])
+def test_a_throttled_tenant_is_not_tried_again_in_less_time_than_a_whole_run_took(
+    tmp_path: Path, limit_s: float, attempts: int
+) -> None:
+    found, _ = ran(tmp_path, {"busy": ["slow, and throttled", "whole"]}, limit_s=limit_s)
+    assert (found["busy"].ended, found["busy"].attempts) == ("whole", attempts)
+
+
 def test_a_tenant_that_waits_for_a_throttled_source_is_shown_when_the_run_is_interrupted(tmp_path: Path) -> None:
     def interrupt(line: str) -> None:
         if "tried again" in line:
@@ -330,7 +372,7 @@ def test_a_run_that_is_told_to_end_ends_its_workers_and_keeps_what_is_done(tmp_p
     workers = psutil.Process(process.pid).children()
     assert len(workers) == 2
     process.terminate()
-    said = process.communicate(timeout=20)[0]
+    said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
     assert re.search(r"interrupted; \d+ of 40 tenants are done", said)
     assert gone(workers, 1) == []
@@ -342,7 +384,7 @@ def test_a_run_that_is_told_to_end_before_any_tenant_says_so_at_once_and_leaves_
     process = started(tmp_path, 2, "waits")
     told(process, "waits")
     process.terminate()
-    said = process.communicate(timeout=20)[0]
+    said = process.communicate(timeout=60)[0]
     assert re.search(r"stopping: .*\ninterrupted; 0 of 2 tenants are done", said)
     assert not [name for name in ("index.html", "fleet.json") if (tmp_path / name).exists()]
 
