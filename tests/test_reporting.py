@@ -17,6 +17,7 @@ from mailauth.phrases import Named
 from mailauth.plan import Entry, Receipt
 from mailauth.report import Report
 from mailauth.reportevidence import NOTEBOOKS, read
+from mailauth.reportsenders import listed
 from mailauth.tenants import Defaults
 from tests import planned
 from tests.case_invented import NOW, OFFICE, SCANNER, TENANT, case, decided, mail
@@ -135,6 +136,25 @@ def test_who_is_left_out_by_name_stands_in_the_sentence_that_says_closed() -> No
         "woodgrove: Closed, but for erp@woodgrove.example and relay@woodgrove.example, whose password goes on by name "
         "until 31 March 2027 at the latest. No password sender"
     )
+
+
+def test_which_of_many_accounts_a_sentence_names_is_not_the_first_of_the_alphabet() -> None:
+    names = [f"{letter}@woodgrove.example" for letter in "abcdefghijklmnopqrst"]
+    shown = [str(part) for part in listed(names).parts if isinstance(part, Named)]
+
+    assert listed(names).plain().endswith(" and 17 more")
+    assert len(shown) == 3
+    assert shown == [str(part) for part in listed(names[::-1]).parts if isinstance(part, Named)]
+    assert shown != names[:3]
+    assert listed(names[:3]).plain() == "a@woodgrove.example, b@woodgrove.example and c@woodgrove.example"
+
+
+def test_rows_that_differ_in_nothing_but_their_names_do_not_stand_in_their_order() -> None:
+    names = [f"{letter}@woodgrove.example" for letter in "abcdefgh"]
+    stands = [each.accounts[0] for each in made(case([mail(name, ago=ago) for name in names for ago in (1, 2)])).stops]
+
+    assert sorted(stands) == names
+    assert stands not in (names, names[::-1])
 
 
 def settling(road: str) -> Decisions:

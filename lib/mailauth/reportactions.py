@@ -20,7 +20,7 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .report import Action, App, Credential, Mailbox, Progress, State, Stop, Urgent
 from .reportapps import about, problems
 from .reportevidence import NOTEBOOKS, Held
-from .reportsenders import account
+from .reportsenders import listed
 from .reportstate import door, nameless, open_doors
 from .wording import counted
 
@@ -124,7 +124,7 @@ def _secure(made: Made) -> Iterator[Action]:
     for each in worst.values():
         alike.setdefault(_first_step(each), []).append(each.account)
     owners = {each.owner for each in worst.values()}
-    steps = joined((phrase(step, who=_accounts(names)) for step, names in alike.items()), "; ")
+    steps = joined((phrase(step, who=listed(names)) for step, names in alike.items()), "; ")
     count = counted(len(worst), "account")
     yield Action(
         kind="security",
@@ -144,12 +144,6 @@ def _first_step(each: Urgent) -> str:
     if each.verdict == "confirm_today":
         return "ask {who} today, by telephone, whether this was theirs"
     return "reset the password of {who} and revoke the sessions"
-
-
-def _accounts(names: Sequence[str]) -> Phrase:
-    shown = [phrase("{who}", who=account(each)) for each in names[:_NAMES]]
-    more = [words(f"{len(names) - _NAMES:,} more")] if len(names) > _NAMES else []
-    return joined([*shown, *more], ", ", " and ")
 
 
 def _look(held: Held, made: Made) -> Iterator[Action]:
@@ -308,8 +302,8 @@ def _lacks(checks: Sequence[Mapping[str, Any]], apps: Sequence[App]) -> Phrase:
 
 def _prove(held: Held, made: Made) -> Iterator[Action]:
     unproven = [each for each in made.mailboxes if each.unproven]
-    listed = {each.address.lower() for each in made.mailboxes}
-    moved = [each for each in _moving(made) if each.lower() not in listed]
+    named = {each.address.lower() for each in made.mailboxes}
+    moved = [each for each in _moving(made) if each.lower() not in named]
     names = list(dict.fromkeys((*(each.address for each in unproven), *moved)))
     if not names or not (made.apps or moved):
         return  # Without an app there is nothing to prove with: registering one comes first.
@@ -319,13 +313,11 @@ def _prove(held: Held, made: Made) -> Iterator[Action]:
         return
     why = _UNTRIED if not any(each.tried for each in unproven) else "No attempt since the last change went well."
     more = (
-        phrase(" The tenants file does not list {who} under mailboxes yet.", who=_accounts(moved))
-        if moved
-        else Phrase()
+        phrase(" The tenants file does not list {who} under mailboxes yet.", who=listed(moved)) if moved else Phrase()
     )
     yield Action(
         kind="prove",
-        title=phrase("Prove OAuth on the wire for {who}", who=_accounts(names)),
+        title=phrase("Prove OAuth on the wire for {who}", who=listed(names)),
         why=phrase("{why}{more}", why=words(why) if unproven else _TOKENS_ONLY, more=more),
         notebook=_PROVES,
         where=words("Notebook 50: it reads, changes nothing, and sends nothing."),
@@ -350,7 +342,7 @@ def _mend(cause: Mapping[str, Any], names: Sequence[str]) -> Action:
     notebook = next((name for name in NOTEBOOKS if cause["notebook"] and name.startswith(cause["notebook"])), _PROVES)
     return Action(
         kind="prove",
-        title=phrase("{cause}: put it right for {who}", cause=Named("word", cause["title"]), who=_accounts(names)),
+        title=phrase("{cause}: put it right for {who}", cause=Named("word", cause["title"]), who=listed(names)),
         why=words("This is the first cause of what notebook 50 was refused; trying again before it changes nothing."),
         notebook=notebook,
         where=phrase("{remedy} Then prove again with notebook 50.", remedy=Named("word", cause["remedy"])),

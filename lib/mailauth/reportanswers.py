@@ -11,7 +11,7 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop, Wave
 from .reportactions import Made
 from .reportevidence import Held, at
-from .reportsenders import account, asks_maker, product, where
+from .reportsenders import account, asks_maker, opaque, product, where
 from .verdicts import Thresholds
 from .wording import counted, span
 
@@ -240,7 +240,10 @@ def _rows(rows: Sequence[Stop]) -> Phrase:
 def _may_read(asked: _Asked) -> Said:
     if asked.held.data("40-grant-mailboxes") is None:
         return "cannot know", [words("Notebook 40 has left no evidence: what the app can open was not looked at.")]
-    said = [_opening(each) for each in asked.openings]
+    every: Sequence[Opening] = asked.openings
+    if len(every) > _MOST:
+        every = sorted(every, key=lambda each: opaque(each.app, str(each.mailbox), each.right))
+    said = [_opening(each) for each in every]
     if not said:
         said = [words("As itself the app can open no mailbox, as far as Exchange was read.")]
     people = [each for each in asked.made.apps if each.consent.word != "not looked at"]

@@ -4,6 +4,8 @@ A row of "what stops" is one sender. Phones that share a decision, an owner and 
 hundred of them has one task there, not four hundred.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +26,9 @@ __all__ = [
     "account",
     "asks_maker",
     "ends",
+    "listed",
     "moved",
+    "opaque",
     "product",
     "progress",
     "rows",
@@ -42,6 +46,24 @@ _UNKNOWN_USE: Final = words("not known; whoever owns it can say")
 def account(name: str) -> Named | Phrase:
     """Return an account as a phrase takes it."""
     return Named("address", name) if name else words("an account without a name")
+
+
+def listed(names: Sequence[str]) -> Phrase:
+    """Return accounts as a sentence lists them: all of a few, else some and a count.
+
+    Which are shown of many has nothing to do with their names: an edition for others would tell their order by it.
+    """
+    few = names if len(names) <= _NAMES else sorted(names, key=opaque)[:_NAMES]
+    more = [words(f"{len(names) - _NAMES:,} more")] if len(names) > _NAMES else []
+    return joined([*(phrase("{who}", who=account(each)) for each in few), *more], ", ", " and ")
+
+
+_NAMES: Final = 3
+
+
+def opaque(*names: str) -> str:
+    """Return what to order by where nothing else decides: the same from run to run, and not the order of the names."""
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
 def where(group: Group) -> Phrase:
@@ -176,7 +198,8 @@ def _unnamed(group: Group) -> bool:
 def _work_order(stop: Stop) -> tuple[Any, ...]:
     kinds = ("password", "unnamed", "certificate", "reported")
     due = stop.due or stop.exception_until or stop.propose or date.max
-    return (kinds.index(stop.kind) == 3, not stop.open, due, kinds.index(stop.kind), -stop.days_active, stop.accounts)
+    last = opaque(*stop.accounts, *stop.sender_ids)
+    return (kinds.index(stop.kind) == 3, not stop.open, due, kinds.index(stop.kind), -stop.days_active, last)
 
 
 def _stop(held: Held, group: Group) -> Stop:

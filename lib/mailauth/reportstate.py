@@ -16,7 +16,7 @@ from .findings import ATTENTION, Headline
 from .phrases import Named, Phrase, joined, phrase, words
 from .report import Known, Progress, State, Stop, Urgent
 from .reportevidence import WATCH, Held, at
-from .reportsenders import account
+from .reportsenders import account, listed
 from .verdicts import Thresholds
 from .watch import OPENS_NONE
 from .wording import counted
@@ -201,7 +201,7 @@ def _but(held: Held) -> Phrase:
     if not spared:
         return Phrase()
     said = ", but for {who}, whose password goes on by name until {day} at the latest"
-    return phrase(said, who=_names(sorted(spared)), day=max(spared.values()))
+    return phrase(said, who=listed(list(spared)), day=max(spared.values()))
 
 
 def _quiet_days(told: _Told) -> int:
@@ -380,13 +380,13 @@ def _missing(told: _Told) -> Iterator[Phrase]:
     yield from _missing_watch(held)
     yield from _missing_door(held, told.progress.known)
     if opened := open_doors(held):
-        yield phrase("SMTP AUTH lets a password in for {who}.", who=_names(opened))
+        yield phrase("SMTP AUTH lets a password in for {who}.", who=listed(opened))
     yield from _missing_senders(told.progress.known)
     yield from _missing_records(told)
     open_ones = {each["user"] for each in held.groups if _in_vain(each) and not each["decision"]["decided"]}
     undecided = [name for name in _trying(held) if name in open_ones]
     if undecided:
-        yield phrase("Find what still tries with a password: {who}.", who=_names(undecided))
+        yield phrase("Find what still tries with a password: {who}.", who=listed(undecided))
     if held.found and (unseen := held.found["unreported"]):
         yield words(f"{counted(len(unseen), 'sender')} of the sign-in records is in no mail report.")
 
@@ -453,7 +453,7 @@ def _missing_senders(known: Sequence[Known]) -> Iterator[Phrase]:
     ):
         names = list(dict.fromkeys(each.account for each in known if each.now == now))
         if names:
-            yield phrase(said, who=_names(names))
+            yield phrase(said, who=listed(names))
 
 
 def _missing_records(told: _Told) -> Iterator[Phrase]:
@@ -479,9 +479,3 @@ def _missing_records(told: _Told) -> Iterator[Phrase]:
 
 def _in_vain(group: Mapping[str, Any]) -> bool:
     return group["verdict"] in ("stale_sender", "blocked_by_policy")
-
-
-def _names(names: Sequence[str]) -> Phrase:
-    shown = [phrase("{who}", who=account(each)) for each in names[:_NAMES]]
-    more = [words(f"{len(names) - _NAMES:,} more")] if len(names) > _NAMES else []
-    return joined([*shown, *more], ", ", " and ")
