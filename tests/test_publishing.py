@@ -182,8 +182,9 @@ def log_there(name: str = "fleet.log") -> list[str]:
 def logged(*lines: str, shard: str = "") -> None:
     with Place(MEMORY) as place:
         place.begin({}, shard=shard)
+        journal = Journal(place.folder / log_of(shard))
         for line in lines:
-            Journal(place.folder / log_of(shard))(line)
+            journal(line)
         fleet.remember(place.folder, [QUIET], also=shard)
         place.end(shard=shard)
 
@@ -247,17 +248,50 @@ def test_a_tenant_that_is_forgotten_is_gone_from_every_log_at_the_address(
 
 
 def test_what_is_written_while_a_log_is_elsewhere_follows_its_last_line() -> None:
-    there = b"2026-11-23T10:00:00Z one: started\n2026-11-23T10:00:01Z one: quiet\x1b[2J\n"
+    older, there = b"2026-11-22T10:00:00Z one: started\n", b"2026-11-23T10:00:01Z one: quiet\x1b[2J\n"
     here = (
         "2026-11-23T09:59:00Z forgotten: started\n2026-11-23T10:00:01Z one: quiet␛[2J\n"
         "2026-11-23T10:00:01Z forgotten: quiet\n2026-11-23T10:00:02Z two: quiet\n"
     )
-    assert joined(there, here).splitlines() == [
-        "2026-11-23T10:00:00Z one: started",
-        "2026-11-23T10:00:01Z one: quiet␛[2J",
-        "2026-11-23T10:00:02Z two: quiet",
+    assert [file.splitlines() for file in joined([older, there], here)] == [
+        ["2026-11-22T10:00:00Z one: started"],
+        ["2026-11-23T10:00:01Z one: quiet␛[2J", "2026-11-23T10:00:02Z two: quiet"],
     ]
-    assert joined(b"", here) == here
+    # A log out of which everything was taken ends where its older file does.
+    assert joined([there, b""], here)[1].splitlines() == ["2026-11-23T10:00:02Z two: quiet"]
+    assert joined([b""], here) == [here]
+
+
+def test_a_log_that_is_turned_over_lies_at_the_address_whole_whichever_machine_runs_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    on("one")
+    night = [f"tenant-{number}: {'x' * 650}" for number in range(1_600)]
+    logged(*night)
+    assert len(log_there()) == len(night)
+    for name, line in (("two", "the next night"), ("one", "the night after")):
+        on(name)
+        logged(line)
+    assert log_there() == ["the next night", "the night after"]
+    assert log_there("fleet.log.1") == night
+
+
+def test_a_tenant_that_is_forgotten_is_gone_from_what_was_turned_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = machine(tmp_path, monkeypatch)
+    on("one")
+    logged("woodgrove: quiet", *(f"northwind: {'x' * 900}" for _ in range(1_100)))
+    logged("another night")
+    assert "woodgrove: quiet" in log_there("fleet.log.1")
+    on("two")
+    done = CliRunner().invoke(commands, ["forget", "--tenant", "woodgrove", "--out", MEMORY])
+    assert done.exit_code == 0, done.output
+    assert (len(log_there("fleet.log.1")), log_there()) == (1_100, ["another night"])
+    on("one")
+    logged("the night after")
+    assert "woodgrove: quiet" not in (*log_there("fleet.log.1"), *log_there())
 
 
 # ---- nights, of one machine and of another

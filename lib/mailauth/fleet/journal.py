@@ -2,16 +2,17 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
 from mailauth import escape
 from mailauth.services import store
 
-__all__ = ["LOG", "Journal", "joined", "log_of", "logs"]
+__all__ = ["LOG", "Journal", "joined", "log_of", "logs", "with_older"]
 
 LOG = "fleet.log"
 """The name of the log that a person reads."""
@@ -51,17 +52,19 @@ class Journal:
 
     def forget(self, tenant: str) -> None:
         """Take out every line about a tenant."""
-        for path in (self._path, *self._path.parent.glob(f"{self._path.name}.[1-{_KEPT}]")):
+        for path in self._paths():
             if path.exists():
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
                 kept = [line for line in lines if not line.partition(" ")[2].startswith(f"{tenant}: ")]
                 store.write_text(path, "".join(kept))
 
     def _turn(self) -> None:
-        older = [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, _KEPT + 1))]
-        for number in range(_KEPT, 0, -1):
-            if older[number - 1].exists():
-                older[number - 1].replace(older[number])
+        for older, younger in pairwise(self._paths()):
+            if younger.exists():
+                younger.replace(older)
+
+    def _paths(self) -> list[Path]:
+        return [self._path.with_name(name) for name in with_older(self._path.name)]
 
 
 def log_of(shard: str) -> str:
@@ -74,14 +77,23 @@ def logs(names: Iterable[str]) -> list[str]:
     return sorted(filter(_NAME.fullmatch, names))
 
 
-def joined(there: bytes, here: str) -> str:
-    """Return a log that was fetched, and what was written here after its end: what is older was taken out there.
+def with_older(name: str) -> list[str]:
+    """Return the names of a log's files, the oldest first and its own last."""
+    return [*(f"{name}.{number}" for number in range(_KEPT, 0, -1)), name]
+
+
+def joined(there: Sequence[bytes], here: str) -> list[str]:
+    """Return a log's files as fetched, the last with what was written here later: what is older was taken out there.
 
     Args:
-        there: What was fetched.
-        here: The log as it is on this machine.
+        there: What was fetched, the oldest file first.
+        here: The log as it is on this machine, all its files in one.
     """
-    known = [escape.line(line, limit=_TIME + _WIDEST) for line in there.decode("utf-8", "replace").splitlines()]
-    last = known[-1][:_TIME] if known else ""
+    known = [[escape.line(line, limit=_TIME + _WIDEST) for line in _lines(each)] for each in there]
+    last = next((lines[-1][:_TIME] for lines in reversed(known) if lines), "")
     newer = [line for line in here.splitlines() if line[:_TIME] > last]
-    return "".join(f"{line}\n" for line in (*known, *newer))
+    return ["".join(f"{line}\n" for line in lines) for lines in (*known[:-1], [*known[-1], *newer])]
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", "replace").splitlines()

@@ -17,7 +17,7 @@ from mailauth.services.addresses import Address, folder_of, relative
 
 from . import outcomes
 from .copies import Copies
-from .journal import joined, log_of, logs
+from .journal import joined, log_of, logs, with_older
 from .outcomes import FLEET, Outcome
 
 __all__ = ["Place", "join", "shard_file"]
@@ -163,12 +163,20 @@ class Place:
         return [f"{self.shown}/{tenant}"] if self._remote.remove_folder(tenant) else []
 
     def _fetch_log(self, name: str) -> None:
+        """Fetch a log with its older files, so that what is turned over here is so at the address as well."""
         assert self._remote is not None
-        there, path = self._remote.read(name), self.folder / name
-        if there is not None:
-            here = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-            store.write_text(path, joined(there, here))
-        self._logs[name] = there
+        there = {each: self._remote.read(each) for each in with_older(name)}
+        self._logs |= there
+        if all(content is None for content in there.values()):
+            return
+        paths = [self.folder / each for each in there]
+        here = "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists())
+        texts = joined([content or b"" for content in there.values()], here)
+        for path, content, text in zip(paths, there.values(), texts, strict=True):
+            if text or content is not None:
+                store.write_text(path, text)
+            else:
+                path.unlink(missing_ok=True)
 
     def _put_logs(self) -> None:
         """Put each log there that is another than it was."""
