@@ -53,7 +53,7 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
         sys.exit(130)
     if name == "hangs":
         time.sleep(60)
-    if name == "slow":
+    if name in ("slow", "slow, and throttled"):
         time.sleep(0.5)
     if name == "defect":
         raise ValueError("a defect")
@@ -67,7 +67,11 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     store.write_text(
         Path(str(job["out"]), tenant, "index.html"), f"<title>{tenant}</title>" + "x" * 100_000 + "</html>"
     )
-    if name == "whole but throttled":
+    if name == "worse":
+        store.write_text(Path(str(job["out"]), tenant, "evidence", "20-register-app.json"), '"tonight"')
+        store.write_text(Path(str(job["out"]), tenant, "10-find-basic-auth.html"), "up to where it stopped")
+        return {"outcome": row | {"assessed": False, "ended": "stopped", "sentence": "AccessError: refused"}}
+    if name in ("whole but throttled", "slow, and throttled"):
         row |= {"throttled": True, "coverage": "partial"}
     if name == "salvage":
         why = str(order["killed"])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -204,6 +205,25 @@ def test_what_a_killed_process_reached_goes_to_the_address_and_not_what_another_
         close([hand])
     left = {"the same run": b'"tonight"', "another night": b'"last night"'}
     assert fsspec.filesystem("memory").cat_file(evidence) == left[again]
+    assert not list(store.fleet_dir("").glob("dask-*/run"))
+
+
+@posix
+@pytest.mark.parametrize("act", ["worse", "killed", "whole"])
+def test_at_an_address_only_another_whole_run_takes_the_place_of_one_of_the_same_night(act: str, trial: Trial) -> None:
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    page = "/bucket/reports/woodgrove/index.html"
+    files.pipe_file(page, b"the first attempt's")
+    (job,) = trial.jobs({"woodgrove": [act]})
+    order = {"needs": {"address": "memory://bucket/reports"}, "limit_s": None, "killed": "", "run": "tonight"}
+    hand = Worker(trial.out / "worker.log", command=WORKER)
+    try:
+        clusters.done(hand, replace(job, again=True), order)
+    finally:
+        close([hand])
+    assert (files.cat_file(page) == b"the first attempt's") == (act != "whole")
+    assert not list(store.home().rglob("woodgrove/index.html"))
     assert not list(store.fleet_dir("").glob("dask-*/run"))
 
 

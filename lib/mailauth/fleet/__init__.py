@@ -19,14 +19,14 @@ from mailauth import escape
 from mailauth.errors import MailauthError
 from mailauth.services import store
 
-from . import record
+from . import aside, record
 from .jobs import FRONT, NOTEBOOKS, Job
 from .journal import LOG, Journal, log_of, logs
 from .outcomes import FLEET, Outcome, draw, read, recall, remember
 from .pace import Pace
 from .publishing import Place, join, shard_file
 from .record import name_of
-from .workers import COMMAND, Answer, Hand, Worker, close
+from .workers import COMMAND, Answer, Hand, Teller, Worker, close
 from .working import work
 
 __all__ = [
@@ -173,6 +173,7 @@ class _Turn:
         place: Its place among the jobs.
         attempt: Which attempt it is; the first is 1.
         spent_s: How long the attempts before it took.
+        needs_s: How long the last of them took that ran whole.
         killed: Why its process is gone: then only pages are made.
         salvages: How often that was tried.
     """
@@ -181,6 +182,7 @@ class _Turn:
     place: int
     attempt: int = 1
     spent_s: float = 0
+    needs_s: float = 0
     killed: str = ""
     salvages: int = 0
 
@@ -232,8 +234,7 @@ class _Fleet:
                     for future in self._wait(active):
                         worker, turn, began = active.pop(future)
                         free.append(worker)
-                        spent_s = turn.spent_s + time.monotonic() - began
-                        if again := self._next(replace(turn, spent_s=spent_s), future.result()):
+                        if again := self._next(turn, future.result(), time.monotonic() - began):
                             heapq.heappush(turns, again)
             except KeyboardInterrupt:
                 self._say("stopping: what is under way ends first, which takes some seconds")
@@ -275,9 +276,25 @@ class _Fleet:
         except MailauthError as error:
             # Without what it builds on it would write over it: nothing is done, and what is known stays.
             return Answer(Outcome(job.tenant, False, sentence=str(error), ended="held", rehearsal=job.rehearsal))
+        if job.tenant in self._throttled:
+            return self._once_more(worker, replace(job, again=True), left_s, tell)
         return worker.do(job, limit_s=left_s, killed=turn.killed, tell=tell)
 
-    def _next(self, turn: _Turn, answer: Answer) -> _Turn | None:
+    @staticmethod
+    def _once_more(worker: Hand, job: Job, left_s: float | None, tell: Teller) -> Answer:
+        """Have a tenant done that ran whole before; of what ends worse nothing stays."""
+        answer: Answer | None = None
+        try:
+            with aside.kept(job.tenant, Path(job.out, job.tenant)) as put_back:
+                answer = worker.do(job, limit_s=left_s, tell=tell)
+                if answer.outcome is None or not (answer.outcome.assessed or answer.outcome.ended == "held"):
+                    put_back()
+        except MailauthError as error:
+            tell(str(error))
+            return answer or Answer(None, str(error))
+        return answer
+
+    def _next(self, turn: _Turn, answer: Answer, took_s: float) -> _Turn | None:
         """Take an answer in; return the turn that is to follow, or None where the tenant is over."""
         job, outcome = self._jobs[turn.place], answer.outcome
         self._mute = self._mute + 1 if answer.mute else 0
@@ -289,11 +306,15 @@ class _Fleet:
         if outcome is not None and throttled:
             # A source that is busy now has more room when the others are done.
             self._throttled[job.tenant], why = outcome, "a source throttled, and its records are missing"
+        turn = replace(turn, spent_s=turn.spent_s + took_s, needs_s=took_s if throttled else turn.needs_s)
         again = (passing or throttled) and not turn.killed and turn.attempt < self._patience.attempts
         if again and self._has_time(turn):
             pause_s = self._patience.pause_s(turn.attempt, throttled=throttled)
             self._tell(f"{job.tenant}: {why}; tried again in {pause_s:.0f} s")
             return replace(turn, at=time.monotonic() + pause_s, attempt=turn.attempt + 1)
+        if whole := self._throttled.get(job.tenant):
+            self._over(turn, outcome if outcome is not None and outcome.assessed else whole)
+            return None
         # Who was killed lets go of the tenant in a moment.
         if turn.killed and outcome is not None and outcome.ended == "held":
             outcome = None
@@ -304,7 +325,8 @@ class _Fleet:
         return None
 
     def _has_time(self, turn: _Turn) -> bool:
-        return self._limit_s is None or turn.spent_s < self._limit_s
+        # Less time than a whole run took is sure to end worse.
+        return self._limit_s is None or turn.spent_s + turn.needs_s < self._limit_s
 
     def _over(self, turn: _Turn, outcome: Outcome) -> None:
         outcome = replace(outcome, attempts=turn.attempt, took_s=round(turn.spent_s))

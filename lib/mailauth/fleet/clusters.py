@@ -396,9 +396,10 @@ def _done(hand: Hand, job: Job, told: Mapping[str, Any], note: Path) -> Answer:
         _cleared(job, place, killed=bool(killed))
     store.write_text(note, run)
     answer = hand.do(job, limit_s=told["limit_s"], killed=killed, tell=lambda line: None)
-    if answer.outcome is not None:
+    # What a killed process reached stays for the pages that are asked for next; after a whole run none are.
+    if answer.outcome is not None or job.again:
         if place is not None:
-            place.hand_over(answer.outcome)
+            place.hand_over(job.tenant, answer.outcome, again=job.again)
         note.unlink(missing_ok=True)
     return answer
 

@@ -42,6 +42,7 @@ class Job:
         indexed: Whether a page over several tenants will lie beside this one's folder, to go back to.
         keep_days: How long evidence of earlier runs stays, in days.
         parameters: More notebook parameters, by name; each notebook gets those that it declares.
+        again: Whether an earlier attempt of this run ended whole: a worse one is not put over it.
     """
 
     tenant: str
@@ -54,6 +55,7 @@ class Job:
     indexed: bool = False
     keep_days: int = 90
     parameters: dict[str, object] = field(default_factory=dict)
+    again: bool = False
 
 
 def best(notebooks: Collection[str]) -> str:

@@ -121,15 +121,20 @@ class Place:
         self._keep = {**self._keep, tenant: keep}
         self._copies(tenant).fetch()
 
-    def hand_over(self, outcome: Outcome) -> None:
+    def hand_over(self, tenant: str, outcome: Outcome | None, *, again: bool = False) -> None:
         """Put a tenant's pages there and keep nothing here.
+
+        Args:
+            tenant: Its name.
+            outcome: What came of it, or None where its process died.
+            again: Whether those of a whole run of this night lie there: then only another one's are put.
 
         Raises:
             UnreachableError: The address does not take them.
         """
-        if outcome.ended != "held":
-            self._copies(outcome.tenant).put()
-        shutil.rmtree(self.folder / outcome.tenant, ignore_errors=True)
+        if outcome is not None and outcome.ended != "held" and (outcome.assessed or not again):
+            self._copies(tenant).put()
+        shutil.rmtree(self.folder / tenant, ignore_errors=True)
 
     def has_page(self, tenant: str) -> bool:
         """Whether a tenant's page lies there.

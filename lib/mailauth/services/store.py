@@ -52,6 +52,7 @@ _PAST = re.compile(r"\.(\d{8}T\d{6}Z)\.json$")
 _REPORT = re.compile(r"\d\d-[a-z0-9-]+\.(html|ipynb|json)")
 # No directory id begins with a dot.
 _RUN = ".run"
+_ASIDE = ".aside"
 _STAGING = "staging"
 # Nobody else names a file so: what is swept is ours.
 _PART = ".mailauth.part"
@@ -103,6 +104,11 @@ def run_folder(tenant: str, *, afresh: bool) -> Path:
     if afresh and folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
     return private_folder(folder)
+
+
+def aside_dir(tenant: str) -> Path:
+    """Return the folder in which a tenant's reports are kept while they are made once more; made if need be."""
+    return private_folder(_all_kept(tenant) / _ASIDE)
 
 
 def fleet_dir(name: str) -> Path:
