@@ -167,9 +167,9 @@ def _settled(held: Held, group: Mapping[str, Any]) -> Phrase:
     assert own.done is not None
     reset = own.done.road == RESET
     how = "the password was reset and the sessions were revoked" if reset else "it was no stranger"
-    said = f"{{who}} by {group['protocol']} from {{place}}: {{by}} settled it on {{day}}, {how}."
+    said = f"{{who}} by {{protocol}} from {{place}}: {{by}} settled it on {{day}}, {how}."
     named = {"who": account(group["user"]), "place": where(group), "by": Named("person", own.done.by)}
-    return phrase(said, day=own.done.on, **named)
+    return phrase(said, protocol=words(group["protocol"]), day=own.done.on, **named)
 
 
 def _on_again(asked: _Asked) -> Said:
