@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from . import protocols, results, rhythm
 from .calendar import BusinessDates, days_of, spoken
 from .coverage import Coverage, Window
+from .guids import is_guid
 from .summary import Answers, TableDay
 
 __all__ = ["USER_TABLES", "coverage", "empty_days", "held", "missing_days", "own", "sites_known"]
@@ -62,7 +63,7 @@ def own(answers: Answers, tenant_id: str) -> Answers:
         tenant_id: The tenant's id; where it is a domain, its days cannot be told from others', and all stay.
     """
     wanted = tenant_id.strip().lower()
-    if not _is_guid(wanted):
+    if not is_guid(wanted):
         return answers
     ours = tuple(day for day in answers.tables if day.tenant_id.strip().lower() in ("", wanted))
     return replace(answers, tables=ours)
@@ -325,7 +326,7 @@ def _strangers(answers: Answers, tenant_id: str) -> Iterator[Coverage]:
         if day.source not in told:
             rows[day.tenant_id.strip().lower()] += day.rows
     wanted = tenant_id.strip().lower()
-    named = _is_guid(wanted)
+    named = is_guid(wanted)
     if not named:
         # A domain names no id; the tenant that most records belong to is taken for it.
         wanted = min(rows, key=lambda each: (-rows[each], each), default="")
@@ -383,10 +384,6 @@ def _spoken_lag(lag: timedelta) -> str:
     if minutes < 120:
         return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
     return f"{-(-minutes // 60)} hours"
-
-
-def _is_guid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
 
 
 def _day(moment: datetime) -> date:
