@@ -477,11 +477,23 @@ def test_what_opens_no_door_wants_attention_and_what_was_closed_still_holds(lab:
 
 
 def test_a_password_of_the_canary_that_was_not_refused_is_a_door_and_no_matter_of_oauth(lab: Lab) -> None:
-    known = lab.run.closing.look().known
-    taken = closable.Proof(CANARY, "password", False, known.now, "235 2.7.0 Authentication successful")
-    found = watch.compare(closed(lab), replace(known, proofs=(*known.proofs, taken)), ())
-    assert [(each.kind, each.about) for each in found] == [("basic", CANARY)]
-    assert watch.word(found) == "broken"
+    """A try of 60 takes the word closed from every wave, and settings that stand as they were say nothing of it."""
+    assert watched(lab).word == "held"
+    path = lab.folder / EVIDENCE / "60-close-basic.json"
+    with rewritten(path, lambda _: None):
+        look = lab.run.closing.look()
+        taken = closable.Proof(CANARY, "password", False, look.known.now, "235 2.7.0 Authentication successful")
+        seen = look.with_proofs((taken,))
+        lab.run.closing.keep(seen, seen.waves[0])
+        assert lab.words(seen) == {"pilot": "closing", "tenant": "closing"}
+        again = watched(lab)
+    assert (again.word, again.since) == ("broken", None)
+    assert [(each.kind, each.about) for each in again.broken] == [
+        ("wave", "pilot"),
+        ("wave", "tenant"),
+        ("basic", CANARY),
+    ]
+    assert taken.said in again.broken[-1].found
 
 
 def secret(name: str, **span: float) -> Credential:

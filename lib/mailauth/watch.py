@@ -39,6 +39,7 @@ __all__ = [
     "closed_waves",
     "compare",
     "credentials",
+    "let_in",
     "opened",
     "record",
     "taken_back",
@@ -333,6 +334,32 @@ _AGAIN: Final = (
 )
 
 
+def let_in(closed: Record, before: Watched | None, known: Known, back: Collection[str] = ()) -> tuple[Broken, ...]:
+    """Return each canary whose password was not refused when it was last tried, whatever 60 says of its wave since.
+
+    Args:
+        closed: The evidence of notebook 60.
+        before: The watch before; None for the first.
+        known: What is known now.
+        back: The waves that an undo opened.
+    """
+    names = {*_known_waves(closed, before)} - {*back}
+    mine = {each["canary"] for each in closed["data"]["waves"] if each["name"] in names and each["canary"]}
+    tried = {address: _let_in(primary(known.organization, address), known) for address in sorted(mine)}
+    return tuple(_taken(address, proof) for address, proof in tried.items() if proof)
+
+
+def _let_in(canary: str, known: Known) -> closable.Proof | None:
+    """Return the last try of a canary's password where it was not refused as such."""
+    proof = known.tried(canary, "password")
+    return proof if proof and not proof.good else None
+
+
+def _taken(canary: str, proof: closable.Proof) -> Broken:
+    found = f"a password was not refused as such at {_moment(proof.at)}: {proof.said}"
+    return Broken("basic", canary, found, _CLOSE, (canary,), proof.at)
+
+
 def opened(closed: Record, look: Look, broken: Sequence[Broken], before: Watched | None) -> tuple[Broken, ...]:
     """Return the waves that notebook 60 has closed, and of which a look of its own says something else by now.
 
@@ -371,13 +398,15 @@ def _opened(wave: Wave, look: Look) -> Broken | None:
 def waiting(look: Look, before: Watched | None) -> Mapping[str, tuple[Broken, ...]]:
     """Return what each wave waits for whose policy counts, and which is only to be proven again; none for any other.
 
-    After a change from here the proofs are older than the change: that lets no password in. What was seen open may.
+    After a change from here the proofs are older than the change: that lets no password in. What was seen open may,
+    and so does a canary whose password was not refused when it was last tried.
 
     Args:
         look: Today's look.
         before: The watch before; None for the first.
     """
     late = [each for each in look.waves if look.standing(each).stage == "prove" and not _was_open(each, look, before)]
+    late = [each for each in late if not _let_in(each.canary, look.known)]
     lacking = {each.name: tuple(closable.lacking(each, look.known)) for each in late}
     return {
         name: tuple(Broken("proof", each.about, each.found, each.remedy, (each.about,)) for each in found)
@@ -855,7 +884,7 @@ _RENEW: Final = "Make a new one with 20 and prove it; then take this one away th
 
 
 def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:
-    """Yield whose token was not taken, or not for long; and a canary's password that was."""
+    """Yield whose token was not taken, or not for long."""
     for address in sorted({address for wave in told.waves for address in wave["provable"]}):
         proof = told.known.tried(address, "oauth")
         if proof is None:
@@ -866,11 +895,6 @@ def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:
         elif proof.at + lasts < told.known.now:
             found = f"last proven at {_moment(proof.at)}, more than {lasts.days} days ago"
             yield Broken("proof", address, found, _PROVE, (address,), proof.at)
-    for address in sorted({wave["canary"] for wave in told.waves if wave["canary"]}):
-        proof = told.known.tried(address, "password")
-        if proof and not proof.good:
-            found = f"a password was not refused as such at {_moment(proof.at)}: {proof.said}"
-            yield Broken("basic", address, found, _CLOSE, (address,), proof.at)
 
 
 _PROVE: Final = "Watch again with --prove, or prove it with 50."

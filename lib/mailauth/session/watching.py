@@ -105,6 +105,7 @@ class Watching:
         broken = (
             *(Broken("cannot know", each.about, each.found, each.remedy) for each in look.against),
             *watch.taken_back(closed, before, back, watch.waiting(look, before)),
+            *watch.let_in(closed, before, look.known, back),
             *(watch.compare(closed, look.known, held, **days) if watch.closed_waves(closed) else ()),
         )
         kept = [Tried(each.mailbox, each.kind, each.good, each.at, each.said) for each in (*proofs, *tried)]
