@@ -269,6 +269,22 @@ def test_a_table_that_tells_in_full_what_stands_above_it_is_a_fold_and_words_are
     assert page.count('<details class="fold detail">') == 1
 
 
+@pytest.mark.parametrize(
+    "caption", ["T, in full (1 to 2 May; files)", "T, in full, 23 Oct 2026 to 26 Nov 2026 UTC; files"]
+)
+def test_a_fold_is_called_as_its_table_without_the_window(caption: str) -> None:
+    shown = _shown({"text/html": Table(("A",), [("x",)], caption).html()}, mailauth="html")
+    page = pages.render(_notebook(_code(shown, tags=(pages.DETAIL,))))
+    assert "<summary>In full: T, in full</summary>" in page
+
+
+def test_the_long_tables_of_the_look_are_folds_on_a_telephone_and_what_cannot_wait_is_not() -> None:
+    book = json.loads((Path(__file__).parents[1] / "notebooks" / "10-find-basic-auth.ipynb").read_text("utf-8"))
+    folds = {"".join(cell["source"]) for cell in book["cells"] if pages.DETAIL in cell["metadata"].get("tags", ())}
+    assert {f"runbook.{name}(case)" for name in ("coverage", "senders", "users", "explore")} <= folds
+    assert "runbook.attention(case)" not in folds
+
+
 def test_from_the_cell_that_says_so_on_a_page_is_an_appendix_behind_its_heading() -> None:
     begins = _markdown("## For the engineer\n\nIn other words.") | {"metadata": {"tags": [pages.APPENDIX]}}
     page = pages.render(_notebook(_markdown("# T\n\n## First"), begins, _markdown("## Last")))

@@ -7,6 +7,7 @@ policy. What a log said is on it as text only.
 
 import base64
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -151,7 +152,10 @@ def _appendix(drawn: str) -> str:
 def _called(shown: str) -> str:
     """Return what the first table is called, without its window."""
     caption = shown.partition("<caption>")[2].partition("</caption>")[0]
-    return caption.partition(" (")[0] or "the table"
+    return _WINDOW.split(caption)[0] or "the table"
+
+
+_WINDOW = re.compile(r" \(|, (?=\d)")
 
 
 def _tags(cell: Any) -> Collection[str]:
