@@ -212,6 +212,27 @@ def test_a_row_has_a_bar_as_long_as_its_count_with_the_number_beside_it_and_no_r
         assert lengths[2] > lengths[0]
 
 
+def test_a_picture_of_rows_is_as_high_as_the_rows_that_have_a_count() -> None:
+    def box(*series: Series) -> str:
+        labels = [f"row {number}" for number in range(len(series[0].counts))]
+        return Drawn("t", "a", Bars(labels, series)).html().partition('viewBox="')[2].partition('"')[0]
+
+    holes = (Series("one", "#111", (3, 0, 0)), Series("two", "#222", (0, 2, 0)))
+    assert box(*holes) == box(Series("one", "#111", (3,)), Series("two", "#222", (2,)))
+    assert box(*holes) != box(Series("one", "#111", (3, 1)), Series("two", "#222", (2, 1)))
+
+
+def test_a_hint_names_one_sender_as_one() -> None:
+    day = TrendDay(MONDAY, 1, 1, 1, False)
+    [hint] = re.findall(r"<title>(.*?)</title>", SenderDays("t", [day]).html())
+    assert hint == "2 Nov 2026: 1 sender with a password, 1 phone with a certificate, 1 user or app with OAuth"
+
+
+def test_rows_of_days_with_scales_of_their_own_say_so_and_one_alone_does_not() -> None:
+    assert "Each row has a scale of its own." in SenderDays("t", _days(29, oauth=4)).html()
+    assert "scale" not in SenderDays("t", _days(29)).html()
+
+
 def test_parts_with_scales_of_their_own_say_so_and_one_alone_does_not() -> None:
     assert "a scale of its own" in Drawn("t", "a", ROWS).html()
     assert "a scale of its own" not in Drawn("t", "a", Bars(ROWS.labels, ROWS.series[:1])).html()

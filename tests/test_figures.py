@@ -115,6 +115,16 @@ def test_the_trend_counts_passwords_and_shows_certificates_beside_them() -> None
     assert chart.table.caption == "Sign-ins with a password or a certificate by day (UTC)"
 
 
+def test_a_password_is_orange_and_a_certificate_purple_in_every_chart_that_has_both() -> None:
+    phones = [TrendRow(world.FIRST, "ActiveSync with a certificate", 900, 0, 0, 0)]
+    by_day = {trace["name"]: trace["marker"]["color"] for trace in _data(figures.trend([*_trend(4, 4), *phones]))}
+    assert by_day == {"ActiveSync with a certificate": figures.PURPLE, "IMAP": figures.ORANGE}
+    rows = [replace(world.PROTOCOLS[0], protocol=name) for name in ("IMAP", "ActiveSync with a certificate")]
+    colours = {trace["name"]: trace["marker"]["color"] for trace in _data(figures.protocols(rows))}
+    assert colours["Went through"] == figures.ORANGE
+    assert colours["Went through with a certificate"] == figures.PURPLE
+
+
 def test_more_protocols_than_colours_become_one_series_and_no_count_is_lost() -> None:
     rows = [TrendRow(world.FIRST, f"protocol {n}", 20 - n, 0, 0, 0) for n in range(9)]
     traces = _data(figures.trend(rows))

@@ -32,11 +32,17 @@ class Series:
         name: What it is. May come from a log.
         colour: Of its bars.
         counts: One for each day or row; a day without records counts nothing.
+        one: What a single one is called, where that is another name.
     """
 
     name: str
     colour: str
     counts: Sequence[int]
+    one: str = ""
+
+    def counted(self, count: int) -> str:
+        """Return a number of them in words, as one line of HTML."""
+        return escape.html(text(shortened(counted(count, self.one or self.name, self.name), _NAME)))
 
 
 @dataclass(frozen=True)
@@ -157,9 +163,9 @@ _NOTE: Final = (
 _KIND_WORDS: Final = {"service": "Microsoft", "policy": "policy", "access": "access", "change": "change"}
 # A page has its own colours, for the dark and for paper too; JupyterLab gets one that shows on white and on black.
 _KINDS: Final = (
-    ("senders with a password", "var(--warn,#d55e00)"),
-    ("phones with a certificate", "var(--know,#a8589b)"),
-    ("users and apps with OAuth", "var(--info,#0072b2)"),
+    ("senders with a password", "var(--warn,#d55e00)", "sender with a password"),
+    ("phones with a certificate", "var(--know,#a8589b)", "phone with a certificate"),
+    ("users and apps with OAuth", "var(--info,#0072b2)", "user or app with OAuth"),
 )
 
 
@@ -175,7 +181,11 @@ def _remark(row: TrendDay, marks: Sequence[Mark]) -> Cell:
 def _senders(days: Sequence[TrendDay]) -> list[Series]:
     """Return the kinds of senders that were seen on any day."""
     columns = zip(*(tuple(count or 0 for count in _counts(row)) for row in days), strict=True)
-    return [Series(*kind, counts) for kind, counts in zip(_KINDS, columns, strict=False) if any(counts)]
+    return [
+        Series(name, colour, counts, one)
+        for (name, colour, one), counts in zip(_KINDS, columns, strict=False)
+        if any(counts)
+    ]
 
 
 # --- days ----------------------------------------------------------------------------------------
@@ -219,13 +229,14 @@ class Days:
         return _DayPicture(self, width).svg(alt, hints=hints)
 
     def notes(self) -> str:
-        """Return what the marks say, and what the hatching means."""
+        """Return what the marks say, what the hatching means, and what has to be said of the scales."""
         lines = [f"{text(day)}: {'; '.join(said(mark.said) for mark in those)}" for day, those in self.marks.items()]
         shown = "".join(f"<li>{line}</li>" for line in lines[:_MOST_SAID])
         notes = (
             "The numbers on the lines:" if lines else "",
             f"{len(lines) - _MOST_SAID} more stand in the table." if len(lines) > _MOST_SAID else "",
             "Hatched days have no records, which is not zero." if self.missing else "",
+            "Each row has a scale of its own." if len(self.series) > 1 else "",
         )
         first, *others = (f'<p class="note">{note}</p>' if note else "" for note in notes)
         return first + (f"<ol>{shown}</ol>" if shown else "") + "".join(others)
@@ -337,10 +348,9 @@ class _DayPicture:
             yield _words(max(half, min(at, self.width - half)), bottom + 18, words, "middle")
 
     def _hints(self, top: int, bottom: int) -> Iterator[str]:
-        names = [escape.html(text(shortened(each.name, _NAME))) for each in self.of.series]
         counts = zip(*(each.counts for each in self.of.series), strict=True)
         for number, (day, those) in enumerate(zip(self.of.days, counts, strict=True)):
-            told = ", ".join(f"{count:,} {name}" for name, count in zip(names, those, strict=True) if count)
+            told = ", ".join(each.counted(count) for each, count in zip(self.of.series, those, strict=True) if count)
             words = "no records" if day in self.of.missing else told or "none"
             yield (
                 f'<rect x="{self._at(number)}" y="{top}" width="{self._step:.1f}" height="{bottom - top}" fill="none" '

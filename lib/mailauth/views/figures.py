@@ -25,7 +25,8 @@ __all__ = ["Chart", "adoption", "protocols", "reasons", "senders", "trend"]
 
 PLOTLY = "application/vnd.plotly.v1+json"
 
-# Each is legible on white and on near black (3:1), and the first five stay apart for the colour-blind.
+# Each is legible on white and on near black (3:1), and the palette's first five stay apart for the colour-blind. On
+# every page of a tenant a password is orange, a certificate purple, and OAuth blue.
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
 GREEN = "#009e73"
@@ -33,7 +34,7 @@ PURPLE = "#a8589b"
 GREY = "#808080"
 OCHRE = "#a87400"
 TEAL = "#2b8a94"
-_PALETTE = (BLUE, ORANGE, GREEN, PURPLE, OCHRE, TEAL, GREY)
+_PALETTE = (ORANGE, GREEN, OCHRE, BLUE, PURPLE, TEAL, GREY)
 
 _OTHERS = "other protocols"
 _TITLE = 88  # characters of a title's line
@@ -90,9 +91,9 @@ def protocols(rows: Sequence[ProtocolSummary], *, window: str = "") -> Chart:
     title = _protocol_title([row for row, strong in zip(shown, certified, strict=True) if not strong], any(certified))
     series = {
         ("Went through", ORANGE): _where(certified, False, (row.successes for row in shown)),
-        ("Went through with a certificate", BLUE): _where(certified, True, (row.successes for row in shown)),
-        ("Right password, then stopped", PURPLE): _where(certified, False, (r.right_password_blocks for r in shown)),
-        ("Certificate, then stopped", OCHRE): _where(certified, True, (r.right_password_blocks for r in shown)),
+        ("Went through with a certificate", PURPLE): _where(certified, True, (row.successes for row in shown)),
+        ("Right password, then stopped", OCHRE): _where(certified, False, (r.right_password_blocks for r in shown)),
+        ("Certificate, then stopped", GREEN): _where(certified, True, (r.right_password_blocks for r in shown)),
         ("Refused", GREY): [row.failures for row in shown],
     }
     axis = _checks(any(certified))
@@ -171,20 +172,25 @@ def trend(
         counts[row.day, row.protocol if row.protocol in known else _OTHERS] += row.successes
     names = [*known, _OTHERS] if rest else known
     title = _trend_title(rows, days, missing)
+    colours = _colours(names)
     traces = [
-        _bar([_iso(day) for day in days], [counts[day, name] for day in days], name, colour)
-        for name, colour in zip(names, _PALETTE, strict=False)
+        _bar([_iso(day) for day in days], [counts[day, name] for day in days], name, colours[name]) for name in names
     ]
     axis = _checks(any(summaries.is_certificate(row.protocol) for row in rows))
     figure = _figure(traces, title=title, height=306, y=axis) if names else None
     if figure is not None:
         _mark_days(figure, missing, marks or {}, days)
     alt = f"Bars for each day from {text(days[0])} to {text(days[-1])}. {title}." if days else title
-    series = [
-        Series(name, colour, [counts[day, name] for day in days]) for name, colour in zip(names, _PALETTE, strict=False)
-    ]
+    series = [Series(name, colours[name], [counts[day, name] for day in days]) for name in names]
     picture = _by_day(days, series, missing, marks or {})
     return Chart(title, figure, _trend_table(rows, days, missing, marks or {}, window), alt, picture)
+
+
+def _colours(names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each protocol, no two alike; certificates have theirs on every page."""
+    certified = next(filter(summaries.is_certificate, names), None)
+    free = iter(colour for colour in _PALETTE if certified is None or colour != PURPLE)
+    return {name: PURPLE if name == certified else next(free) for name in names}
 
 
 def _trend_title(rows: Sequence[TrendRow], days: Sequence[date], missing: Collection[date]) -> str:
@@ -279,10 +285,10 @@ def reasons(rows: Sequence[ReasonSummary], *, window: str = "") -> Chart:
 # What a result says of the password: in the table, as a colour's name, as a colour.
 _ACCEPTED = "accepted"
 _PASSWORD: dict[str, tuple[str, str, str]] = {
-    _ACCEPTED: ("yes, accepted", "Password right", PURPLE),
-    "right_then_stopped": ("yes, then stopped", "Password right", PURPLE),
-    "probably": ("probably, expired", "Password right", PURPLE),
-    "no": ("no", "Password wrong", BLUE),
+    _ACCEPTED: ("yes, accepted", "Password right", ORANGE),
+    "right_then_stopped": ("yes, then stopped", "Password right", ORANGE),
+    "probably": ("probably, expired", "Password right", ORANGE),
+    "no": ("no", "Password wrong", TEAL),
     "not_evaluated": ("not looked at", "Password not looked at", GREY),
     "not_password": ("not about a password", "Not about a password", OCHRE),
 }
@@ -383,7 +389,7 @@ def senders(groups: Sequence[Group], *, limit: int = 15, window: str = "") -> Ch
     titles = {fact["name"]: fact["title"] for fact in reference.table("verdicts")["verdict"]}
     series = {
         (titles[verdict], colour): [g.days_active if g.verdict == verdict else 0 for g in shown]
-        for verdict, colour in (("basic_sender", ORANGE), ("basic_unconfirmed", PURPLE))
+        for verdict, colour in (("basic_sender", ORANGE), ("basic_unconfirmed", OCHRE))
         if any(g.verdict == verdict for g in shown)
     }
     labels = _sender_labels(shown)
