@@ -718,6 +718,7 @@ def test_the_schema_is_what_the_classes_say_and_what_an_earlier_version_kept_fit
     made = shapes.schema(Watched)
     for name in ("reopened", "record_at"):
         made["required"].remove(name)
+    made["properties"]["reopened"]["items"]["required"].remove("id")
     assert evidence.schema("watch")["properties"]["data"] == made
 
 
@@ -742,6 +743,29 @@ def test_what_a_watch_saw_open_and_was_given_back_by_hand_is_not_held_before_it_
     after, _ = lab.step("tenant")
     assert lab.words(after) == {"pilot": "closed", "tenant": "closed"}
     assert (watched(lab).word, kept(lab)["reopened"]) == ("held", [])
+
+
+def hand_over(tenant: Tenant) -> None:
+    """Give the printer's mailbox, with all that is known of it, another address and another sign-in name."""
+    box, user = box_of(tenant, PRINTER), tenant.directory.user(PRINTER)
+    assert user is not None
+    box.primary_smtp, box.aliases, user.user_principal_name = NAMED_ANEW, [], NAMED_ANEW
+
+
+NAMED_ANEW = "label@woodgrove.example"
+
+
+def test_what_a_watch_saw_open_is_not_held_before_it_counts_where_it_has_another_address_by_then(lab: Lab) -> None:
+    closed_again(lab)
+    assert watched(lab).word == "held"
+    with changed(lab, except_printer):
+        assert watched(lab).word == "broken"
+    lab.pass_time(minutes=2)
+    with changed(lab, hand_over):
+        look = lab.run.closing.look()
+        assert lab.words(look) == {"pilot": "closed", "tenant": "closing"}
+        assert watched(lab).word == "broken"
+        assert [each["address"] for each in kept(lab)["reopened"]] == [NAMED_ANEW]
 
 
 def closed_again(lab: Lab) -> None:

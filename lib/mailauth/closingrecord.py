@@ -27,6 +27,7 @@ __all__ = [
     "as_closed",
     "by_address",
     "by_mailbox",
+    "id_of",
     "latest",
     "moving",
     "proofs",
@@ -221,10 +222,11 @@ def as_closed(record: Record) -> Record:
 
 def _moments(held: Organization, moments: Mapping[str, datetime]) -> Sequence[Mapping[str, Any]]:
     boxes = {address: held.mailbox(address) for address in moments}
-    return [{"address": each, "id": _id(boxes[each]), "since": at} for each, at in sorted(moments.items())]
+    return [{"address": each, "id": id_of(boxes[each]), "since": at} for each, at in sorted(moments.items())]
 
 
-def _id(box: Mailbox | None) -> str:
+def id_of(box: Mailbox | None) -> str:
+    """Return the id by which a mailbox is known again under another address; empty where none was read."""
     return (box.guid or box.object_id) if box else ""
 
 
@@ -284,7 +286,7 @@ def _policy(one: AccessPolicy, conditions: Conditions) -> Mapping[str, Any]:
 
 
 def _mailbox(box: Mailbox) -> Mapping[str, Any]:
-    return {"address": box.address.lower(), "id": _id(box), "policy": box.authentication_policy, "smtp": box.smtp}
+    return {"address": box.address.lower(), "id": id_of(box), "policy": box.authentication_policy, "smtp": box.smtp}
 
 
 # --- what an earlier record tells ---------------------------------------------------------------------
@@ -349,7 +351,7 @@ def since(held: Organization, record: Record) -> dict[str, datetime]:
 
 def _since_again(known: Known, seen: Mapping[str, datetime], rows: Iterable[Record]) -> Mapping[str, datetime]:
     """Return since when passwords are refused again for whom a watch saw without a policy that does so."""
-    found = {primary(known.organization, each["address"]): each for each in rows}
+    found = by_address(known.organization, rows)
     late = {place: each for place, each in found.items() if seen.get(place, _at(each["at"])) <= _at(each["at"])}
     return {place: _at(each["since"]) if each["since"] else known.now for place, each in late.items()}
 

@@ -178,11 +178,13 @@ class Reopened:
         address: Its primary address; empty for whoever follows the default.
         at: When it was last seen so.
         since: Since when passwords were seen to be refused again; None while they are not.
+        id: The mailbox's id, as its address may change; empty where none was read.
     """
 
     address: Address
     at: datetime
     since: datetime | None = None
+    id: Id = ""
 
 
 @dataclass(frozen=True)
@@ -417,9 +419,16 @@ def waiting(look: Look, before: Watched | None) -> Mapping[str, tuple[Broken, ..
 
 def _was_open(wave: Wave, look: Look, before: Watched | None) -> bool:
     """Whether a watch saw a mailbox of a wave without a policy that refuses passwords, and 60 has not looked since."""
-    seen, held = {each.address for each in before.reopened} if before else set(), look.known.organization
+    held = look.known.organization
+    seen = _seen_open(before, held)
     boxes = [held.mailbox(each) for each in wave.mailboxes] if "" in seen else []
-    return bool(seen & {*wave.mailboxes}) or any(box and not box.authentication_policy for box in boxes)
+    return bool(seen.keys() & {*wave.mailboxes}) or any(box and not box.authentication_policy for box in boxes)
+
+
+def _seen_open(before: Watched | None, held: Organization) -> Mapping[str, Reopened]:
+    """Return who was open at a watch before, by the addresses that they have now; ``""`` for the default."""
+    rows = [{"address": each.address, "id": each.id, "seen": each} for each in (before.reopened if before else ())]
+    return {address: row["seen"] for address, row in closingrecord.by_address(held, rows).items()}
 
 
 def _names(before: Watched | None) -> tuple[str, ...]:
@@ -478,11 +487,11 @@ def _closed_at(closed: Record, before: Watched | None) -> datetime:
 def _reopened(closed: Record, before: Watched | None, known: Known) -> Iterator[Reopened]:
     """Yield who takes passwords now, and who did at a watch before, as long as 60 has not looked at them since."""
     told = _Told(closed, known)
-    seen = {primary(told.held, each.address): each for each in before.reopened} if before else {}
+    seen = _seen_open(before, told.held)
     for place in sorted({*told.mine, *seen, *({""} & told.remembered.keys())}):
         refuses, row = closable.refuses(told.held, place), seen.get(place)
         if refuses is False:
-            yield Reopened(place, known.now)
+            yield Reopened(place, known.now, id=closingrecord.id_of(told.held.mailbox(place)))
         elif row and refuses is None:
             yield row
         elif row and told.remembered.get(place, row.at) <= row.at:

@@ -196,8 +196,7 @@ class Watching:
         """Return the watch before; one that is broken or another tenant's says nothing of this one."""
         text = self._bytes(NAME)
         try:
-            # An earlier version knew of nobody who was open for a while.
-            made = shapes.read(Watched, {"reopened": [], **evidence.read(NAME, text)["data"]}) if text else None
+            made = shapes.read(Watched, _whole(evidence.read(NAME, text)["data"])) if text else None
         except (EvidenceError, ValueError):
             return None
         return made if made and made.tenant_id.lower() == self.tenancy.tenant.tenant_id.lower() else None
@@ -240,6 +239,11 @@ def _retire(tenancy: Tenancy) -> None:
     except OSError as error:
         found = f"history: the watch before could not be moved there: {error.strerror}"
         raise StorageError(found, remedy="Free the folder for writing, and watch again.") from None
+
+
+def _whole(data: Record) -> Record:
+    """Return a watch with what an earlier version did not keep: who was open for a while, and later their ids."""
+    return {**data, "reopened": [{"id": "", **each} for each in data.get("reopened", ())]}
 
 
 def _tried(before: Watched | None) -> tuple[Tried, ...]:
