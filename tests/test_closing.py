@@ -389,6 +389,23 @@ def test_an_exception_keeps_its_password_and_everybody_else_gets_the_policy_by_n
     )
 
 
+def test_an_exception_whose_password_a_policy_refuses_is_no_password_that_goes_on() -> None:
+    """The default or a policy of its own was strict before it was excepted: its mail stops, and that is to be said."""
+    for own in ({}, {"authentication_policy": POLICY}):
+        boxes = (box("ada", **OWN), box("canary", **OWN), box("bob", **own))
+        for off in (True, False):
+            told = known(replace(closed_organization(smtp_off=off), mailboxes=boxes))
+            change = planned(told, "tenant", tenant(excepting("bob")))
+            assert not [step.id for step in change.steps if "kept" in step.id]
+            assert str(change.checks[0]).startswith(
+                "WRONG: excepted in vain: 1 mailbox (its own policy, or the default, refuses the password of bob@w.ex"
+            )
+            assert not any("passwords go on" in str(each) or "a strict one" in str(each) for each in change.checks)
+            said = closing.standing(closings.made(told, tenant(excepting("bob")))[-1], told).sentence
+            assert "Passwords go on" not in said
+            assert "a policy refuses their passwords all the same: bob@w.example (until 2027-03-31)." in said
+
+
 def test_a_default_that_lets_passwords_in_is_not_altered_under_an_exception_that_lives_by_it() -> None:
     boxes = (box("ada"), box("canary"), box("bob"))
     told = known(organization(*boxes, policies={"Mine": True}, default_policy="Mine"), since={}, proofs=())

@@ -67,6 +67,15 @@ def test_who_is_left_out_is_named_with_the_day_and_what_has_ended_comes_first() 
     assert MARKUP not in closing.exceptions(look()).html()
 
 
+def test_of_an_exception_whose_password_a_policy_refuses_nobody_is_told_that_it_goes_on() -> None:
+    seen = look()
+    shut = replace(seen.known.organization.settings, default_policy="No Basic")
+    held = replace(seen.known.organization, settings=shut)
+    shown = str(closing.exceptions(replace(seen, known=replace(seen.known, organization=held))))
+    assert "a policy refuses it" in shown
+    assert "goes on" not in shown
+
+
 def test_a_refusal_that_several_waves_share_stands_once_with_what_to_do() -> None:
     shared = Refusal("coverage", "receipts", HOSTILE, "Take it away.")
     found = closing.against(look(against=(shared,)))

@@ -41,6 +41,7 @@ __all__ = [
     "Standing",
     "groups",
     "has_rest",
+    "in_vain",
     "is_begun",
     "later",
     "plan",
@@ -84,7 +85,7 @@ class Standing:
         stage: What is next.
         sentence: The same in a sentence.
         counts_at: When what is set counts everywhere at the latest; None where nothing is on its way.
-        excepted: Whose passwords go on meanwhile, by name.
+        excepted: Who is left out by name: their passwords go on meanwhile, unless a policy refuses them all the same.
         reopened: Whether it was refused before what is taken now: somebody has to look today.
     """
 
@@ -255,7 +256,7 @@ def standing(wave: Wave, known: Known) -> Standing:
     draft = _Draft(wave, known)
     against = "" if next_one != "rest" or draft.has_rest else _said(_against(wave, known))
     either = _EITHER if next_one in ("rest", "closed") and closable.is_ambiguous(wave, known) else ""
-    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave)}{draft.uncovered}{draft.dark}"
+    said = f"{_sentence(draft, next_one)}{either}{against}{_left_open(wave, known)}{draft.uncovered}{draft.dark}"
     until = draft.counts_at if next_one == "waiting" else None
     words: Mapping[Stage, Literal["open", "closed", "left out"]] = {
         "policy": "open",
@@ -302,9 +303,18 @@ def _said(against: Iterable[Refusal]) -> str:
     return f" Not closed yet: {'; '.join(f'{each.about}: {each.found}' for each in found[:_EXAMPLES])}{more}."
 
 
-def _left_open(wave: Wave) -> str:
-    """Return who is left out, so that nobody takes closed for more than it is."""
-    return f" Passwords go on, by name, for {_spared(wave.excepted)}." if wave.excepted else ""
+def _left_open(wave: Wave, known: Known) -> str:
+    """Return who is left out, so that nobody takes closed for more than it is, nor an exception for one that acts."""
+    shut = in_vain(wave, known)
+    on = [each for each in wave.excepted if each not in shut]
+    vain = f" Excepted by name, and a policy refuses their passwords all the same: {_spared(shut)}." if shut else ""
+    return f"{f' Passwords go on, by name, for {_spared(on)}.' if on else ''}{vain}"
+
+
+def in_vain(wave: Wave, known: Known) -> tuple[Excepted, ...]:
+    """Return whose passwords a policy refuses though they are excepted by name: their own, or the default."""
+    boxes = [(each, known.organization.mailbox(each.address)) for each in wave.excepted]
+    return tuple(each for each, box in boxes if box and closable.closes_passwords(known.organization, box))
 
 
 def _spared(excepted: Sequence[Excepted]) -> str:
@@ -340,7 +350,7 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
         now=known.now,
         steps=_paced(steps),
         checks=(
-            *_left_out(wave.excepted),
+            *_left_out(wave, known),
             *(each.check() for each in refused),
             *(canary.judged(wave, known) if next_one == "policy" else ()),
             *(_untriable_yet(wave, known) if next_one == "policy" else ()),
@@ -353,12 +363,24 @@ def _of(name: str) -> str:
     return f"Wave {name}: "
 
 
-def _left_out(excepted: Sequence[Excepted]) -> Iterator[Check]:
+def _left_out(wave: Wave, known: Known) -> Iterator[Check]:
+    shut = in_vain(wave, known)
+    excepted = [each for each in wave.excepted if each not in shut]
     if excepted:
         reasons = _few(tuple(dict.fromkeys(each.reason for each in excepted if each.reason)))
         why = f": {reasons}" if reasons else ""
         size = counted(len(excepted), "mailbox", "mailboxes")
         yield Check(f"excepted: {size}", "ok", f"passwords go on for {_spared(excepted)}{why}")
+    if shut:
+        size = counted(len(shut), "mailbox", "mailboxes")
+        found = f"its own policy, or the default, refuses the password of {_spared(shut)} all the same"
+        yield Check(f"excepted in vain: {size}", "wrong", found, _IN_VAIN)
+
+
+_IN_VAIN: Final = (
+    "End the exception; or, where it is meant, give the mailbox by hand a policy of its own that takes passwords by "
+    "SMTP."
+)
 
 
 def _untriable_yet(wave: Wave, known: Known) -> Iterator[Check]:
@@ -550,10 +572,11 @@ class _Draft:
         if not held.settings.smtp_off:
             for one in self.wave.excepted:
                 box = held.mailbox(one.address)
-                if box and box.smtp == "inherit":
+                if box and box.smtp == "inherit" and not closable.closes_passwords(held, box):
                     yield closingsteps.kept(box, one.until.isoformat())
             yield closingsteps.tenant_switch()
-        if lives := self._without_policy:
+        lives = self._without_policy if self._is_lax_by_default else ()
+        if lives:
             names, until = _few([each.address for each in lives]), max(each.until for each in lives)
             found = f"a strict one would end what is excepted and has no policy of its own: {names}"
             yield Check(

@@ -40,6 +40,8 @@ _KINDS: Final = {
     "canary": "the canary",
 }
 _MOST: Final = 36
+_GOES_ON: Final = Badge("goes on", "warn")
+_REFUSED: Final = Badge("a policy refuses it", "bad")
 
 
 def exceptions(look: Look) -> Table:
@@ -48,7 +50,11 @@ def exceptions(look: Look) -> Table:
     rows: list[Sequence[Cell]] = [
         (each.address, each.reason, each.until, each.by, Badge("has ended", "bad")) for each in last.ended
     ]
-    rows += [(each.address, each.reason, each.until, each.by, Badge("goes on", "warn")) for each in last.excepted]
+    shut = closing.in_vain(last, look.known)
+    rows += [
+        (each.address, each.reason, each.until, each.by, _REFUSED if each in shut else _GOES_ON)
+        for each in last.excepted
+    ]
     note = "After its last day a mailbox is in its wave again, and forbids it until it has moved."
     columns = ("Mailbox", "Why", "Last day", "Written in", "Stands")
     return Table(columns, rows, "Left out by name", note, limit=_MOST, empty="Nobody is left out.")
