@@ -446,6 +446,24 @@ def test_dates_push_back_everything_but_the_next_step_of_the_road() -> None:
     ]
 
 
+def test_a_date_within_a_month_that_has_no_place_is_named_in_the_last_one() -> None:
+    held = {"00": started(), "20": registration(NOW + timedelta(days=3))}
+    *_, one = made(case(DAILY), tenant=WITH_APP, held=held).actions
+    *_, several = made(case([*DAILY, DORA]), tenant=WITH_APP, held=held).actions
+
+    renew = "Renew our access: relationship Woodgrove care ends on 12 December 2026 (by 2 December 2026)"
+    decide = f"Decide what becomes of Scanner, copier or another device ({SCANNER}) (by 7 December 2026)"
+    assert one.why.plain() == f"Nobody has tried yet whether a token opens it. One more date: {decide}."
+    assert several.why.plain().endswith(f" 2 more dates: {renew}; {decide}.")
+
+
+def test_a_date_beyond_a_month_waits_for_its_place() -> None:
+    held = {"00": started(ends="29 January 2027"), "20": registration(NOW + timedelta(days=3))}
+    *_, last = made(case([*DAILY, DORA]), tenant=WITH_APP, held=held).actions
+    assert "Decide what becomes of" in last.why.plain()
+    assert "Renew our access" not in last.why.plain()
+
+
 def test_the_next_step_is_one_that_a_change_freeze_allows() -> None:
     own = decided(f"senders: [{{user: {SCANNER}, action: oauth, owner: Mei, due: 2026-11-30}}]")
     held = {"20": registration(), "30": consents(("relay: SMTP for people", "wrong", "SMTP.Send is not granted"))}
@@ -639,10 +657,10 @@ def test_what_notebook_00_found_wrong_is_to_be_done_and_a_lost_access_is_an_end(
     assert any("role Global Reader" in each.what for each in found.coverage)
 
 
-def started() -> dict[str, Any]:
-    """Return notebook 00's record of a tenant whose access ends in 19 days, and lacks a role."""
+def started(*, ends: str = "12 December 2026") -> dict[str, Any]:
+    """Return notebook 00's record of a tenant whose access ends, in 19 days or on another day, and lacks a role."""
     checks = [
-        Check("relationship Woodgrove care", "wrong", "it ends on 12 December 2026, in 19 days", "Request a new one."),
+        Check("relationship Woodgrove care", "wrong", f"it ends on {ends}, in 19 days", "Request a new one."),
         Check("role Global Reader", "wrong", "Woodgrove care does not carry it", "Ask for it."),
         Check("role in Exchange", "ok", "Global Reader"),
     ]

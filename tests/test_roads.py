@@ -90,6 +90,9 @@ def outcomes(found: roads.Road) -> dict[str, str]:
     ("changed", "outcome", "said"),
     [
         pytest.param({}, "wrong", "it ends on 17 December 2026, in 20 days", id="soon"),
+        pytest.param(
+            {"endDateTime": "2026-12-17T08:00:00Z"}, "wrong", "it ends on 17 December 2026, in 20 days", id="by dates"
+        ),
         pytest.param({"autoExtendDuration": "P180D"}, "ok", "until 17 December 2026", id="extended by itself"),
         pytest.param({"endDateTime": "2028-01-01T00:00:00Z"}, "ok", "until 01 January 2028", id="long"),
         pytest.param({"endDateTime": None}, "cannot know", "when it ends is not said", id="not said"),

@@ -3,7 +3,8 @@
 First what cannot wait: a password that a stranger has, and records that nobody can read. Then what ends, the earliest
 day first: a credential, an access, a decision. Last the next step of the road, which is to move, then to prove, then to
 close. That step keeps the last of the three places: dates come up every week, and a migration that lets each of them
-push the proof out arrives nowhere. Where it has a day of its own that is early enough, it stands among the dates.
+push the proof out arrives nowhere. Where it has a day of its own that is early enough, it stands among the dates. What
+is left without a place and has a day within a month is named in the last one.
 
 Days on which nothing may be changed put what changes the tenant behind what only asks, looks or decides; the next step
 is then the first one that they allow.
@@ -28,6 +29,7 @@ __all__ = ["Made", "actions"]
 
 _MOST: Final = 3
 _NAMES: Final = 3
+_SOON: Final = timedelta(days=30)
 _ORDER: Final = ("security", "look", "credential", "decide", "move", "prove", "close")
 _CHANGES: Final = frozenset({"credential", "move", "close"})
 _ROAD: Final = frozenset({"move", "prove", "close"})
@@ -62,7 +64,19 @@ def actions(held: Held, made: Made) -> tuple[Action, ...]:
     found += [_dated(held, each) for each in _access(held)]
     found += [_dated(held, each) for each in (*_move(held, made), *_prove(held, made), *_close(held, made))]
     ordered = sorted(found, key=lambda each: _rank(held, each))
-    return _with_next_step(ordered) or (_again(held),)
+    shown = _with_next_step(ordered)
+    soon = held.now.date() + _SOON
+    late = [each for each in ordered if each not in shown and each.by and each.by <= soon]
+    return ((*shown[:-1], _naming(shown[-1], late)) if late else shown) or (_again(held),)
+
+
+def _naming(last: Action, late: Sequence[Action]) -> Action:
+    """Return the last action, whose reason names the dates that have no place of their own."""
+    lead = "One more date:" if len(late) == 1 else f"{len(late):,} more dates:"
+    named = [phrase("{title} ({when})", title=each.title, when=each.when) for each in late[:_NAMES]]
+    more = [words(f"{len(late) - _NAMES:,} more")] if len(late) > _NAMES else []
+    dates = phrase("{lead} {dates}.", lead=words(lead), dates=joined([*named, *more], "; "))
+    return replace(last, why=joined((last.why, dates), " "))
 
 
 def _with_next_step(ordered: Sequence[Action]) -> tuple[Action, ...]:

@@ -227,7 +227,8 @@ def _related(relation: Relation | None, kind: Kind, now: datetime, *, partner: b
             "Request a new one in Partner Center now, and ask the customer's Global Administrator: \"Please approve "
             f'our new relationship before {relation.ends:%d %B %Y}; with the old one ends our access."'
         )
-        yield Check(name, "wrong", f"it ends on {relation.ends:%d %B %Y}, in {_days(relation.ends - now)}", remedy)
+        left = counted(max((relation.ends.date() - now.date()).days, 0), "day")
+        yield Check(name, "wrong", f"it ends on {relation.ends:%d %B %Y}, in {left}", remedy)
     else:
         yield Check(name, "ok", f"until {relation.ends:%d %B %Y}, with {', '.join(relation.roles) or 'no role'}")
     if kind == "GDAP":
@@ -247,10 +248,6 @@ def access_ends(name: str, found: str) -> date | None:
 
 _MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
 _ENDS: Final = re.compile(rf"it ends on (\d\d (?:{_MONTHS}) \d{{4}}), in ")
-
-
-def _days(left: timedelta) -> str:
-    return counted(max(left.days, 0), "day")
 
 
 def _carries(relation: Relation) -> Iterator[Check]:
