@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import Final, Literal
 
 from . import canary, closable, closingsteps, mailsteps
@@ -55,7 +55,7 @@ __all__ = [
 Stage = Literal["unknown", "policy", "waiting", "switches", "prove", "rest", "closed", "left out"]
 
 NAME: Final = "Block Basic SMTP"
-"""What a new authentication policy is called, where the tenants file names none."""
+"""What a new authentication policy is called, where the tenants file names none; one more gets a number."""
 
 # Above this many alike, the look over all of them that follows proves each, and not two looks of its own.
 _FEW: Final = 20
@@ -437,7 +437,13 @@ class _Draft:
     @property
     def name(self) -> str:
         """The policy's name, whether it is there or not."""
-        return self.policy.name if self.policy else self.wave.policy or NAME
+        return self.policy.name if self.policy else self.wave.policy or self._free_name
+
+    @property
+    def _free_name(self) -> str:
+        """What a new policy may be called: one that takes passwords may have the name, and holders that are to."""
+        every = chain((NAME,), (f"{NAME} {number}" for number in count(2)))
+        return next(name for name in every if self.known.organization.policy(name) is None)
 
     @cached_property
     def lacking(self) -> tuple[Mailbox, ...]:

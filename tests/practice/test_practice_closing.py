@@ -123,6 +123,21 @@ def test_an_order_violated_by_hand_is_seen_and_never_called_closed(tmp_path: Pat
                 tenant.exchange = kept
 
 
+def test_where_our_own_policy_was_made_to_take_passwords_every_wave_is_closed_again_by_another(tmp_path: Path) -> None:
+    with adatum(tmp_path) as lab:
+        lab.closed("pilot")
+        lab.closed("tenant")
+        with lab.practice.states.changing("adatum") as tenant:
+            tenant.exchange.authentication_policies[0].allow_basic.update(Smtp=True)
+        lab.pass_time(timedelta(hours=24))
+        assert (word(lab, "pilot"), word(lab, "tenant")) == ("open", "open")
+        assert PRINTER in lab.takes_passwords()
+        lab.closed("pilot")
+        lab.closed("tenant")
+        assert (word(lab, "pilot"), word(lab, "tenant"), lab.takes_passwords()) == ("closed", "closed", set())
+        assert lab.exchange()["default_authentication_policy"] == "Block Basic SMTP 2"
+
+
 def test_two_engineers_who_plan_the_same_make_it_once(tmp_path: Path) -> None:
     with adatum(tmp_path) as lab:
         first, second = lab.plan("pilot"), lab.plan("pilot")
