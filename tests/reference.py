@@ -140,12 +140,16 @@ def report_only(tables: Tables, window: Window, parameters: Parameters) -> list[
         for at, said in members:
             for policy_id, name, result in _reported(said):
                 spoken[(*key, policy_id)].append((at, name, result))
-    listed = _most_stopped(spoken)
+    by_policy: dict[str, list[tuple[datetime, str, str]]] = defaultdict(list)
+    for (*_, policy_id), told in spoken.items():
+        by_policy[policy_id] += told
+    listed = _told_apart(by_policy, {each.lower() for each in parameters.listed_policies})
     for (*group, policy_id), told in spoken.items():
         if policy_id in listed:
-            name = max(name for _, name, _ in told)
-            stopped = sum(result in STOPS for *_, result in told)
-            rows.append(_policy_row(group, policy_id, name, [at for at, *_ in told], len(told), stopped))
+            rows.append(_told_row(group, policy_id, told, len(told)))
+    for policy_id in by_policy.keys() - listed:
+        told = by_policy[policy_id]
+        rows.append(_told_row((midnight(min(at for at, *_ in told)), "", "", ""), policy_id, told, 0))
     return rows
 
 
@@ -187,12 +191,19 @@ def _reported(said: str) -> Iterable[tuple[str, str, str]]:
             yield str(one["id"]).lower(), str(one.get("displayName") or "")[:200], str(one["result"]).lower()
 
 
-def _most_stopped(spoken: Mapping[tuple[Any, ...], list[tuple[datetime, str, str]]]) -> set[str]:
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for key, told in spoken.items():
-        counts[key[-1]][0] += sum(result in STOPS for *_, result in told)
-        counts[key[-1]][1] += len(told)
-    return set(sorted(counts, key=lambda each: (-counts[each][0], -counts[each][1], each))[:5])
+def _told_apart(by_policy: Mapping[str, list[tuple[datetime, str, str]]], always: set[str]) -> set[str]:
+    def rank(policy_id: str) -> tuple[Any, ...]:
+        told = by_policy[policy_id]
+        times = [at.timestamp() for at, *_ in told]
+        return not any(result in STOPS for *_, result in told), -max(times), -min(times), policy_id
+
+    return always | set(sorted(by_policy.keys() - always, key=rank)[:5])
+
+
+def _told_row(group: Iterable[Any], policy_id: str, told: list[tuple[datetime, str, str]], carried: int) -> Row:
+    name = max(name for _, name, _ in told)
+    stopped = sum(result in STOPS for *_, result in told)
+    return _policy_row(group, policy_id, name, [at for at, *_ in told], carried, stopped)
 
 
 def _policy_row(

@@ -545,7 +545,9 @@ def test_what_a_policy_said_that_cannot_be_read_is_carried_and_says_nothing(ever
     assert {(one.policy_id, one.stopped) for one in found.policies} == {("", 0)}
 
 
-def test_at_most_five_policies_are_told_apart_and_a_hostile_name_comes_through(open_engine: Open) -> None:
+def test_five_policies_are_told_apart_the_newest_that_stops_first_and_how_many_were_not_is_said(
+    open_engine: Open,
+) -> None:
     hostile = "<script>alert('x')</script>\n=1+1|\"\\u0041 🖨" + "x" * 300
     many = [(f"p{number}", "reportOnlyNotApplied") for number in range(9)]
     rows = [
@@ -556,6 +558,38 @@ def test_at_most_five_policies_are_told_apart_and_a_hostile_name_comes_through(o
     told = {one.policy_id: (one.policy, one.stopped) for one in found.policies if one.policy_id}
     assert told.keys() == {"p0", "p1", "p2", "p3", "p8"}
     assert told["p8"] == (max(hostile[:200], "Block old clients"), 1)
+    (limit,) = [one for one in found.coverage if one.what == "what policies that only report said"]
+    assert (limit.state, limit.reason) == (
+        "partial",
+        "4 further policies that only report spoke of old clients, and what they said is not counted.",
+    )
+
+
+def test_a_policy_that_is_listed_is_told_apart_whatever_five_others_stop(open_engine: Open) -> None:
+    many = [(f"mfa{number}", "reportOnlyInterrupted") for number in range(5)]
+    everyday = [
+        row("erp", NOON - timedelta(days=ago), ConditionalAccessPolicies=signinrows.policies(*many, *spares))
+        for ago, spares in enumerate([[("Block-Old", "reportOnlyNotApplied")], [], [], []])
+    ]
+    listing = replace(PARAMETERS, listed_policies=("BLOCK-old",))
+    engine = open_engine(tables(*everyday))
+    found = asked(engine, listing)
+    told = {one.policy_id for one in found.policies if one.policy_id}
+    assert told == {"block-old", *(policy for policy, _ in many)}
+    assert not [one for one in found.coverage if one.what == "what policies that only report said"]
+    # In each half the five others are other ones where an engine gives parts: the listed one is whole all the same.
+    halves = asked(Parts(engine, timedelta(days=1)), listing)
+    assert sum(one.sign_ins for one in halves.policies if one.policy_id == "block-old") == 1
+
+
+def test_of_policies_that_nobody_listed_the_one_made_yesterday_is_told_apart(open_engine: Open) -> None:
+    many = [(f"mfa{number}", "reportOnlyInterrupted") for number in range(5)]
+    rows = [
+        row("erp", NOON - timedelta(days=1), ConditionalAccessPolicies=signinrows.policies(*many)),
+        row("erp", NOON, ConditionalAccessPolicies=signinrows.policies(*many, ("block-new", "reportOnlyFailure"))),
+    ]
+    found = asked(open_engine(tables(*rows)))
+    assert {one.policy_id for one in found.policies} == {"", "block-new", "mfa0", "mfa1", "mfa2", "mfa3"}
 
 
 def test_a_workspace_without_the_column_says_so_and_tells_of_no_policy(tmp_path: Path) -> None:
@@ -576,6 +610,7 @@ def test_hostile_text_comes_through_as_it_is(every_engine: Open) -> None:
 def test_every_engine_answers_what_plain_python_computes(seed: int, every_engine: Open) -> None:
     made = signinrows.messy(seed, 400)
     varied = replace(PARAMETERS, named_networks=("198.51.100.0/28",), listed_accounts=seed, regular_days=1 + seed)
+    varied = replace(varied, listed_policies=(f"P{5 + seed}",))
     engine = every_engine(made)
     schema = engine.schema()
     wanted = {

@@ -151,9 +151,26 @@ def test_a_policy_about_something_else_that_does_not_apply_spares_nobody() -> No
     assert blocked(policies=(BLOCK,), **said(other)) == ()
 
 
-def test_what_another_policy_would_have_stopped_is_in_the_log_though_none_is_against_old_clients() -> None:
-    [found] = blocked(group("bob"), policies=None, **said(ruling(policy_id="p-mfa", policy="MFA", stopped=2)))
-    assert (found.basis, found.stopped) == ("log", 2)
+def test_what_a_policy_about_mfa_would_have_stopped_is_no_answer_of_one_against_old_clients() -> None:
+    mfa = ruling(policy_id="p-mfa", policy="MFA", stopped=2)
+    for policies in ((BLOCK,), None):
+        bob, eve = blocked(group("bob"), policies=policies, **said(mfa, {**mfa, "user": "eve@w.example"}))
+        assert [(each.basis, each.said) for each in (bob, eve)] == [("inferred", (Said("MFA", 2, 2),))] * 2
+
+
+def test_a_policy_against_old_clients_in_some_places_alone_is_not_one_against_old_clients() -> None:
+    somewhere = dataclasses.replace(BLOCK, narrowed=("locations",))
+    [found] = blocked(group("bob"), policies=(somewhere,), **said(ruling(stopped=0)))
+    assert (found.basis, found.said) == ("inferred", ())
+
+
+def test_what_a_look_at_conditional_access_calls_stopping_is_listed_and_what_is_older_too() -> None:
+    def look(*policies: dict[str, Any]) -> dict[str, Any]:
+        return {"data": {"settings": {"access": list(policies)}}}
+
+    grant = look({"id": "P-1", "stops": True}, {"id": "P-2", "stops": False})
+    assert reportonly.stopping([grant, look({"id": "p-3"}, {"id": "p-1", "stops": True})]) == ("p-1", "p-3")
+    assert reportonly.stopping([{"data": {"settings": {"access": None}}}]) == ()
 
 
 def test_who_is_no_sender_of_mail_and_would_be_stopped_is_not_left_out() -> None:

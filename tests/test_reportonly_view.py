@@ -8,6 +8,7 @@ from mailauth.closable import Known
 from mailauth.closingrecord import Look
 from mailauth.conditions import Conditions
 from mailauth.organization import Organization
+from mailauth.reportonly import WHAT
 from mailauth.views import reportonly
 from tests.closings import NOW, group, record
 from tests.test_reportonly import BLOCK, ruling, said
@@ -50,6 +51,13 @@ def test_a_log_that_does_not_say_it_is_no_log_in_which_nobody_would_be_stopped(s
     assert "Where the log does not say what policies did" in text
     assert words in text
     assert ("cannot know" in text) == (not any(each["carried"] for each in sources))
+
+
+def test_policies_that_were_not_told_apart_are_no_silence() -> None:
+    found = record(group("bob"), **said(sources=[carrying("files", 9, 9)]))
+    why = "2 further policies that only report spoke of old clients, and what they said is not counted."
+    found["coverage"].append({"what": WHAT, "state": "partial", "source": "files", "reason": why, "remedy": "Run 60."})
+    assert f"files: {why} Run 60." in shown(found)
 
 
 def test_older_evidence_says_that_the_question_is_newer_and_no_evidence_that_nobody_looked() -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from . import kql, results
+from . import kql, reportonly, results
 from .coverage import Coverage, Window, code_of
 from .engines import Engine, Row, Schema
 from .errors import ConfigurationError, QueryError, SourceError
 from .guids import is_guid
 from .summary import AdoptionRow, Answers, MailRow, NetworkRow, NoiseTotal, PolicyRow, TableDay
+from .wording import counted
 
 __all__ = ["Parameters", "ask", "network_pattern", "texts", "together"]
 
@@ -50,7 +51,7 @@ _QUERY_WORDS = {
     "mail_signins": "password sign-ins",
     "adoption": "OAuth tokens for mail",
     "coverage": "what the tables hold, by day",
-    "report_only": "what policies that only report said",
+    "report_only": reportonly.WHAT,
 }
 
 
@@ -82,6 +83,7 @@ class Parameters:
         listed_accounts: Up to so many accounts under attack are listed each by itself.
         not_password: Result codes about a token or a screen, which make nobody a victim.
         tenant_id: The tenant whose records count, where an engine holds several; all do where it is a domain or empty.
+        listed_policies: Ids of policies that are told apart in any case where they only report.
     """
 
     right: tuple[str, ...]
@@ -95,6 +97,7 @@ class Parameters:
     listed_accounts: int = 200
     not_password: tuple[str, ...] = ()
     tenant_id: str = ""
+    listed_policies: tuple[str, ...] = ()
 
     @classmethod
     def standard(
@@ -105,6 +108,7 @@ class Parameters:
         named_networks: Iterable[str] = (),
         registered_apps: Iterable[str] = (),
         tenant_id: str = "",
+        listed_policies: Iterable[str] = (),
     ) -> "Parameters":
         """Return what the library's facts say of result codes, with *limits* and the tenant's own names."""
         return cls(
@@ -118,6 +122,7 @@ class Parameters:
             registered_apps=tuple(registered_apps),
             not_password=results.codes("not_password"),
             tenant_id=tenant_id,
+            listed_policies=tuple(listed_policies),
         )
 
     def of(self, name: str, window: Window) -> dict[str, kql.Value]:
@@ -127,7 +132,7 @@ class Parameters:
         if name == "adoption":
             return {"tenant": tenant, "registered_apps": self.registered_apps}
         if name == "report_only":
-            return {"tenant": tenant}
+            return {"tenant": tenant, "listed_policies": tuple(each.lower() for each in self.listed_policies)}
         if name != "mail_signins":
             return {}
         return {
@@ -184,7 +189,7 @@ def ask(engine: Engine, *, window: Window, parameters: Parameters, now: datetime
         notes.extend(_gaps(engine.name, name, asked.gaps))
         answers = _READERS[name](answers, asked.slices, engine.name)
     queries = {f"{engine.name}/{name}": text for name, text in texts(window, parameters, schema).items()}
-    return replace(answers, coverage=(*engine.coverage, *notes), queries=queries)
+    return replace(answers, coverage=(*engine.coverage, *notes, *answers.coverage), queries=queries)
 
 
 def texts(window: Window, parameters: Parameters, schema: Schema) -> dict[str, str]:
@@ -351,7 +356,22 @@ def _read_coverage(answers: Answers, slices: list[list[Row]], source: str) -> An
 
 
 def _read_policies(answers: Answers, slices: list[list[Row]], source: str) -> Answers:
-    return replace(answers, policies=tuple(_timed(PolicyRow, row, source) for part in slices for row in part))
+    rows = [_timed(PolicyRow, row, source) for part in slices for row in part]
+    cut = {row.policy_id for row in rows if row.policy_id and not row.carried}
+    limits = (*answers.coverage, _cut(len(cut), source)) if cut else answers.coverage
+    told = tuple(row for row in rows if row.carried or not row.policy_id)
+    return replace(answers, policies=told, coverage=limits)
+
+
+def _cut(policies: int, source: str) -> Coverage:
+    return Coverage(
+        reportonly.WHAT,
+        "partial",
+        source,
+        reason=f"{counted(policies, 'further policy', 'further policies')} that only report spoke of old clients, and "
+        "what they said is not counted.",
+        remedy="Run notebook 60, which finds what stops old clients, and then 10, which lists each of these.",
+    )
 
 
 _READERS = {

@@ -15,9 +15,25 @@ from .conditions import AccessPolicy, Conditions
 from .findings import PolicyCarrier, PolicyRuling, ReportOnly
 from .summary import PolicyRow
 
-__all__ = ["Blocked", "Carried", "Said", "against_legacy", "carried", "summarise", "would_block"]
+__all__ = [
+    "WHAT",
+    "Blocked",
+    "Carried",
+    "Said",
+    "against_legacy",
+    "carried",
+    "limits",
+    "stopping",
+    "summarise",
+    "would_block",
+]
 
 Record = Mapping[str, Any]
+
+WHAT: Final = "what policies that only report said"
+"""What the coverage calls it."""
+
+Basis = Literal["log", "inferred"]
 
 _MODERN: Final = frozenset({"modern", "not_mail", "ropc_mail_app", "attack_noise", "powershell_password"})
 
@@ -49,9 +65,9 @@ class Blocked:
         sign_ins: How often a sign-in went through; 0 where only policies spoke of it, as no sender of mail.
         last_seen: When last, in RFC 3339.
         certificate: Whether it was ActiveSync with a certificate, which such a policy stops too.
-        basis: ``log`` where a policy against old clients spoke of it, or any other would have stopped it; ``inferred``
-            where it is concluded from the protocol alone.
-        said: What these policies said, one against old clients first, then what would have stopped it most often.
+        basis: ``log`` where a policy against old clients spoke of it; ``inferred`` where it is concluded from the
+            protocol alone, also beside others that would have stopped it, such as one that asks for MFA.
+        said: What policies said of it, one against old clients first, then what would have stopped it most often.
     """
 
     user: str
@@ -59,7 +75,7 @@ class Blocked:
     sign_ins: int
     last_seen: str
     certificate: bool = False
-    basis: Literal["log", "inferred"] = "inferred"
+    basis: Basis = "inferred"
     said: tuple[Said, ...] = ()
 
     @property
@@ -170,10 +186,31 @@ def carried(record: Record) -> Mapping[str, Carried]:
     return {each["source"]: _carried(each["sign_ins"], each["carried"]) for each in held["sources"]}
 
 
+def limits(record: Record) -> tuple[str, ...]:
+    """Return why not all that policies said was counted, in sentences.
+
+    Args:
+        record: The evidence of notebook 10.
+    """
+    limited = (each for each in record["coverage"] if each["what"] == WHAT)
+    return tuple(f"{each['source']}: {each['reason']} {each['remedy']}".strip() for each in limited)
+
+
 def _carried(sign_ins: int, carried: int) -> Carried:
     if not sign_ins:
         return "nothing"
     return "all" if carried == sign_ins else "part" if carried else "none"
+
+
+def stopping(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return the ids of the policies that stop who shows a password alone, as looks at Conditional Access left them.
+
+    Args:
+        records: The evidence of notebooks 40 and 60.
+    """
+    policies = (each for record in records for each in record["data"]["settings"]["access"] or ())
+    # In older evidence of notebook 60 none says what it does.
+    return tuple(sorted({each["id"].lower() for each in policies if each.get("stops", True)}))
 
 
 def against_legacy(policy: AccessPolicy) -> bool:
@@ -233,13 +270,18 @@ def _blocked(user: str, protocol: str, groups: Iterable[Record], told: Iterable[
         sign_ins=sum(each["successes"] for each in held),
         last_seen=max(each["last_seen"] for each in held),
         certificate=any(each["verdict"] == "certificate" for each in held),
-        basis="log" if said else "inferred",
+        basis=_basis(said),
         said=said,
     )
 
 
 def _only_said(user: str, protocol: str, told: Sequence[tuple[Said, str]]) -> Blocked:
-    return Blocked(user, protocol, 0, max(last for _, last in told), basis="log", said=_sorted(told))
+    said = _sorted(told)
+    return Blocked(user, protocol, 0, max(last for _, last in told), basis=_basis(said), said=said)
+
+
+def _basis(said: Iterable[Said]) -> Basis:
+    return "log" if any(each.legacy for each in said) else "inferred"
 
 
 def _sorted(told: Iterable[tuple[Said, str]]) -> tuple[Said, ...]:

@@ -35,6 +35,7 @@ PARAMETERS = Parameters(
     named_networks=("203.0.113.0/28", "2001:db8::/32"),
     registered_apps=(),
     not_password=("50140",),
+    listed_policies=("5c1d3b52-0f6e-4f6d-9a55-2f4f0f9f1a01",),
     tenant_id="7c1d3b52-0f6e-4f6d-9a55-2f4f0f9f1a01",
 )
 FULL: dict[str, dict[str, str]] = {table: dict(reference.columns(table)) for table in kql.TABLES}

@@ -27,6 +27,8 @@ from .. import (
     kinds,
     kql,
     parameters,
+    reportevidence,
+    reportonly,
     signins,
     smtp_report,
     tables,
@@ -327,6 +329,14 @@ class Run(Tenancy):
     def _registered(self) -> list[str]:
         return [app.client_id for app in self.tenant.mail_apps if app.client_id]
 
+    def _looks(self) -> Iterator[reportonly.Record]:
+        """Yield the records of the notebooks that look at Conditional Access, as far as they are there."""
+        for name in ("40-grant-mailboxes", "60-close-basic"):
+            path = self.folder / "evidence" / f"{name}.json"
+            text = path.read_bytes() if path.is_file() else None
+            if record := reportevidence.read(text, name, self.tenant, self.now()).record:
+                yield record
+
     def _is_small(self) -> bool:
         people = self.tenant.members_hint
         return people is not None and people < Thresholds.standard().small_tenant
@@ -348,6 +358,7 @@ class Run(Tenancy):
             named_networks=[network.network for network in decided.networks] if decided else (),
             registered_apps=self._registered(),
             tenant_id=self.tenant.tenant_id,
+            listed_policies=reportonly.stopping(self._looks()),
         )
         reports: list[Path] = []
         with contextlib.ExitStack() as stack:

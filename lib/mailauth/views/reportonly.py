@@ -29,11 +29,11 @@ def blocked(look: Look) -> Stack:
     silent = not {"all", "part"} & set(held.values())
     rows = [_row(each, silent=silent) for each in reportonly.would_block(found, look.known.conditions)]
     note = (
-        "In the log: a policy that only reports spoke of these sign-ins. Inferred: it is an old client, and no more is "
-        "known. The policy is made to report only; a person switches it on, or does not."
+        "In the log: a policy against old clients that only reports spoke of these sign-ins. Inferred: it is an old "
+        "client, and no more is known. The policy is made to report only; a person switches it on, or does not."
     )
     table = Table(_COLUMNS, rows, _CAPTION, note, limit=_MOST, empty="Nobody was seen whom it would have stopped.")
-    said = list(_silences(held))
+    said = [*_silences(held), *reportonly.limits(found)]
     views: list[View] = [table]
     if said:
         views.append(Callout("cannot know", "Where the log does not say what policies did", said))
