@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailauth import closable, closing, closingsteps, mailsteps
+from mailauth import closable, closing, closingrecord, closingsteps, mailsteps
 from mailauth.closable import Known, Proof, Refusal
 from mailauth.organization import AuthenticationPolicy, Organization
 from mailauth.organization import Plan as MailboxPlan
@@ -23,6 +23,7 @@ from tests.closings import (
     closed_organization,
     group,
     known,
+    receipt,
     record,
     tenant,
 )
@@ -373,6 +374,18 @@ def test_a_policy_that_somebody_took_off_and_gave_back_counts_a_day_after_it_was
     told = after(step, ours, since={}, looked=NOW - HOUR)
     assert settled(told) == NOW + DAY
     assert closable.remembered(after(step, ours, since={}))["ada@w.example"] == ours
+
+
+def test_a_receipt_of_long_ago_says_nothing_of_since_when_where_no_look_is_kept() -> None:
+    """Somebody may have taken the policy off and given it back since, and whoever would know it has lost its record."""
+    steps = [
+        closingsteps.default_policy("", POLICY, settles=DAY),
+        *(closingsteps.assigned(box(name), POLICY, settles=DAY) for name in ("ada", "canary")),
+    ]
+    lost = closingrecord.remembering(known(since={}, receipts=(receipt(steps, NOW - 20 * DAY),)), None)
+    assert [closing.standing(each, lost).word for each in closings.made(lost)] == ["closing", "closing"]
+    for name in ("ada", "canary", "bob"):
+        assert closable.settled_at(lost, f"{name}@w.example") == NOW + DAY
 
 
 # --- switches that somebody else flips ----------------------------------------------------------------

@@ -363,7 +363,9 @@ def _first_seen(known: Known, place: str) -> datetime:
         return known.now if was_open else _first_seen(known, _EVERYWHERE)
     box = known.organization.mailbox(place) if place else None
     name = (box.authentication_policy if box else known.organization.settings.default_policy) or ""
-    new = (each for each in known.at(place) if known.looked is None or each.at > known.looked)
+    # Where nobody has looked yet, an older change says nothing of what others did since.
+    after = known.looked or known.now - known.settles
+    new = (each for each in known.at(place) if each.at > after)
     ours = (each.at for each in new if each.group == ASSIGNED and is_policy(name, each.sets or ""))
     return max(ours, default=known.now)
 

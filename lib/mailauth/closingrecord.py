@@ -301,7 +301,7 @@ def remembering(known: Known, record: Record | None, watched: Record | None = No
         watched: What a watch left last; None where it has left nothing.
     """
     if record is None:
-        return known
+        return replace(known, loose=None)
     data, held = record["data"], known.organization
     at, settings = _at(data.get("looked") or record["made_at"]), data["settings"]
     every = by_address(held, settings["mailboxes"]) if settings["mailboxes"] is not None else None
