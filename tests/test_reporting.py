@@ -410,7 +410,7 @@ def test_phones_that_share_a_decision_are_one_row() -> None:
         ("certificate", ("a@woodgrove.example", "b@woodgrove.example"), ""),
         ("certificate", ("c@woodgrove.example",), "M. Roy"),
     ]
-    assert rows[0].what.plain() == "Phones with certificates, 2 accounts"
+    assert rows[0].what.plain() == "phones with certificates, 2 accounts"
 
 
 def _frozen(first: date, last: date) -> Any:
@@ -452,7 +452,7 @@ def test_a_date_within_a_month_that_has_no_place_is_named_in_the_last_one() -> N
     *_, several = made(case([*DAILY, DORA]), tenant=WITH_APP, held=held).actions
 
     renew = "Renew our access: relationship Woodgrove care ends on 12 December 2026 (by 2 December 2026)"
-    decide = f"Decide what becomes of Scanner, copier or another device ({SCANNER}) (by 7 December 2026)"
+    decide = f"Decide what becomes of scanner, copier or another device ({SCANNER}) (by 7 December 2026)"
     assert one.why.plain() == f"Nobody has tried yet whether a token opens it. One more date: {decide}."
     assert several.why.plain().endswith(f" 2 more dates: {renew}; {decide}.")
 
@@ -1005,6 +1005,22 @@ def test_each_of_the_ten_questions_has_an_answer() -> None:
     assert all(each.said for each in found.answers)
     assert found.answers[0].said[0].plain().startswith("At the end of December 2026 (no day has been published): ")
     assert "535 5.7.139" in found.answers[0].said[0].plain()
+
+
+def test_what_stops_is_one_sentence_in_small_letters_with_the_unknown_addresses_as_one() -> None:
+    told = mail_report(*(f"{name}@woodgrove.example Basic 3" for name in ("post", "door")))
+    (stops, *_) = made(case(DAILY, [told])).answers[0].said
+    (alone, *_) = made(case(DAILY, [REPORTED])).answers[0].said
+
+    scans = f": scanner, copier or another device ({SCANNER}); and "
+    both = "2 addresses that only the mail report knows (post@woodgrove.example and door@woodgrove.example)."
+    assert scans + both in stops.plain()
+    assert scans + "an address that only the mail report knows (reception@woodgrove.example)." in alone.plain()
+
+
+def test_a_road_that_is_advised_stands_in_quotation_marks() -> None:
+    decisions = {each.decision.plain() for each in made(case(PHONES)).stops}
+    assert decisions == {"open: the runbook advises “New profile with OAuth from device management”"}
 
 
 def test_there_is_a_letter_for_whoever_has_to_act() -> None:

@@ -242,7 +242,7 @@ def _decide(held: Held, made: Made) -> Iterator[Action]:
         return
     change = min((day for each in waiting if (day := each.due or each.propose)), default=None)
     by = deadlines.ask_by(change, held.now.date())
-    many = words(f"{len(waiting):,} rows of “what stops”")
+    many = words(f"{len(waiting):,} rows under “What stops, and when?”")
     lack = f"{'It lacks' if len(waiting) == 1 else 'Each lacks'} a road, an owner or a date"
     yield Action(
         kind="decide",
@@ -259,7 +259,7 @@ def _decide(held: Held, made: Made) -> Iterator[Action]:
 def _rows(rows: Sequence[Stop]) -> Phrase:
     shown = [each.what for each in rows[:_NAMES]]
     more = [words(f"{len(rows) - _NAMES:,} more")] if len(rows) > _NAMES else []
-    return joined([*shown, *more], ", ", " and ")
+    return joined([*shown, *more], "; ", "; and ")
 
 
 def _move(held: Held, made: Made) -> Iterator[Action]:

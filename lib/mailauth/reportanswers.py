@@ -11,7 +11,7 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .report import Answer, Changes, Credential, Looked, Opening, Stop, Wave
 from .reportactions import Made
 from .reportevidence import Held, at
-from .reportsenders import account, asks_maker, opaque, product, where
+from .reportsenders import account, asks_maker, listed, opaque, product, where
 from .verdicts import Thresholds
 from .wording import counted, span
 
@@ -233,8 +233,14 @@ def _vendor(each: Vendor) -> Phrase:
 
 
 def _rows(rows: Sequence[Stop]) -> Phrase:
-    more = [words(f"{len(rows) - _MOST:,} more")] if len(rows) > _MOST else []
-    return joined([*(each.what for each in rows[:_MOST]), *more], "; ", "; and ")
+    """Return rows as a sentence lists them, those as one of which nothing but the address is known."""
+    told = [name for each in rows if each.kind == "reported" for name in each.accounts]
+    named = [each.what for each in rows if each.kind != "reported" or len(told) == 1]
+    if len(told) > 1:
+        lead = "{count} addresses that only the mail report knows ({who})"
+        named.append(phrase(lead, count=len(told), who=listed(told)))
+    more = [words(f"{len(named) - _MOST:,} more")] if len(named) > _MOST else []
+    return joined([*named[:_MOST], *more], "; ", "; and ")
 
 
 def _may_read(asked: _Asked) -> Said:

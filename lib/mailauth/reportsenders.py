@@ -20,7 +20,7 @@ from .phrases import Named, Phrase, joined, phrase, words
 from .protocols import UNNAMED
 from .report import Known, Progress, SenderRow, Stop, Urgent
 from .reportevidence import Held, at
-from .wording import counted
+from .wording import called, counted
 
 __all__ = [
     "account",
@@ -240,7 +240,7 @@ def _what(group: Group) -> Phrase:
         kind = words("a sender that nobody has named")
     label = group["network"]["label"]
     place = phrase(", {name}", name=Named("place", label)) if label else Phrase()
-    return phrase("{kind}{place} ({who})", kind=kind.capital(), place=place, who=account(group["user"]))
+    return phrase("{kind}{place} ({who})", kind=kind, place=place, who=account(group["user"]))
 
 
 def _decided(held: Held, group: Group, stop: Stop) -> Stop:
@@ -273,7 +273,7 @@ def _road(action: str) -> Phrase:
 
 def _advised(own: Mapping[str, Any]) -> str:
     if own["action"]:
-        return f"the runbook advises {own['title']}"
+        return f"the runbook advises {called(own['title'])}"
     return str(own["title"])
 
 
@@ -324,7 +324,7 @@ def _phone(held: Held, group: Group) -> Stop:
 
 def _together(rows: Sequence[Stop]) -> Stop:
     accounts = tuple(dict.fromkeys(name for row in rows for name in row.accounts))
-    what = rows[0].what if len(rows) == 1 else words(f"Phones with certificates, {counted(len(accounts), 'account')}")
+    what = rows[0].what if len(rows) == 1 else words(f"phones with certificates, {counted(len(accounts), 'account')}")
     return replace(
         rows[0],
         what=what,
@@ -341,7 +341,7 @@ def _reported(held: Held, each: Mapping[str, Any]) -> Stop:
     freeze = held.tenant.defaults.freeze
     due = deadlines.due(end, held.now.date(), freeze)
     return Stop(
-        what=phrase("An address that only the mail report knows ({who})", who=account(each["address"])),
+        what=phrase("an address that only the mail report knows ({who})", who=account(each["address"])),
         kind="reported",
         accounts=(each["address"],),
         protocol="",
