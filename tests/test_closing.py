@@ -114,6 +114,28 @@ def test_no_policy_takes_a_password_before_a_token_of_its_mailbox_was_taken(
     assert len(sent(planned(on(proofs=PROOFS, receipts=(granted,))))) == 3
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"proofs": (*PROOFS, replace(PROOFS[0], good=False, at=NOW))}, id="its secret has run out"),
+        pytest.param({"flipped": {"ada@w.example": NOW - timedelta(minutes=10)}}, id="its switch was flipped"),
+    ],
+)
+def test_what_somebody_opened_again_is_closed_at_once_and_the_plan_says_that_no_token_was_taken(more: Any) -> None:
+    """Its mail does not hang on a password that had ended; one that was opened by an undo waits for a token."""
+    lax = box("ada", smtp="on", authentication_policy="Lax")
+    held = closed_organization(policies={POLICY: False, **LAX})
+    held = replace(held, mailboxes=(lax, *(held.mailboxes or ())[1:]))
+    step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
+    ended = receipt([step], NOW - 9 * DAY)
+    told = known(held, receipts=(ended,), **more)
+    change = planned(told)
+    assert [name for name, _ in sent(change)] == ["Set-User"]
+    assert [each.name for each in change.checks if each.outcome == "wrong"] == ["proof: ada@w.example"]
+    back = receipt([step], NOW - 8 * DAY, undoes=ended.plan.id)
+    assert planned(replace(told, receipts=(ended, back))).steps == ()
+
+
 def test_a_policy_that_was_given_half_way_does_not_wait_for_another_token() -> None:
     step = closingsteps.assigned(box("ada"), POLICY, settles=DAY)
     held = organization(box("ada", smtp="on", **OWN), box("canary"), box("bob"), policies={POLICY: False})

@@ -57,6 +57,7 @@ __all__ = [
     "unseen",
     "untaken",
     "untried",
+    "was_ended",
 ]
 
 RefusalKind = Literal["sender", "coverage", "freeze", "proof", "policy", "wave", "canary"]
@@ -124,6 +125,7 @@ class _Change:
     title: str
     group: str
     sets: str | None = None  # the state of a switch, or the name of a policy
+    back: bool = False  # whether it took something back
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ class Known:
                 if step and entry.outcome in _TOUCHED and step.group in _watched():
                     about = _about(self.organization, step.do, mailbox=step.group in _of_mailboxes())
                     settles = max(entry.settles_at or entry.at, entry.at + step.lag)
-                    found.setdefault(about, []).append(_Change(entry.at, settles, step.title, step.group, _sets(step)))
+                    one = _Change(entry.at, settles, step.title, step.group, _sets(step), bool(receipt.undoes))
+                    found.setdefault(about, []).append(one)
         for place, at in self.flipped.items():
             found.setdefault(place, []).append(_Change(at, at + min(_SWITCH_LAG, self.settles), _BY_HAND, _SWITCH))
         return found
@@ -711,6 +714,12 @@ def untried(wave: Wave, known: Known) -> Iterator[Refusal]:
         if may_send(known, address) and not closes_since(known, address):
             needed = [each for each in known.changes(address) if each.group not in _OF_POLICIES]
             yield from _untaken(known, address, max(needed, key=lambda each: each.settles_at, default=None))
+
+
+def was_ended(known: Known, address: str) -> bool:
+    """Whether the password of a mailbox was ended from here, and that was not taken back, whoever opened it since."""
+    given = [each for each in known.at(address) if each.group == ASSIGNED]
+    return bool(given) and not max(given, key=lambda each: each.at).back
 
 
 def is_triable(known: Known, address: str) -> bool:

@@ -189,7 +189,8 @@ def _of_stage(wave: Wave, known: Known, next_one: Stage) -> Iterator[Refusal]:
         case "prove":
             yield from (closable.untaken if any(closable.untaken(wave, known)) else closable.lacking)(wave, known)
         case "policy":
-            yield from closable.untried(wave, known)
+            # What somebody else opened again is closed at once: nobody's mail hangs on a password that had ended.
+            yield from (each for each in closable.untried(wave, known) if not closable.was_ended(known, each.about))
             yield from _Draft(wave, known).shared()
         case "rest":
             yield from closable.unnamed(wave, known)
@@ -353,7 +354,7 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
             *_left_out(wave, known),
             *(each.check() for each in refused),
             *(canary.judged(wave, known) if next_one == "policy" else ()),
-            *(_untriable_yet(wave, known) if next_one == "policy" else ()),
+            *(_untaken_yet(wave, known) if next_one == "policy" else ()),
             *dict.fromkeys(each for each in told if isinstance(each, Check)),
         ),
     )
@@ -383,8 +384,9 @@ _IN_VAIN: Final = (
 )
 
 
-def _untriable_yet(wave: Wave, known: Known) -> Iterator[Check]:
-    """Yield for which senders no token can be tried before the policy."""
+def _untaken_yet(wave: Wave, known: Known) -> Iterator[Check]:
+    """Yield for which senders no token can be tried before the policy, or has to be taken only after it."""
+    yield from (each.check() for each in closable.untried(wave, known) if closable.was_ended(known, each.about))
     off = [each for each in sorted(wave.provable) if not closable.may_send(known, each)]
     if off:
         found = f"SMTP AUTH is off for {_few(off)}: neither a token nor a password is taken there before the switches"
