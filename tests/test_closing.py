@@ -155,11 +155,13 @@ def test_a_password_is_tried_when_no_change_is_left_that_would_make_the_try_old(
     held = closed_organization(smtp_off=False)
     told = known(held, proofs=PROOFS[:1])
     everybody = closings.made(told)[-1]
-    assert (closing.stage(everybody, told), closing.has_rest(everybody, told)) == ("rest", True)
+    assert (closing.stage(everybody, told), closing.is_unset(everybody, told)) == ("rest", True)
     assert [name for name, _ in sent(planned(told, "tenant"))] == ["Set-TransportConfig"]
     assert closing.standing(everybody, told).sentence.endswith("is to be closed; then a password is tried, once.")
     done = known(proofs=PROOFS[:1])
-    assert (closing.stage(everybody, done), closing.has_rest(everybody, done)) == ("prove", False)
+    off = known(replace(done.organization, mailboxes=(box("ada", **OWN), *(done.organization.mailboxes or ())[1:])))
+    assert (closing.stage(everybody, off), closing.is_unset(everybody, off)) == ("switches", True)
+    assert (closing.stage(everybody, done), closing.is_unset(everybody, done)) == ("prove", False)
 
 
 def test_a_group_in_which_everybody_is_excepted_is_left_out_and_passed_over() -> None:

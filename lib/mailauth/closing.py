@@ -40,9 +40,9 @@ __all__ = [
     "Stage",
     "Standing",
     "groups",
-    "has_rest",
     "in_vain",
     "is_begun",
+    "is_unset",
     "later",
     "plan",
     "readiness",
@@ -148,9 +148,10 @@ def stage(wave: Wave, known: Known) -> Stage:
     return "rest" if any(_against(wave, known)) else "closed"
 
 
-def has_rest(wave: Wave, known: Known) -> bool:
-    """Whether anything is left to be set after the switches: a password that is tried before is to be tried again."""
-    return _Draft(wave, known).has_rest
+def is_unset(wave: Wave, known: Known) -> bool:
+    """Whether anything of a wave is left to be set: a password that is tried before is to be tried again."""
+    draft = _Draft(wave, known)
+    return draft.has_rest or any(draft.policies()) or any(draft.switches())
 
 
 def _against(wave: Wave, known: Known) -> Iterator[Refusal]:

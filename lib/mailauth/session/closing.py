@@ -345,7 +345,7 @@ class Closing:
             return f"Whether somebody uses {wave.canary} cannot be known: {dark.about}: {dark.found}."
         if unfit := next(canary.unfit(wave, look.known), None):
             return f"{unfit.about}: {unfit.found}."
-        if closing.has_rest(wave, look.known):
+        if closing.is_unset(wave, look.known):
             return "It waits until nothing of this wave is left to be set: what is set after a try makes that old."
         after = closable.may_try(wave, look.known)
         if after is None:
