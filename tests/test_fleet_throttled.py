@@ -29,14 +29,23 @@ def test_a_workspace_that_throttled_is_read_when_it_has_time_again(
         config = json.loads(lab.config.read_text(encoding="utf-8"))
         config["tenants"][0]["signin_logs"] = [{"workspace": lab.made.estate.id_of("workspace")}]
         lab.config.write_text(json.dumps(config), encoding="utf-8")
-        lab.practice.faults.add("logs", "throttle", seconds=LONGER_S)
         job = Job("woodgrove", str(lab.config), str(out), str(session.project()), notebooks=(FINDS,))
+        (before,) = fleet.run([job], workers=1, say=said.append)
+        last_night = made_at(out / "woodgrove" / "evidence" / f"{FINDS}.json")
+        lab.practice.faults.add("logs", "throttle", seconds=LONGER_S)
         patience = Patience(attempts=3, first_s=600, throttled_s=0.1)
         (found,) = fleet.run([job], workers=1, say=said.append, patience=patience)
     assert (found.ended, found.assessed, found.attempts, found.throttled) == ("whole", True, 2, False), said
-    first, second = (out / "woodgrove" / part for part in ("history", "evidence"))
-    told = [codes(path) for path in (*first.glob(f"{FINDS}.*.json"), second / f"{FINDS}.json")]
-    assert told == [{"", "throttled"}, {""}]
+    assert (before.assessed, before.attempts) == (True, 1)
+    # The night before is what the report compares with, and not the attempt before.
+    (past,) = (out / "woodgrove" / "history").glob(f"{FINDS}.*.json")
+    assert made_at(past) == last_night
+    assert codes(out / "woodgrove" / "evidence" / f"{FINDS}.json") == {""}
+
+
+def made_at(path: Path) -> str:
+    """Return when evidence was made."""
+    return str(json.loads(path.read_text(encoding="utf-8"))["made_at"])
 
 
 def codes(path: Path) -> set[str]:

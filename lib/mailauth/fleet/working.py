@@ -158,11 +158,11 @@ def _run(job: Job, scratch: Path, clock: _Time, killed: str) -> Outcome:
             node, failure = _reached(job, name, scratch), _Failure(killed)
         elif (over or clock.over) and name != FRONT:
             over = over or _said(clock)
-            store.retire(folder, name, keep=timedelta(days=job.keep_days))
+            _retire(job, name, folder)
             node, failure = _reached(job, name, scratch), _Failure(f"not begun: {over}", limit=not killed)
         else:
             course.begin(name)
-            store.retire(folder, name, keep=timedelta(days=job.keep_days))
+            _retire(job, name, folder)
             node, failure = _execute(job, name, scratch, _Time(_FRONT_S) if over or clock.over else clock)
         found[name] = failure
         before = [f"{other} stopped: {why}" for other, why in course.failures.items() if why]
@@ -171,6 +171,13 @@ def _run(job: Job, scratch: Path, clock: _Time, killed: str) -> Outcome:
     _open_with(job, folder)
     shutil.rmtree(scratch, ignore_errors=True)
     return _judged(outcomes.of(job, {name: why for name, why in course.failures.items() if why}), found, killed)
+
+
+def _retire(job: Job, name: str, folder: Path) -> None:
+    """Make room for a notebook's evidence; what an earlier attempt of this run left is no night of its own."""
+    if job.again:
+        (folder / "evidence" / f"{name}.json").unlink(missing_ok=True)
+    store.retire(folder, name, keep=timedelta(days=job.keep_days))
 
 
 def _judged(outcome: Outcome, failures: dict[str, _Failure], killed: str) -> Outcome:
