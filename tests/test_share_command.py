@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -257,6 +258,16 @@ def test_another_key_gives_other_names_and_removes_what_the_old_one_named(
     assert second.name != first.name
     assert run("share", "--out", str(shared.reports), "--lookup", first.name)[0] == 1
     assert run("share", "--out", str(shared.reports), "--lookup", second.name)[0] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a kernel there has ports only, and says so")
+def test_the_page_is_drawn_without_a_word_over_no_port(
+    shared: Shared, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run("share", "--out", str(shared.reports), "--to", str(tmp_path / "to"))
+
+    assert (tmp_path / "to").is_dir()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("option", "value"), [("--to", "."), ("--tenant", "contoso")])

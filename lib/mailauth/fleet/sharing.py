@@ -7,6 +7,7 @@ Only HTML, JSON and CSV are written.
 
 import contextlib
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -261,21 +262,33 @@ def _run(notebook: Path, target: Path, told: Mapping[str, str]) -> None:
     import papermill
 
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(target),
-            parameters=dict(told),
-            # papermill's own engine: a kernel that the warm one forks would hold what this process has read.
-            engine_name=None,
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            cwd=str(notebook.parent),
-            execution_timeout=_LIMIT_S,
-        )
+        with tempfile.TemporaryDirectory(prefix="mailauth-") as links:
+            papermill.execute_notebook(
+                str(notebook),
+                str(target),
+                parameters=dict(told),
+                # papermill's own engine: a kernel that the warm one forks would hold what this process has read.
+                engine_name=None,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                cwd=str(notebook.parent),
+                execution_timeout=_LIMIT_S,
+                config=_links(Path(links)),
+            )
     except papermill.PapermillExecutionError as error:
         name = told["tenant"]
         raise MailauthError(f"{name}: its page could not be drawn: {error.ename}: {error.evalue}") from None
+
+
+def _links(folder: Path) -> Any:
+    """Return how the kernel is spoken to: over sockets in a folder of its owner's, and ports only on Windows."""
+    config: Any = import_module("traitlets.config").Config()
+    if sys.platform != "win32":
+        # What goes over a port is not encrypted, and every account of the machine can listen in.
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.connection_file = str(folder / "kernel.json")
+    return config
 
 
 def lookup(out: Path, pseudonym: str, names: Pseudonyms) -> list[Meant]:
