@@ -144,6 +144,14 @@ def test_what_a_watch_said_stands_in_a_column_of_its_own_where_anything_is_close
     assert "What was closed" not in fleetpage.index([Outcome("d", state="exposed")])
 
 
+def test_what_throttled_means_and_what_mends_it_stands_below_where_a_tenant_was() -> None:
+    missed, whole = (fleetpage.index([Outcome("fabrikam", throttled=throttled)]) for throttled in (True, False))
+
+    assert "<dt>Throttled</dt><dd>A source asked to come back later" in missed
+    assert "fewer tenants at a time" in missed
+    assert "hrottled" not in whole
+
+
 def test_an_end_without_a_day_says_so_and_the_legend_names_it() -> None:
     page = fleetpage.index([Outcome("fabrikam", deadline="Microsoft says when passwords go for good")])
 

@@ -386,11 +386,13 @@ def _legend(rows: Sequence[Row]) -> str:
     ]
     parts = [Facts(states, "What the states mean").html() if states else ""]
     parts += [Facts(dates, "What ends next").html()] if dates else []
-    counts = [(title, said) for title, said in _WORDS if title in {_DASH, *(one.title for one in _columns(rows))}]
+    said_of = {_DASH, *(one.title for one in _columns(rows)), *(_THROTTLED for row in rows if row.throttled)}
+    counts = [(title, said) for title, said in _WORDS if title in said_of]
     return "".join([*parts, Facts(counts, "What is counted").html()]) if rows else ""
 
 
 _DEADLINES = 12
+_THROTTLED = "Throttled"
 
 _WORDS: Sequence[tuple[str, Cell]] = (
     ("Today", "Accounts that need somebody today: a stranger has the password, or may have it."),
@@ -405,6 +407,11 @@ _WORDS: Sequence[tuple[str, Cell]] = (
         "Unproven",
         "Mailboxes of the tenants file that OAuth has not opened by each of their protocols since the last change, and "
         "accounts that no longer send with a password while nothing proves that they moved.",
+    ),
+    (
+        _THROTTLED,
+        "A source asked to come back later, each time the tenant was tried. Its records are missing here, so that a zero "
+        "proves nothing. Run the tenant again when less is asked of the source, or fewer tenants at a time.",
     ),
     (
         "What was closed",
