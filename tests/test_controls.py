@@ -47,7 +47,7 @@ def test_turning_a_widget_and_choosing_headless_give_the_same_rows_and_numbers()
     turned = Filter(world.GROUPS).table(panel.choice())
     headless = Filter(world.GROUPS, Choice(protocol="SMTP AUTH")).table()
     assert turned == headless
-    assert "3 groups of 2 accounts, 0 of them urgent: 71 sign-ins went through" in headless.note
+    assert "3 groups of 2 accounts, 0 of them urgent. Sign-ins: 71 went through" in headless.note
 
 
 def test_a_choice_that_nobody_fits_speaks_of_the_records_that_were_read() -> None:

@@ -61,6 +61,7 @@ def test_a_door_that_nobody_looked_at_is_not_shut() -> None:
     [
         pytest.param(12, "ending", "secret ending 5 Dec 2026 12 ", id="soon"),
         pytest.param(-3, "ended", "secret ended 20 Nov 2026 3 days ago ", id="ended"),
+        pytest.param(-1, "ended", "secret ended 22 Nov 2026 1 day ago ", id="ended yesterday"),
     ],
 )
 def test_a_credential_says_when_it_ends(ends: int, word: Any, said: str) -> None:

@@ -320,7 +320,7 @@ def test_a_row_without_times_takes_the_first_step_and_says_so(tmp_path: Path) ->
     write(tmp_path / "in" / "x.csv", table_sheet([row, row | {"AuthenticationDetails": "[]"}]))
     with opened(tmp_path) as found:
         assert [one["CreatedDateTime"] for one in rows(found)] == [datetime(2026, 6, 15, 12, 40, 24, tzinfo=UTC)]
-        assert "1 records: no time column: the time of the first step was taken." in reasons(found)
+        assert "1 record: no time column: the time of the first step was taken." in reasons(found)
         assert reading(found, "x.csv").lost == 1
 
 
@@ -343,7 +343,7 @@ def test_portal_rows_are_joined_with_their_steps(tmp_path: Path, expected: dict[
     write(tmp_path / "in" / "two.csv", sheet(header.split(","), steps))
     with opened(tmp_path) as found:
         first, second = rows(found)
-        assert "1 records: no AuthDetails file tells how they signed in." in reasons(found)
+        assert "1 record: no AuthDetails file tells how they signed in." in reasons(found)
     told = json.loads(first["AuthenticationDetails"])
     assert [step["authenticationMethod"] for step in told] == ["Password", "X.509 Certificate"]
     assert told[0] == STEPS[0]

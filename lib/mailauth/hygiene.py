@@ -162,7 +162,7 @@ def _unused(boxes: Sequence[Mailbox], use: Use | None) -> Matter:
         name,
         on,
         lambda box: not _used(box, use),
-        f"with IMAP or POP on, and no sign-in on it in {use.days:,} days",
+        f"with IMAP or POP on, and no sign-in on it in {counted(use.days, 'day')}",
         "Ask for jobs that run once a quarter; then Set-CASMailbox -ImapEnabled $false -PopEnabled $false.",
         "Run notebook 10 over the sign-in log.",
     )

@@ -59,7 +59,7 @@ def _state(held: Held, made: Made) -> Iterator[Phrase]:
     worst = made.urgent[:1]
     if worst:
         count = sum(each.verdict == worst[0].verdict for each in made.urgent)
-        yield words(f"worst: {verdicts.title(worst[0].verdict)}, {count} times")
+        yield words(f"worst: {verdicts.title(worst[0].verdict)}, {counted(count, 'time')}")
     headline = held.found["headline"] if held.found else None
     if headline:
         yield words(

@@ -27,6 +27,7 @@ from mailauth.coverage import Coverage, Window
 from mailauth.engines import Reply, Row, Schema
 from mailauth.errors import QueryError, SourceError
 from mailauth.guids import is_guid
+from mailauth.wording import counted
 
 from . import exports, readers, records, segments, sheets, store
 from .readers import Reading
@@ -624,7 +625,7 @@ def _of_notes(readings: Sequence[Reading]) -> list[Coverage]:
             "records with something assumed",
             "partial",
             "files",
-            reason=f"{count} records: {segments.text(note, limit=1_000)}.",
+            reason=f"{counted(count, 'record')}: {segments.text(note, limit=1_000)}.",
         )
         for note, count in notes.most_common()
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from mailauth.findings import ATTENTION, Group
+from mailauth.wording import counted
 
 from .listings import groups as table_of_groups
 from .markup import Place, show
@@ -90,8 +91,8 @@ def sums(groups: Sequence[Group]) -> str:
         for result in ("went through", "right password, stopped", "refused")
     )
     return (
-        f"{len(groups):,} groups of {accounts:,} accounts, {urgent:,} of them urgent: {through:,} sign-ins went "
-        f"through, {stopped:,} were stopped with the right password, {refused:,} were refused."
+        f"{counted(len(groups), 'group')} of {counted(accounts, 'account')}, {urgent:,} of them urgent. Sign-ins: "
+        f"{through:,} went through, {stopped:,} stopped with the right password, {refused:,} refused."
     )
 
 

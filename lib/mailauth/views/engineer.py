@@ -9,6 +9,7 @@ from typing import Final
 
 from ..phrases import Phrase
 from ..report import Credential, Door, Mailbox, Report, SenderRow, Status, Tried
+from ..wording import counted
 from . import listings
 from .markup import Badge, Cell, Tone, text
 from .report import name, window
@@ -189,7 +190,7 @@ def credentials(report: Report) -> Table | Callout:
 
 
 def _left(each: Credential) -> Cell:
-    return each.days if each.days is None or each.days >= 0 else f"{-each.days:,} days ago"
+    return each.days if each.days is None or each.days >= 0 else f"{counted(-each.days, 'day')} ago"
 
 
 def _looked(report: Report, what: str) -> bool:

@@ -233,7 +233,7 @@ def _trend_table(
         cells.append((day, *shown, "no records" if day in missing else marks.get(day, "")))
     more = ("Certificate, went through", "Certificate, stopped or refused") if certified else ()
     columns = ("Day", "Went through", "Right password, stopped", "Refused", "Attacks", *more, "Remark")
-    note = f"{len(missing)} days without any record are gaps, not zeros." if missing else ""
+    note = f"Days without any record: {len(missing):,}. They are gaps, not zeros." if missing else ""
     caption = _caption(f"{_sign_ins(bool(certified))} by day (UTC)", window)
     return Table(columns, cells, caption, note=note, limit=400)
 

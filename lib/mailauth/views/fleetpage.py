@@ -410,7 +410,7 @@ _WORDS: Sequence[tuple[str, Cell]] = (
     ),
     (
         _THROTTLED,
-        "A source asked to come back later, each time the tenant was tried. Its records are missing here, so that a zero "
+        "A source asked to come back later, each time the tenant was tried. Its records are missing here, so a zero "
         "proves nothing. Run the tenant again when less is asked of the source, or fewer tenants at a time.",
     ),
     (

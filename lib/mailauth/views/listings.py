@@ -6,6 +6,7 @@ from mailauth import reference
 from mailauth.checks import Check
 from mailauth.coverage import Coverage
 from mailauth.findings import ATTENTION, ActiveSyncUser, AppSummary, Group, UserSummary, Verdict
+from mailauth.wording import counted
 
 from .markup import Badge, Cell, Tone, text
 from .tables import Table, without_empty
@@ -61,7 +62,7 @@ GROUP_COLUMNS = ("Account", "What it is", "From", "Days active", "Went through",
 
 def group_cells(row: Group) -> tuple[Cell, ...]:
     """Return one group's cells for `GROUP_COLUMNS`; a password that was right and stopped counts as refused."""
-    who = row.user or f"{row.names:,} names that do not exist"
+    who = row.user or counted(row.names, "name that does not exist", "names that do not exist")
     what = verdict_badge(row.verdict)
     refused = row.right_password_blocks + row.failures
     return (who, row.protocol), what, place(row), row.days_active, row.successes, refused, row.last_seen.date()
