@@ -118,12 +118,18 @@ def interrupted_after_one(lab: Lab, asked: Sequence[str]) -> tuple[int, str]:
 
 
 def closed_by_the_command(lab: Lab) -> list[str]:
-    """Close every wave by the command and this machine's clock, and return what each run showed."""
+    """Close every wave by the command and this machine's clock, and return what each run showed.
+
+    It ends with 0 once every wave is closed, and not when the first one is.
+    """
     shown: list[str] = []
     for _ in range(24):
         lab.sign_ins()
-        shown.append(close(lab, "--apply", "--try-password")[1])
-        if set(lab.words(lab.run.closing.look()).values()) == {"closed"}:
+        status, said = close(lab, "--apply", "--try-password")
+        shown.append(said)
+        is_over = set(lab.words(lab.run.closing.look()).values()) == {"closed"}
+        assert (status == 0) is is_over, said
+        if is_over:
             return shown
         time.sleep(_SETTLES.total_seconds() / 2)
     raise AssertionError(shown[-1])

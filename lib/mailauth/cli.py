@@ -340,7 +340,8 @@ def close(
     before a policy ends its password and where the wave is to be proven. Each try of a password counts towards a
     lockout: only the canary's is ever tried, when nothing of the wave is left to be set.
 
-    Ends with 0 where the wave is closed, and proven, or everybody in it is left out, and 1 where it is not.
+    Ends with 0 where the wave is closed, and proven, or everybody in it is left out, and 1 where it is not; without
+    --wave with 0 where all of them are.
     """
     run = _opened(config, tenant, out)
     run.closing.insist_on(wave=wave)
@@ -356,7 +357,8 @@ def close(
         step = _taken_back if undo else partial(_carried_on, try_password=try_password)
         after, change, receipt = step(run, look, chosen, config, apply=apply)
     part.keep(after, after.wave(chosen.name), change, receipt, renew=renew)
-    return int(after.standing(after.wave(chosen.name)).word not in OVER)
+    asked = (after.wave(chosen.name),) if wave else after.waves
+    return int(any(after.standing(each).word not in OVER for each in asked))
 
 
 def _taken_back(
