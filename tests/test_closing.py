@@ -143,6 +143,13 @@ def test_a_policy_that_was_given_half_way_does_not_wait_for_another_token() -> N
     assert [name for name, _ in sent(planned(told))] == ["Set-User"]
 
 
+def test_a_token_before_the_policy_is_not_made_old_by_a_change_of_policies() -> None:
+    made = receipt([closingsteps.policy(POLICY)], NOW - timedelta(hours=1))
+    [kind] = [each.group for each in made.plan.steps]
+    assert [each.group for each in on(receipts=(made,)).changes("ada@w.example")] == [kind]
+    assert planned(on(proofs=PROOFS, receipts=(made,))).steps
+
+
 def test_where_smtp_auth_is_off_no_token_can_be_tried_before_the_policy_and_the_plan_says_so() -> None:
     change = planned(known(organization(), since={}, proofs=()))
     assert change.steps
@@ -216,6 +223,29 @@ def test_what_will_stand_against_a_later_step_is_known_from_the_first_look() -> 
     assert [closing.later(each, done) for each in closings.made(done)] == [(), ()]
 
 
+@pytest.mark.parametrize(
+    ("last", "smtp", "named", "stands"),
+    [
+        pytest.param("2026-01-01", "off", "ada", "closed", id="long ago"),
+        pytest.param("2026-11-26", "off", "ada", "closing", id="yesterday"),
+        pytest.param("2026-01-01", "on", "ada", "closing", id="it may send"),
+        pytest.param("2026-01-01", "off", "bob", "closing", id="the tenants file names it"),
+    ],
+)
+def test_who_was_seen_with_a_token_long_ago_and_cannot_send_is_no_sender_to_prove(
+    last: str, smtp: Any, named: str, stands: str
+) -> None:
+    users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"], "last": last}]
+    held = closed_organization()
+    held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", smtp=smtp, **OWN)))
+    told = known(held, findings=record(adoption={"users": users}))
+    whole = tenant(mailboxes=f"[{{address: {named}@w.example, protocols: [smtp]}}]")
+    everybody = closings.made(told, whole)[-1]
+    assert closing.standing(everybody, told).word == stands
+    said = [check.found for check in planned(told, "tenant", whole).checks if check.name.startswith("no longer")]
+    assert [each[:33] for each in said] == (["SMTP AUTH is off for bob@w.example"[:33]] if stands == "closed" else [])
+
+
 def test_who_may_send_for_a_shared_mailbox_is_read_before_switches_are_taken_away() -> None:
     held = closed_organization()
     left = (*(held.mailboxes or ())[:2], box("bob", smtp="on"))
@@ -240,7 +270,7 @@ def test_the_rest_follows_once_tokens_are_taken_and_not_before() -> None:
 
 
 def test_who_sends_with_a_token_and_follows_the_organization_gets_a_switch_before_that_goes_off() -> None:
-    users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"]}]
+    users = [{"user": "bob@w.example", "protocols": ["SMTP AUTH"], "last": "2026-11-26"}]
     held = closed_organization(smtp_off=False)
     held = replace(held, mailboxes=(*(held.mailboxes or ())[:2], box("bob", **OWN)))
     told = known(held, findings=record(adoption={"users": users}))

@@ -48,6 +48,7 @@ __all__ = [
     "refuses",
     "remembered",
     "reopened",
+    "resting",
     "seen",
     "settled_at",
     "switches",
@@ -553,9 +554,8 @@ _UNNAMED: Final = (
 
 def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
     """Yield each sender that no app of the file can try, and that was not seen to send since the last change."""
-    rows = sorted(_adopted(known), key=lambda each: each["last"])
-    seen_last = {waves.account(known.organization, each["user"]): each["last"] for each in rows if each["user"]}
-    for address in sorted(wave.senders - wave.provable):
+    seen_last = _seen_last(known)
+    for address in sorted(wave.senders - wave.provable - resting(wave, known)):
         counts, proof = _counts(known, address), known.tried(address, "oauth")
         tried = proof and proof.good and proof.at >= counts
         # A record of that day may be older than the change.
@@ -570,6 +570,22 @@ UNPROVEN: Final = (
     "file, beside an app under mail_apps. Where another account sends in its name, write it under send_as of that one."
 )
 """What to do about a sender that no app of the tenants file can try."""
+
+
+def resting(wave: Wave, known: Known) -> frozenset[str]:
+    """Return who was seen to send with a token long ago, is named nowhere and has SMTP AUTH off: nothing is to prove.
+
+    No login of theirs by SMTP gets in, with whatever, and nobody knows whether one is to.
+    """
+    quiet = (known.now - timedelta(days=Thresholds.standard().quiet_days)).date().isoformat()
+    old = {address for address, last in _seen_last(known).items() if last < quiet}
+    return frozenset(each for each in wave.senders - wave.named if each in old and not may_send(known, each))
+
+
+def _seen_last(known: Known) -> Mapping[str, str]:
+    """Return the day on which each account was last seen to get in by SMTP AUTH with a token."""
+    rows = sorted(_adopted(known), key=lambda each: str(each["last"]))
+    return {waves.account(known.organization, each["user"]): each["last"] for each in rows if each["user"]}
 
 
 def _adopted(known: Known) -> Iterator[Record]:

@@ -228,7 +228,7 @@ def _untriable(wave: Wave, known: Known) -> Iterator[Refusal]:
     read = known.findings["coverage"] if known.findings else ()
     files = {each.get("source") for each in read if each["what"] in USER_TABLES.values()} == {"files"}
     more = ". These records are files, which show it once they are exported anew" if files else ""
-    for address in sorted(wave.senders - wave.provable):
+    for address in sorted(wave.senders - wave.provable - closable.resting(wave, known)):
         found = f"it sends with OAuth, no app tries it, and 10 has to see it send again after the last change{more}"
         yield Refusal("proof", address, found, closable.UNPROVEN)
 
@@ -353,6 +353,7 @@ def plan(wave: Wave, known: Known, *, tenant: Tenant, id: str, before: Sequence[
         steps=_paced(steps),
         checks=(
             *_left_out(wave, known),
+            *_resting(wave, known),
             *(each.check() for each in refused),
             *(canary.judged(wave, known) if next_one == "policy" else ()),
             *(_untaken_yet(wave, known) if next_one == "policy" else ()),
@@ -383,6 +384,14 @@ _IN_VAIN: Final = (
     "End the exception; or, where it is meant, give the mailbox by hand a policy of its own that takes passwords by "
     "SMTP."
 )
+
+
+def _resting(wave: Wave, known: Known) -> Iterator[Check]:
+    if resting := sorted(closable.resting(wave, known)):
+        size = counted(len(resting), "sender", "senders")
+        found = f"SMTP AUTH is off for {_few(resting)}, and no token was seen there for long: nothing is proven of it"
+        remedy = "Where it is to send, name it under mailboxes with smtp in the tenants file; 40 turns SMTP AUTH on."
+        yield Check(f"no longer sending: {size}", "not configured", found, remedy)
 
 
 def _untaken_yet(wave: Wave, known: Known) -> Iterator[Check]:

@@ -56,7 +56,8 @@ class Wave:
         mailboxes: Whose passwords end, by address.
         senders: Of these, those that send with OAuth, as far as the tenants file or the sign-ins tell, and who signs
             in for a shared mailbox that does; the canary sends nothing, and is none.
-        provable: Of the senders, those that the tenants file names and an app of it can get a token for.
+        named: Of the senders, those that the tenants file names, or who sign in for what it names.
+        provable: Of these, those that an app of the tenants file can get a token for.
         excepted: Who is left out by name, whom it would have held otherwise.
         ended: Exceptions whose last day has passed; their mailboxes are among `mailboxes` again.
         unsigned: Shared mailboxes of the tenants file that send as somebody who signs in for them, of which was not
@@ -71,6 +72,7 @@ class Wave:
     kind: Kind
     mailboxes: tuple[str, ...]
     senders: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     provable: frozenset[str] = frozenset()
     excepted: tuple[Excepted, ...] = ()
     ended: tuple[Excepted, ...] = ()
@@ -158,6 +160,7 @@ class _Making:
             kind=kind,
             mailboxes=mailboxes,
             senders=senders & frozenset(mailboxes) - {self._canary()},
+            named=sending & frozenset(mailboxes) - {self._canary()},
             provable=provable & frozenset(mailboxes) - {self._canary()},
             excepted=excepted,
             ended=tuple(each for each in out.values() if each.until < self.today),
