@@ -178,33 +178,44 @@ def _look(held: Held, made: Made) -> Iterator[Action]:
 
 def _access(held: Held) -> Iterator[Action]:
     """Yield what notebook 00 found wrong: an access that ends as a thing of its own, by when it is to be asked for."""
-    wrong = [each for each in problems(held, _STARTS) if each["outcome"] == "wrong"]
-    for each in wrong:
-        if day := roads.access_ends(each["name"], each["found"]):
-            by = deadlines.ask_by(day, held.now.date())
-            yield Action(
-                kind="look",
-                title=phrase("Renew our access: {name} ends on {day}", name=Named("word", each["name"]), day=day),
-                why=words("Then nothing can be looked at, changed or taken back here any more."),
-                notebook=_STARTS,
-                where=phrase("{remedy}", remedy=Named("free", each["remedy"])),
-                by=by,
-                when=phrase("by {day}", day=by) if by else words("no date"),
-                owner="",
-            )
-    others = [each for each in wrong if not roads.access_ends(each["name"], each["found"])]
+    others = []
+    for each in problems(held, _STARTS):
+        if each["outcome"] == "wrong":
+            day = roads.access_ends(each["name"], each["found"])
+            if day:
+                yield _renewing(each, day, held.now.date())
+            else:
+                others.append(each)
     if others:
-        names = joined([phrase("{name}", name=Named("word", each["name"])) for each in others[:_NAMES]], ", ", " and ")
-        yield Action(
-            kind="look",
-            title=phrase("Put right what notebook 00 found wrong: {names}", names=names),
-            why=_lacks(others, ()),
-            notebook=_STARTS,
-            where=words("Notebook 00 says for each what is missing and whom to ask."),
-            by=None,
-            when=words("no date"),
-            owner="",
-        )
+        yield _righting(others)
+
+
+def _renewing(check: Mapping[str, Any], day: date, today: date) -> Action:
+    by = deadlines.ask_by(day, today)
+    return Action(
+        kind="look",
+        title=phrase("Renew our access: {name} ends on {day}", name=Named("word", check["name"]), day=day),
+        why=words("Then nothing can be looked at, changed or taken back here any more."),
+        notebook=_STARTS,
+        where=phrase("{remedy}", remedy=Named("free", check["remedy"])),
+        by=by,
+        when=phrase("by {day}", day=by) if by else words("no date"),
+        owner="",
+    )
+
+
+def _righting(checks: Sequence[Mapping[str, Any]]) -> Action:
+    names = joined([phrase("{name}", name=Named("word", each["name"])) for each in checks[:_NAMES]], ", ", " and ")
+    return Action(
+        kind="look",
+        title=phrase("Put right what notebook 00 found wrong: {names}", names=names),
+        why=_lacks(checks, ()),
+        notebook=_STARTS,
+        where=words("Notebook 00 says for each what is missing and whom to ask."),
+        by=None,
+        when=words("no date"),
+        owner="",
+    )
 
 
 def _renew(made: Made) -> Iterator[Action]:
@@ -325,20 +336,24 @@ def _prove(held: Held, made: Made) -> Iterator[Action]:
         cause = next(iter(refused.values()))
         yield _mend(cause, [name for name, other in refused.items() if other["title"] == cause["title"]])
         return
-    why = _UNTRIED if not any(each.tried for each in unproven) else "No attempt since the last change went well."
-    more = (
-        phrase(" The tenants file does not list {who} under mailboxes yet.", who=listed(moved)) if moved else Phrase()
-    )
     yield Action(
         kind="prove",
         title=phrase("Prove OAuth on the wire for {who}", who=listed(names)),
-        why=phrase("{why}{more}", why=words(why) if unproven else _TOKENS_ONLY, more=more),
+        why=_unproven(unproven, moved),
         notebook=_PROVES,
         where=words("Notebook 50: it reads, changes nothing, and sends nothing."),
         by=None,
         when=words("after each change"),
         owner="",
     )
+
+
+def _unproven(unproven: Sequence[Mailbox], moved: Sequence[str]) -> Phrase:
+    """Return what is missing for a proof of mailboxes, and of accounts with tokens that are not among them."""
+    tried = any(each.tried for each in unproven)
+    why = words("No attempt since the last change went well." if tried else _UNTRIED) if unproven else _TOKENS_ONLY
+    listing = phrase("The tenants file does not list {who} under mailboxes yet.", who=listed(moved))
+    return joined((why, listing), " ") if moved else why
 
 
 def _refused(held: Held, unproven: Sequence[Mailbox]) -> dict[str, Mapping[str, Any]]:

@@ -38,7 +38,7 @@ _VERSION: Final = 3
 _MANIFEST: Final = "manifest.json"
 _SHOWN: Final = 100
 _ORPHAN_S: Final = 3_600
-_PACKED_FACTOR: Final = 40  # how much longer a log is than its segment
+_SEGMENT_FACTOR: Final = 40  # how much longer a log is than its segment
 _KUSTO: Final = {"VARCHAR": "string", "TIMESTAMPTZ": "datetime", "BOOLEAN": "bool"}
 _COLUMNS: Final = {table: list(columns) for table, columns in segments.TABLES.items()}
 SCHEMA: Final[Schema] = {
@@ -447,7 +447,7 @@ def _sweep(folder: Path, manifest: _Manifest) -> None:
 def _held(folder: Path, manifest: _Manifest, fetched: Mapping[str, Sequence[Path]]) -> int:
     """Return of how many bytes of logs the segments are, about."""
     paths = [*(folder / name for name in manifest.files), *(path for some in fetched.values() for path in some)]
-    return _PACKED_FACTOR * sum(path.stat().st_size for path in paths)
+    return _SEGMENT_FACTOR * sum(path.stat().st_size for path in paths)
 
 
 # --- views ----------------------------------------------------------------------------------------

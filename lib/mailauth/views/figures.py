@@ -593,20 +593,18 @@ def _mark_days(figure: Any, missing: Collection[date], marks: Mapping[date, str]
             near = previous is not None and (day - previous).days < len(days) * _MARK_WIDTH
             lines = (lines + 1) % _MARK_LINES if near else 0
             previous = day
-            at = _iso(day - timedelta(days=1)) + "T12:00"  # bars stand in the middle of their day
-            figure.add_shape(
-                type="line",
-                xref="x",
-                yref="paper",
-                x0=at,
-                x1=at,
-                y0=0,
-                y1=1,
-                line={"color": GREY, "dash": "dash", "width": 1.5},
-            )
-            late = (day - days[0]).days > len(days) * (1 - _MARK_WIDTH)
-            beside = (day - timedelta(days=1), "right") if late else (day, "left")
-            _words(figure, beside[0], 0.98 - 0.08 * lines, words, angle=0, side=beside[1])
+            _mark(figure, day, words, late=(day - days[0]).days > len(days) * (1 - _MARK_WIDTH), line=lines)
+
+
+def _mark(figure: Any, day: date, words: str, *, late: bool, line: int) -> None:
+    """Draw a change as a line before its day, its words on the side where there is room."""
+    at = _iso(day - timedelta(days=1)) + "T12:00"  # bars stand in the middle of their day
+    figure.add_shape(
+        type="line", xref="x", yref="paper", x0=at, x1=at, y0=0, y1=1,
+        line={"color": GREY, "dash": "dash", "width": 1.5},
+    )  # fmt: skip
+    beside = (day - timedelta(days=1), "right") if late else (day, "left")
+    _words(figure, beside[0], 0.98 - 0.08 * line, words, angle=0, side=beside[1])
 
 
 _MARK_WIDTH = 0.45  # of a chart's width: the words of a mark
