@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
-from mailauth import evidence, moving, shapes
+from mailauth import evidence, kql, mailsteps, moving, reach, shapes
 from mailauth.closable import Proof
 from mailauth.closingrecord import Look
+from mailauth.coverage import Coverage
 from mailauth.errors import ConfigurationError
+from mailauth.plan import Plan, new_id
 from mailauth.session.tries import LOST, Noted
+from tests import exported
 from tests.case_invented import mail
 from tests.practice.shutting import ADA, CANARY, PRINTER, Lab, leave_sign_ins, shutting, switched
 
@@ -251,6 +254,9 @@ def test_a_try_that_got_lost_is_a_try_and_no_second_one_is_made_before_a_change_
     assert (second.closed, second.why[:12]) == (None, "It was tried")
     assert lab.run.closing.look().known.tried(CANARY, "password") == first.proofs[0]
     assert Noted(noted.folder, noted.tenant_id.upper()).read() == noted.read() != ()
+    # The tenants file may name the tenant by a domain of it by now; another id is another tenant's.
+    assert Noted(noted.folder, "woodgrove.example").read() == noted.read()
+    assert Noted(noted.folder, "f" + noted.tenant_id[1:]).read() == ()
     noted.trying(CANARY, lab.run.now())
     third = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (third.closed, LOST in third.why) == (None, True)
@@ -297,6 +303,17 @@ def test_while_another_run_is_under_way_no_password_is_tried(lab: Lab) -> None:
     with lab.run.alone():
         tries = lab.run.closing.prove(look, look.wave("pilot"), password=True)
     assert (tries.closed, tries.why[:36]) == (None, "woodgrove is being run already by pr")
+
+
+def test_what_another_run_changed_since_the_look_counts_before_a_password_is_sent(lab: Lab) -> None:
+    look, run = counts(lab), lab.run
+    box = look.known.organization.mailbox(ADA)
+    assert box is not None
+    now = run.now()
+    other = Plan.of(run.tenant, id=new_id(now), title="Another", now=now, steps=(mailsteps.submission(box),))
+    assert run.carry_out(other, apply=True).whole
+    tries = run.closing.prove(look, look.wave("pilot"), password=True)
+    assert (tries.closed, tries.why[:15]) == (None, "It is too early")
 
 
 def test_where_a_receipt_cannot_be_read_nothing_is_called_closed_and_nothing_is_planned(lab: Lab) -> None:
@@ -456,3 +473,36 @@ def test_another_tenants_evidence_counts_for_nothing(lab: Lab) -> None:
 
 def test_the_record_holds_senders_in_the_shape_that_they_have() -> None:
     assert evidence.schema("closing")["$defs"]["moving"] == shapes.schema(moving.Moving)
+
+
+def test_a_look_says_that_weekdays_of_which_nothing_arrived_are_taken_for_silent_and_refuses_nothing_for_it(
+    lab: Lab,
+) -> None:
+    lab.sign_ins()
+    before = refused(lab.run.closing.look(), "pilot")
+    path = lab.folder / "woodgrove" / "evidence" / "10-find-basic-auth.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    rests = Coverage(reach.UNSEEN, "unknown", "tenant", reason="Nothing arrived on Sundays.", remedy="Check that.")
+    record["coverage"].append(rests.as_record())
+    path.write_text(json.dumps(record), encoding="utf-8")
+    look = lab.run.closing.look()
+    assert rests in look.coverage
+    assert refused(look, "pilot") == before
+
+
+def test_notebook_10_asks_for_what_the_policies_said_that_a_look_found_to_stop_old_clients(lab: Lab) -> None:
+    lab.sign_ins()
+    lab.step()
+    path = lab.folder / "woodgrove" / "evidence" / "60-close-basic.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    policy = {"name": "Block", "state": "enabledForReportingButNotEnforced", "excluded": []}
+    record["data"]["settings"]["access"] = [
+        {"id": f"Policy-{number}", "stops": number > 0, **policy} for number in range(3)
+    ]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    exported.write(lab.config.with_name("exports") / "PT1H.json", exported.lines([exported.envelope(0)]))
+    config = json.loads(lab.config.read_text(encoding="utf-8"))
+    config["tenants"][0]["signin_logs"] = [{"files": ["exports/*.json"]}]
+    lab.config.write_text(json.dumps(config), encoding="utf-8")
+    asked = lab.run.find().queries["files/report_only"]
+    assert f"let _listed_policies = {kql.literal(['policy-1', 'policy-2'])};" in asked

@@ -77,6 +77,14 @@ def test_an_exception_leaves_its_mailbox_out_until_its_last_day_and_no_longer() 
     assert "bob@w.example" in over.mailboxes
 
 
+def test_a_group_of_which_one_is_excepted_and_the_other_is_not_there_is_not_left_out() -> None:
+    text = "senders:\n  - {user: bob@w.example, protocol: SMTP AUTH, exception_until: 2027-01-31}\n"
+    decided = decisions.parse(text, Path("decisions.yaml"))
+    for members, left_out in (("bob@w.example", True), ("bob@w.example, bobb@w.example", False)):
+        _, copiers, _ = of(f"{CLOSING}\n      groups: {{copiers: [{members}]}}", decided=decided)
+        assert copiers.left_out is left_out
+
+
 def test_a_decision_with_a_last_day_is_an_exception_and_the_tenants_file_comes_before_it() -> None:
     text = "senders:\n  - {user: bob@w.example, protocol: SMTP AUTH, exception_until: 2027-01-31, note: old copier}\n"
     decided = decisions.parse(text, Path("decisions.yaml"))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..closable import Proof
 from ..errors import ConfigurationError
+from ..guids import is_guid
 from ..services import store
 
 __all__ = ["LOST", "Noted"]
@@ -44,9 +45,8 @@ class Noted:
         """
         try:
             record = json.loads(self.path.read_text(encoding="utf-8"))
-            # A tenants file may write the same id, or the same domain, in other letters.
-            ours = record["tenant_id"].lower() == self.tenant_id.lower()
-            return tuple(_proof(each) for each in record["tries"]) if ours else ()
+            tries = tuple(_proof(each) for each in record["tries"])
+            return tries if _may_be(record["tenant_id"], self.tenant_id) else ()
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -80,6 +80,11 @@ class Noted:
             for each in tries
         ]
         store.write_evidence(self.path, {"tenant_id": self.tenant_id, "tries": told})
+
+
+def _may_be(noted: str, tenant_id: str) -> bool:
+    """Whether two ids may be of one tenant: a tenants file may write it in other letters, or by a domain of it."""
+    return noted.lower() == tenant_id.lower() or is_guid(noted) is not is_guid(tenant_id)
 
 
 def _proof(told: Any) -> Proof:
