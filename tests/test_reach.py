@@ -157,9 +157,71 @@ def test_weekends_that_are_empty_in_every_week_are_silence_where_other_records_o
 def test_an_office_that_leaves_nothing_at_weekends_is_silent_and_told_what_that_rests_on() -> None:
     days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 5, 6))
     found = state_of(days)
-    assert (found.state, found.reason) == ("complete", QUIET)
-    assert found.remedy == "If something does send on these days, check that their records are delivered."
+    assert (found.state, found.reason, found.remedy) == ("complete", QUIET, "")
+    (rests,) = unseen(days)
+    assert (rests.state, rests.source) == ("unknown", "tenant")
+    assert rests.reason.startswith("No record of any kind arrived on Saturdays and Sundays: they are taken for days on")
+    assert rests.remedy == "If something does send on these days, check that their records are delivered."
     assert reach.missing_days(Answers(tables=days), ASKED) == ()
+
+
+def unseen(days: tuple[TableDay, ...], *live: Coverage) -> list[Coverage]:
+    return [each for each in limits(Answers(tables=days, coverage=live)) if each.what == reach.UNSEEN]
+
+
+def test_silence_of_which_apps_or_a_live_reading_tell_rests_on_no_guess() -> None:
+    days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 5, 6))
+    apps = tables(table="AADServicePrincipalSignInLogs")
+    live = Coverage("interactive sign-ins by legacy mail clients", "complete", "graph", ASKED.start, ASKED.end)
+    assert (unseen((*days, *apps)), unseen(days, live), unseen(tables())) == ([], [], [])
+    assert state_of((*days, *apps)).state == "complete"
+
+
+def test_weekends_on_which_another_source_holds_the_same_table_are_lost() -> None:
+    ours = (*table("SigninLogs", 5, 6, source="workspace"), *table(OTHER_TABLE, 5, 6, source="workspace"))
+    apps = tables(table="AADServicePrincipalSignInLogs", source="workspace")
+    # Two Saturdays, 21 and 14 November.
+    files = (*table("SigninLogs", ago=[2, 9]), *table(OTHER_TABLE, ago=[2, 9]))
+    days = (*ours, *apps, *files)
+    found = [each for each in limits(Answers(tables=days)) if (each.what, each.source) == (TABLE, "workspace")]
+    assert [each.state for each in found] == ["partial"]
+    assert "4 days in between hold no record of interactive sign-ins: 31 October 2026, " in found[0].reason
+    assert [f"{day:%d %b}" for day in reach.missing_days(Answers(tables=days), ASKED)] == ["24 Oct", "31 Oct", "07 Nov"]
+
+
+def test_a_table_that_another_source_holds_on_saturdays_is_lost_on_them_whatever_else_arrived() -> None:
+    workspace = (*table("SigninLogs", source="workspace"), *table(OTHER_TABLE, 5, 6, source="workspace"))
+    found = limits(Answers(tables=(*workspace, *table(OTHER_TABLE, ago=[2, 9]))))
+    (told,) = [each for each in found if (each.what, each.source) == ("non-interactive sign-ins", "workspace")]
+    assert (told.state, "21 November" in told.reason, "22 November" in told.reason) == ("partial", True, False)
+
+
+def test_a_password_that_another_witness_saw_on_a_saturday_makes_the_empty_saturdays_holes() -> None:
+    days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 5, 6))
+    answers = Answers(tables=days, mail=(mail(ago=2, source="audit"),))
+    found = next(each for each in limits(answers) if each.what == TABLE)
+    assert (found.state, "21 November 2026" in found.reason, "22 November" in found.reason) == ("partial", True, False)
+    missing = reach.missing_days(answers, ASKED)
+    assert {day.weekday() for day in missing} == {5}
+    assert (NOW - timedelta(days=2)).date() in missing
+
+
+def test_what_arrived_from_one_source_is_no_proof_that_another_delivered() -> None:
+    files, workspace = table("SigninLogs"), table(OTHER_TABLE, 5, 6, source="workspace")
+    found = limits(Answers(tables=(*files, *workspace)))
+    told = {each.source: each.state for each in found if each.what == "non-interactive sign-ins"}
+    assert told["workspace"] == "partial"
+
+
+def test_tables_of_one_source_that_are_empty_on_different_weekdays_leave_no_day_without_a_record() -> None:
+    days = (*table("SigninLogs", 5, 6), *table(OTHER_TABLE, 6))
+    assert reach.missing_days(Answers(tables=days), ASKED) == ()
+    lost = tuple(day for day in days if day.day.date() != (NOW - timedelta(days=2)).date())
+    assert reach.missing_days(Answers(tables=lost), ASKED) == ((NOW - timedelta(days=2)).date(),)
+
+
+def test_three_weekdays_in_a_row_may_be_silent() -> None:
+    assert state_of((*table("SigninLogs"), *table(OTHER_TABLE, 4, 5, 6))).state == "complete"
 
 
 def test_a_month_that_ended_on_a_silent_day_was_not_seen_to_end() -> None:

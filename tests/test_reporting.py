@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from mailauth import evidence, report, reporting
+from mailauth import evidence, reach, report, reporting
 from mailauth.calendar import spoken
 from mailauth.checks import Check
+from mailauth.coverage import Coverage
 from mailauth.decisions import Decisions
 from mailauth.errors import EvidenceError
 from mailauth.phrases import Named
@@ -947,6 +948,14 @@ def _unheld() -> Any:
     from tests.case_invented import find
 
     return find([], held=False)
+
+
+def test_how_far_we_looked_says_that_silent_weekends_are_taken_for_granted() -> None:
+    why = "No record of any kind arrived on Saturdays and Sundays: they are taken for days on which nobody works."
+    whole = evidence.findings(case(DAILY))
+    rests = Coverage(reach.UNSEEN, "unknown", "tenant", reason=why).as_record()
+    assert why not in said(made(whole).looked.lines)
+    assert said(made({**whole, "coverage": [*whole["coverage"], rests]}).looked.lines).count(why) == 1
 
 
 def test_progress_remembers_every_sender_that_any_run_has_seen() -> None:

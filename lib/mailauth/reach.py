@@ -5,9 +5,10 @@ columns that were empty, codes that nobody knows) and what no sign-in log can sh
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from . import protocols, results, rhythm
 from .calendar import BusinessDates, days_of, spoken
@@ -15,7 +16,7 @@ from .coverage import Coverage, Window
 from .guids import is_guid
 from .summary import Answers, TableDay
 
-__all__ = ["USER_TABLES", "coverage", "empty_days", "held", "missing_days", "own", "sites_known"]
+__all__ = ["UNSEEN", "USER_TABLES", "coverage", "empty_days", "held", "missing_days", "own", "sites_known", "unseen"]
 
 USER_TABLES = {"SigninLogs": "interactive sign-ins", "AADNonInteractiveUserSignInLogs": "non-interactive sign-ins"}
 """The tables in which people's sign-ins stand, and what a page calls them. Passwords for mail show in the first."""
@@ -94,16 +95,15 @@ def empty_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
 
 
 def missing_days(answers: Answers, span: Window | None) -> tuple[date, ...]:
-    """Return the days of *span* of which no user table holds a record, but for those that a witness calls silent."""
-    empty = empty_days(answers, span)
-    if span is None or not empty:
-        return empty
-    witnesses: dict[str, list[frozenset[date]]] = defaultdict(list)
-    for source, table in sorted({(day.source, day.table) for day in answers.tables if day.rows}):
-        if table in USER_TABLES:
-            witnesses[source].append(rhythm.silent(answers.tables, source=source, table=table, span=span))
-    silent = frozenset[date]().union(*(frozenset.intersection(*each) for each in witnesses.values()))
-    return tuple(day for day in empty if day not in silent)
+    """Return the days of *span* of which no user table holds a record, but for weekdays silent in every week."""
+    silent = rhythm.silent(_spoken_on(answers), span) if span else ()
+    return tuple(day for day in empty_days(answers, span) if day not in silent)
+
+
+def _spoken_on(answers: Answers) -> frozenset[date]:
+    """Return the days of which any witness holds a sign-in of somebody."""
+    tables = (day.day for day in answers.tables if day.table in USER_TABLES and day.rows)
+    return frozenset(_day(each) for each in (*tables, *(row.day for row in answers.mail)))
 
 
 def sites_known(answers: Answers) -> bool:
@@ -136,6 +136,7 @@ def coverage(
     sources = sorted({day.source for day in answers.tables})
     found = (
         *_tables(answers.coverage, list(_read(ours, asked, sources))),
+        *_unseen(ours, held),
         *_columns(ours.tables),
         *_newest(ours, asked, now),
         *_ahead(answers.coverage, now),
@@ -216,19 +217,24 @@ def _read(answers: Answers, asked: Window | None, sources: Sequence[str]) -> Ite
             days = [day for day in answers.tables if (day.source, day.table) == (source, table) and day.rows]
             live = list(_live(answers.coverage, asked, what))
             if days:
-                yield _table(what, days, live, asked, answers.tables)
+                yield _table(what, days, live, asked, answers)
             elif not live:
                 yield _empty(what, source)
 
 
 def _table(
-    what: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None, tables: Sequence[TableDay]
+    what: str, days: Sequence[TableDay], live: Sequence[Window], asked: Window | None, answers: Answers
 ) -> Coverage:
     source = days[0].source
     first = min([day.first for day in days] + [span.start for span in live])
     last = max([day.last for day in days] + [span.end for span in live])
     span = Window(min(first, asked.start), max(last, asked.end)) if asked else _up_to(first, last)
-    silent = rhythm.silent(tables, source=source, table=days[0].table, span=span)
+    silent = rhythm.silent(
+        {_day(day.day) for day in answers.tables if day.table == days[0].table and day.rows},
+        span,
+        elsewhere=_spoken_on(answers),
+        arrived=_spoken_on(Answers(tables=tuple(day for day in answers.tables if day.source == source))),
+    )
     wrong = [*_edges(what, first, last, asked, silent)]
     present = {_day(day.day) for day in days}.union(*(days_of(span) for span in live))
     if lost := [day for day in days_of(_up_to(first, last)) if day not in present | silent]:
@@ -237,9 +243,8 @@ def _table(
         remedy = _ARCHIVE if "begin" in wrong[0] else _LOST if lost else ""
         return Coverage(what, "partial", source, first, last, reason=" ".join(wrong), remedy=remedy)
     if quiet := silent - present:
-        unseen = quiet - rhythm.witnessed(tables, source=source)
         reason = f"No record on {rhythm.spoken(quiet)}, as in every week held."
-        return Coverage(what, "complete", source, first, last, reason=reason, remedy=_SILENT if unseen else "")
+        return Coverage(what, "complete", source, first, last, reason=reason)
     return Coverage(what, "complete", source, first, last)
 
 
@@ -248,7 +253,34 @@ _LOST = (
     "Add graph: {} to the tenant's signin_logs, where Entra itself tells of the last 30 days (7 without P1), or files "
     "with the records of these days. A day on which nobody worked counts as lost until the days asked for leave it out."
 )
+
+
+def unseen(record: Mapping[str, Any]) -> tuple[Coverage, ...]:
+    """Return what takes silence for granted in a record of notebook 10."""
+    told = (each for each in record["coverage"] if each["what"] == UNSEEN)
+    return tuple(Coverage(UNSEEN, "unknown", "tenant", reason=each["reason"], remedy=each["remedy"]) for each in told)
+
+
+UNSEEN = "days of which nothing arrived"
+"""What the coverage calls weekdays that are taken for silent though no record of any kind shows that they were read."""
+
 _SILENT = "If something does send on these days, check that their records are delivered."
+
+
+def _unseen(answers: Answers, span: Window | None) -> Iterator[Coverage]:
+    """Yield what takes silence for granted: an export that leaves weekdays out looks the same."""
+    silent = rhythm.silent(_spoken_on(answers), span) if span else frozenset()
+    arrived = {_day(day.day) for day in answers.tables if day.rows}
+    arrived.update(day for live in _live(answers.coverage) for day in days_of(live))
+    if unseen := silent - arrived:
+        yield Coverage(
+            UNSEEN,
+            "unknown",
+            "tenant",
+            reason=f"No record of any kind arrived on {rhythm.spoken(unseen)}: they are taken for days on which nobody "
+            "works, and an export that leaves them out would look the same.",
+            remedy=_SILENT,
+        )
 
 
 def _lost(what: str, days: Sequence[date]) -> str:

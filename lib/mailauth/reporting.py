@@ -6,6 +6,7 @@ from typing import Final
 
 from . import coverage as coverages
 from . import (
+    reach,
     reportactions,
     reportanswers,
     reportapps,
@@ -169,6 +170,7 @@ def _lines(held: Held) -> Iterator[Phrase]:
     yield from (
         _gap(each) for each in record["coverage"] if each["what"] in _USER_TABLES and each["state"] != "complete"
     )
+    yield from (phrase("{why}", why=Named("word", each.reason)) for each in reach.unseen(record))
     yield _domains(held)
     yield held.tenant.calendar.said
 

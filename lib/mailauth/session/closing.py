@@ -21,6 +21,7 @@ from .. import (
     decisions,
     moving,
     proving,
+    reach,
     reportevidence,
     waves,
 )
@@ -137,7 +138,7 @@ class Closing:
             replace(known, moved=gone, proofs=(*known.proofs, *logged)),
             made,
             (*_unknown(lost), *unknown),
-            (*reached, *access.coverage, *lost, *broken, *untraced),
+            (*reached, *access.coverage, *lost, *broken, *untraced, *(reach.unseen(findings) if findings else ())),
             senders,
         )
 
