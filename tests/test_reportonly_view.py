@@ -10,7 +10,7 @@ from mailauth.conditions import Conditions
 from mailauth.organization import Organization
 from mailauth.reportonly import WHAT
 from mailauth.views import reportonly
-from tests.closings import NOW, group, record
+from tests.closings import NOW, WHOLE, group, record
 from tests.test_reportonly import BLOCK, ruling, said
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -50,14 +50,21 @@ def test_a_log_that_does_not_say_it_is_no_log_in_which_nobody_would_be_stopped(s
     text = shown(record(group("bob"), **said(sources=sources)))
     assert "Where the log does not say what policies did" in text
     assert words in text
-    assert ("cannot know" in text) == (not any(each["carried"] for each in sources))
+    assert "no such policy spoke of it" not in text
 
 
 def test_policies_that_were_not_told_apart_are_no_silence() -> None:
-    found = record(group("bob"), **said(sources=[carrying("files", 9, 9)]))
     why = "2 further policies that only report spoke of old clients, and what they said is not counted."
-    found["coverage"].append({"what": WHAT, "state": "partial", "source": "files", "reason": why, "remedy": "Run 60."})
+    cut = {"what": WHAT, "state": "partial", "source": "files", "reason": why, "remedy": "Run 60."}
+    found = record(group("bob"), coverage=[*WHOLE, cut], **said(sources=[carrying("files", 9, 9)]))
     assert f"files: {why} Run 60." in shown(found)
+    assert "no such policy spoke of it" not in shown(found)
+
+
+def test_where_no_source_was_asked_what_policies_said_nobody_can_know() -> None:
+    text = shown(record(group("bob"), **said()))
+    assert "cannot know" in text
+    assert "no such policy spoke of it" not in text
 
 
 def test_older_evidence_says_that_the_question_is_newer_and_no_evidence_that_nobody_looked() -> None:

@@ -26,14 +26,16 @@ def blocked(look: Look) -> Stack:
     if found is None:
         return Stack([Table(_COLUMNS, (), _CAPTION, empty="Cannot know: notebook 10 has left no evidence.")])
     held = reportonly.carried(found)
-    silent = not {"all", "part"} & set(held.values())
+    limits = reportonly.limits(found)
+    # Of one account the records may be those that carry nothing, and its policy one that was not counted.
+    silent = bool(limits) or not held or not set(held.values()) <= {"all", "nothing"}
     rows = [_row(each, silent=silent) for each in reportonly.would_block(found, look.known.conditions)]
     note = (
         "In the log: a policy against old clients that only reports spoke of these sign-ins. Inferred: it is an old "
         "client, and no more is known. The policy is made to report only; a person switches it on, or does not."
     )
     table = Table(_COLUMNS, rows, _CAPTION, note, limit=_MOST, empty="Nobody was seen whom it would have stopped.")
-    said = [*_silences(held), *reportonly.limits(found)]
+    said = [*_silences(held), *limits]
     views: list[View] = [table]
     if said:
         views.append(Callout("cannot know", "Where the log does not say what policies did", said))
@@ -80,5 +82,4 @@ _TABLES: Final = "Its tables need the column ConditionalAccessPolicies."
 _REMEDIES: Final[Mapping[str, str]] = {
     "graph": "Graph leaves it out without Policy.Read.All, and days that were read before stay as they are.",
     "files": "The portal's download leaves it out; diagnostic settings and exports of Log Analytics hold it.",
-    "audit": "The audit log holds nothing of policies.",
 }
