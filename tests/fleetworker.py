@@ -24,10 +24,10 @@ def main() -> None:
         before = sum(f'"{job["tenant"]}"' in row for row in asked.read_text().splitlines()) if asked.exists() else 0
         with asked.open("a") as file:
             file.write(json.dumps([job["tenant"], order["killed"], order["limit_s"], os.getpid()]) + "\n")
-        acts = job["parameters"].get("acts") or ["whole"]
+        acts, salvage = job["parameters"].get("acts") or ["whole"], job["parameters"].get("salvage", "salvage")
         try:
             with store.lock(job["tenant"]):
-                said = act("salvage" if order["killed"] else acts[min(before, len(acts) - 1)], job, order)
+                said = act(salvage if order["killed"] else acts[min(before, len(acts) - 1)], job, order)
         except HeldError as error:
             said = {"outcome": {"tenant": job["tenant"], "assessed": False, "ended": "held", "sentence": str(error)}}
         print("a library's own words\n" + json.dumps(said), flush=True)
@@ -67,6 +67,9 @@ def act(name: str, job: dict[str, object], order: dict[str, object]) -> dict[str
     store.write_text(
         Path(str(job["out"]), tenant, "index.html"), f"<title>{tenant}</title>" + "x" * 100_000 + "</html>"
     )
+    if name == "stopped by a throttled source":
+        said = "UnreachableError: throttled"
+        return {"outcome": row | {"assessed": False, "ended": "stopped", "throttled": True, "sentence": said}}
     if name == "worse":
         store.write_text(Path(str(job["out"]), tenant, "evidence", "20-register-app.json"), '"tonight"')
         store.write_text(Path(str(job["out"]), tenant, "10-find-basic-auth.html"), "up to where it stopped")

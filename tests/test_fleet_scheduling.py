@@ -123,6 +123,19 @@ def test_a_further_attempt_that_ends_worse_costs_nothing_of_the_whole_one(tmp_pa
     assert not list((tmp_path / "home").rglob(".aside"))
 
 
+def test_a_run_that_stopped_for_good_is_not_tried_again_because_a_source_throttled_too(tmp_path: Path) -> None:
+    found, _ = ran(tmp_path, {"busy": ["stopped by a throttled source"]})
+    assert (found["busy"].ended, found["busy"].attempts, len(asked(tmp_path))) == ("stopped", 1, 1)
+
+
+def test_pages_made_of_what_a_run_left_that_died_are_not_made_again_for_a_reason_that_may_pass(tmp_path: Path) -> None:
+    (job,) = jobs_of(tmp_path, {"one": ["defect"]})
+    job = replace(job, parameters={**job.parameters, "salvage": "throttled"})
+    (found,) = fleet.run([job], workers=1, say=print, patience=AT_ONCE, command=WORKER)
+    assert [bool(killed) for _, killed, *_ in asked(tmp_path)] == [False, True]
+    assert (found.ended, found.attempts) == ("stopped", 1)
+
+
 def test_a_whole_run_stays_where_the_next_attempt_is_held(tmp_path: Path) -> None:
     asked_for = list[str]()
 
