@@ -315,7 +315,7 @@ def grant(
 @commands.command()
 @click.option("--config", default="practice", show_default=True, help="The tenants file, or the practice tenants.")
 @click.option("--tenant", default="", help="Its name in the tenants file.")
-@click.option("--wave", default="", help="Its name; empty: the first that is not closed.")
+@click.option("--wave", default="", help="Its name; empty: the first with something to do.")
 @click.option("--try-password", is_flag=True, help="Try one password, once, on the canary mailbox.")
 @click.option("--script", is_flag=True, help="Print the plan as a PowerShell script, and nothing else.")
 @click.option("--undo", is_flag=True, help="Plan, or with --apply do, what takes the wave back.")
