@@ -51,3 +51,15 @@ def test_a_length_of_time_is_told_in_the_largest_unit_that_it_is_whole_in(length
 )
 def test_whoever_looks_at_the_minute_that_is_told_does_not_come_too_early(at: datetime, said: str) -> None:
     assert wording.moment_by(at) == said
+
+
+def test_of_many_names_a_few_are_shown_and_the_rest_is_counted() -> None:
+    assert wording.few([]) == ""
+    assert wording.few(["b", "a", "c"]) == "b, a, c"
+    assert wording.few(map(str, range(1_203))) == "0, 1, 2 and 1,200 more"
+
+
+def test_a_moment_is_told_in_utc_wherever_its_clock_stands() -> None:
+    assert (
+        wording.moment(datetime(2026, 11, 27, 0, 30, 59, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-26 23:30 UTC"
+    )

@@ -21,8 +21,8 @@ from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
 from .reach import USER_TABLES
 from .verdicts import Thresholds
-from .waves import Record, Wave, primary
-from .wording import counted, moment_by, span
+from .waves import MAY_BE_SMTP, Record, Wave, primary
+from .wording import counted, few, moment, moment_by, span
 
 __all__ = [
     "NO_CANARY",
@@ -37,6 +37,7 @@ __all__ = [
     "frozen_until",
     "has_canary",
     "is_ambiguous",
+    "is_on",
     "is_triable",
     "lacking",
     "logged",
@@ -71,8 +72,6 @@ _OPEN: Final = frozenset({"basic_sender", "basic_unconfirmed"}) | moving.STRANGE
 _NO_PASSWORD: Final = frozenset({"modern", "not_mail", "ropc_mail_app"})
 _SMTP: Final = "SMTP AUTH"
 # An audit log does not name the protocol, so what it shows may have been SMTP.
-_MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
-_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -397,14 +396,14 @@ def unread(wave: Wave, known: Known) -> Iterator[Refusal]:
     boxes = [box for address in wave.mailboxes if (box := held.mailbox(address))]
     dark = [box.address for box in boxes if box.authentication_policy is None or box.smtp == "unknown"]
     if dark:
-        yield Refusal("coverage", _listed(dark), "its policy or its SMTP AUTH switch was not read", _READ)
+        yield Refusal("coverage", few(dark), "its policy or its SMTP AUTH switch was not read", _READ)
     names = dict.fromkeys(box.authentication_policy or held.settings.default_policy or "" for box in boxes)
     mute = [each.name for name in names if (each := held.policy(name)) and each.allow_smtp is None]
     if mute:
-        yield Refusal("coverage", _listed(mute), "whether this policy takes passwords by SMTP was not read", _READ)
+        yield Refusal("coverage", few(mute), "whether this policy takes passwords by SMTP was not read", _READ)
     if wave.unknown:
         found = "Exchange Online has no such mailbox"
-        yield Refusal("coverage", _listed(wave.unknown), found, "Correct it under closing in the tenants file.")
+        yield Refusal("coverage", few(wave.unknown), found, "Correct it under closing in the tenants file.")
     if not (wave.mailboxes or wave.unknown or wave.left_out) and held.mailboxes is not None:
         yield Refusal("coverage", wave.name, "no mailbox is in this wave", _EMPTY)
 
@@ -422,9 +421,7 @@ def unseen(known: Known) -> Iterator[Refusal]:
     made = datetime.fromisoformat(record["made_at"])
     fresh = timedelta(days=Thresholds.standard().fresh_days)
     if known.now - made > fresh:
-        yield Refusal(
-            "coverage", "sign-ins", f"last looked at {_moment(made)}, more than {fresh.days} days ago", remedy
-        )
+        yield Refusal("coverage", "sign-ins", f"last looked at {moment(made)}, more than {fresh.days} days ago", remedy)
     if record["data"]["state"]["word"] == "cannot know":
         bad = [each for each in record["coverage"] if each["state"] in ("absent", "unknown", "partial")]
         if not bad:
@@ -474,7 +471,7 @@ def open_senders(wave: Wave, known: Known) -> Iterator[Refusal]:
     ended = {each.address: each for each in wave.ended}
     for group in data["groups"]:
         account = _account(known, group)
-        sends = group["verdict"] in _OPEN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
+        sends = group["verdict"] in _OPEN and group["protocol"] in MAY_BE_SMTP and group["population"] == "member"
         # A canary sends nothing: whoever has its password right tries it, which `logged` and `reopened` judge.
         tried = account == wave.canary and group["protocol"] == _SMTP
         here = account in mine or (wave.kind == "tenant" and account not in spared)
@@ -520,7 +517,7 @@ def reopened(wave: Wave, known: Known) -> Iterator[Refusal]:
         account = _account(known, group)
         # Before its policy counts, a password is taken by right.
         if at > proof.at and closes_since(known, account) and at >= settled_at(known, account):
-            found = f"a password was taken at {_moment(at)}{_place(group)}, after it was refused on {wave.canary}"
+            found = f"a password was taken at {moment(at)}{_place(group)}, after it was refused on {wave.canary}"
             yield Refusal("sender", group["user"], found, _REOPENED)
 
 
@@ -542,7 +539,7 @@ def unnamed(wave: Wave, known: Known) -> Iterator[Refusal]:
     boxes = (known.organization.mailbox(address) for address in wave.mailboxes) if apps else ()
     for box in boxes:
         if box and box.smtp == "on" and box.address.lower() not in wave.senders | {wave.canary}:
-            found = f"its SMTP AUTH switch is on, and {_listed(dict.fromkeys(apps))} may send from it as itself"
+            found = f"its SMTP AUTH switch is on, and {few(dict.fromkeys(apps))} may send from it as itself"
             yield Refusal("sender", box.address, found, _UNNAMED)
 
 
@@ -561,7 +558,7 @@ def unproven(wave: Wave, known: Known) -> Iterator[Refusal]:
         # A record of that day may be older than the change.
         if not tried and seen_last.get(address, "") <= counts.date().isoformat():
             off = "" if may_send(known, address) else ". SMTP AUTH is off for it: where it is to send, 40 turns it on"
-            found = f"not proven: it sends with OAuth, and was not seen to since the last change ({_moment(counts)})"
+            found = f"not proven: it sends with OAuth, and was not seen to since the last change ({moment(counts)})"
             yield Refusal("proof", address, f"{found}{off}", UNPROVEN)
 
 
@@ -699,12 +696,12 @@ def _untaken(known: Known, address: str, last: _Change | None) -> Iterator[Refus
     if proof is None:
         yield Refusal("proof", address, "no token was tried on it by SMTP", _ANEW)
     elif not proof.good:
-        yield Refusal("proof", address, f"at {_moment(proof.at)} a token was not taken", "See 80 for the cause.")
+        yield Refusal("proof", address, f"at {moment(proof.at)} a token was not taken", "See 80 for the cause.")
     elif last and proof.at < last.settles_at:
-        found = f"proven at {_moment(proof.at)}, and changed since ({_moment(last.at)}: {last.title})"
+        found = f"proven at {moment(proof.at)}, and changed since ({moment(last.at)}: {last.title})"
         if proof.at >= last.at:
-            counts = f"counts from {_moment(last.settles_at)} ({last.title})"
-            found = f"proven at {_moment(proof.at)}, and the last change {counts}"
+            counts = f"counts from {moment(last.settles_at)} ({last.title})"
+            found = f"proven at {moment(proof.at)}, and the last change {counts}"
         yield Refusal("proof", address, found, _ANEW)
 
 
@@ -717,7 +714,7 @@ def _unproven(known: Known, address: str) -> Iterator[Refusal]:
     if found:
         yield found
     elif proof and closes_since(known, address) and proof.at < settled_at(known, address):
-        early = f"proven at {_moment(proof.at)}, before its policy counted ({_moment(settled_at(known, address))})"
+        early = f"proven at {moment(proof.at)}, before its policy counted ({moment(settled_at(known, address))})"
         yield Refusal("proof", address, early, _ANEW)
 
 
@@ -746,7 +743,7 @@ def is_triable(known: Known, address: str) -> bool:
 def may_send(known: Known, address: str) -> bool:
     """Whether SMTP AUTH is on for a mailbox, so that a token can be tried on it."""
     box = known.organization.mailbox(address)
-    return bool(box and _is_on(known.organization, box))
+    return bool(box and is_on(known.organization, box))
 
 
 def closes_since(known: Known, address: str) -> bool:
@@ -768,17 +765,17 @@ def _taken(wave: Wave, known: Known) -> Iterator[Refusal]:
     elif not closes_passwords(known.organization, box):
         found = "no authentication policy keeps passwords out of it, so that it shows nothing"
         yield Refusal("canary", wave.canary, found, "It goes with the first wave: close that one first.")
-    elif not _is_on(known.organization, box):
+    elif not is_on(known.organization, box):
         found = "SMTP AUTH is off for it, so that a refusal would speak of the switch and not of passwords"
         yield Refusal("canary", wave.canary, found, "Apply the switches of this wave: the canary's is among them.")
     elif known.now < counts:
         yield Refusal("proof", wave.canary, f"too early to try a password: retest at {moment_by(counts)}", _LATER)
     elif proof is None or proof.at < counts:
-        when = f"last at {_moment(proof.at)}" if proof else "never"
-        found = f"a password was tried on it {when}, and the last change counts from {_moment(counts)}"
+        when = f"last at {moment(proof.at)}" if proof else "never"
+        found = f"a password was tried on it {when}, and the last change counts from {moment(counts)}"
         yield Refusal("proof", wave.canary, found, "Try one password on it, once.")
     elif not proof.good:
-        found = f"at {_moment(proof.at)} a password was not refused as such: {proof.said}"
+        found = f"at {moment(proof.at)} a password was not refused as such: {proof.said}"
         yield Refusal("proof", wave.canary, found, f"{_LOOK} One more try may be made {span(known.settles)} after it.")
 
 
@@ -789,14 +786,15 @@ _LATER: Final = "Look again then; nothing is to be done until it is time."
 def may_try(wave: Wave, known: Known) -> datetime | None:
     """Return from when on a refused password speaks of what is set now; None where it would show nothing at all."""
     box = known.organization.mailbox(wave.canary) if wave.canary else None
-    if box is None or box.remote or not (closes_passwords(known.organization, box) and _is_on(known.organization, box)):
+    if box is None or box.remote or not (closes_passwords(known.organization, box) and is_on(known.organization, box)):
         return None
     # A password that was taken since leaves the last try behind.
     taken = (at for at, _ in _successes(wave, known))
     return max((*(_refuses_from(known, address) for address in {*wave.mailboxes, wave.canary}), *taken))
 
 
-def _is_on(organization: Organization, box: Mailbox) -> bool:
+def is_on(organization: Organization, box: Mailbox) -> bool:
+    """Whether SMTP AUTH is known to be on for a mailbox."""
     return box.smtp == "on" or (box.smtp == "inherit" and organization.settings.smtp_off is False)
 
 
@@ -823,13 +821,3 @@ def _counted(known: Known, address: str, changes: Iterable[_Change]) -> datetime
 def proven(wave: Wave, known: Known) -> bool:
     """Whether everything is proven since the last change."""
     return not any(lacking(wave, known))
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-    return f"{', '.join(found[:_NAMED])}{more}"

@@ -31,7 +31,7 @@ from .reach import USER_TABLES
 from .reportonly import against_legacy
 from .tenants import Tenant
 from .waves import Excepted, Wave
-from .wording import counted, moment_by
+from .wording import counted, few, moment_by
 
 __all__ = [
     "NAME",
@@ -320,12 +320,7 @@ def in_vain(wave: Wave, known: Known) -> tuple[Excepted, ...]:
 
 
 def _spared(excepted: Sequence[Excepted]) -> str:
-    return _few([f"{each.address} (until {each.until.isoformat()})" for each in excepted])
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
-    return f"{', '.join(names[:_EXAMPLES])}{more}"
+    return few([f"{each.address} (until {each.until.isoformat()})" for each in excepted])
 
 
 # --- what would be done -------------------------------------------------------------------------------
@@ -370,7 +365,7 @@ def _left_out(wave: Wave, known: Known) -> Iterator[Check]:
     shut = in_vain(wave, known)
     excepted = [each for each in wave.excepted if each not in shut]
     if excepted:
-        reasons = _few(tuple(dict.fromkeys(each.reason for each in excepted if each.reason)))
+        reasons = few(tuple(dict.fromkeys(each.reason for each in excepted if each.reason)))
         why = f": {reasons}" if reasons else ""
         size = counted(len(excepted), "mailbox", "mailboxes")
         yield Check(f"excepted: {size}", "ok", f"passwords go on for {_spared(excepted)}{why}")
@@ -389,7 +384,7 @@ _IN_VAIN: Final = (
 def _resting(wave: Wave, known: Known) -> Iterator[Check]:
     if resting := sorted(closable.resting(wave, known)):
         size = counted(len(resting), "sender", "senders")
-        found = f"SMTP AUTH is off for {_few(resting)}, and no token was seen there for long: nothing is proven of it"
+        found = f"SMTP AUTH is off for {few(resting)}, and no token was seen there for long: nothing is proven of it"
         remedy = "Where it is to send, name it under mailboxes with smtp in the tenants file; 40 turns SMTP AUTH on."
         yield Check(f"no longer sending: {size}", "not configured", found, remedy)
 
@@ -399,7 +394,7 @@ def _untaken_yet(wave: Wave, known: Known) -> Iterator[Check]:
     yield from (each.check() for each in closable.untried(wave, known) if closable.was_ended(known, each.about))
     off = [each for each in sorted(wave.provable) if not closable.may_send(known, each)]
     if off:
-        found = f"SMTP AUTH is off for {_few(off)}: neither a token nor a password is taken there before the switches"
+        found = f"SMTP AUTH is off for {few(off)}: neither a token nor a password is taken there before the switches"
         yield Check("tokens before the policy", "ok", found)
 
 
@@ -527,7 +522,7 @@ class _Draft:
         others = sum(box.address.lower() not in mine for box in holders)
         is_default = self.wave.kind != "tenant" and _is_named(held.settings.default_policy, policy.name)
         if self.wave.kind == "tenant" and self._without_policy and _is_named(held.settings.default_policy, policy.name):
-            spared = _few([each.address for each in self._without_policy])
+            spared = few([each.address for each in self._without_policy])
             found = f"it lets passwords in, and it is the default: altered, it would end the exception of {spared}"
             yield Refusal("policy", policy.name, found, "Name another policy under closing in the tenants file.")
         if others or is_default:
@@ -595,7 +590,7 @@ class _Draft:
             yield closingsteps.tenant_switch()
         lives = self._without_policy if self._is_lax_by_default else ()
         if lives:
-            names, until = _few([each.address for each in lives]), max(each.until for each in lives)
+            names, until = few([each.address for each in lives]), max(each.until for each in lives)
             found = f"a strict one would end what is excepted and has no policy of its own: {names}"
             yield Check(
                 "default authentication policy", "not configured", found, f"It is set after {until.isoformat()}."
@@ -635,7 +630,7 @@ class _Draft:
         yield closingsteps.access_policy(box.object_id for box in self._spared if box.object_id)
         named = {box.address.lower() for box in self._spared if box.object_id}
         if left := [each.address for each in self.wave.excepted if each.address not in named]:
-            found = f"excepted, and not left out of the policy, as no account was read: {_few(left)}"
+            found = f"excepted, and not left out of the policy, as no account was read: {few(left)}"
             yield Check(_ACCESS, "wrong", found, "Leave the account out of the policy by hand.")
         found = "the policy leaves out no emergency account: nobody here knows which they are"
         yield Check(_ACCESS, "not configured", found, "Leave them out by hand before you switch it on.")
@@ -643,7 +638,7 @@ class _Draft:
     def _hit(self, policy: AccessPolicy) -> Iterator[Check]:
         """Yield who is excepted, and is not left out of a policy by their own account."""
         if hit := [box.address for box in self._spared if box.object_id not in policy.exclude.users]:
-            found = f"excepted, and not left out of “{policy.name}” by its own account: {_few(hit)}"
+            found = f"excepted, and not left out of “{policy.name}” by its own account: {few(hit)}"
             remedy = "Leave the account out of the policy, or see that a group which is left out holds it."
             yield Check(_ACCESS, "wrong" if policy.state == "enabled" else "not configured", found, remedy)
 

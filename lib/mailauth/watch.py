@@ -22,8 +22,8 @@ from .plan import Receipt
 from .registration import Credential, CredentialKind
 from .shapes import Address, Free, Id, Order
 from .tenants import Tenant
-from .waves import Record, Wave, primary
-from .wording import counted
+from .waves import MAY_BE_SMTP, Record, Wave, primary
+from .wording import counted, few, moment
 
 __all__ = [
     "EXPIRES_DAYS",
@@ -80,10 +80,8 @@ _GAP: Final = timedelta(days=reference.table("report")["watching"]["gap_days"])
 
 # A sign-in of these with a password came through Exchange's door; blocked and modern ones did not.
 _CAME_IN: Final = frozenset({"basic_sender", "basic_unconfirmed", "confirm_today", "suspected_compromise"})
-_MAY_BE_SMTP: Final = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
 _ON: Final = "enabled"
 _LEGACY: Final = "other"
-_NAMED: Final = 3
 _MEANT: Final = (
     "Where it is meant to be so, run 60 with renew (mailauth close --renew): a watch compares with that from then on."
 )
@@ -326,7 +324,7 @@ def _known_waves(closed: Record, before: Watched | None) -> tuple[str, ...]:
 
 def _undone(name: str, back: Receipt) -> Broken:
     at = _moment_of(back)
-    found = f"opened by an undo at {_moment(at)} (plan {back.plan.id}, which took back {back.undoes})"
+    found = f"opened by an undo at {moment(at)} (plan {back.plan.id}, which took back {back.undoes})"
     return Broken("undone", name, found, _AGAIN, at=at, by=back.by)
 
 
@@ -358,7 +356,7 @@ def _let_in(canary: str, known: Known) -> closable.Proof | None:
 
 
 def _taken(canary: str, proof: closable.Proof) -> Broken:
-    found = f"a password was not refused as such at {_moment(proof.at)}: {proof.said}"
+    found = f"a password was not refused as such at {moment(proof.at)}: {proof.said}"
     return Broken("basic", canary, found, _CLOSE, (canary,), proof.at)
 
 
@@ -521,7 +519,7 @@ def _since(closed: Record, before: Watched | None, known: Known) -> tuple[dateti
     if before is None or before.since is None:
         return now, ""
     if now - before.at > _GAP:
-        return now, f"nobody watched between {_moment(before.at)} and {_moment(now)}"
+        return now, f"nobody watched between {moment(before.at)} and {moment(now)}"
     last = min(_last_change(closed, known), now)
     if last > before.since:
         return last, "what closes was changed then, or a password was refused for the last time"
@@ -621,10 +619,6 @@ class _Told:
         """Return the policy that counts for a mailbox now; empty for none."""
         return box.authentication_policy or self.held.settings.default_policy or ""
 
-    def takes_smtp(self, box: Mailbox) -> bool:
-        """Whether SMTP AUTH is on for a mailbox."""
-        return box.smtp == "on" or (box.smtp == "inherit" and self.held.settings.smtp_off is False)
-
     def covers(self, account: str) -> bool:
         """Whether the passwords of an account have ended."""
         return account in self.mine or (self.whole and account not in self.spared)
@@ -696,7 +690,7 @@ def _mailboxes(told: _Told) -> Iterator[Broken]:
                 found.setdefault(what, []).append(box.address.lower())
     for (kind, about, said), addresses in sorted(found.items()):
         remedy = _READ if kind == "cannot know" else _SET if about == _OWN_SWITCH else _CLOSE
-        yield Broken(kind, about, f"{said}: {_listed(addresses)}", remedy, tuple(sorted(addresses)))
+        yield Broken(kind, about, f"{said}: {few(sorted(addresses))}", remedy, tuple(sorted(addresses)))
 
 
 def _of_mailbox(told: _Told, box: Mailbox) -> Iterator[tuple[Kind, str, str]]:
@@ -714,7 +708,7 @@ def _of_mailbox(told: _Told, box: Mailbox) -> Iterator[tuple[Kind, str, str]]:
     told_already = told.whole and not (box.authentication_policy or (before and before["policy"]))
     if not (closes or told_already) and now.lower() not in told.opened and was != now:
         yield "policy", was, f"the policy was taken off, so that {now or 'no policy'} counts, for"
-    if before and before["smtp"] not in ("on", box.smtp) and told.takes_smtp(box):
+    if before and before["smtp"] not in ("on", box.smtp) and closable.is_on(told.held, box):
         yield "mailbox", _OWN_SWITCH, f"it was {_SWITCH[before['smtp']]}, and is on for"
 
 
@@ -727,7 +721,7 @@ def _of_another(told: _Told, box: Mailbox, address: str) -> Iterator[tuple[Kind,
     if address in told.spared or not (told.whole or address in told.ended):
         return
     closes = closable.closes_passwords(told.held, box)
-    if closes or not (told.takes_smtp(box) or box.smtp == "unknown"):
+    if closes or not (closable.is_on(told.held, box) or box.smtp == "unknown"):
         return
     if closes is None or box.smtp == "unknown":
         yield "cannot know", "policies and switches of mailboxes", "not read for"
@@ -848,11 +842,11 @@ def _sign_ins(told: _Told) -> Iterator[Broken]:
         yield Broken("cannot know", each.about, each.found, each.remedy)
     for group in told.known.findings["data"]["groups"] if told.known.findings else ():
         last, account = group["last_success"], waves.account(told.held, group["user"], group.get("user_id", ""))
-        came = group["verdict"] in _CAME_IN and group["protocol"] in _MAY_BE_SMTP and group["population"] == "member"
+        came = group["verdict"] in _CAME_IN and group["protocol"] in MAY_BE_SMTP and group["population"] == "member"
         if came and last and _at(last) > told.since and told.covers(account):
             network = group["network"]
             place = network["label"] or network["address"] or "an address that the log does not name"
-            found = f"a password was taken by {group['protocol']} from {place}, last at {_moment(_at(last))}"
+            found = f"a password was taken by {group['protocol']} from {place}, last at {moment(_at(last))}"
             yield Broken("basic", group["user"], found, _CAME_BACK, (account,), _at(last))
 
 
@@ -875,13 +869,13 @@ def credentials(held: Sequence[Lasting] | None, now: datetime, *, expires_days: 
         for one in live:
             if one.ends and one.ends <= now + within:
                 about = f"{each.app}: {one.kind} {one.name or one.id}"
-                yield Broken("credential", about, f"it ends at {_moment(one.ends)}", _RENEW, at=one.ends)
+                yield Broken("credential", about, f"it ends at {moment(one.ends)}", _RENEW, at=one.ends)
 
 
 def _no_credential(held: Lasting, kind: CredentialKind, live: Sequence[Credential], now: datetime) -> Broken:
     past = [one.ends for one in held.credentials if one.kind == kind and one.ends and one.ends <= now]
     last = max(past, default=None)
-    found = f"its last {kind} ended at {_moment(last)}" if last else f"it has no {kind}"
+    found = f"its last {kind} ended at {moment(last)}" if last else f"it has no {kind}"
     other = next((each for each in live if each.kind in held.needs), None)
     if other is None:
         return Broken("credential", held.app, found, "Make a new one with 20, and prove it.", at=last)
@@ -899,10 +893,10 @@ def _proofs(told: _Told, lasts: timedelta) -> Iterator[Broken]:
         if proof is None:
             yield Broken("cannot know", f"proof of {address}", "no token was tried on it", _PROVE, (address,))
         elif not proof.good:
-            found = f"a token was not taken at {_moment(proof.at)}: {proof.said}"
+            found = f"a token was not taken at {moment(proof.at)}: {proof.said}"
             yield Broken("proof", address, found, "See 80 for the cause.", (address,), proof.at)
         elif proof.at + lasts < told.known.now:
-            found = f"last proven at {_moment(proof.at)}, more than {lasts.days} days ago"
+            found = f"last proven at {moment(proof.at)}, more than {lasts.days} days ago"
             yield Broken("proof", address, found, _PROVE, (address,), proof.at)
 
 
@@ -913,14 +907,5 @@ def _unread(about: str) -> Broken:
     return Broken("cannot know", about, "not read", _READ)
 
 
-def _listed(addresses: Sequence[str]) -> str:
-    shown = ", ".join(sorted(addresses)[:_NAMED])
-    return f"{shown} and {len(addresses) - _NAMED:,} more" if len(addresses) > _NAMED else shown
-
-
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

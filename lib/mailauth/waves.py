@@ -15,14 +15,15 @@ from .mailgrants import App, Wish
 from .organization import Mailbox, Organization
 from .tenants import MailApp, Tenant
 
-__all__ = ["Excepted", "Kind", "Record", "Wave", "account", "lent", "of", "primary"]
+__all__ = ["MAY_BE_SMTP", "Excepted", "Kind", "Record", "Wave", "account", "lent", "of", "primary"]
 
 Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
 
 _SMTP: Final = "SMTP AUTH"
-# What an audit log shows names no protocol, and a decision about it may be about SMTP.
-_MAY_BE_SMTP: Final = frozenset({"", _SMTP, "Other clients", "Unknown"})
+MAY_BE_SMTP: Final = frozenset({_SMTP, "Other clients", "Unknown"})
+"""Protocols of sign-ins that may have been SMTP: an older client, or an audit log, names none."""
+
 # Exchange's own: nobody signs in to them, and some have no account that a policy could be given to.
 _SYSTEM: Final = frozenset(
     {"ArbitrationMailbox", "AuditLogMailbox", "AuxAuditLogMailbox", "DiscoveryMailbox", "MonitoringMailbox"}
@@ -273,6 +274,6 @@ def _exceptions(tenant: Tenant, organization: Organization, decisions: Decisions
         yield Excepted(address, each.reason, each.until)
     for decision in decisions.senders if decisions else ():
         address = account(organization, decision.user)
-        if decision.exception_until and decision.protocol in _MAY_BE_SMTP and address not in named:
+        if decision.exception_until and decision.protocol in ("", *MAY_BE_SMTP) and address not in named:
             named.add(address)
             yield Excepted(address, decision.note or decision.what, decision.exception_until, "decisions")

@@ -1,8 +1,9 @@
 """Words around numbers and at the beginning of sentences, the same on every page."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["called", "capital", "counted", "moment_by", "span"]
+__all__ = ["called", "capital", "counted", "few", "moment", "moment_by", "span"]
 
 
 def capital(words: str) -> str:
@@ -20,6 +21,18 @@ def called(name: str) -> str:
     return f"“{name}”"
 
 
+def few(names: Iterable[str], *, most: int = 3) -> str:
+    """Return names as a sentence lists them: ``a, b, c and 1,200 more``.
+
+    Args:
+        names: The names, in the order in which they are shown.
+        most: How many are named.
+    """
+    found = list(names)
+    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    return f"{', '.join(found[:most])}{more}"
+
+
 def span(length: timedelta) -> str:
     """Return a length of time in whole hours, or else in minutes or seconds: ``24 hours``, ``90 minutes``."""
     seconds = round(length.total_seconds())
@@ -28,8 +41,13 @@ def span(length: timedelta) -> str:
     return counted(seconds // 3600, "hour") if seconds % 3600 == 0 else counted(seconds // 60, "minute")
 
 
+def moment(at: datetime) -> str:
+    """Return a moment to the minute, in UTC: ``2026-11-27 22:40 UTC``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def moment_by(at: datetime) -> str:
     """Return the first whole minute by which *at* has come, in UTC: whoever looks then is not told to wait again."""
     minute = at.astimezone(UTC).replace(second=0, microsecond=0)
     whole = minute if minute == at else minute + timedelta(minutes=1)
-    return f"{whole:%Y-%m-%d %H:%M} UTC"
+    return moment(whole)

@@ -4,7 +4,7 @@ Every look reads the tenant anew and takes nothing for granted of the one before
 when each policy was seen, by 60 or by a watch, and what was tried on the wire.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -36,7 +36,7 @@ from ..plan import Plan, Receipt, new_id
 from ..proving import OTHER_DOOR, Closed
 from ..services import conditions, store
 from ..waves import Wave
-from ..wording import moment_by
+from ..wording import few, moment, moment_by
 from . import looking, scripts
 from .proofs import Proving
 from .scripts import Kept
@@ -50,7 +50,6 @@ NOTEBOOK: Final = "60-close-basic"
 _FINDS: Final = "10-find-basic-auth"
 _PROVES: Final = "50-prove-mail-oauth"
 _SMTP: Final = "smtp"
-_NAMED: Final = 5
 _PATIENCE_S: Final = 60.0
 
 
@@ -299,7 +298,7 @@ class Closing:
             known = closingguard.TOOK in receipt.plan.noted
             since = " since" if known else ", and the receipt does not say whether it was before"
             raise ConfigurationError(
-                f"undo: without its policy Basic would be open on {_listed(bare)}: SMTP AUTH is on there{since}.",
+                f"undo: without its policy Basic would be open on {few(bare)}: SMTP AUTH is on there{since}.",
                 remedy="Turn it off first, or take back what turned it on (40, or somebody by hand), then undo again.",
             )
         return closingguard.noted(back, held) if closingguard.policies(back) else back
@@ -363,7 +362,7 @@ class Closing:
             return ""
         lost = f": {LOST}" if proof.said == LOST else ""
         more = "" if proof.good else f" One more try may be made from {moment_by(once_more)} on."
-        return f"It was tried at {proof.at:%Y-%m-%d %H:%M} UTC, and nothing was changed since{lost}.{more}"
+        return f"It was tried at {moment(proof.at)}, and nothing was changed since{lost}.{more}"
 
     def _tried(self, look: Look, wave: Wave, made: tuple[Proof, ...]) -> Tries:
         """Try the password, noted before it is sent and after; nothing where something speaks against it by now."""
@@ -443,7 +442,7 @@ class Closing:
 def _insist_on_policies(change: Plan, held: Organization) -> None:
     if bare := closingguard.unguarded(change, held):
         raise ConfigurationError(
-            f"Nothing was changed: no policy keeps passwords out of {_listed(bare)} by now.",
+            f"Nothing was changed: no policy keeps passwords out of {few(bare)} by now.",
             remedy="Somebody took it away since the look. Look again: the next plan begins with the policy.",
         )
 
@@ -451,11 +450,6 @@ def _insist_on_policies(change: Plan, held: Organization) -> None:
 def _unknown(lost: Iterable[Coverage]) -> Iterator[Refusal]:
     """Yield that receipts could not be read: what was changed is not known then."""
     yield from (Refusal("coverage", "receipts", each.reason, each.remedy) for each in lost)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _said(tried: Closed) -> str:

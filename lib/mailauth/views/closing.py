@@ -1,7 +1,7 @@
 """What notebook 60 shows: the waves, what forbids the next step of each, what was tried, and what takes a wave back."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from .. import closing
@@ -12,7 +12,7 @@ from ..moving import Moving
 from ..plan import Plan, Receipt
 from ..proving import OTHER_DOOR, Closed, by_policy
 from ..waves import Wave
-from ..wording import counted, moment_by, span
+from ..wording import counted, moment, moment_by, span
 from . import changing, listings, proving
 from .markup import Badge, Cell, Stack, Tone, View
 from .tables import Callout, Code, Table
@@ -226,7 +226,7 @@ def _group(each: Counted) -> Sequence[Cell]:
 def tokens(made: Sequence[Proof]) -> Table:
     """Return whether a token was taken for each mailbox that sends with one."""
     rows = [
-        (each.mailbox, Badge("ok", "ok") if each.good else Badge("not taken", "bad"), each.said, _moment(each.at))
+        (each.mailbox, Badge("ok", "ok") if each.good else Badge("not taken", "bad"), each.said, moment(each.at))
         for each in sorted(made, key=lambda one: (one.good, one.mailbox))
         if each.kind == "oauth"
     ]
@@ -266,7 +266,3 @@ def undo(found: Sequence[Receipt], look: Look, wave: Wave, *, config: str = "") 
         return Stack([Callout("info", "Nothing is to be taken back", ["No receipt of this wave is left."])])
     views = (changing.receipt(each, config=config) if each.applied else changing.plan(each.plan) for each in found)
     return Stack([each for stack in views for each in stack.views])
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
