@@ -88,4 +88,4 @@ def test_it_opens_without_the_practice_cloud_and_ends_when_jupyter_or_a_signal_s
     assert lab.process.poll() is None
     lab.process.terminate()
     lab.wait_for(r"Shutting down|received signal 15")
-    assert lab.process.wait(30) == 0
+    assert lab.process.wait(90) == 0
