@@ -568,8 +568,8 @@ def test_five_policies_are_told_apart_the_newest_that_stops_first_and_how_many_w
 def test_a_policy_that_is_listed_is_told_apart_whatever_five_others_stop(open_engine: Open) -> None:
     many = [(f"mfa{number}", "reportOnlyInterrupted") for number in range(5)]
     everyday = [
-        row("erp", NOON - timedelta(days=ago), ConditionalAccessPolicies=signinrows.policies(*many, *spares))
-        for ago, spares in enumerate([[("Block-Old", "reportOnlyNotApplied")], [], [], []])
+        row("erp", NOON + timedelta(days=6 * step), ConditionalAccessPolicies=signinrows.policies(*many, *spares))
+        for step, spares in enumerate([[("Block-Old", "reportOnlyNotApplied")], [], [], []])
     ]
     listing = replace(PARAMETERS, listed_policies=("BLOCK-old",))
     engine = open_engine(tables(*everyday))
@@ -578,7 +578,7 @@ def test_a_policy_that_is_listed_is_told_apart_whatever_five_others_stop(open_en
     assert told == {"block-old", *(policy for policy, _ in many)}
     assert not [one for one in found.coverage if one.what == "what policies that only report said"]
     # In each half the five others are other ones where an engine gives parts: the listed one is whole all the same.
-    halves = asked(Parts(engine, timedelta(days=1)), listing)
+    halves = asked(Parts(engine, timedelta(days=15)), listing)
     assert sum(one.sign_ins for one in halves.policies if one.policy_id == "block-old") == 1
 
 
