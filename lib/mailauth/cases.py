@@ -18,7 +18,7 @@ from .advice import Advice
 from .coverage import Coverage
 from .deadlines import Deadline
 from .decisions import Decisions
-from .findings import ACTIVE_SENDER, Findings, Group, State, Verdict
+from .findings import ACTIVE_SENDER, MAY_BE_SMTP, Findings, Group, State, Verdict
 from .kinds import Rhythm, Sender
 from .smtp_report import Report, ReportRow
 from .tenants import Tenant
@@ -38,9 +38,6 @@ SENDERS: tuple[Verdict, ...] = (
 """From what works today to what only tries; strangers and noise have lists of their own."""
 
 _NO_SENDER = frozenset({"attack_noise", "not_mail", "modern"})
-
-# An audit log does not name the protocol, so what it shows may have been SMTP.
-_MAY_BE_SMTP = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
 
 _REMEDY = (
     'Ask an Exchange Administrator: "Please open Reports, Mail flow, SMTP AUTH clients report in the Exchange admin '
@@ -298,7 +295,7 @@ def _key(group: Group) -> tuple[str, str, str]:
 def _reported(tenant: Tenant, groups: Iterable[Group], reports: Iterable[Report]) -> tuple[Reported, ...]:
     senders: dict[str, list[str]] = defaultdict(list)
     for group in groups:
-        if group.user and group.protocol in _MAY_BE_SMTP and group.verdict not in _NO_SENDER:
+        if group.user and group.protocol in MAY_BE_SMTP and group.verdict not in _NO_SENDER:
             senders[group.user.lower()].append(group.sender_id)
     owners = {other.lower(): box.address.lower() for box in tenant.mailboxes for other in box.send_as}
     rows: dict[str, list[ReportRow]] = defaultdict(list)

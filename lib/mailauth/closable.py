@@ -16,12 +16,13 @@ from . import catalogue, moving, waves
 from .checks import Check
 from .closingsteps import ASSIGNED, POLICY
 from .conditions import Conditions
+from .findings import MAY_BE_SMTP
 from .organization import AuthenticationPolicy, Mailbox, Organization, is_policy
 from .plan import Cmdlet, Operation, Receipt, Step, Value
 from .proving import OTHER_DOOR, by_policy
 from .reach import USER_TABLES
 from .verdicts import Thresholds
-from .waves import MAY_BE_SMTP, Record, Wave, primary
+from .waves import Record, Wave, primary
 from .wording import counted, few, moment, moment_by, span
 
 __all__ = [

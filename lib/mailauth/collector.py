@@ -132,7 +132,6 @@ _ONCE: Final = (
 _PER_MAILBOX: Final = {"rights": "Get-MailboxPermission", "statistics": "Get-MailboxStatistics"}
 
 _ACCOUNT: Final = "id,userPrincipalName,accountEnabled,userType,onPremisesSyncEnabled,assignedPlans"
-_ADDRESS: Final = "$Address"
 
 _GRAPH: Final[Mapping[str, str]] = {
     "securityDefaults": "/v1.0/policies/identitySecurityDefaultsEnforcementPolicy",

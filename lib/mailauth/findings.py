@@ -16,6 +16,7 @@ from .networks import Kind
 __all__ = [
     "ACTIVE_SENDER",
     "ATTENTION",
+    "MAY_BE_SMTP",
     "VERDICTS",
     "ActiveSyncUser",
     "Adoption",
@@ -63,6 +64,9 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 ATTENTION: frozenset[Verdict] = frozenset({"suspected_compromise", "password_known", "confirm_today"})
 """Verdicts that speak of a stranger and stand above every migration."""
+
+MAY_BE_SMTP: frozenset[str] = frozenset({"SMTP AUTH", "Other clients", "Unknown"})
+"""Protocols of sign-ins that may have been SMTP: an older client, or an audit log, names none."""
 
 ACTIVE_SENDER: frozenset[Verdict] = frozenset({"basic_sender", "basic_unconfirmed"})
 """Verdicts of what works with a password today."""

@@ -26,7 +26,6 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 _QUESTION = "password sign-ins"
 
 _PASSWORDS, _CERTIFICATES = "smtp-auth-default-off", "activesync-certificate"
-_TRYING = ("stale_sender", "blocked_by_policy")
 
 
 @dataclass(frozen=True)

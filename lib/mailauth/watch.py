@@ -17,12 +17,13 @@ from .closable import Known
 from .closingrecord import Look
 from .conditions import AccessPolicy
 from .coverage import Coverage
+from .findings import MAY_BE_SMTP
 from .organization import Mailbox, Organization
 from .plan import Receipt
 from .registration import Credential, CredentialKind
 from .shapes import Address, Free, Id, Order
 from .tenants import Tenant
-from .waves import MAY_BE_SMTP, Record, Wave, primary
+from .waves import Record, Wave, primary
 from .wording import counted, few, moment
 
 __all__ = [

@@ -11,19 +11,17 @@ from typing import Any, Final, Literal, TypeAlias
 
 from . import grants, mailgrants
 from .decisions import Decisions
+from .findings import MAY_BE_SMTP
 from .mailgrants import App, Wish
 from .organization import Mailbox, Organization
 from .tenants import MailApp, Tenant
 
-__all__ = ["MAY_BE_SMTP", "Excepted", "Kind", "Record", "Wave", "account", "lent", "of", "primary"]
+__all__ = ["Excepted", "Kind", "Record", "Wave", "account", "lent", "of", "primary"]
 
 Kind = Literal["pilot", "group", "tenant"]
 Record: TypeAlias = Mapping[str, Any]
 
 _SMTP: Final = "SMTP AUTH"
-MAY_BE_SMTP: Final = frozenset({_SMTP, "Other clients", "Unknown"})
-"""Protocols of sign-ins that may have been SMTP: an older client, or an audit log, names none."""
-
 # Exchange's own: nobody signs in to them, and some have no account that a policy could be given to.
 _SYSTEM: Final = frozenset(
     {"ArbitrationMailbox", "AuditLogMailbox", "AuxAuditLogMailbox", "DiscoveryMailbox", "MonitoringMailbox"}
